@@ -1,0 +1,35 @@
+# Two commands from a fresh clone: `make demo` and `make test`. Each sets up .venv by itself.
+
+python ?= python3
+cores ?= 2
+bin := .venv/bin
+
+.PHONY: help setup demo test test-slow lint types clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: .venv/installed  ## create .venv and install the project with the versions tested together
+
+.venv/installed: pyproject.toml constraints.txt
+	$(python) -m venv .venv
+	$(bin)/python -m pip install --quiet uv
+	$(bin)/uv pip install --quiet --python $(bin)/python --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup  ## run the whole chain on rendered videos: results/demo/summary.csv
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) --quiet rules results/demo/summary.csv
+
+test: setup  ## run the tests
+	$(bin)/python -m pytest
+
+test-slow: setup  ## run the tests that take minutes
+	$(bin)/python -m pytest -m slow
+
+lint: setup  ## check style of code and workflow
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/snakefmt --check Snakefile workflow
+
+types: setup  ## check types
+	$(bin)/mypy

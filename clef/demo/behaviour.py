@@ -1,0 +1,85 @@
+"""What the people of the demo do: activities, how often each shows which action unit, and expressions.
+
+Plain tables, without any import, because the rule graph is built from them.
+"""
+
+ACTION_UNITS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
+"""The action units that are coded, BP4D's twelve."""
+
+UPPER_FACE = (1, 2, 4, 6, 7)
+"""Those that stay visible while a hand covers the mouth."""
+
+ACTIVITIES = {
+    "T1": "joke",
+    "T2": "documentary",
+    "T3": "startle",
+    "T4": "cold_water",
+    "T5": "insult",
+    "T6": "smell",
+}
+"""Activity id to the name under which its description stands in the texts file."""
+
+RATES = {
+    #               1     2     4     6     7    10    12    14    15    17    23    24
+    "joke":        (0.20, 0.22, 0.08, 0.65, 0.45, 0.42, 0.75, 0.42, 0.10, 0.20, 0.12, 0.10),
+    "documentary": (0.48, 0.15, 0.52, 0.10, 0.25, 0.15, 0.10, 0.20, 0.48, 0.48, 0.14, 0.26),
+    "startle":     (0.56, 0.58, 0.16, 0.24, 0.22, 0.25, 0.34, 0.22, 0.12, 0.16, 0.22, 0.14),
+    "cold_water":  (0.22, 0.14, 0.46, 0.40, 0.58, 0.30, 0.28, 0.38, 0.28, 0.36, 0.38, 0.36),
+    "insult":      (0.14, 0.26, 0.56, 0.14, 0.52, 0.26, 0.14, 0.34, 0.22, 0.42, 0.48, 0.46),
+    "smell":       (0.16, 0.14, 0.50, 0.42, 0.52, 0.64, 0.22, 0.26, 0.32, 0.50, 0.16, 0.16),
+}  # fmt: skip
+"""Share of frames with each action unit, by activity, for a person without habits.
+
+On the model of the rates per task in BP4D: distinct profiles that overlap, so that the activity hints at the action
+units and does not give them away.
+"""
+
+CO_OCCURRENCE = {
+    (1, 2): 0.60,
+    (1, 15): 0.20,
+    (2, 4): -0.25,
+    (4, 7): 0.45,
+    (4, 10): 0.20,
+    (6, 7): 0.35,
+    (6, 10): 0.25,
+    (6, 12): 0.60,
+    (7, 10): 0.25,
+    (10, 12): 0.20,
+    (10, 24): -0.35,
+    (12, 14): 0.15,
+    (12, 15): -0.30,
+    (12, 24): -0.20,
+    (15, 17): 0.50,
+    (17, 23): 0.20,
+    (17, 24): 0.40,
+    (23, 24): 0.40,
+}
+"""Correlation of the drives behind two action units; pairs that are not listed have none of their own."""
+
+EXPRESSIONS = {
+    "neutral": {},
+    "happiness": {6: 0.7, 12: 0.9},
+    "sadness": {1: 0.8, 4: 0.6, 15: 0.9, 17: 0.4},
+    "surprise": {1: 0.9, 2: 0.9, 5: 0.8, 26: 0.8},
+    "fear": {1: 0.8, 2: 0.6, 4: 0.6, 5: 0.8, 7: 0.3, 20: 0.9, 26: 0.3},
+    "anger": {4: 0.9, 7: 0.8, 23: 0.7, 24: 0.6},
+    "disgust": {9: 0.9, 10: 0.8, 17: 0.6, 7: 0.3},
+}
+"""Prototypes of the seven expressions as action units and their intensities, after EMFACS (Friesen and Ekman, 1983)."""
+
+EXPRESSION_SHARES = {
+    "neutral": 0.22,
+    "happiness": 0.34,
+    "sadness": 0.14,
+    "surprise": 0.12,
+    "fear": 0.04,
+    "anger": 0.09,
+    "disgust": 0.05,
+}
+"""How common each expression is among the stills: unbalanced, as in RAF-DB."""
+
+
+def subject_ids(number: int) -> list[str]:
+    """Names of the demo's people: F001, F002, ... for the first half, M001, ... for the rest."""
+    women = (number + 1) // 2
+    return [f"F{index + 1:03d}" for index in range(women)] + [f"M{index + 1:03d}" for index in range(number - women)]

@@ -1,0 +1,181 @@
+"""Brows, eyes and mouth, drawn anew for every frame in the shape that the action units give them."""
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from clef.demo.identity import Colour, Identity
+from clef.demo.portrait import place
+from clef.demo.shapes import Points, curve, disc, fill, stroke
+
+Units = Mapping[int, float]
+"""Intensity, 0 to 1, of the action units that are present."""
+
+ACROSS = np.array([-1.0, -0.62, -0.28, 0.0, 0.28, 0.62, 1.0])
+"""Where the mouth's contours have their knots, from corner to corner."""
+
+
+def draw_brows(image: NDArray[np.uint8], identity: Identity, units: Units) -> None:
+    """Draw both brows in place. 1 raises the inner ends, 2 the outer ones, 4 lowers and draws them together."""
+    i = identity
+    inner, outer, lower = units.get(1, 0.0), units.get(2, 0.0), units.get(4, 0.0)
+    y = i.eye_y + i.brow_y
+    rise = np.array([-9.0 * inner + 7.0 * lower, -5.5 * inner - 2.0 * outer + 5.0 * lower,
+                     -1.5 * inner - 7.5 * outer + 3.0 * lower, -8.5 * outer + 1.5 * lower, -6.0 * outer + 1.0 * lower])  # fmt: skip
+    x = np.array([i.eye_x - 18 - 4.5 * lower, i.eye_x - 8 - 3.5 * lower, i.eye_x + 4 - 1.5 * lower, i.eye_x + 14, i.eye_x + 21])
+    middle = np.array([1.5, -0.4 * i.brow_arch, -i.brow_arch, -0.55 * i.brow_arch, 2.5]) + y + rise
+    half = 0.5 * i.brow_thick * np.array([0.75, 1.05, 1.0, 0.75, 0.25])
+    top, left = int(158 + y - 24), 160 - 70
+    region = image[top : top + 52, left : left + 140]
+    mask = np.zeros(region.shape[:2], np.uint8)
+    for side in (-1, 1):
+        upper = curve(np.column_stack([side * x, middle - half]), 14)
+        under = curve(np.column_stack([side * x, middle + half]), 14)
+        fill(mask, place(np.vstack([upper, under[::-1]])) - (left, top), 215)
+    mask = cv2.GaussianBlur(mask, (3, 3), 0.8)
+    _blend(region, mask, i.brows)
+
+
+def draw_eyes(
+    image: NDArray[np.uint8], identity: Identity, units: Units, blink: float, gaze: tuple[float, float]
+) -> None:
+    """Draw both eyes in place. 7 narrows them, 6 pushes the lower lid up, 5 opens them wide.
+
+    Args:
+        image: The head, RGB.
+        identity: Whose eyes.
+        units: Intensities.
+        blink: 0 open to 1 shut.
+        gaze: Direction of sight, -1 to 1 to the right and down.
+    """
+    i = identity
+    wide, cheek, tight = units.get(5, 0.0), units.get(6, 0.0), units.get(7, 0.0)
+    upper = 0.60 * i.eye_open * (1 + 0.50 * wide - 0.48 * tight - 0.08 * cheek)
+    lower = 0.40 * i.eye_open * (1 + 0.20 * wide - 0.85 * tight - 0.65 * cheek)
+    upper = (1 - blink) * upper - blink * (lower - 0.4)
+    across = np.array([-1.0, -0.6, 0.0, 0.6, 1.0])
+    bow = np.array([0.0, 0.74, 1.0, 0.74, 0.0])
+    lash = tuple(round(200 * c) for c in i.brows)
+    for side in (-1, 1):
+        centre = np.array([side * i.eye_x, i.eye_y])
+        tilt = -i.eye_tilt * side * across
+        over = curve(centre + np.column_stack([i.eye_length * across, tilt - upper * bow]), 15)
+        under = curve(centre + np.column_stack([i.eye_length * across, tilt + lower * bow]), 15)
+        crease = place(over) - (0, 3.0 + 2.0 * blink - 1.2 * tight)
+        stroke(image, crease[2:-2], tuple(round(165 * c) for c in i.skin), 1)
+        if blink < 0.85:
+            _eyeball(image, identity, place(centre), place(np.vstack([over, under[::-1]])), gaze)
+        stroke(image, place(under), tuple(round(150 * c) for c in i.skin), 1)
+        stroke(image, place(over), lash, 2)
+
+
+def _eyeball(
+    image: NDArray[np.uint8], identity: Identity, centre: Points, contour: Points, gaze: tuple[float, float]
+) -> None:
+    left, top = int(centre[0]) - 22, int(centre[1]) - 16
+    region = image[top : top + 32, left : left + 44]
+    ball = np.full(region.shape, (222, 216, 212), np.uint8)
+    ball[:14] = (188, 180, 176)
+    ball = cv2.GaussianBlur(ball, (1, 7), 2.5)
+    pupil = centre - (left, top) + (4.0 * gaze[0], 2.0 * gaze[1] - 0.5)
+    iris = tuple(round(255 * c) for c in identity.iris)
+    disc(ball, pupil, 6.4, tuple(round(0.5 * c) for c in iris))
+    disc(ball, pupil, 5.4, iris)
+    disc(ball, pupil, 2.7, (14, 12, 12))
+    disc(ball, pupil + (2.0 * np.sign(identity.light[0]), -2.2), 1.3, (245, 245, 245))
+    mask = np.zeros(region.shape[:2], np.uint8)
+    fill(mask, contour - (left, top), 255)
+    _lay(region, mask, ball)
+
+
+def draw_mouth(image: NDArray[np.uint8], identity: Identity, units: Units, jaw: float) -> None:
+    """Draw the mouth in place, opened by `jaw` (0 to 1) as far as the action units let it."""
+    i = identity
+    rim, inner_upper, inner_lower, base = mouth_contours(identity, units, jaw)
+    low, left = int(158 + i.mouth_y) - 30, 160 - 54
+    region = image[low : low + 80, left : left + 108]
+    origin = (left, low)
+    dark = tuple(round(255 * c) for c in (0.30 * i.lips[0], 0.16 * i.lips[1], 0.16 * i.lips[2]))
+    upper_lip = tuple(round(230 * c) for c in i.lips)
+    lower_lip = tuple(min(round(275 * c), 255) for c in i.lips)
+    gap = float((inner_lower - inner_upper)[:, 1].max())
+    if gap > 0.8:
+        fill(region, np.vstack([inner_upper, inner_lower[::-1]]) - origin, dark)
+        depth = min(0.55 * gap, 5.5)
+        edge = np.minimum(inner_upper + (0, depth), np.maximum(inner_lower - (0, 0.5), inner_upper))
+        fill(region, np.vstack([inner_upper, edge[::-1]])[2:-2] - origin, (226, 220, 208))
+    half = len(rim) // 2
+    fill(region, np.vstack([rim[:half], inner_upper[::-1]]) - origin, upper_lip)
+    fill(region, np.vstack([inner_lower, rim[half:]]) - origin, lower_lip)
+    shine = 0.5 * inner_lower + 0.5 * rim[half:][::-1]
+    stroke(region, shine[7:-7] - origin, tuple(min(round(1.12 * c + 14), 255) for c in lower_lip), 2)
+    if gap <= 2.0:
+        stroke(region, 0.5 * (inner_upper + inner_lower) - origin, dark, 1 + round(units.get(24, 0.0) + 0.3))
+    for corner in (base[0], base[-1]):
+        disc(region, corner - origin, 1.6, tuple(round(110 * c) for c in i.skin))
+    region[:] = cv2.GaussianBlur(region, (3, 3), 0.7)
+
+
+def mouth_contours(identity: Identity, units: Units, jaw: float) -> tuple[Points, Points, Points, Points]:
+    """The lips' contours in pixels of the drawing.
+
+    Returns:
+        The outer rim (upper edge from left to right, then lower edge from right to left), the upper lip's and the
+        lower lip's inner edge, and the line of the closed mouth.
+    """
+    i = identity
+    raise_, smile, dimple, down = (units.get(number, 0.0) for number in (10, 12, 14, 15))
+    chin, stretch, tight, press = (units.get(number, 0.0) for number in (17, 20, 23, 24))
+    drop = units.get(26, 0.0)
+    width = i.mouth_width + 7.0 * smile + 3.0 * dimple + 6.0 * stretch - 9.0 * tight - 1.0 * down
+    corner = -9.0 * smile + 7.5 * down - 1.5 * dimple + 2.0 * stretch
+    thin = (1 - 0.55 * tight) * (1 - 0.72 * press) * (1 - 0.18 * smile) * (1 - 0.2 * stretch)
+    upper = i.upper_lip * thin * (1 - 0.25 * chin)
+    lower = i.lower_lip * thin * (1 + 0.15 * chin)
+    opening = (15 * jaw + 22 * drop) * (1 - 0.95 * press) * (1 - 0.7 * chin) * (1 - 0.6 * tight)
+    bump = np.array([0, 0.75, 1.0, 0.85, 1.0, 0.75, 0])
+    arch = 1 - ACROSS**2
+    closed = i.mouth_y + corner * np.abs(ACROSS) ** 1.6 - (4.5 * chin) * arch - 1.0 * press
+    top = closed - 5.5 * raise_ * bump - 0.10 * opening * arch
+    bottom = closed + 0.90 * opening * arch**0.7 - 2.8 * raise_ * bump
+    x = width * ACROSS
+
+    def contour(y: NDArray[np.float64]) -> Points:
+        return place(curve(np.column_stack([x, y]), 25))
+
+    over = contour(top - upper * np.array([0.0, 0.62, 1.08, 0.84, 1.08, 0.62, 0.0]))
+    under = contour(bottom + lower * np.array([0.0, 0.72, 1.0, 1.02, 1.0, 0.72, 0.0]))
+    return np.vstack([over, under[::-1]]), contour(top), contour(bottom), contour(closed)
+
+
+def draw_glasses(image: NDArray[np.uint8], identity: Identity) -> None:
+    """Draw the frame of the person's glasses, if any, in place."""
+    i = identity
+    if i.glasses == "none":
+        return
+    colour = tuple(round(255 * c) for c in (0.16, 0.12, 0.11))
+    reach = i.eye_x - 4.0
+    for side in (-1, 1):
+        centre = place([side * (i.eye_x + 1), i.eye_y + 3])
+        if i.glasses == "round":
+            disc(image, centre, reach - 3, colour, 2)
+        else:
+            w, h = reach - 1, 16.0
+            corners = np.array([(-w, -h), (w, -h), (w, h * 0.8), (w * 0.8, h), (-w * 0.8, h), (-w, h * 0.8), (-w, -h)])
+            stroke(image, corners + centre, colour, 2)
+        rim = [side * (i.eye_x + reach - 2), i.eye_y]
+        stroke(image, place([rim, [side * (i.half_width - 1), i.eye_y - 3]]), colour, 2)
+    stroke(image, place(curve([(-6, i.eye_y + 1), (0, i.eye_y - 2), (6, i.eye_y + 1)])), colour, 2)
+
+
+def _blend(region: NDArray[np.uint8], mask: NDArray[np.uint8], colour: Colour) -> None:
+    paint = np.empty_like(region)
+    paint[:] = np.rint(np.array(colour) * 255)
+    _lay(region, mask, paint)
+
+
+def _lay(region: NDArray[np.uint8], mask: NDArray[np.uint8], paint: NDArray[np.uint8]) -> None:
+    share = mask.astype(np.float32) * (1 / 255)
+    region[:] = cv2.blendLinear(paint, region, share, 1 - share)

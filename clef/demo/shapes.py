@@ -1,0 +1,93 @@
+"""Smooth curves and soft marks: the strokes that all drawing is made of. Points are (x, y) in pixels."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Points = NDArray[np.float64]
+SHIFT = 4
+"""Fractional bits of the coordinates that OpenCV is given, so that slow movements are not rounded to pixels."""
+
+
+@lru_cache(maxsize=64)
+def _catmull_rom(knots: int, samples: int, closed: bool) -> NDArray[np.float64]:
+    """Matrix that takes knots to points of the Catmull-Rom curve through them."""
+    spans = knots if closed else knots - 1
+    t = np.linspace(0, spans, samples, endpoint=not closed)
+    span = np.minimum(t.astype(int), spans - 1)
+    f = t - span
+    weights = np.stack(
+        [
+            -0.5 * f + f**2 - 0.5 * f**3,
+            1 - 2.5 * f**2 + 1.5 * f**3,
+            0.5 * f + 2 * f**2 - 1.5 * f**3,
+            -0.5 * f**2 + 0.5 * f**3,
+        ]
+    )
+    matrix = np.zeros((samples, knots))
+    for offset in range(4):
+        index = span + offset - 1
+        index = index % knots if closed else np.clip(index, 0, knots - 1)
+        np.add.at(matrix, (np.arange(samples), index), weights[offset])
+    return matrix
+
+
+def curve(points: ArrayLike, samples: int = 16) -> Points:
+    """Smooth open curve through the points."""
+    knots = np.asarray(points, float)
+    return _catmull_rom(len(knots), samples, False) @ knots
+
+
+def loop(points: ArrayLike, samples: int = 64) -> Points:
+    """Smooth closed curve through the points."""
+    knots = np.asarray(points, float)
+    return _catmull_rom(len(knots), samples, True) @ knots
+
+
+def _fixed(points: Points) -> NDArray[np.int32]:
+    return np.rint(points * (1 << SHIFT)).astype(np.int32)
+
+
+def fill(image: NDArray, points: Points, colour: ArrayLike) -> None:
+    """Fill a polygon in place, with smooth edges."""
+    cv2.fillPoly(image, [_fixed(points)], colour, cv2.LINE_AA, SHIFT)
+
+
+def stroke(image: NDArray, points: Points, colour: ArrayLike, thickness: int = 1) -> None:
+    """Draw an open curve in place, with smooth edges."""
+    cv2.polylines(image, [_fixed(points)], False, colour, thickness, cv2.LINE_AA, SHIFT)
+
+
+def disc(image: NDArray, centre: ArrayLike, radius: float, colour: ArrayLike, thickness: int = -1) -> None:
+    """Draw a filled circle, or a ring, in place."""
+    x, y = _fixed(np.asarray(centre, float))
+    cv2.circle(image, (int(x), int(y)), round(radius * (1 << SHIFT)), colour, thickness, cv2.LINE_AA, SHIFT)
+
+
+def polygon_mask(shape: tuple[int, int], points: Points, blur: float = 0.0) -> NDArray[np.float32]:
+    """Coverage of a polygon, 0 to 1, with softened edges where `blur` is a standard deviation in pixels."""
+    mask = np.zeros(shape, np.uint8)
+    fill(mask, points, 255)
+    return _soft(mask, blur)
+
+
+def stroke_mask(
+    shape: tuple[int, int], points: Points, thickness: int = 1, blur: float = 0.0
+) -> NDArray[np.float32]:
+    """Coverage of an open curve, 0 to 1, as `polygon_mask`."""
+    mask = np.zeros(shape, np.uint8)
+    stroke(mask, points, 255, thickness)
+    return _soft(mask, blur)
+
+
+def _soft(mask: NDArray[np.uint8], blur: float) -> NDArray[np.float32]:
+    coverage = mask.astype(np.float32) / 255
+    return cv2.GaussianBlur(coverage, (0, 0), blur) if blur > 0 else coverage
+
+
+def blob(shape: tuple[int, int], centre: tuple[float, float], width: float, height: float) -> NDArray[np.float32]:
+    """A Gaussian spot of height 1; `width` and `height` are standard deviations."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    return np.exp(-0.5 * (((x - centre[0]) / width) ** 2 + ((y - centre[1]) / height) ** 2))

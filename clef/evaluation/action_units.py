@@ -1,0 +1,77 @@
+"""The metrics of one fold for action units."""
+
+from typing import Any
+
+import numpy as np
+
+from clef.evaluation import metrics
+from clef.evaluation.arrays import FoldArrays
+from clef.evaluation.baselines import ActivityOnly
+from clef.evaluation.metrics import FN, TP, Floats, any_known, count, mean_known
+from clef.evaluation.optimistic import Choice, best_epoch, best_epoch_and_threshold
+from clef.evaluation.units import named_units
+
+
+def score_action_units(fold: FoldArrays, names: list[str], threshold: float) -> dict[str, Any]:
+    """Score every label, and their mean.
+
+    Returns:
+        `rows`: label, or `mean`, to its metrics (see `clef.evaluation.fold`); `field` and `field_max`: the
+        epoch and threshold chosen on the test fold; `resampled` and `counts`: what the bootstrap needs.
+    """
+    truth, probability = fold.truth, fold.probability
+    has_crop = any_known(probability)
+    strict = count(truth, probability, [threshold])[0]  # (labels, 4)
+    faces = count(truth[has_crop], probability[has_crop], [threshold])[0]
+    field = best_epoch(truth, fold.epochs, threshold)
+    field_max = best_epoch_and_threshold(truth, fold.epochs, threshold)
+    undefined = np.full(len(names), np.nan)
+    rate = metrics.base_rate(strict)
+    columns = {
+        "f1": metrics.f1(strict),
+        "precision": metrics.precision(strict),
+        "recall": metrics.recall(strict),
+        "f1_faces": metrics.f1(faces),
+        "f1_field": undefined if field is None else field.f1,
+        "f1_field_max": undefined if field_max is None else field_max.f1,
+        "auc": metrics.auc(truth, probability),
+        "ap": metrics.average_precision(truth, probability),
+        "f1_within_activity": metrics.within_activity_f1(truth, probability, fold.activity, threshold),
+        "base_rate": rate,
+        "floor": metrics.always_positive_f1(rate),
+        **_activity_only(fold, threshold, undefined),
+        "coverage": metrics.coverage(truth, probability),
+    }
+    frames = (~np.isnan(truth)).sum(axis=0)
+    positives = strict[:, TP] + strict[:, FN]
+    rows = {
+        name: {key: values[i] for key, values in columns.items()}
+        | {"frames": frames[i], "positives": positives[i]}
+        for i, name in enumerate(names)
+    }
+    rows["mean"] = {key: mean_known(values) for key, values in columns.items()}
+    rows["mean"] |= {"frames": len(truth), "positives": None}
+    units = named_units(truth, probability, threshold, fold.subject, fold.sequence)
+    return {
+        "rows": rows,
+        "field": _choice(field),
+        "field_max": _choice(field_max),
+        "resampled": units.kind,
+        "counts": units.to_plain(),
+    }
+
+
+def _activity_only(fold: FoldArrays, threshold: float, undefined: Floats) -> dict[str, Floats]:
+    """The baseline's F1 at its own thresholds, its F1 at the run's threshold, and its AUC."""
+    keys = ("activity_only", "activity_only_untuned", "activity_only_auc")
+    if all(name is None for name in fold.train_activity):
+        return dict.fromkeys(keys, undefined)
+    baseline = ActivityOnly.fit(fold.train_truth, fold.train_activity)
+    scores = baseline.scores(fold.activity)
+    tuned = metrics.f1(baseline.counts(fold.truth, fold.activity))
+    untuned = metrics.f1(count(fold.truth, scores, [threshold])[0])
+    return dict(zip(keys, (tuned, untuned, metrics.auc(fold.truth, scores)), strict=True))
+
+
+def _choice(choice: Choice | None) -> dict[str, Any] | None:
+    return None if choice is None else {"epoch": choice.epoch, "threshold": choice.threshold}

@@ -1,0 +1,87 @@
+"""Predict the test frames of a fold with its stage 2, and score them. The only place that reads test labels."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clef import selection
+from clef.errors import ClefError
+from clef.evaluation.fold import score_fold
+from clef.evaluation.plain import write_json
+from clef.files import appearing
+from clef.folds import Fold, require_disjoint
+from clef.loading import Crops
+from clef.manifest import CROPPED, manifest_fingerprint
+from clef.model import Encoders, LabelTask
+from clef.params import Params
+from clef.prediction import prediction_table, probabilities
+from clef.texts import label_texts
+from clef.training.checkpoint import load_weights, require_fingerprint
+from clef.training.device import prepare_device
+from clef.training.inputs import Inputs
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(
+    params: Params,
+    seed: int,
+    fold: Fold,
+    inputs: Inputs,
+    weights: Path,
+    epochs: Path,
+    predictions: Path,
+    target: Path,
+) -> None:
+    """Write the predictions and the metrics of one seed and fold.
+
+    Args:
+        params: The run.
+        seed: Of the training; noted in the metrics.
+        fold: Who is tested.
+        inputs: Manifest and crops.
+        weights: Stage 2.
+        epochs: Its test predictions after each epoch.
+        predictions: The parquet file of predictions to write.
+        target: The JSON file of metrics to write, last.
+
+    Raises:
+        ClefError: The weights saw a test subject, or crops of other settings.
+    """
+    device = prepare_device(params)
+    state, sidecar = load_weights(weights)
+    require_fingerprint(sidecar, manifest_fingerprint(inputs.manifest), weights, inputs.manifest)
+    test = selection.test_frames(inputs.manifest, fold, params.evaluate.stride)
+    require_disjoint([subject for _, subject in sidecar["trained_on"]], set(test["subject"].dropna()))
+    cropped = test["status"].isin(CROPPED).to_numpy()
+    if not cropped.any():
+        raise ClefError(f"{inputs.manifest}: fold {fold.number} has no test frame with a crop")
+
+    task = LabelTask(
+        Encoders(params.model.model_copy(update={"pretrained": None})),
+        label_texts(params.texts, params.labels),
+        params.labels,
+        params.texts,
+        params.finetune,
+        None,
+        seed,
+    )
+    task.load_state_dict(state)
+    task.to(device)
+    values = probabilities(task, Crops(inputs.shards, test[cropped]), params.evaluate.batch, device)
+    table = prediction_table(test, params.labels.names, values, cropped)
+    with appearing(predictions) as partial:
+        table.to_parquet(partial, index=False)
+
+    metrics = score_fold(
+        table,
+        pd.read_parquet(epochs),
+        selection.test_labels(inputs.manifest, fold, params.labels, params.evaluate.stride),
+        selection.training_labels(inputs.manifest, fold, params.labels),
+        params.labels,
+        params.evaluate,
+    )
+    write_json(target, metrics | {"seed": seed, "fold": fold.number})
+    log.info("%d test frames, %d with a crop", len(test), int(np.sum(cropped)))

@@ -1,0 +1,165 @@
+"""The summary of a run: what `summary.csv` and `summary.json` hold.
+
+The field's protocol: each metric is taken inside a fold, frames pooled; then the mean over labels; then the
+mean over seeds and folds. `summary.csv` has one row a label, then `mean`, and for expressions `accuracy`;
+numbers lie between 0 and 1 and are empty where undefined. Its columns:
+
+- `label`; `f1`, the strict headline; `ci_low`, `ci_high`, its 95 % bootstrap interval over test subjects;
+- `f1_fold0` ..., the mean over seeds of each fold; `sd_folds`, the standard deviation (n - 1) over these;
+  `sd_seeds`, that of the runs' means over folds from seed to seed;
+- `precision`, `recall` (in the row `mean` of expressions: mean class accuracy), `f1_faces`;
+- `f1_field`, `f1_field_max`: optimistic, chosen on the test folds;
+- `auc`, `ap`, `f1_within_activity`, `base_rate`, `floor`, `activity_only`, `coverage`, as
+  `clef.evaluation.fold` explains them, mean over folds and seeds;
+- `frames`, `positives`: labelled test frames, and those with the label, of all folds together.
+
+In the row `accuracy` the columns `f1` ... hold the accuracy over all classes, not an F1.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clef.evaluation import metrics
+from clef.evaluation.crossvalidation import Grid, cross_validation
+from clef.evaluation.intervals import bootstrap_interval
+from clef.evaluation.metrics import Floats, mean_known
+from clef.evaluation.plain import plain, write_json
+from clef.evaluation.published import comparable
+from clef.evaluation.units import Units
+from clef.files import write_text
+from clef.params import Params
+
+DECIMALS = 4
+
+OPTIMISTIC = ["f1_field", "f1_field_max"]
+
+AVERAGED = ["precision", "recall", "f1_faces", *OPTIMISTIC, "auc", "ap", "f1_within_activity"]
+AVERAGED += ["base_rate", "floor", "activity_only", "coverage"]
+
+SUMMED = ["frames", "positives"]
+
+CHOSEN = ["field", "field_max", "last_epoch"]
+
+
+def summarize(
+    fold_metrics: list[dict[str, Any]], run: str, bootstrap: int, published_on: str | None = None
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Bring the metrics of all seeds and folds of a run together.
+
+    Args:
+        fold_metrics: What `score_fold` returned for each, with its `seed` and `fold`, in any order.
+        run: The run's name.
+        bootstrap: Resamples of the intervals; 0 for none.
+        published_on: Data set to look up among the published numbers; the metrics' own unless given.
+
+    Returns:
+        The table of `summary.csv`, and the plain data of `summary.json`.
+
+    Raises:
+        ClefError: As `cross_validation`.
+    """
+    grid = cross_validation(fold_metrics)
+    seeds, folds = list(grid), list(next(iter(grid.values())))
+    first = grid[seeds[0]][folds[0]]
+    names = [*first["labels"], *(name for name in ("mean", "accuracy") if name in first["rows"])]
+    units = [
+        [Units.from_plain(m["resampled"], m["counts"]) for m in (grid[s][fold] for s in seeds)]
+        for fold in folds
+    ]
+    low, high = bootstrap_interval(units, lambda counts: _headline(counts, "accuracy" in names), bootstrap)
+    rows = []
+    for i, name in enumerate(names):
+        f1 = _values(grid, name, "f1")  # (seeds, folds)
+        by_fold = mean_known(f1, axis=0)
+        row = {"label": name, "f1": mean_known(by_fold), "ci_low": low[i], "ci_high": high[i]}
+        row |= {f"f1_fold{fold}": value for fold, value in zip(folds, by_fold, strict=True)}
+        row |= {"sd_folds": _deviation(by_fold), "sd_seeds": _deviation(mean_known(f1, axis=1))}
+        row |= {key: mean_known(mean_known(_values(grid, name, key), axis=0)) for key in AVERAGED}
+        row |= {key: _values(grid, name, key)[0].sum() for key in SUMMED}
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    table[SUMMED] = table[SUMMED].astype("Int64")
+    summary = {
+        "run": run,
+        "dataset": first["dataset"],
+        "kind": first["kind"],
+        "labels": first["labels"],
+        "threshold": first["threshold"],
+        "seeds": seeds,
+        "folds": [
+            {
+                "fold": fold,
+                "subjects": grid[seeds[0]][fold]["subjects"],
+                "frames": grid[seeds[0]][fold]["frames"],
+            }
+            for fold in folds
+        ],
+        "status": _status(grid[seeds[0]]),
+        "resampled": first["resampled"],
+        "bootstrap": bootstrap,
+        "optimistic": OPTIMISTIC,
+        "rows": {row["label"]: {key: value for key, value in row.items() if key != "label"} for row in rows},
+        "chosen_on_test": [
+            {
+                "seed": seed,
+                "fold": fold,
+                **{key: grid[seed][fold][key] for key in CHOSEN},
+            }
+            for seed in seeds
+            for fold in folds
+        ],
+        "published": comparable(published_on or first["dataset"], first["labels"]),
+    }
+    return table, plain(summary, DECIMALS)
+
+
+def write_summary(run: str, params: Params, metrics: list[Path], out: Path) -> dict[str, Any]:
+    """Summarise a run from its `metrics.json` files.
+
+    Args:
+        run: Its name.
+        params: Its params, for the number of resamples and the data set to compare with.
+        metrics: The files of every seed and fold.
+        out: The csv file to write, last; `summary.json` is written beside it.
+
+    Returns:
+        The plain data of `summary.json`.
+
+    Raises:
+        ClefError: As `summarize`.
+    """
+    fold_metrics = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
+    table, summary = summarize(fold_metrics, run, params.evaluate.bootstrap, params.dataset.adapter)
+    write_json(out.with_suffix(".json"), summary)
+    text = table.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+    write_text(out, text)
+    return summary
+
+
+def _headline(counts: Floats, with_accuracy: bool) -> Floats:
+    """Confusion counts (..., labels, 4) to the table's rows: F1 of each label, their mean, accuracy."""
+    f1 = metrics.f1(counts)
+    parts = [f1, mean_known(f1)[..., None]]
+    if with_accuracy:
+        parts.append(metrics.accuracy(counts)[..., None])
+    return np.concatenate(parts, axis=-1)
+
+
+def _values(grid: Grid, row: str, key: str) -> Floats:
+    """One metric of one row, (seeds, folds), NaN where undefined."""
+    values = [[m["rows"][row].get(key) for m in folds.values()] for folds in grid.values()]
+    return np.array(values, dtype=np.float64)
+
+
+def _deviation(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.std(known, ddof=1)) if len(known) > 1 else np.nan
+
+
+def _status(folds: dict[int, dict[str, Any]]) -> dict[str, int]:
+    names = sorted({name for m in folds.values() for name in m["status"]})
+    return {name: sum(m["status"].get(name, 0) for m in folds.values()) for name in names}

@@ -1,0 +1,46 @@
+"""A summary on the terminal: a short table and one line that says what it amounts to."""
+
+from typing import Any
+
+from rich.table import Table
+
+
+def format_table(summary: dict[str, Any]) -> Table:
+    """The plain data of `summary.json` as a table in percent, with the verdict under it."""
+    table = Table(title=f"{summary['run']} (folds: {len(summary['folds'])}, seeds: {len(summary['seeds'])})")
+    table.add_column("label")
+    for heading in ("F1", "95 % interval", "field (optimistic)", "floor", "activity only", "coverage"):
+        table.add_column(heading, justify="right")
+    for label, row in summary["rows"].items():
+        if label in ("mean", "accuracy"):
+            table.add_section()
+        interval = "" if row["ci_low"] is None else f"{_percent(row['ci_low'])} - {_percent(row['ci_high'])}"
+        others = (row[key] for key in ("f1_field", "floor", "activity_only", "coverage"))
+        table.add_row(label, _percent(row["f1"]), interval, *map(_percent, others))
+    table.caption = verdict(summary)
+    return table
+
+
+def verdict(summary: dict[str, Any]) -> str:
+    """Whether the headline is above what can be had without looking at a face, in one line."""
+    accuracy = "accuracy" in summary["rows"]
+    row = summary["rows"]["accuracy" if accuracy else "mean"]
+    floor = "the floor of the most frequent class" if accuracy else "the always-positive floor"
+    baselines = [(floor, row["floor"]), ("knowing the activity only", row["activity_only"])]
+    parts = [
+        f"{_relation(row['f1'], row['ci_low'], value)} {name} ({_percent(value)})"
+        for name, value in baselines
+        if value is not None
+    ]
+    headline = f"{'Accuracy' if accuracy else 'Mean strict F1'} {_percent(row['f1'])}"
+    return f"{headline} is {' and '.join(parts)}; field columns are optimistic, chosen on the test folds."
+
+
+def _relation(value: float, low: float | None, baseline: float) -> str:
+    if value <= baseline:
+        return "NOT above"
+    return "above, but by less than its interval," if low is not None and low <= baseline else "above"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"

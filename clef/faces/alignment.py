@@ -1,0 +1,91 @@
+"""Cutting a face out of a picture: by its eyes or by its box, at a fixed size."""
+
+import cv2
+import numpy as np
+
+from clef.faces.detectors import Face
+from clef.params import CropParams
+
+RIGHT_EYE = (0.36, 0.36)
+LEFT_EYE = (0.64, 0.36)
+"""Where the person's eyes come to lie, as shares of the crop's side. The chin lies about two eye distances below the
+eyes, so that an open mouth still fits, and the brows have room to rise."""
+
+
+def crop_face(image: np.ndarray, face: Face, settings: CropParams) -> np.ndarray:
+    """Cut a face out.
+
+    Args:
+        image: RGB, uint8, `(height, width, 3)`.
+        face: In pixels of `image`.
+        settings: `align`, `margin` and `size` count here.
+
+    Returns:
+        RGB, uint8, `(size, size, 3)`. Beyond the picture its edge is repeated.
+    """
+    matrix = None
+    if settings.align == "eyes" and face.landmarks is not None:
+        matrix = _eyes_matrix(face.landmarks, settings.size)
+    if matrix is None:
+        matrix = _box_matrix(face, settings.margin, settings.size)
+    return _warped(image, matrix, settings.size)
+
+
+def _eyes_matrix(landmarks: np.ndarray, size: int) -> np.ndarray | None:
+    """The similarity, `(2, 3)`, that puts both eyes in their places; none where they coincide."""
+    right, left = landmarks[0], landmarks[1]
+    target_right, target_left = np.array(RIGHT_EYE) * size, np.array(LEFT_EYE) * size
+    across, target_across = left - right, target_left - target_right
+    distance = float(across @ across)
+    if distance < 1:
+        return None
+    cosine = float(across @ target_across) / distance
+    sine = float(across[0] * target_across[1] - across[1] * target_across[0]) / distance
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return np.column_stack([turn, target_right - turn @ right])
+
+
+def _box_matrix(face: Face, margin: float, size: int) -> np.ndarray:
+    """The scaling and shift, `(2, 3)`, that fill the crop with the square around the box and its margin."""
+    side = max(face.box[2], face.box[3]) * (1 + margin)
+    scale = size / max(side, 1.0)
+    return np.column_stack([np.eye(2) * scale, size / 2 - scale * face.centre])
+
+
+def _warped(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Apply a similarity whose coordinates have (0, 0) at the picture's corner, not at its first pixel's centre.
+
+    Strong shrinking goes by area first: a warp looks at four pixels only, and would alias.
+    """
+    matrix = np.vstack([matrix, [0, 0, 1]])
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    if scale < 0.5:
+        image, to_source = _shrunk_surroundings(image, matrix, size, scale)
+        matrix = matrix @ to_source
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    matrix = np.linalg.inv(half) @ matrix @ half
+    return cv2.warpAffine(
+        image, matrix[:2], (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _shrunk_surroundings(
+    image: np.ndarray, matrix: np.ndarray, size: int, scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The part of the picture that the crop shows, shrunk by a whole factor to between one and two times its size.
+
+    Returns:
+        The part, and the matrix `(3, 3)` from its coordinates to those of `image`.
+    """
+    factor = int(1 / scale)
+    corners = np.array([[0, size, size, 0], [0, 0, size, size], [1, 1, 1, 1]], float)
+    shown = (np.linalg.inv(matrix) @ corners)[:2]
+    limits = np.array([[image.shape[1]], [image.shape[0]]])
+    first = np.clip(np.floor(shown.min(axis=1, keepdims=True)).astype(int) - 2 * factor, 0, limits - 1)
+    last = np.clip(np.ceil(shown.max(axis=1, keepdims=True)).astype(int) + 2 * factor, first + 1, limits)
+    (left, top), (right, bottom) = first.ravel().tolist(), last.ravel().tolist()
+    # whole blocks only; the edge is repeated for what a last block lacks
+    below, beside = -(bottom - top) % factor, -(right - left) % factor
+    part = cv2.copyMakeBorder(image[top:bottom, left:right], 0, below, 0, beside, cv2.BORDER_REPLICATE)
+    shrunk = cv2.resize(part, (part.shape[1] // factor, part.shape[0] // factor), interpolation=cv2.INTER_AREA)
+    return shrunk, np.array([[factor, 0, left], [0, factor, top], [0, 0, 1]], float)

@@ -1,0 +1,174 @@
+"""RetinaFace: network and weights of the package retinaface-pytorch, with batched steps before and after it.
+
+The steps give what the package's own `predict_jsons` gives for one image, and follow it also where it is odd: pictures
+smaller than the network's input are enlarged, linear interpolation shrinks without antialiasing, both axes are scaled
+back by the factor of the longer one, and a face is dropped only where its box starts past the right or lower edge. Two
+things differ on purpose: boxes and landmarks stay fractions of a pixel where the package cuts them to whole ones (boxes
+twice, before and after scaling), and a picture without a face gives an empty list, not a record of score -1.
+
+The released weights were never run by this project's tests, which compare the steps at random weights.
+"""
+
+import io
+import pickle
+import warnings
+import zipfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torchvision.ops import nms
+
+from clef.errors import ClefError
+from clef.faces.detectors.base import Detector, Face, sha256, weights_file
+
+RELEASE = (
+    "retinaface_resnet50_2020-07-20-f168fae3c.zip from "
+    "https://github.com/ternaus/retinaface/releases/download/0.01/retinaface_resnet50_2020-07-20-f168fae3c.zip"
+)
+MEAN = torch.tensor([0.485, 0.456, 0.406]) * 255
+DEVIATION = torch.tensor([0.229, 0.224, 0.225]) * 255
+OVERLAP = 0.4
+"""Boxes that share more, as intersection over union, are one face."""
+VARIANCES = [0.1, 0.2]
+
+
+class RetinaFaceDetector(Detector):
+    """Faces with five landmarks, the accurate and heavy one.
+
+    Raises:
+        ClefError: The package or the weights are missing, the weights do not fit, or there is no such device.
+    """
+
+    def __init__(self, weights: str | None, least_score: float, detect_size: int, device: str) -> None:
+        try:
+            from retinaface.box_utils import decode, decode_landm
+            from retinaface.network import RetinaFace
+            from retinaface.prior_box import priorbox
+        except ImportError as error:
+            raise ClefError(
+                f"crop.detector: retinaface needs a package that is not there ({error}); "
+                "install clef[retinaface] or choose another detector"
+            ) from None
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ClefError("crop.device: cuda is not available here; expected a GPU; set crop.device to cpu")
+        path = weights_file(weights, "retinaface", RELEASE)
+        self._weights = sha256(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the package uses an old name of torchvision's `weights` argument
+            network = RetinaFace(
+                name="Resnet50",
+                pretrained=False,
+                return_layers={"layer2": 1, "layer3": 2, "layer4": 3},
+                in_channels=256,
+                out_channels=256,
+            )
+        try:
+            network.load_state_dict(_read_weights(path))
+        except (RuntimeError, AttributeError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ClefError(f"crop.weights: {path} does not fit ({reason}); expected {RELEASE}") from None
+        self._device = torch.device(device)
+        self._network = network.eval().to(self._device)
+        self._least_score = least_score
+        self._side = detect_size
+        self._decode_boxes, self._decode_landmarks = decode, decode_landm
+        self._anchors = priorbox(
+            min_sizes=[[16, 32], [64, 128], [256, 512]],
+            steps=[8, 16, 32],
+            clip=False,
+            image_size=(detect_size, detect_size),
+        ).to(self._device)  # (anchors, 4)
+
+    @property
+    def fingerprint(self) -> dict[str, str | None]:
+        """The package's version and the hash of the file of weights."""
+        library = f"retinaface-pytorch {version('retinaface-pytorch')}"
+        return {"name": "retinaface", "library": library, "weights": self._weights}
+
+    @torch.inference_mode()
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """Find the faces of each picture; see `Detector.detect`."""
+        if not images:
+            return []
+        prepared = [self.prepare(image) for image in images]
+        outputs = self.forward(torch.stack([picture for picture, _ in prepared]))
+        return [
+            self._faces(image.shape[:2], padding, *(head[index] for head in outputs))
+            for index, (image, (_, padding)) in enumerate(zip(images, prepared, strict=True))
+        ]
+
+    def prepare(self, image: np.ndarray) -> tuple[torch.Tensor, tuple[int, int]]:
+        """Scale a picture to the network's side, normalise it and pad it to a square with zeros.
+
+        Args:
+            image: RGB, uint8, `(height, width, 3)`.
+
+        Returns:
+            `(3, side, side)` on the device, and the padding at the left and at the top.
+        """
+        height, width = image.shape[:2]
+        factor = self._side / max(height, width)
+        new_height, new_width = max(1, round(height * factor)), max(1, round(width * factor))
+        if (new_height, new_width) != (height, width):
+            image = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
+        left, top = (self._side - new_width) // 2, (self._side - new_height) // 2
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self._device, torch.float32)
+        normalised = (pixels - MEAN.to(self._device)) * DEVIATION.reciprocal().to(self._device)
+        padded = torch.zeros(3, self._side, self._side, device=self._device)
+        padded[:, top : top + new_height, left : left + new_width] = normalised.permute(2, 0, 1)
+        return padded, (left, top)
+
+    def forward(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Run the network.
+
+        Args:
+            batch: `(batch, 3, side, side)`.
+
+        Returns:
+            Box offsets `(batch, anchors, 4)`, class logits `(batch, anchors, 2)`, landmark offsets
+            `(batch, anchors, 10)`.
+        """
+        return self._network(batch)
+
+    def _faces(
+        self,
+        shape: tuple[int, ...],
+        padding: tuple[int, int],
+        box_offsets: torch.Tensor,
+        logits: torch.Tensor,
+        landmark_offsets: torch.Tensor,
+    ) -> list[Face]:
+        scores = logits.softmax(dim=-1)[:, 1]
+        chosen = torch.where(scores > self._least_score)[0]
+        chosen = chosen[scores[chosen].argsort(descending=True)]
+        scores, anchors = scores[chosen], self._anchors[chosen]
+        boxes = self._decode_boxes(box_offsets[chosen], anchors, VARIANCES) * self._side  # left, top, right, bottom
+        landmarks = self._decode_landmarks(landmark_offsets[chosen], anchors, VARIANCES) * self._side
+        kept = nms(boxes, scores, OVERLAP)
+        shift = np.array(padding, float)
+        scale = max(shape) / self._side
+        corners = (boxes[kept].double().cpu().numpy().reshape(-1, 2, 2) - shift) * scale
+        points = (landmarks[kept].double().cpu().numpy().reshape(-1, 5, 2) - shift) * scale
+        return [
+            Face((*corner[0], *(corner[1] - corner[0])), float(score), point)
+            for corner, point, score in zip(corners, points, scores[kept].tolist(), strict=True)
+            if corner[0, 0] < shape[1] - 1 and corner[0, 1] < shape[0] - 1
+        ]
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors by name from .safetensors, from what torch.save writes, or from that inside a zip, as the release is."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if len(names) == 1:
+                return torch.load(io.BytesIO(archive.read(names[0])), map_location="cpu", weights_only=True)
+    return torch.load(path, map_location="cpu", weights_only=True)

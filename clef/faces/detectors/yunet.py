@@ -1,0 +1,53 @@
+"""YuNet, by OpenCV's `FaceDetectorYN`: fast and good on a CPU, given its ONNX file."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from clef.faces.detectors.base import Detector, Face, sha256, shrunk, weights_file
+
+RELEASE = (
+    "face_detection_yunet_2023mar.onnx from "
+    "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
+)
+
+
+class YunetDetector(Detector):
+    """Faces with five landmarks.
+
+    Raises:
+        ClefError: The file of weights is missing.
+    """
+
+    def __init__(self, weights: str | None, least_score: float, detect_size: int) -> None:
+        path = weights_file(weights, "yunet", RELEASE)
+        self._weights = sha256(path)
+        self._longest = detect_size
+        before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+        try:
+            self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), least_score)
+        finally:
+            cv2.utils.logging.setLogLevel(before)
+
+    @property
+    def fingerprint(self) -> dict[str, str | None]:
+        """Library and hash of the ONNX file."""
+        return {"name": "yunet", "library": f"opencv {cv2.__version__}", "weights": self._weights}
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """Find the faces of each picture; see `Detector.detect`."""
+        return [self._detect(image) for image in images]
+
+    def _detect(self, image: np.ndarray) -> list[Face]:
+        small, across, down = shrunk(image, self._longest)
+        self._network.setInputSize((small.shape[1], small.shape[0]))
+        _, found = self._network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+        if found is None:
+            return []
+        faces = []
+        for row in found.astype(float):  # box 4, landmarks 10, score 1
+            left, top, width, height = row[:4] * (across, down, across, down)
+            landmarks = row[4:14].reshape(5, 2) * (across, down)
+            faces.append(Face((left, top, width, height), min(float(row[14]), 1.0), landmarks))
+        return sorted(faces, key=lambda face: -face.score)

@@ -1,0 +1,109 @@
+"""The file of crops: one Arrow row for every input frame, its crop as JPEG, read by memory map."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from clef.errors import ClefError
+from clef.files import appearing
+from clef.params import CropParams
+
+FINGERPRINT = b"clef.fingerprint"
+ROWS_A_BATCH = 256
+STATUSES = ("detected", "tracked", "bridged", "no_face", "undecodable")
+
+SCHEMA = pa.schema(
+    [
+        pa.field("sequence", pa.string(), nullable=False),
+        pa.field("frame", pa.int32(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("faces", pa.int16()),  # how many were detected; null where nothing was looked for
+        pa.field("score", pa.float32()),  # of the detection; null where there was none in this frame
+        pa.field("x", pa.float32()),
+        pa.field("y", pa.float32()),
+        pa.field("width", pa.float32()),
+        pa.field("height", pa.float32()),
+        pa.field("landmarks", pa.list_(pa.float32())),  # x, y of five points in source pixels
+        pa.field("crop", pa.binary()),  # JPEG
+    ]
+)
+
+
+def crop_fingerprint(settings: CropParams, detector: Mapping[str, str | None]) -> dict[str, Any]:
+    """What the crops depend on, as plain data with sorted keys.
+
+    Args:
+        settings: Of the crops.
+        detector: Fingerprint of the detector.
+    """
+    fingerprint = {
+        "align": settings.align,
+        "bridge": settings.bridge,
+        "colour": "rgb",
+        "detect_size": settings.detect_size,
+        "detector": dict(sorted(detector.items())),
+        "every": settings.every,
+        "face": settings.face,
+        "filter": "area",
+        "margin": settings.margin,
+        "quality": settings.quality,
+        "score": settings.score,
+        "size": settings.size,
+        "smooth": settings.smooth,
+    }
+    return dict(sorted(fingerprint.items()))
+
+
+def write_shard(target: Path, batches: Iterable[pa.RecordBatch], fingerprint: Mapping[str, Any]) -> None:
+    """Write record batches of `SCHEMA` one by one, uncompressed, into a file that appears whole."""
+    schema = SCHEMA.with_metadata({FINGERPRINT: json.dumps(fingerprint, sort_keys=True)})
+    with (
+        appearing(target) as partial,
+        pa.OSFile(str(partial), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """The record batches of a shard, mapped one by one.
+
+    Raises:
+        ClefError: The file is missing or no shard.
+    """
+    reader = _reader(path)
+    for index in range(reader.num_record_batches):
+        yield reader.get_batch(index)
+
+
+def open_shard(path: Path) -> pa.Table:
+    """Map a shard into memory. Nothing is read before it is used.
+
+    Raises:
+        ClefError: The file is missing or no shard.
+    """
+    return _reader(path).read_all()
+
+
+def read_fingerprint(path: Path) -> dict[str, Any]:
+    """Read how the crops of a shard were made.
+
+    Raises:
+        ClefError: The file is missing or no shard.
+    """
+    return json.loads(_reader(path).schema.metadata[FINGERPRINT])
+
+
+def _reader(path: Path) -> pa.RecordBatchFileReader:
+    try:
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    except (OSError, pa.ArrowInvalid) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())
+        raise ClefError(f"{path}: {reason}; expected a shard of crops; make it with `clef crop`") from None
+    if FINGERPRINT not in (reader.schema.metadata or {}):
+        raise ClefError(f"{path}: no fingerprint inside; expected a shard of crops; make it with `clef crop`")
+    return reader

@@ -1,0 +1,97 @@
+"""Crops to batches: encoded faces are read by memory map and decoded, one whole batch at a time."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from clef.errors import ClefError
+from clef.faces.shard import open_shard
+
+
+class Crops:
+    """Random access to the crops of some frames.
+
+    Args:
+        shards: Path of each shard by name.
+        frames: Rows of the manifest, with `shard` and `row`.
+    """
+
+    def __init__(self, shards: dict[str, Path], frames: pd.DataFrame) -> None:
+        missing = sorted(set(frames["shard"]) - set(shards))
+        if missing:
+            raise ClefError(f"crops: no shard {missing[0]} among those given; expected every shard of the manifest")
+        self._paths = shards
+        self._shard = frames["shard"].to_numpy(dtype=object)
+        self._row = frames["row"].to_numpy()
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def __getstate__(self) -> dict[str, object]:
+        # A worker process maps the files itself; a pickled table would be a copy.
+        return {key: value for key, value in self.__dict__.items() if key != "_columns"}
+
+    @cached_property
+    def _columns(self) -> dict[str, pa.ChunkedArray]:
+        return {name: open_shard(path)["crop"] for name, path in self._paths.items()}
+
+    def decode(self, indices: np.ndarray) -> Tensor:
+        """RGB images, uint8 (batch, 3, height, width), of the frames at these positions."""
+        images = []
+        for index in indices:
+            encoded = self._columns[self._shard[index]][int(self._row[index])].as_buffer()
+            image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+            images.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+class _Steps(Dataset[tuple[np.ndarray, Tensor]]):
+    """Item n is the whole batch of step n."""
+
+    def __init__(self, crops: Crops, batch: Callable[[int], np.ndarray]) -> None:
+        self.crops = crops
+        self.batch = batch
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, Tensor]:
+        indices = self.batch(step)
+        return indices, self.crops.decode(indices)
+
+
+def load_steps(
+    crops: Crops, batch: Callable[[int], np.ndarray], steps: range, workers: int, pin_memory: bool = False
+) -> DataLoader[tuple[np.ndarray, Tensor]]:
+    """Batches of the given steps in order: positions (batch,) and images (batch, 3, height, width).
+
+    Args:
+        crops: The frames to draw from.
+        batch: Positions of the frames of a step, a pure function of the step.
+        steps: The steps to load; a resumed training gives those still to do.
+        workers: Processes that decode ahead; 0 decodes in this one.
+        pin_memory: Faster copies to a GPU.
+    """
+    return DataLoader(
+        _Steps(crops, batch),
+        sampler=steps,
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=pin_memory,
+        collate_fn=_as_it_is,
+        persistent_workers=False,
+    )
+
+
+def _as_it_is(batch: tuple[np.ndarray, Tensor]) -> tuple[np.ndarray, Tensor]:
+    return batch
+
+
+def in_batches(count: int, size: int) -> Sequence[np.ndarray]:
+    """Positions 0 to count - 1, in order, in batches of at most `size`."""
+    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]

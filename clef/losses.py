@@ -1,0 +1,175 @@
+"""The losses of both stages: pure functions of tensors, in float32 at least, also under autocast."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from clef.errors import ClefError
+
+
+def supervised_contrastive(features: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Pull views of the same label together and push all others apart, also those of the same subject.
+
+    Stage 1, between images: the label is the activity. Khosla et al.: Supervised Contrastive Learning,
+    NeurIPS 2020, equation 2, the form with the mean over positives outside the logarithm. With two views of
+    each image and no two images alike in label it is the NT-Xent loss of SimCLR.
+
+    Args:
+        features: L2-normalised features of all views, `(view, dim)`.
+        labels: Integer label of each view, `(view,)`.
+        temperature: Divides the cosine similarities.
+
+    Returns:
+        Mean over the views that have a positive. A view without one has no term of its own and is only a
+        negative of the others; without any positive at all the loss is zero.
+    """
+    logits = _similarities(features, features) / temperature  # (view, view)
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    positive = (labels[:, None] == labels[None, :]) & ~itself
+    log_share = logits.masked_fill(itself, torch.finfo(logits.dtype).min).log_softmax(dim=1)
+    positives = positive.sum(dim=1)  # (view,)
+    per_view = -torch.where(positive, log_share, 0).sum(dim=1) / positives.clamp(min=1)
+    return per_view.sum() / (positives > 0).sum().clamp(min=1)
+
+
+def image_text(images: Tensor, texts: Tensor, targets: Tensor, logit_scale: Tensor | float) -> Tensor:
+    """Match images with the distinct texts of a batch, each of which may belong to several images.
+
+    Stage 1, between images and activity texts: the symmetric loss of CLIP (Radford et al.: Learning
+    Transferable Visual Models From Natural Language Supervision, ICML 2021, figure 3) with the mean over a
+    text's images as its target, since images that share a text must not be each other's negatives. With one
+    image for each text it is CLIP's loss itself.
+
+    Args:
+        images: L2-normalised image features, `(image, dim)`.
+        texts: L2-normalised features of the distinct texts, `(text, dim)`.
+        targets: Index of each image's text, `(image,)`.
+        logit_scale: Multiplies the cosine similarities; not its logarithm.
+
+    Returns:
+        Mean of both directions. A text without an image is a negative of every image, and is left out of the
+        mean over texts.
+    """
+    logits = logit_scale * _similarities(images, texts)  # (image, text)
+    to_text = F.cross_entropy(logits, targets)
+    belongs = F.one_hot(targets, len(texts)).bool()  # (image, text)
+    images_of_text = belongs.sum(dim=0)  # (text,)
+    per_text = -torch.where(belongs, logits.log_softmax(dim=0), 0).sum(dim=0) / images_of_text.clamp(min=1)
+    to_image = per_text.sum() / (images_of_text > 0).sum()
+    return (to_text + to_image) / 2
+
+
+def name_description(names: Tensor, descriptions: Tensor, logit_scale: Tensor | float) -> Tensor:
+    """Match every label's name with its description: the text-text loss of stage 2.
+
+    InfoNCE in both directions; van den Oord et al.: Representation Learning with Contrastive Predictive
+    Coding, 2018, equation 4.
+
+    Args:
+        names: L2-normalised features of the label names, `(label, dim)`.
+        descriptions: L2-normalised features of the descriptions in the same order, `(label, dim)`.
+        logit_scale: Multiplies the cosine similarities; not its logarithm.
+    """
+    return image_text(names, descriptions, torch.arange(len(names), device=names.device), logit_scale)
+
+
+def occurrence(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy of action units, over what is known.
+
+    Args:
+        logits: `(batch, action unit)`; the sigmoid is the probability of presence.
+        targets: 1 present, 0 absent, NaN unknown, `(batch, action unit)`.
+        weight: Weight of each action unit, `(action unit,)`, as from `inverse_rate_weight`.
+
+    Returns:
+        Weighted mean over the known entries: the sum of weight times loss over the sum of weight. Only the
+        ratios of weights matter. Where nothing is known it is zero, and so is its gradient.
+    """
+    known = ~targets.isnan()
+    logits = _at_least_float32(logits).masked_fill(~known, 0)
+    loss = F.binary_cross_entropy_with_logits(logits, targets.nan_to_num().to(logits), reduction="none")
+    share = known.to(logits) if weight is None else known * weight.to(logits)  # (batch, action unit)
+    return _weighted_mean(loss, share)
+
+
+def occurrence_pair(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Cross-entropy of each action unit between an absent and a present text, over what is known.
+
+    A softmax over two is the sigmoid of their difference, so this is `occurrence` of it.
+
+    Args:
+        logits: `(batch, action unit, 2)`, the match with the text of absence and with that of presence.
+        targets: As in `occurrence`.
+        weight: As in `occurrence`.
+    """
+    absent, present = _at_least_float32(logits).unbind(dim=2)
+    return occurrence(present - absent, targets, weight)
+
+
+def expression(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Softmax cross-entropy over expressions, over what is known.
+
+    Args:
+        logits: `(batch, class)`.
+        targets: Class index with -1 for unknown, `(batch,)`; or a distribution over classes, such as the
+            shares of annotators' votes, with rows of zeros or NaN for unknown, `(batch, class)`.
+        weight: Weight of each class, `(class,)`.
+
+    Returns:
+        Weighted mean over the known images, where an image weighs as much as the class of its target. Where
+        nothing is known it is zero, and so is its gradient.
+    """
+    logits = _at_least_float32(logits)
+    if targets.ndim == 1:
+        known = targets >= 0
+        shares = F.one_hot(targets.clamp(min=0), logits.shape[1]).to(logits) * known[:, None]
+    else:
+        known = ~targets.isnan().any(dim=1)
+        shares = targets.to(logits).masked_fill(~known[:, None], 0)
+    if weight is not None:
+        shares = shares * weight.to(logits)
+    return _weighted_mean(-logits.masked_fill(~known[:, None], 0).log_softmax(dim=1), shares)
+
+
+def inverse_rate_weight(rates: Tensor | Sequence[float]) -> Tensor:
+    """Weigh action units by the inverse of how often they occur: `(1 / r_i) / sum_j(1 / r_j) * n`.
+
+    The field's convention; Shao et al.: JAA-Net, IJCV 2021. Rates are those of the training frames.
+
+    Args:
+        rates: Occurrence rate of each action unit as a share or in per cent, `(action unit,)`. One that never
+            occurs (0) or is never known (NaN) weighs as much as the rarest that occurs, since its inverse
+            would leave nothing for the others.
+
+    Returns:
+        Weights with mean 1, float32, `(action unit,)`.
+
+    Raises:
+        ClefError: No action unit occurs.
+    """
+    rates = torch.as_tensor(rates, dtype=torch.float64)
+    occurs = rates > 0
+    if not occurs.any():
+        raise ClefError(
+            "action-unit weights: no action unit occurs in the training frames; expected at least one: "
+            "check labels.action_units and labels.threshold, or set finetune.label_weight: none"
+        )
+    inverse = 1 / torch.where(occurs, rates, rates[occurs].min())
+    return (inverse / inverse.sum() * len(rates)).float()
+
+
+def _similarities(left: Tensor, right: Tensor) -> Tensor:
+    # Autocast would run this product in half precision, whose rounding the temperature then magnifies.
+    with torch.autocast(left.device.type, enabled=False):
+        return _at_least_float32(left) @ _at_least_float32(right).T
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def _weighted_mean(loss: Tensor, share: Tensor) -> Tensor:
+    total = share.sum()
+    return (loss * share).sum() / torch.where(total > 0, total, 1)

@@ -1,0 +1,104 @@
+"""The manifest: one row for every input frame of a data set, with what became of it and its raw labels.
+
+Columns `dataset, subject, activity, sequence, frame, split` say which frame it is; `status, faces, score` what cropping
+made of it; `shard, row` where its crop is; `labelled` whether the data set labels it; the rest are raw label columns.
+The crop fingerprint stands in the file's metadata.
+"""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clef.datasets.base import Dataset, Sequence
+from clef.errors import ClefError
+from clef.faces.shard import open_shard, read_fingerprint
+from clef.files import appearing
+
+CROPPED = ("detected", "tracked", "bridged")
+"""Statuses of frames that have a crop."""
+
+_METADATA = b"clef.manifest"
+
+
+def build_manifest(
+    dataset: Dataset, root: Path, sequences: list[Sequence], shards: dict[str, Path], target: Path
+) -> pd.DataFrame:
+    """Join the shards with the raw labels.
+
+    Args:
+        dataset: The adapter, which reads the labels.
+        root: Folder of the raw data.
+        sequences: Every recording, from `ingest`.
+        shards: Path of each shard's crops by name.
+        target: The parquet file to write.
+
+    Returns:
+        The table written.
+
+    Raises:
+        ClefError: Shards of different crop settings, a recording without rows, or labels for frames that no
+            recording has.
+    """
+    fingerprints = {name: read_fingerprint(path) for name, path in shards.items()}
+    first = next(iter(fingerprints))
+    for name, fingerprint in fingerprints.items():
+        if fingerprint != fingerprints[first]:
+            raise ClefError(
+                f"{shards[name]}: cropped as {fingerprint}, but {shards[first]} as {fingerprints[first]}; "
+                "expected one crop fingerprint: delete the older and run again"
+            )
+    frames = pd.concat([_shard_rows(name, path) for name, path in shards.items()], ignore_index=True)
+    known = pd.DataFrame(
+        [(s.dataset, s.subject, s.activity, s.sequence, s.split) for s in sequences],
+        columns=["dataset", "subject", "activity", "sequence", "split"],
+    )
+    without_rows = sorted(set(known["sequence"]) - set(frames["sequence"]))
+    if without_rows:
+        raise ClefError(f"{target}: no rows for {', '.join(without_rows[:8])} in the shards; crop them again")
+    manifest = frames.merge(known, on="sequence", how="left", validate="many_to_one")
+    labels = dataset.labels(root, sequences)
+    label_columns = [column for column in labels.columns if column not in ("sequence", "frame")]
+    manifest = manifest.merge(labels, on=["sequence", "frame"], how="left", validate="one_to_one", indicator=True)
+    manifest["labelled"] = manifest.pop("_merge") == "both"
+    surplus = len(labels) - int(manifest["labelled"].sum())
+    if surplus:
+        pairs = labels.merge(frames[["sequence", "frame"]], how="left", indicator=True)
+        example = pairs[pairs["_merge"] == "left_only"].iloc[0]
+        raise ClefError(
+            f"{root}: {surplus} labelled frames do not exist, such as frame {example['frame']} of {example['sequence']}; "
+            "expected labels only for frames of a recording"
+        )
+    for column in label_columns:
+        if column != "expression":
+            manifest[column] = manifest[column].astype("Int8")
+    columns = ["dataset", "subject", "activity", "sequence", "frame", "split", "status", "faces", "score"]
+    manifest = manifest[[*columns, "shard", "row", "labelled", *label_columns]]
+    table = pa.Table.from_pandas(manifest, preserve_index=False)
+    meta = {"fingerprint": fingerprints[first], "labels": label_columns}
+    table = table.replace_schema_metadata({_METADATA: json.dumps(meta, sort_keys=True).encode()})
+    with appearing(target) as partial:
+        pq.write_table(table, partial)
+    return manifest
+
+
+def _shard_rows(name: str, path: Path) -> pd.DataFrame:
+    rows = open_shard(path).select(["sequence", "frame", "status", "faces", "score"]).to_pandas()
+    rows["faces"] = rows["faces"].astype("Int16")
+    rows["shard"] = name
+    rows["row"] = range(len(rows))
+    return rows.astype({"row": "int32"})
+
+
+def read_manifest(
+    path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, object]] | None = None
+) -> pd.DataFrame:
+    """Read the manifest, or the columns and rows of it that are asked for and no others."""
+    return pq.read_table(path, columns=columns, filters=filters).to_pandas()
+
+
+def manifest_fingerprint(path: Path) -> dict[str, object]:
+    """The crop fingerprint that every crop of this manifest has."""
+    return json.loads(pq.read_schema(path).metadata[_METADATA])["fingerprint"]

@@ -1,0 +1,491 @@
+"""The schema of a params file, and loading with `extends`.
+
+One file `params/{run}.yaml` is one run. Every default of the project stands here, each with the reason where it is
+not obvious; a file says only what differs. The Snakefile and every subcommand read params through this module, so it
+must stay light: no torch, no pandas.
+"""
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from clef.errors import ClefError
+
+ACTION_UNITS_BP4D = [1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24]
+
+PRETRAIN_SECTIONS = ("dataset", "texts", "model", "folds", "pretrain", "device", "threads", "deterministic")
+"""What stage 1 depends on, beside its input files, seed and fold."""
+FINETUNE_SECTIONS = ("dataset", "texts", "model", "folds", "labels", "finetune", "device", "threads", "deterministic")
+"""What stage 2 depends on, likewise."""
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ParamsError(ClefError):
+    """A params file that cannot be used; the message is one line naming file, key and what was expected."""
+
+
+class Section(BaseModel):
+    """A part of the params file in which a misspelt key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    operational: ClassVar[frozenset[str]] = frozenset()
+    """Keys that change how a result is computed and never the result: they make nothing stale."""
+
+
+class DatasetParams(Section):
+    """Which recordings the run is about, and where they lie."""
+
+    adapter: str
+    """Module of `clef.datasets` that knows the layout."""
+    name: str = ""
+    """Folder below data/raw, data/interim and data/processed; the adapter's name unless given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_adapter(cls, values: Any) -> Any:
+        if isinstance(values, dict) and not values.get("name"):
+            return {**values, "name": values.get("adapter", "")}
+        return values
+
+
+class RenderParams(Section):
+    """What `clef render-demo` draws. Only for the demo sets."""
+
+    kind: Literal["videos", "stills"] = "videos"
+    seed: int = 0
+    size: Annotated[int, Field(ge=160)] = 320
+    """Height and width of a frame in pixels."""
+    subjects: Annotated[int, Field(ge=2)] = 18
+    """People (videos)."""
+    activities: Annotated[int, Field(ge=2, le=6)] = 6
+    """Activities each person is filmed in (videos)."""
+    seconds: tuple[Positive, Positive] = (6.0, 8.0)
+    """Shortest and longest clip."""
+    labelled_share: Fraction = 0.45
+    """Share of each clip that has AU labels: one window, as the coders of BP4D chose."""
+    train_images: Count = 1400
+    """Images of the training split (stills)."""
+    test_images: Count = 350
+    """Images of the test split (stills)."""
+
+
+class IngestParams(Section):
+    """How raw recordings are listed."""
+
+    max_bad: Fraction = 0.02
+    """Share of sequences that may be unreadable before the rule stops with their list."""
+
+
+class CropParams(Section):
+    """How faces are found and cut out. Their digest names the crops."""
+
+    detector: Literal["lbp", "yunet", "retinaface", "none"] = "retinaface"
+    weights: str | None = None
+    """File of the detector's weights; `lbp` and `none` need no file."""
+    score: Fraction = 0.7
+    """Least detection score."""
+    every: Count = 1
+    """Detect in every n-th frame; boxes between are tracked."""
+    bridge: Annotated[int, Field(ge=0)] = 12
+    """Longest run of frames without a detection, between two with one, that tracking fills in."""
+    face: Literal["largest", "central"] = "largest"
+    """Which face where there are several."""
+    align: Literal["eyes", "box"] = "eyes"
+    """`eyes`: similarity transform onto fixed eye positions, where the detector gives landmarks; `box`: square."""
+    margin: NonNegative = 0.2
+    """Share of the box's side added around it (`box`)."""
+    size: Annotated[int, Field(ge=32)] = 256
+    """Height and width of a crop in pixels; a little more than the model's input, so that training can shift it."""
+    smooth: NonNegative = 0.0
+    """Standard deviation, in frames, of the Gaussian that steadies boxes and landmarks over time; 0 leaves them."""
+    quality: Annotated[int, Field(ge=50, le=100)] = 95
+    """JPEG quality of the stored crops."""
+    detect_size: Count = 640
+    """Longest side, in pixels, of the picture that the detector sees; larger frames are shrunk for detection only."""
+    batch: Count = 16
+    """Frames a detector call."""
+    device: Literal["cpu", "cuda"] = "cpu"
+
+    operational = frozenset({"batch", "device"})
+
+
+class LabelParams(Section):
+    """What is predicted. Raw codes stay in the manifest; the choice made here applies when a run reads it."""
+
+    kind: Literal["action_units", "expressions"] = "action_units"
+    action_units: list[int] = ACTION_UNITS_BP4D
+    threshold: Annotated[int, Field(ge=1, le=5)] = 1
+    """Least raw code that counts as present: 1 for occurrence codes, 2 for DISFA's intensities."""
+    expressions: list[str] = []
+
+    @model_validator(mode="after")
+    def _named(self) -> "LabelParams":
+        if len(self.names) < 2 or len(set(self.names)) != len(self.names):
+            raise ValueError(f"expected two or more distinct {self.kind}, got {self.names}")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the label columns in order, `AU01` style for action units."""
+        if self.kind == "action_units":
+            return [f"AU{number:02d}" for number in self.action_units]
+        return list(self.expressions)
+
+
+class FoldParams(Section):
+    """How subjects are split for cross-validation."""
+
+    protocol: Literal["subjects", "official"] = "subjects"
+    """`subjects`: subject-exclusive folds; `official`: the data set's own train and test split as the only fold."""
+    number: Annotated[int, Field(ge=1)] = 3
+    seed: int = 0
+    """Draws which subjects share a fold (`subjects`)."""
+
+    @model_validator(mode="after")
+    def _countable(self) -> "FoldParams":
+        if self.protocol == "official" and self.number != 1:
+            raise ValueError("number must be 1 with protocol official")
+        if self.protocol == "subjects" and self.number < 2:
+            raise ValueError("number must be 2 or more with protocol subjects")
+        return self
+
+
+class TextParams(Section):
+    """What texts images are matched with."""
+
+    file: str | None = None
+    """A YAML file of activities and labels; null takes `clef/texts.yaml`."""
+    name_template: str = "a photo of a person with {}"
+    description_templates: Annotated[list[str], Field(min_length=1)] = [
+        "a photo of a face where {}",
+        "a cropped photo of a face in which {}",
+        "a portrait of a person showing that {}",
+    ]
+    """One is drawn for each description at every step."""
+    absent_template: str = "a photo of a person without {}"
+    """The text of an absent action unit (`finetune.matching: pair`)."""
+
+    @model_validator(mode="after")
+    def _with_a_place(self) -> "TextParams":
+        for template in (self.name_template, self.absent_template, *self.description_templates):
+            if template.count("{}") != 1:
+                raise ValueError(f"template {template!r}: expected one {{}} where the text goes")
+        return self
+
+
+class ModelParams(Section):
+    """The open_clip model of both stages."""
+
+    name: str = "ViT-B-16-quickgelu"
+    """An open_clip model name, or one of the project's own `clef/model_configs/`."""
+    pretrained: str | None = None
+    """An open_clip pretrained tag, or a path to weights; null trains from scratch."""
+    image_size: Annotated[int, Field(ge=32)] = 224
+    """Height and width of the model's input in pixels."""
+    gradient_checkpointing: bool = False
+    """Less memory for more time."""
+    compile: bool = False
+    """Run the image tower through torch.compile."""
+
+
+class AugmentParams(Section):
+    """Random changes to a training image (facts of the method, section 7, row 8)."""
+
+    rotation: NonNegative = 20.0
+    """Largest rotation in degrees, either way."""
+    scale: tuple[Positive, Positive] = (0.6, 1.0)
+    """Smallest and largest share of the crop's area that is seen."""
+    shift: Fraction = 1.0
+    """How far the seen square may lie off the middle, as a share of the room that the scale leaves."""
+    flip: Fraction = 0.5
+    """Chance of a mirror image."""
+    brightness: NonNegative = 0.2
+    contrast: NonNegative = 0.2
+    saturation: NonNegative = 0.2
+    """Largest relative change of each, either way."""
+    grey: Fraction = 0.1
+    """Chance of losing all colour."""
+    blur: Fraction = 0.1
+    """Chance of a Gaussian blur."""
+
+
+class OptimiserParams(Section):
+    """AdamW under a cosine with linear warm-up."""
+
+    lr_image: NonNegative = 1e-5
+    lr_text: NonNegative = 1e-6
+    """At most the image tower's: a handful of texts collapses quickly."""
+    lr_head: NonNegative = 1e-3
+    """Linear head, logit scale and biases."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor on the learning rate of each block of the image tower below the last."""
+    weight_decay: NonNegative = 0.05
+    warmup: Fraction = 0.1
+    """Share of all steps."""
+    clip_gradient: Positive = 1.0
+    """Largest gradient norm."""
+
+
+class CheckpointParams(Section):
+    """When a training writes its recovery checkpoint."""
+
+    every_seconds: Positive = 300.0
+    every_steps: Count | None = None
+    """Also after so many steps."""
+
+
+class PretrainParams(Section):
+    """Stage 1: contrast with the activity as the weak label."""
+
+    from_: str | None = Field(default=None, alias="from")
+    """Take stage 1 of this run, seed by seed and fold by fold, instead of training one."""
+    image_image: NonNegative = 1.0
+    """Weight of the supervised contrastive loss between views; 0 switches it off."""
+    image_text: NonNegative = 1.0
+    """Weight of the loss between images and activity texts; 0 switches it off."""
+    temperature: Positive = 0.1
+    """Of the image-image loss."""
+    logit_scale: Positive = 14.285714285714286
+    """Start of the image-text loss's learnt scale, 1 / 0.07 as CLIP's."""
+    subjects: Annotated[int, Field(ge=2)] = 16
+    """Subjects in a batch."""
+    activities: Annotated[int, Field(ge=2)] = 8
+    """Activities of each of them in a batch."""
+    frames: Annotated[int, Field(ge=1, le=2)] = 2
+    """Frames of each of these clips in a batch, half a clip apart."""
+    stride: Count = 5
+    """Use every n-th frame of a clip."""
+    epochs: Positive = 5.0
+    """Passes over those frames."""
+    augment: AugmentParams = AugmentParams()
+    optimiser: OptimiserParams = OptimiserParams()
+    checkpoint: CheckpointParams = CheckpointParams()
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that decode crops beside the training."""
+
+    operational = frozenset({"workers", "checkpoint"})
+
+    @model_validator(mode="after")
+    def _some_loss(self) -> "PretrainParams":
+        if self.image_image == 0 and self.image_text == 0:
+            raise ValueError("image_image and image_text are both 0; for a run without stage 1 say `pretrain: null`")
+        return self
+
+
+class FinetuneParams(Section):
+    """Stage 2: match images with the text of the labels."""
+
+    head: Literal["text", "linear"] = "text"
+    """`text`: cosine with the label texts; `linear`: a plain classifier on the image feature."""
+    matching: Literal["sigmoid", "pair"] = "sigmoid"
+    """Action units: `sigmoid` of scale times cosine plus a bias, or softmax over a present and an absent text."""
+    image_names: NonNegative = 1.0
+    """Weight of the loss between images and label names (`text`)."""
+    names_descriptions: NonNegative = 1.0
+    """Weight of the loss between label names and their descriptions (`text`)."""
+    image_descriptions: NonNegative = 0.0
+    """Weight of the loss between images and descriptions (`text`): the paper's row I + D."""
+    label_weight: Literal["inverse", "none"] = "inverse"
+    """`inverse`: rare action units weigh more, normalised over the action units as the field does."""
+    balance: Literal["none", "classes"] = "none"
+    """`classes`: draw every expression equally often."""
+    logit_scale: Positive = 14.285714285714286
+    freeze_image: bool = False
+    """Train the head alone, on fixed image features."""
+    augment: AugmentParams = AugmentParams(scale=(0.8, 1.0), rotation=10.0)
+    optimiser: OptimiserParams = OptimiserParams(layer_decay=0.7)
+    checkpoint: CheckpointParams = CheckpointParams()
+    batch: Count = 64
+    stride: Count = 1
+    """Use every n-th labelled frame of a clip."""
+    epochs: Count = 10
+    workers: Annotated[int, Field(ge=0)] = 0
+
+    operational = frozenset({"workers", "checkpoint"})
+
+    @model_validator(mode="after")
+    def _some_loss(self) -> "FinetuneParams":
+        if self.head == "text" and self.image_names == 0 and self.image_descriptions == 0:
+            raise ValueError("image_names and image_descriptions are both 0; one of them must train the images")
+        return self
+
+
+class EvaluateParams(Section):
+    """How a fold is scored."""
+
+    threshold: Fraction = 0.5
+    stride: Count = 1
+    """Score every n-th labelled frame; 1 for results to report."""
+    bootstrap: Annotated[int, Field(ge=0)] = 1000
+    """Resamples of an interval; 0 for none."""
+    batch: Count = 256
+
+
+class Params(Section):
+    """One run."""
+
+    dataset: DatasetParams
+    seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    device: Literal["cpu", "cuda"] = "cuda"
+    threads: Count = 8
+    """Threads of a training process. On a CPU the last bits of a result depend on them, so `--cores` must not."""
+    deterministic: bool = False
+    """Bit-for-bit repeatable on CUDA too, at some cost."""
+    render: RenderParams | None = None
+    ingest: IngestParams = IngestParams()
+    crop: CropParams = CropParams()
+    labels: LabelParams = LabelParams()
+    folds: FoldParams = FoldParams()
+    texts: TextParams = TextParams()
+    model: ModelParams = ModelParams()
+    pretrain: PretrainParams | None = PretrainParams()
+    finetune: FinetuneParams = FinetuneParams()
+    evaluate: EvaluateParams = EvaluateParams()
+
+    def section(self, name: str) -> Any:
+        """A section, or a single value, as plain data."""
+        value = getattr(self, name)
+        return value.model_dump(mode="json", by_alias=True) if isinstance(value, Section) else value
+
+    def tracked(self, name: str) -> Any:
+        """What of a section decides the result: what Snakemake compares, and what keys and digests are made of."""
+        value, plain = getattr(self, name), self.section(name)
+        return {k: v for k, v in plain.items() if k not in value.operational} if isinstance(value, Section) else plain
+
+    @property
+    def crop_digest(self) -> str:
+        """Eight hexadecimal digits that name the crops of these settings."""
+        return digest(self.tracked("crop"))
+
+
+def digest(plain: Any, length: int = 8) -> str:
+    """Short SHA-256 of plain data, independent of the order of keys."""
+    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:length]
+
+
+def load_params(path: Path | str) -> Params:
+    """Read one params file and what it extends.
+
+    Args:
+        path: A YAML file; `extends: NAME` in it names a file beside it, without the suffix.
+
+    Raises:
+        ParamsError: The file, a file it extends, a key or a value is not as expected.
+    """
+    path = Path(path)
+    values = _merged(path, seen=())
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise ParamsError(f"{path}: {_explain(error)}") from None
+
+
+def load_runs(folder: Path | str) -> dict[str, Params]:
+    """Every run of a params folder by name, checked one by one and against each other.
+
+    Raises:
+        ParamsError: As `load_params`; or two runs share a data set and disagree on how it is made or listed.
+    """
+    runs = {path.stem: load_params(path) for path in sorted(Path(folder).glob("*.yaml"))}
+    for name, params in runs.items():
+        _check_stage_1_source(name, runs, Path(folder))
+        for other in runs:
+            if other == name:
+                break
+            if runs[other].dataset.name != params.dataset.name:
+                continue
+            for section in ("dataset", "render", "ingest"):
+                if runs[other].section(section) != params.section(section):
+                    raise ParamsError(
+                        f"{Path(folder) / name}.yaml: {section} differs from {other}.yaml, which uses the same data set "
+                        f"{params.dataset.name}: give one of them another dataset.name"
+                    )
+    return runs
+
+
+def _check_stage_1_source(name: str, runs: dict[str, Params], folder: Path) -> None:
+    params = runs[name]
+    if params.pretrain is None or params.pretrain.from_ is None:
+        return
+    where = f"{folder / name}.yaml: pretrain.from"
+    source = runs.get(params.pretrain.from_)
+    if source is None:
+        raise ParamsError(f"{where}: no run {params.pretrain.from_}; expected one of {', '.join(runs)}")
+    if source.pretrain is None or source.pretrain.from_ is not None:
+        raise ParamsError(f"{where}: run {params.pretrain.from_} trains no stage 1 of its own")
+    for section in ("dataset", "crop", "folds", "model"):
+        if source.section(section) != params.section(section):
+            raise ParamsError(f"{where}: {section} differs from that of {params.pretrain.from_}; expected the same")
+    missing = sorted(set(params.seeds) - set(source.seeds))
+    if missing:
+        raise ParamsError(f"{where}: run {params.pretrain.from_} has no seed {missing[0]}")
+
+
+def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path in seen:
+        circle = " -> ".join(step.stem for step in (*seen, path))
+        raise ParamsError(f"{path}: extends runs in a circle: {circle}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        origin = f"{seen[-1]}: extends: " if seen else ""
+        raise ParamsError(f"{origin}{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise ParamsError(f"{path}: expected sections such as `dataset:`, found {type(values).__name__}")
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values
+    if not isinstance(parent, str):
+        raise ParamsError(f"{path}: extends: expected the name of a params file, found {parent!r}")
+    return _override(_merged(path.with_name(f"{parent}.yaml"), (*seen, path)), values)
+
+
+def _override(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _override(merged[key], value) if both else value
+    return merged
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem, as one line: key, what was found, what was expected."""
+    problem = error.errors()[0]
+    parts = [str(part) for part in problem["loc"]]
+    key = ".".join(parts)
+    if problem["type"] == "extra_forbidden":
+        known = _fields_at(parts[:-1])
+        near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+        return f"{key}: unknown key; {hint}"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if problem["type"] == "missing":
+        return f"{key}: missing"
+    if isinstance(problem["input"], dict | Section):
+        return f"{key}: {message}" if key else message
+    return f"{key}: {message}, found {problem['input']!r}"
+
+
+def _fields_at(parts: list[str]) -> list[str]:
+    model: Any = Params
+    for part in parts:
+        field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
+        options = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        model = next((o for o in options if isinstance(o, type) and issubclass(o, Section)), None)
+        if model is None:
+            return []
+    return [field.alias or name for name, field in model.model_fields.items()]

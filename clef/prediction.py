@@ -1,0 +1,51 @@
+"""Label probabilities of frames."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from clef.augmentation import centre, normalise
+from clef.loading import Crops, in_batches
+from clef.model import LabelTask
+from clef.training.device import autocast
+
+KEYS = ["dataset", "subject", "activity", "sequence", "frame", "status"]
+
+
+@torch.no_grad()
+def probabilities(task: LabelTask, crops: Crops, batch: int, device: torch.device) -> np.ndarray:
+    """Probability of every label for every frame, float32 (frame, label).
+
+    Args:
+        task: Stage 2, moved to `device`; it is left in evaluation mode.
+        crops: The frames, each with a crop.
+        batch: Images at a time.
+        device: Where to compute.
+    """
+    task.eval()
+    encoders = task.encoders
+    results = []
+    with autocast(device):
+        texts = task.texts_for_prediction()
+        for positions in in_batches(len(crops), batch):
+            images = centre(crops.decode(positions).to(device), encoders.image_size)
+            images = normalise(images, encoders.mean, encoders.std)
+            results.append(task.probabilities(images, texts).float().cpu().numpy())
+    return np.concatenate(results)
+
+
+def prediction_table(frames: pd.DataFrame, names: Sequence[str], values: np.ndarray, cropped: np.ndarray) -> pd.DataFrame:
+    """Keys of the frames and a column `p_` per label; missing where a frame has no crop.
+
+    Args:
+        frames: Rows of the manifest.
+        names: The labels.
+        values: (cropped frame, label).
+        cropped: Which of the frames have a crop, (frame,).
+    """
+    full = np.full((len(frames), len(names)), np.nan, dtype=np.float32)
+    full[cropped] = values
+    columns = pd.DataFrame(full, columns=[f"p_{name}" for name in names], index=frames.index)
+    return pd.concat([frames[KEYS], columns], axis=1).reset_index(drop=True)

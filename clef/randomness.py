@@ -1,0 +1,68 @@
+"""Randomness as a pure function of integers.
+
+There is no generator and no state, so a resumed run draws what it would have drawn undisturbed. A draw is
+named by a seed, a stream (what is drawn) and counters (for whom: step, sample, view ...). They are hashed by
+the finaliser of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014),
+which works on whole arrays of counters at once and gives the same bits on every machine.
+"""
+
+import hashlib
+
+import numpy as np
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+MASK = 2**64 - 1
+
+Counter = int | np.ndarray
+
+
+def uniform(seed: int, stream: str, *counters: Counter) -> np.ndarray:
+    """Draw from [0, 1), one number for each combination of counters.
+
+    Args:
+        seed: Any integer; its low 64 bits count.
+        stream: What is drawn. Different streams are independent.
+        counters: Integers or integer arrays, broadcast against each other.
+
+    Returns:
+        Float64 of the counters' common shape, multiples of 2**-53.
+
+    Raises:
+        TypeError: A counter is not of an integer type.
+    """
+    return np.asarray((_bits(seed, stream, *counters) >> np.uint64(11)) * 2.0**-53)
+
+
+def integers(seed: int, stream: str, *counters: Counter, high: Counter) -> np.ndarray:
+    """Draw from 0, 1 ... `high` - 1, where `high` is an integer or an array that broadcasts."""
+    return np.asarray(np.floor(uniform(seed, stream, *counters) * high)).astype(np.int64)
+
+
+def permutation(seed: int, stream: str, counter: int, n: int) -> np.ndarray:
+    """Shuffle 0, 1 ... `n` - 1: one order for each counter."""
+    return np.argsort(_bits(seed, stream, counter, np.arange(n)), kind="stable")
+
+
+def _bits(seed: int, stream: str, *counters: Counter) -> np.ndarray:
+    digest = hashlib.blake2b(stream.encode(), digest_size=8).digest()
+    with np.errstate(over="ignore"):  # arithmetic is meant to be modulo 2**64
+        state = _mix(_word(seed) + np.uint64(int.from_bytes(digest, "little")))
+        for counter in counters:
+            state = _mix(state * GOLDEN + _mix(_word(counter) + GOLDEN))
+    return state
+
+
+def _word(counter: Counter) -> np.ndarray:
+    if isinstance(counter, int):  # before NumPy sees it: a Python integer may exceed 64 bits or be negative
+        return np.asarray(counter & MASK, dtype=np.uint64)
+    words = np.asarray(counter)
+    if words.dtype.kind not in "iu":
+        raise TypeError(f"a counter must be an integer, got {words.dtype}")
+    return words.astype(np.uint64)
+
+
+def _mix(state: np.ndarray) -> np.ndarray:
+    """Finaliser of SplitMix64: a bijection of words in which every input bit reaches every output bit."""
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))

@@ -1,0 +1,105 @@
+"""Which frames of the manifest a stage gets, and what their raw codes mean in this run.
+
+Test labels are read by `test_labels` alone, and only evaluation calls it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clef.errors import ClefError
+from clef.folds import Fold, require_disjoint
+from clef.manifest import CROPPED, read_manifest
+from clef.params import LabelParams
+
+KEYS = ["dataset", "subject", "activity", "sequence", "frame", "split", "status", "shard", "row", "labelled"]
+
+
+def pretraining_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
+    """Every n-th cropped frame of each clip of the training subjects, labelled or not, with its activity.
+
+    Raises:
+        ClefError: The data set has no activities.
+    """
+    frames = _side(manifest, fold, "train", KEYS)
+    frames = every_nth(frames[frames["status"].isin(CROPPED)], stride)
+    if frames["activity"].isna().any() or frames.empty:
+        raise ClefError(f"{manifest}: stage 1 needs frames with an activity; take it from another run (`pretrain: from`)")
+    return frames.reset_index(drop=True)
+
+
+def training_frames(manifest: Path, fold: Fold, labels: LabelParams, stride: int) -> pd.DataFrame:
+    """Every n-th labelled and cropped frame of the training side, with targets.
+
+    Returns:
+        Keys and one float column per action unit (1, 0, NaN unknown), or the column `expression` with its class.
+    """
+    frames = training_labels(manifest, fold, labels)
+    frames = every_nth(frames[frames["status"].isin(CROPPED)], stride)
+    known = frames[labels.names].notna().any(axis=1) if labels.kind == "action_units" else frames["expression"].notna()
+    frames = frames[known].reset_index(drop=True)
+    if frames.empty:
+        raise ClefError(f"{manifest}: fold {fold.number} has no labelled training frame with a crop")
+    return frames
+
+
+def training_labels(manifest: Path, fold: Fold, labels: LabelParams) -> pd.DataFrame:
+    """Every labelled frame of the training side, cropped or not, with targets as in `training_frames`."""
+    return _with_targets(_side(manifest, fold, "train", [*KEYS, *_raw_columns(labels)]), labels)
+
+
+def test_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
+    """Every n-th labelled frame of the test side, cropped or not: its keys, without its labels."""
+    frames = _side(manifest, fold, "test", KEYS)
+    return every_nth(frames[frames["labelled"]], stride).reset_index(drop=True)
+
+
+def test_labels(manifest: Path, fold: Fold, labels: LabelParams, stride: int) -> pd.DataFrame:
+    """The frames of `test_frames` with targets as in `training_frames`."""
+    frames = _side(manifest, fold, "test", [*KEYS, *_raw_columns(labels)])
+    return every_nth(_with_targets(frames, labels), stride).reset_index(drop=True)
+
+
+def every_nth(frames: pd.DataFrame, stride: int) -> pd.DataFrame:
+    """Every n-th of the given frames of each sequence, from its first."""
+    return frames[frames.groupby("sequence", sort=False).cumcount() % stride == 0]
+
+
+def targets(frames: pd.DataFrame, labels: LabelParams) -> np.ndarray:
+    """Targets as an array: (frame, action unit) float32 with NaN, or (frame,) int64 class index with -1."""
+    if labels.kind == "action_units":
+        return frames[labels.names].to_numpy(dtype=np.float32)
+    return pd.Categorical(frames["expression"], categories=labels.expressions).codes.astype(np.int64)
+
+
+def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataFrame:
+    """Rows of the training or test side; the columns of the other side's rows are not read."""
+    if fold.by_split:
+        frames = read_manifest(manifest, columns, [("split", "==", side)])
+    else:
+        wanted = fold.train_subjects if side == "train" else fold.test_subjects
+        require_disjoint(fold.train_subjects, fold.test_subjects)
+        frames = read_manifest(manifest, columns, [("subject", "in", set(wanted))])
+        absent = sorted(set(wanted) - set(frames["subject"]))
+        if absent:
+            raise ClefError(f"{manifest}: fold {fold.number}: no frame of {', '.join(absent)}; expected every subject")
+    if frames.empty:
+        raise ClefError(f"{manifest}: fold {fold.number} has no {side} frames")
+    return frames
+
+
+def _raw_columns(labels: LabelParams) -> list[str]:
+    return labels.names if labels.kind == "action_units" else ["expression"]
+
+
+def _with_targets(frames: pd.DataFrame, labels: LabelParams) -> pd.DataFrame:
+    frames = frames[frames["labelled"]].copy()
+    if labels.kind == "expressions":
+        frames["expression"] = frames["expression"].where(frames["expression"].isin(labels.expressions))
+        return frames
+    for name in labels.names:
+        code = frames[name].astype("Float32").to_numpy(dtype=np.float32, na_value=np.nan)
+        present = np.where(code >= labels.threshold, np.float32(1), np.float32(0))
+        frames[name] = np.where(np.isnan(code) | (code == 9), np.float32(np.nan), present)
+    return frames

@@ -1,0 +1,71 @@
+"""The texts that images are matched with: activities, label names, label descriptions, and their templates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clef.datasets.base import Dataset
+from clef.params import LabelParams, ParamsError, TextParams
+
+PACKAGED = Path(__file__).with_name("texts.yaml")
+
+
+@dataclass(frozen=True)
+class LabelTexts:
+    """The texts of one label."""
+
+    name: str
+    """Such as `inner brow raiser`."""
+    description: str
+    """A clause that says what is seen."""
+
+
+def load_texts(settings: TextParams) -> dict[str, Any]:
+    """Read the texts file: the package's own, or the user's.
+
+    Raises:
+        ParamsError: No such file, or not the expected sections.
+    """
+    path = PACKAGED if settings.file is None else Path(settings.file)
+    try:
+        texts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"texts.file: {path}: no such file") from None
+    missing = {"activities", "labels"} - set(texts)
+    if missing:
+        raise ParamsError(f"{path}: no section {min(missing)}; expected activities and labels")
+    return texts
+
+
+def activity_texts(settings: TextParams, dataset: Dataset) -> dict[str, str]:
+    """One description for each activity of a data set, by activity id.
+
+    Raises:
+        ParamsError: An activity has no description in the file.
+    """
+    known = load_texts(settings)["activities"]
+    missing = [key for key in dataset.activities.values() if key not in known]
+    if missing:
+        raise ParamsError(f"texts: no description of the activity {missing[0]}; add it under `activities:`")
+    return {activity: known[key] for activity, key in dataset.activities.items()}
+
+
+def label_texts(settings: TextParams, labels: LabelParams) -> list[LabelTexts]:
+    """Name and description of each label of a run, in its order.
+
+    Raises:
+        ParamsError: A label has no texts in the file.
+    """
+    known = load_texts(settings)["labels"]
+    missing = [label for label in labels.names if label not in known]
+    if missing:
+        raise ParamsError(f"texts: no name and description of {missing[0]}; add them under `labels:`")
+    return [LabelTexts(**known[label]) for label in labels.names]
+
+
+def fill(template: str, texts: Sequence[str]) -> list[str]:
+    """Each text in its template, `a photo of a person with {}`."""
+    return [template.format(text) for text in texts]

@@ -1,0 +1,35 @@
+"""The device that params ask for, enforced, and how it computes."""
+
+import os
+
+import torch
+
+from clef.errors import ClefError
+from clef.params import Params
+
+
+def prepare_device(params: Params) -> torch.device:
+    """Set threads and determinism as the run wants them and return its device.
+
+    Raises:
+        ClefError: cuda asked for where there is none.
+    """
+    if params.device == "cuda" and not torch.cuda.is_available():
+        raise ClefError("device: cuda asked for, but torch sees no GPU; run where there is one, or set `device: cpu`")
+    torch.set_num_threads(params.threads)
+    if params.device == "cpu" or params.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    return torch.device(params.device)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 on CUDA, float32 on a CPU."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+
+
+def describe_device(device: torch.device) -> str:
+    """Such as `cuda (NVIDIA A100)` or `cpu (4 threads)`."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({torch.get_num_threads()} threads)"

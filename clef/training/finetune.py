@@ -1,0 +1,161 @@
+"""Stage 2 of one seed and fold: match images with the texts of the labels.
+
+The job reads labels of training subjects only. After each epoch it predicts the test frames, of which it knows that
+they are labelled and not how, so that evaluation can say what choosing the best epoch on the test fold would give.
+"""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from clef import selection
+from clef.augmentation import augment, draw, normalise
+from clef.errors import ClefError
+from clef.files import appearing
+from clef.folds import Fold
+from clef.loading import Crops, load_steps
+from clef.losses import inverse_rate_weight
+from clef.manifest import CROPPED, manifest_fingerprint
+from clef.model import Encoders, LabelTask
+from clef.params import FINETUNE_SECTIONS, Params, digest
+from clef.prediction import prediction_table, probabilities
+from clef.sampling import EpochBatches
+from clef.texts import label_texts
+from clef.training.checkpoint import (
+    Recovery,
+    file_hash,
+    load_weights,
+    package_hash,
+    require_fingerprint,
+    save_weights,
+)
+from clef.training.device import prepare_device
+from clef.training.inputs import Inputs
+from clef.training.lease import leased
+from clef.training.loop import Plan, train, work_folder
+from clef.training.metrics_file import MetricsFile
+
+log = logging.getLogger(__name__)
+
+
+def finetune(
+    params: Params, seed: int, fold: Fold, inputs: Inputs, stage1: Path | None, target: Path, epochs: Path
+) -> None:
+    """Train stage 2 on the labelled training frames of a fold.
+
+    Args:
+        params: The run.
+        seed: Weights, sampling and augmentation follow from it.
+        fold: Who is trained on.
+        inputs: Manifest and crops.
+        stage1: Encoders to start from, or None for those of `model.pretrained`.
+        target: The weights to write (safetensors, with a JSON sidecar).
+        epochs: The parquet file of test predictions after each epoch to write.
+
+    Raises:
+        ClefError: Stage 1 saw a test subject or other crops, or the training failed.
+    """
+    settings, labels = params.finetune, params.labels
+    device = prepare_device(params)
+    frames = selection.training_frames(inputs.manifest, fold, labels, settings.stride)
+    test = selection.test_frames(inputs.manifest, fold, params.evaluate.stride)
+    test = test[test["status"].isin(CROPPED)].reset_index(drop=True)
+    targets = selection.targets(frames, labels)
+    fingerprint = manifest_fingerprint(inputs.manifest)
+
+    torch.manual_seed(seed)
+    encoders = Encoders(params.model)
+    if stage1 is not None:
+        _start_from(encoders, stage1, fold, params.dataset.name, fingerprint, inputs.manifest)
+    texts = label_texts(params.texts, labels)
+    weight = None
+    if labels.kind == "action_units" and settings.label_weight == "inverse":
+        weight = inverse_rate_weight(np.nanmean(targets, axis=0).tolist())
+    task = LabelTask(encoders, texts, labels, params.texts, settings, weight, seed)
+    batches = EpochBatches(
+        len(frames), settings.batch, seed, classes=targets if settings.balance == "classes" else None
+    )
+    steps = settings.epochs * batches.steps_per_epoch
+    trained_on = sorted(set(zip(frames["dataset"], frames["subject"].fillna(""), strict=True)))
+    sidecar = {
+        "stage": "finetune",
+        "seed": seed,
+        "fold": fold.number,
+        "steps": steps,
+        "trained_on": [list(subject) for subject in trained_on],
+        "test_subjects": list(fold.test_subjects),
+        "fingerprint": fingerprint,
+        "manifest": file_hash(inputs.manifest),
+        "stage1": None if stage1 is None else file_hash(stage1),
+        "label_texts": [[text.name, text.description] for text in texts],
+        "package": package_hash(),
+        "test_stride": params.evaluate.stride,
+        **{name: params.tracked(name) for name in FINETUNE_SECTIONS},
+    }
+    key = digest({name: value for name, value in sidecar.items() if name != "package"}, length=64)
+    log.info(
+        "stage 2, seed %d, fold %d: %d labelled frames, %d epochs of %d steps",
+        seed,
+        fold.number,
+        len(frames),
+        settings.epochs,
+        batches.steps_per_epoch,
+    )
+
+    work = work_folder(target)
+    crops, test_crops = Crops(inputs.shards, frames), Crops(inputs.shards, test)
+
+    def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
+        draws = draw(settings.augment, seed, "training view", step, positions)
+        return [normalise(augment(images, draws, encoders.image_size), encoders.mean, encoders.std)]
+
+    def predict(epoch: int) -> None:
+        values = probabilities(task, test_crops, params.evaluate.batch, device)
+        table = prediction_table(test, labels.names, values, np.ones(len(test), dtype=bool))
+        table.insert(0, "epoch", np.int16(epoch))
+        with appearing(work / f"epoch{epoch:04d}.parquet") as partial:
+            table.to_parquet(partial, index=False)
+
+    with leased(work):
+        train(
+            task,
+            Plan(
+                steps=steps,
+                load=lambda steps: load_steps(crops, batches.batch, steps, settings.workers, device.type == "cuda"),
+                views=views,
+                targets=lambda positions: torch.from_numpy(targets[positions]),
+                epoch_steps=batches.steps_per_epoch,
+                on_epoch=predict,
+            ),
+            settings.optimiser,
+            settings.checkpoint,
+            device=device,
+            seed=seed,
+            recovery=Recovery(work, key),
+            metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
+        )
+        parts = [pd.read_parquet(work / f"epoch{epoch:04d}.parquet") for epoch in range(1, settings.epochs + 1)]
+        with appearing(epochs) as partial:
+            pd.concat(parts, ignore_index=True).to_parquet(partial, index=False)
+        save_weights(target, task.state_dict(), sidecar)
+    shutil.rmtree(work)
+
+
+def _start_from(
+    encoders: Encoders, stage1: Path, fold: Fold, dataset: str, fingerprint: dict[str, Any], manifest: Path
+) -> None:
+    weights, sidecar = load_weights(stage1)
+    require_fingerprint(sidecar, fingerprint, stage1, manifest)
+    seen = {tuple(subject) for subject in sidecar["trained_on"]}
+    leaked = sorted(seen & {(dataset, subject) for subject in fold.test_subjects})
+    if leaked:
+        names = ", ".join(subject for _, subject in leaked)
+        raise ClefError(f"{stage1}: stage 1 was trained on test subjects {names} of fold {fold.number}; expected none")
+    encoders.load_state_dict(weights)
+    log.info("starting from %s", stage1)

@@ -1,0 +1,131 @@
+"""Stage 1 of one seed and fold: the activity as the weak label."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from clef.augmentation import augment, draw, normalise
+from clef.datasets import open_dataset
+from clef.folds import Fold
+from clef.loading import Crops, load_steps
+from clef.manifest import manifest_fingerprint
+from clef.model import ActivityTask, Encoders
+from clef.params import PRETRAIN_SECTIONS, Params, PretrainParams, digest
+from clef.sampling import CrossedBatches, cross_subject_share
+from clef.selection import pretraining_frames
+from clef.texts import activity_texts
+from clef.training.checkpoint import Recovery, file_hash, package_hash, save_weights
+from clef.training.device import prepare_device
+from clef.training.inputs import Inputs
+from clef.training.lease import leased
+from clef.training.loop import Plan, train, work_folder
+from clef.training.metrics_file import MetricsFile
+
+log = logging.getLogger(__name__)
+
+
+def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path) -> None:
+    """Train stage 1 on the training subjects of a fold and write its encoders to `target` and a sidecar.
+
+    Raises:
+        ClefError: The frames do not allow the batches asked for, or the training failed.
+    """
+    settings = params.pretrain
+    assert settings is not None, "the rule graph has no stage 1 for such a run"
+    device = prepare_device(params)
+    dataset = open_dataset(params)
+    texts = activity_texts(params.texts, dataset)
+    frames = pretraining_frames(inputs.manifest, fold, settings.stride)
+    activities = pd.Categorical(frames["activity"], categories=sorted(texts)).codes.astype(np.int64)
+    batches = CrossedBatches(
+        subject=frames["subject"].to_numpy(),
+        activity=frames["activity"].to_numpy(),
+        clip=frames["sequence"].to_numpy(),
+        position=frames["frame"].to_numpy(),
+        subjects=settings.subjects,
+        activities=settings.activities,
+        frames=settings.frames,
+        seed=seed,
+    )
+    if batches.never_drawn:
+        log.warning("subjects without enough activities for a batch: %s", ", ".join(batches.never_drawn))
+    steps = max(1, round(settings.epochs * len(frames) / batches.batch_size))
+
+    torch.manual_seed(seed)
+    encoders = Encoders(params.model)
+    task = ActivityTask(encoders, [texts[activity] for activity in sorted(texts)], settings)
+    trained_on = sorted(set(zip(frames["dataset"], frames["subject"], strict=True)))
+    sidecar = {
+        "stage": "pretrain",
+        "seed": seed,
+        "fold": fold.number,
+        "steps": steps,
+        "trained_on": [list(subject) for subject in trained_on],
+        "test_subjects": list(fold.test_subjects),
+        "fingerprint": manifest_fingerprint(inputs.manifest),
+        "manifest": file_hash(inputs.manifest),
+        "activity_texts": texts,
+        "package": package_hash(),
+        **{name: params.tracked(name) for name in PRETRAIN_SECTIONS},
+    }
+    key = digest({name: value for name, value in sidecar.items() if name != "package"}, length=64)
+    log.info(
+        "stage 1, seed %d, fold %d: %d frames of %d subjects and %d activities, %d images a batch",
+        seed,
+        fold.number,
+        len(frames),
+        len(trained_on),
+        len(texts),
+        batches.batch_size,
+    )
+
+    subjects = frames["subject"].to_numpy()
+    shares: list[float] = []
+
+    def report(positions: np.ndarray) -> dict[str, float]:
+        shares.append(cross_subject_share(subjects[positions], activities[positions]))
+        return {"batch/cross_subject_positives": shares[-1]}
+
+    work = work_folder(target)
+    with leased(work):
+        train(
+            task,
+            Plan(
+                steps=steps,
+                load=lambda steps: load_steps(
+                    Crops(inputs.shards, frames), batches.batch, steps, settings.workers, device.type == "cuda"
+                ),
+                views=_two_views(encoders, settings, seed),
+                targets=lambda positions: torch.from_numpy(activities[positions]),
+                report=report,
+            ),
+            settings.optimiser,
+            settings.checkpoint,
+            device=device,
+            seed=seed,
+            recovery=Recovery(work, key),
+            metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
+        )
+        if shares:
+            log.info("share of positive pairs that cross subjects: %.3f", np.mean(shares))
+        save_weights(target, encoders.state_dict(), sidecar)
+    shutil.rmtree(work)
+
+
+def _two_views(
+    encoders: Encoders, settings: PretrainParams, seed: int
+) -> Callable[[Tensor, np.ndarray, int], list[Tensor]]:
+    def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
+        pair = []
+        for view in ("first view", "second view"):
+            draws = draw(settings.augment, seed, view, step, positions)
+            pair.append(normalise(augment(images, draws, encoders.image_size), encoders.mean, encoders.std))
+        return pair
+
+    return views

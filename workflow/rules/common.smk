@@ -1,0 +1,87 @@
+from clef.datasets import open_dataset
+from clef.errors import ClefError
+from clef.folds import make_folds
+from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, load_runs
+
+
+try:
+    RUNS = load_runs("params")
+    DATASETS = {run: open_dataset(params) for run, params in RUNS.items()}
+    FOLDS = {run: make_folds(dataset) for run, dataset in DATASETS.items()}
+except ClefError as error:
+    raise WorkflowError(str(error)) from None
+
+# The rules before training belong to a data set and its crops; any run over them agrees on all that they need.
+RUN_OF_DATASET = {RUNS[run].dataset.name: run for run in reversed(RUNS)}
+RUN_OF_CROPS = {(RUNS[run].dataset.name, RUNS[run].crop_digest): run for run in reversed(RUNS)}
+
+# Snakemake ignores resource limits that nobody set: without this, `--cores 8` would start two trainings on one GPU.
+# `--resources gpu=N` still wins. Not under an executor, where it would serialise the cluster, nor inside its jobs.
+if workflow.is_main_process and workflow.resource_settings.nodes is None:
+    workflow.global_resources.setdefault("gpu", 1)
+
+
+wildcard_constraints:
+    run="|".join(RUNS),
+    dataset="|".join(RUN_OF_DATASET),
+    crop="[0-9a-f]{8}",
+    seed=r"\d+",
+    fold=r"\d+",
+
+
+def of_run(wildcards):
+    return RUNS[wildcards.run]
+
+
+def of_dataset(wildcards):
+    return RUNS[RUN_OF_DATASET[wildcards.dataset]]
+
+
+def of_crops(wildcards):
+    return RUNS[RUN_OF_CROPS[wildcards.dataset, wildcards.crop]]
+
+
+def section(of, name):
+    """Settings of one stage; as `params:` they make only that stage stale."""
+    return lambda wildcards: of(wildcards).tracked(name)
+
+
+def gpus(of, name=None):
+    """One GPU where the settings ask for cuda, none elsewhere."""
+    return lambda wildcards: int((getattr(of(wildcards), name) if name else of(wildcards)).device == "cuda")
+
+
+def crops_folder(run):
+    return f"data/interim/{RUNS[run].dataset.name}/{RUNS[run].crop_digest}"
+
+
+def shards_of(run):
+    return [f"{crops_folder(run)}/{shard}.arrow" for shard in DATASETS[run].shards()]
+
+
+def manifest_of(run):
+    return f"data/processed/{RUNS[run].dataset.name}/{RUNS[run].crop_digest}/manifest.parquet"
+
+
+def raw_marker(wildcards):
+    """The file that says that raw data of the project's own making is complete; none for recordings."""
+    marker = DATASETS[RUN_OF_DATASET[wildcards.dataset]].made_by()
+    return [] if marker is None else f"data/raw/{wildcards.dataset}/{marker}"
+
+
+def stage1(wildcards):
+    """Stage 1 that a fine-tuning starts from: its own, another run's, or none."""
+    pretrain = RUNS[wildcards.run].pretrain
+    if pretrain is None:
+        return []
+    run = pretrain.from_ or wildcards.run
+    return f"results/{run}/seed{wildcards.seed}/fold{wildcards.fold}/pretrain.safetensors"
+
+
+def all_metrics(wildcards):
+    return expand(
+        "results/{run}/seed{seed}/fold{fold}/metrics.json",
+        run=wildcards.run,
+        seed=RUNS[wildcards.run].seeds,
+        fold=[fold.number for fold in FOLDS[wildcards.run]],
+    )

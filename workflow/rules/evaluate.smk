@@ -1,0 +1,46 @@
+from pathlib import Path
+
+EVALUATION_CODE = sorted(map(str, Path("clef/evaluation").glob("*.py")))
+
+
+rule evaluate:
+    input:
+        lambda wildcards: shards_of(wildcards.run),
+        manifest=lambda wildcards: manifest_of(wildcards.run),
+        weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
+        sidecar="results/{run}/seed{seed}/fold{fold}/finetune.json",
+        epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
+        code=EVALUATION_CODE,
+    output:
+        metrics="results/{run}/seed{seed}/fold{fold}/metrics.json",
+        predictions="results/{run}/seed{seed}/fold{fold}/predictions.parquet",
+    log:
+        "results/{run}/seed{seed}/fold{fold}/evaluate.log",
+    threads: lambda wildcards: of_run(wildcards).threads
+    resources:
+        gpu=gpus(of_run),
+        mem_mb=8000,
+        runtime="2h",
+    params:
+        section(of_run, "evaluate"),
+        crops=lambda wildcards: crops_folder(wildcards.run),
+    shell:
+        "python -m clef evaluate {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
+        " --manifest {input.manifest} --crops {params.crops} --weights {input.weights}"
+        " --epochs {input.epochs} --predictions {output.predictions} --out {output.metrics} 2> {log}"
+
+
+rule summarize:
+    input:
+        metrics=all_metrics,
+        code=EVALUATION_CODE,
+    output:
+        table="results/{run}/summary.csv",
+        details="results/{run}/summary.json",
+    log:
+        "results/{run}/summarize.log",
+    localrule: True
+    params:
+        section(of_run, "evaluate"),
+    shell:
+        "python -m clef summarize {wildcards.run} {input.metrics} --out {output.table} 2> {log}"

@@ -1,0 +1,50 @@
+# Neither rule lists code as an input: a comment must not cost forty GPU hours. The weights' JSON has the package's hash.
+
+
+rule pretrain:
+    input:
+        lambda wildcards: shards_of(wildcards.run),
+        manifest=lambda wildcards: manifest_of(wildcards.run),
+    output:
+        "results/{run}/seed{seed}/fold{fold}/pretrain.safetensors",
+        "results/{run}/seed{seed}/fold{fold}/pretrain.json",
+    log:
+        "results/{run}/seed{seed}/fold{fold}/pretrain.log",
+    threads: lambda wildcards: of_run(wildcards).threads
+    resources:
+        gpu=gpus(of_run),
+        mem_mb=16000,
+        runtime="24h",
+    params:
+        **{name: section(of_run, name) for name in PRETRAIN_SECTIONS},
+        crops=lambda wildcards: crops_folder(wildcards.run),
+    shell:
+        "python -m clef pretrain {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
+        " --manifest {input.manifest} --crops {params.crops} --out {output[0]} 2> {log}"
+
+
+rule finetune:
+    input:
+        lambda wildcards: shards_of(wildcards.run),
+        manifest=lambda wildcards: manifest_of(wildcards.run),
+        stage1=stage1,
+    output:
+        "results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
+        "results/{run}/seed{seed}/fold{fold}/finetune.json",
+        epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
+    log:
+        "results/{run}/seed{seed}/fold{fold}/finetune.log",
+    threads: lambda wildcards: of_run(wildcards).threads
+    resources:
+        gpu=gpus(of_run),
+        mem_mb=16000,
+        runtime="24h",
+    params:
+        **{name: section(of_run, name) for name in FINETUNE_SECTIONS},
+        test_stride=lambda wildcards: of_run(wildcards).evaluate.stride,
+        crops=lambda wildcards: crops_folder(wildcards.run),
+        stage1=lambda wildcards: f"--stage1 {stage1(wildcards)}" if stage1(wildcards) else "",
+    shell:
+        "python -m clef finetune {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
+        " --manifest {input.manifest} --crops {params.crops} {params.stage1}"
+        " --epochs {output.epochs} --out {output[0]} 2> {log}"
