@@ -18,7 +18,7 @@ setup: .venv/installed  ## create .venv and install the project with the version
 	touch $@
 
 demo: setup  ## run the whole chain on rendered videos: results/demo/summary.csv
-	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) --quiet rules results/demo/summary.csv
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo/summary.csv --quiet rules
 
 test: setup  ## run the tests
 	$(bin)/python -m pytest

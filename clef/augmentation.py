@@ -138,8 +138,8 @@ def _warp(images: Tensor, draws: Draws, size: int) -> Tensor:
 
 
 def _recolour(images: Tensor, draws: Draws) -> Tensor:
-    # Brightness b, contrast c and saturation s one after the other, each a mixture with black, with the image's
-    # mean grey or with its own grey, come to b c (s x + (1 - s) grey) + b (1 - c) mean grey.
+    # Brightness b, contrast c and saturation s one after the other, each a mixture with black, with the mean
+    # grey or with the pixel's own grey, come to b c (s x + (1 - s) grey) + b (1 - c) mean grey.
     brightness, contrast, saturation = draws.brightness, draws.contrast, draws.saturation
     own, grey_share, mean_share = (
         _like(images, share)[:, None, None, None]

@@ -42,6 +42,8 @@ FoldNumber = Annotated[int, typer.Option("--fold", help="Fold, counted from 0.")
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 
+log = logging.getLogger("clef")
+
 _settings = {"params": Path("params"), "debug": False}
 
 
@@ -55,7 +57,8 @@ def _common(
         print(f"clef {__version__}")
         raise typer.Exit
     _settings.update(params=params, debug=debug)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("clef").setLevel(logging.INFO)
 
 
 @app.command("render-demo")
@@ -100,12 +103,22 @@ def crop(
     from clef.training.lease import leased
 
     settings = _dataset_params(dataset, crop).crop
-    work = out.with_suffix(".work")
-    with leased(work), progress("cropping") as step:
-        report = crop_shard(raw, read_sequences(sequences, shard), settings, out, work, step)
-    for sequence, problem in report.problems:
-        logging.warning("%s: %s", sequence, problem)
-    logging.info("%d frames: %s", report.frames, ", ".join(f"{n} {s}" for s, n in report.by_status.items()))
+    listed = read_sequences(sequences, shard)
+    expected = sum(sequence.frames or 1 for sequence in listed)
+    done = 0
+
+    with leased(out), progress("cropping") as step:
+
+        def add(sequence: str, frames: int) -> None:
+            nonlocal done
+            done += frames
+            step(done, max(done, expected))
+
+        report = crop_shard(raw, listed, settings, out, out.with_suffix(".work"), add)
+    for name, problem in report.problems:
+        log.warning("%s: %s", name, problem)
+    counts = ", ".join(f"{count} {status}" for status, count in report.statuses.items() if count)
+    log.info("%d frames: %s", report.frames, counts)
 
 
 @app.command()
@@ -117,7 +130,7 @@ def manifest(dataset: DatasetName, crop: Crop, raw: Raw, sequences: Sequences, c
 
     adapter = open_dataset(_dataset_params(dataset, crop))
     table = build_manifest(adapter, raw, read_sequences(sequences), _shards(adapter.shards(), crops), out)
-    logging.info("%d frames, %d labelled", len(table), table["labelled"].sum())
+    log.info("%d frames, %d labelled", len(table), table["labelled"].sum())
 
 
 @app.command()

@@ -63,7 +63,7 @@ class RenderParams(Section):
 
     kind: Literal["videos", "stills"] = "videos"
     seed: int = 0
-    size: Annotated[int, Field(ge=160)] = 320
+    size: Annotated[int, Field(ge=160, multiple_of=2)] = 320
     """Height and width of a frame in pixels."""
     subjects: Annotated[int, Field(ge=2)] = 18
     """People (videos)."""

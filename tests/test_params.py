@@ -36,11 +36,17 @@ def test_data_set_is_named_after_its_adapter_unless_named(tmp_path):
     [
         ({**BASE, "finetune": {"epoch": 3}}, "finetune.epoch: unknown key; did you mean epochs?"),
         ({**BASE, "finetune": {"optimiser": {"lr": 3}}}, "finetune.optimiser.lr: unknown key"),
-        ({**BASE, "pretrain": {"temprature": 1}}, "pretrain.temprature: unknown key; did you mean temperature?"),
+        (
+            {**BASE, "pretrain": {"temprature": 1}},
+            "pretrain.temprature: unknown key; did you mean temperature?",
+        ),
         ({**BASE, "finetune": {"epochs": "many"}}, "finetune.epochs: input should be a valid integer"),
         ({**BASE, "crop": {"detector": "mtcnn"}}, "crop.detector: input should be 'lbp', 'yunet'"),
         ({**BASE, "labels": {"action_units": [1, 1]}}, "labels: expected two or more distinct"),
-        ({**BASE, "pretrain": {"image_image": 0, "image_text": 0}}, "pretrain: image_image and image_text are both 0"),
+        (
+            {**BASE, "pretrain": {"image_image": 0, "image_text": 0}},
+            "pretrain: image_image and image_text are both 0",
+        ),
         ({**BASE, "texts": {"name_template": "a face"}}, "expected one {} where the text goes"),
         ({**BASE, "folds": {"protocol": "official"}}, "folds: number must be 1"),
         ({"device": "cpu"}, "dataset: missing"),

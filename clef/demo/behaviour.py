@@ -30,8 +30,8 @@ RATES = {
 }  # fmt: skip
 """Share of frames with each action unit, by activity, for a person without habits.
 
-On the model of the rates per task in BP4D: distinct profiles that overlap, so that the activity hints at the action
-units and does not give them away.
+On the model of the rates per task in BP4D: distinct profiles that overlap, so that the activity hints at the
+action units and does not give them away.
 """
 
 CO_OCCURRENCE = {
@@ -65,7 +65,7 @@ EXPRESSIONS = {
     "anger": {4: 0.9, 7: 0.8, 23: 0.7, 24: 0.6},
     "disgust": {9: 0.9, 10: 0.8, 17: 0.6, 7: 0.3},
 }
-"""Prototypes of the seven expressions as action units and their intensities, after EMFACS (Friesen and Ekman, 1983)."""
+"""Prototypes of the expressions as action units and intensities, after EMFACS (Friesen and Ekman, 1983)."""
 
 EXPRESSION_SHARES = {
     "neutral": 0.22,
@@ -82,4 +82,6 @@ EXPRESSION_SHARES = {
 def subject_ids(number: int) -> list[str]:
     """Names of the demo's people: F001, F002, ... for the first half, M001, ... for the rest."""
     women = (number + 1) // 2
-    return [f"F{index + 1:03d}" for index in range(women)] + [f"M{index + 1:03d}" for index in range(number - women)]
+    return [f"F{index + 1:03d}" for index in range(women)] + [
+        f"M{index + 1:03d}" for index in range(number - women)
+    ]

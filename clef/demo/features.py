@@ -7,29 +7,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clef.demo.identity import Colour, Identity
-from clef.demo.portrait import place
+from clef.demo.layers import Image
 from clef.demo.shapes import Points, curve, disc, fill, stroke
+from clef.demo.skull import place
 
 Units = Mapping[int, float]
 """Intensity, 0 to 1, of the action units that are present."""
+
+BROW_RISE = np.array([[-9.0, -5.5, -1.5, 0.0, 0.0], [0.0, -2.0, -7.5, -8.5, -6.0], [7.0, 5.0, 3.0, 1.5, 1.0]])
+"""Pixels downwards at full intensity of action units 1, 2 and 4, from a brow's inner to its outer end."""
 
 ACROSS = np.array([-1.0, -0.62, -0.28, 0.0, 0.28, 0.62, 1.0])
 """Where the mouth's contours have their knots, from corner to corner."""
 
 
-def draw_brows(image: NDArray[np.uint8], identity: Identity, units: Units) -> None:
-    """Draw both brows in place. 1 raises the inner ends, 2 the outer ones, 4 lowers and draws them together."""
+def draw_brows(image: Image, identity: Identity, units: Units) -> None:
+    """Draw both brows in place: 1 raises the inner ends, 2 the outer ones, 4 lowers and joins them."""
     i = identity
     inner, outer, lower = units.get(1, 0.0), units.get(2, 0.0), units.get(4, 0.0)
     y = i.eye_y + i.brow_y
-    rise = np.array([-9.0 * inner + 7.0 * lower, -5.5 * inner - 2.0 * outer + 5.0 * lower,
-                     -1.5 * inner - 7.5 * outer + 3.0 * lower, -8.5 * outer + 1.5 * lower, -6.0 * outer + 1.0 * lower])  # fmt: skip
-    x = np.array([i.eye_x - 18 - 4.5 * lower, i.eye_x - 8 - 3.5 * lower, i.eye_x + 4 - 1.5 * lower, i.eye_x + 14, i.eye_x + 21])
+    rise = np.array([inner, outer, lower]) @ BROW_RISE
+    x = np.array(
+        [
+            i.eye_x - 18 - 4.5 * lower,
+            i.eye_x - 8 - 3.5 * lower,
+            i.eye_x + 4 - 1.5 * lower,
+            i.eye_x + 14,
+            i.eye_x + 21,
+        ]
+    )
     middle = np.array([1.5, -0.4 * i.brow_arch, -i.brow_arch, -0.55 * i.brow_arch, 2.5]) + y + rise
     half = 0.5 * i.brow_thick * np.array([0.75, 1.05, 1.0, 0.75, 0.25])
     top, left = int(158 + y - 24), 160 - 70
     region = image[top : top + 52, left : left + 140]
-    mask = np.zeros(region.shape[:2], np.uint8)
+    mask: Image = np.zeros(region.shape[:2], np.uint8)
     for side in (-1, 1):
         upper = curve(np.column_stack([side * x, middle - half]), 14)
         under = curve(np.column_stack([side * x, middle + half]), 14)
@@ -39,7 +50,7 @@ def draw_brows(image: NDArray[np.uint8], identity: Identity, units: Units) -> No
 
 
 def draw_eyes(
-    image: NDArray[np.uint8], identity: Identity, units: Units, blink: float, gaze: tuple[float, float]
+    image: Image, identity: Identity, units: Units, blink: float, gaze: tuple[float, float]
 ) -> None:
     """Draw both eyes in place. 7 narrows them, 6 pushes the lower lid up, 5 opens them wide.
 
@@ -72,11 +83,11 @@ def draw_eyes(
 
 
 def _eyeball(
-    image: NDArray[np.uint8], identity: Identity, centre: Points, contour: Points, gaze: tuple[float, float]
+    image: Image, identity: Identity, centre: Points, contour: Points, gaze: tuple[float, float]
 ) -> None:
     left, top = int(centre[0]) - 22, int(centre[1]) - 16
     region = image[top : top + 32, left : left + 44]
-    ball = np.full(region.shape, (222, 216, 212), np.uint8)
+    ball: Image = np.full(region.shape, (222, 216, 212), np.uint8)
     ball[:14] = (188, 180, 176)
     ball = cv2.GaussianBlur(ball, (1, 7), 2.5)
     pupil = centre - (left, top) + (4.0 * gaze[0], 2.0 * gaze[1] - 0.5)
@@ -84,13 +95,13 @@ def _eyeball(
     disc(ball, pupil, 6.4, tuple(round(0.5 * c) for c in iris))
     disc(ball, pupil, 5.4, iris)
     disc(ball, pupil, 2.7, (14, 12, 12))
-    disc(ball, pupil + (2.0 * np.sign(identity.light[0]), -2.2), 1.3, (245, 245, 245))
+    disc(ball, pupil + np.array([2.0 * np.sign(identity.light[0]), -2.2]), 1.3, (245, 245, 245))
     mask = np.zeros(region.shape[:2], np.uint8)
     fill(mask, contour - (left, top), 255)
     _lay(region, mask, ball)
 
 
-def draw_mouth(image: NDArray[np.uint8], identity: Identity, units: Units, jaw: float) -> None:
+def draw_mouth(image: Image, identity: Identity, units: Units, jaw: float) -> None:
     """Draw the mouth in place, opened by `jaw` (0 to 1) as far as the action units let it."""
     i = identity
     rim, inner_upper, inner_lower, base = mouth_contours(identity, units, jaw)
@@ -104,7 +115,7 @@ def draw_mouth(image: NDArray[np.uint8], identity: Identity, units: Units, jaw: 
     if gap > 0.8:
         fill(region, np.vstack([inner_upper, inner_lower[::-1]]) - origin, dark)
         depth = min(0.55 * gap, 5.5)
-        edge = np.minimum(inner_upper + (0, depth), np.maximum(inner_lower - (0, 0.5), inner_upper))
+        edge = np.minimum(inner_upper + np.array([0, depth]), np.maximum(inner_lower, inner_upper))
         fill(region, np.vstack([inner_upper, edge[::-1]])[2:-2] - origin, (226, 220, 208))
     half = len(rim) // 2
     fill(region, np.vstack([rim[:half], inner_upper[::-1]]) - origin, upper_lip)
@@ -122,8 +133,8 @@ def mouth_contours(identity: Identity, units: Units, jaw: float) -> tuple[Points
     """The lips' contours in pixels of the drawing.
 
     Returns:
-        The outer rim (upper edge from left to right, then lower edge from right to left), the upper lip's and the
-        lower lip's inner edge, and the line of the closed mouth.
+        The outer rim (upper edge from left to right, then lower edge from right to left), the upper lip's and
+        the lower lip's inner edge, and the line of the closed mouth.
     """
     i = identity
     raise_, smile, dimple, down = (units.get(number, 0.0) for number in (10, 12, 14, 15))
@@ -150,32 +161,34 @@ def mouth_contours(identity: Identity, units: Units, jaw: float) -> tuple[Points
     return np.vstack([over, under[::-1]]), contour(top), contour(bottom), contour(closed)
 
 
-def draw_glasses(image: NDArray[np.uint8], identity: Identity) -> None:
+def draw_glasses(image: Image, identity: Identity) -> None:
     """Draw the frame of the person's glasses, if any, in place."""
     i = identity
     if i.glasses == "none":
         return
-    colour = tuple(round(255 * c) for c in (0.16, 0.12, 0.11))
+    colour = tuple(round(120 * c + 15) for c in i.skin)
     reach = i.eye_x - 4.0
     for side in (-1, 1):
         centre = place([side * (i.eye_x + 1), i.eye_y + 3])
         if i.glasses == "round":
-            disc(image, centre, reach - 3, colour, 2)
+            disc(image, centre, reach - 3, colour, 1)
         else:
             w, h = reach - 1, 16.0
-            corners = np.array([(-w, -h), (w, -h), (w, h * 0.8), (w * 0.8, h), (-w * 0.8, h), (-w, h * 0.8), (-w, -h)])
-            stroke(image, corners + centre, colour, 2)
+            corners = np.array(
+                [(-w, -h), (w, -h), (w, h * 0.8), (w * 0.8, h), (-w * 0.8, h), (-w, h * 0.8), (-w, -h)]
+            )
+            stroke(image, corners + centre, colour, 1)
         rim = [side * (i.eye_x + reach - 2), i.eye_y]
         stroke(image, place([rim, [side * (i.half_width - 1), i.eye_y - 3]]), colour, 2)
     stroke(image, place(curve([(-6, i.eye_y + 1), (0, i.eye_y - 2), (6, i.eye_y + 1)])), colour, 2)
 
 
-def _blend(region: NDArray[np.uint8], mask: NDArray[np.uint8], colour: Colour) -> None:
+def _blend(region: Image, mask: Image, colour: Colour) -> None:
     paint = np.empty_like(region)
     paint[:] = np.rint(np.array(colour) * 255)
     _lay(region, mask, paint)
 
 
-def _lay(region: NDArray[np.uint8], mask: NDArray[np.uint8], paint: NDArray[np.uint8]) -> None:
+def _lay(region: Image, mask: Image, paint: Image) -> None:
     share = mask.astype(np.float32) * (1 / 255)
     region[:] = cv2.blendLinear(paint, region, share, 1 - share)

@@ -1,7 +1,7 @@
 """What differs between people: the shape and colours of a face, hair, the room, the light and the camera.
 
-Lengths are pixels of the 320-pixel drawing, colours RGB from 0 to 1. Everything that could tell a recording apart
-other than the face's behaviour belongs to the person and never to the activity.
+Lengths are pixels of the 320-pixel drawing, colours RGB from 0 to 1. Everything that could tell a recording
+apart, other than the face's behaviour, belongs to the person and never to the activity.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,19 @@ import numpy as np
 
 Colour = tuple[float, float, float]
 
-SKIN = ((0.97, 0.82, 0.73), (0.93, 0.75, 0.63), (0.87, 0.68, 0.52), (0.78, 0.58, 0.43), (0.66, 0.46, 0.33), (0.54, 0.36, 0.26))
-HAIR = ((0.09, 0.08, 0.09), (0.20, 0.13, 0.10), (0.34, 0.21, 0.13), (0.50, 0.25, 0.13), (0.80, 0.64, 0.38), (0.62, 0.61, 0.60))
-CLOTHES = ((0.75, 0.20, 0.20), (0.15, 0.25, 0.50), (0.20, 0.45, 0.30), (0.90, 0.88, 0.82), (0.20, 0.20, 0.22), (0.80, 0.62, 0.20), (0.45, 0.30, 0.55))  # fmt: skip
+SKIN = (
+    (0.97, 0.82, 0.73), (0.93, 0.75, 0.63), (0.87, 0.68, 0.52), (0.78, 0.58, 0.43), (0.70, 0.50, 0.37),
+    (0.60, 0.41, 0.31),
+)  # fmt: skip
+"""From fair to dark."""
+HAIR = (
+    (0.09, 0.08, 0.09), (0.20, 0.13, 0.10), (0.34, 0.21, 0.13), (0.50, 0.25, 0.13), (0.80, 0.64, 0.38),
+    (0.62, 0.61, 0.60),
+)  # fmt: skip
+CLOTHES = (
+    (0.75, 0.20, 0.20), (0.15, 0.25, 0.50), (0.20, 0.45, 0.30), (0.90, 0.88, 0.82), (0.20, 0.20, 0.22),
+    (0.80, 0.62, 0.20), (0.45, 0.30, 0.55),
+)  # fmt: skip
 IRIS = ((0.22, 0.13, 0.08), (0.30, 0.20, 0.10), (0.24, 0.36, 0.52), (0.28, 0.40, 0.26), (0.35, 0.37, 0.40))
 WOMENS_HAIR = ("long", "bob", "fringe", "bun", "curly", "headscarf", "short")
 MENS_HAIR = ("short", "buzz", "side", "curly", "bald", "receding", "beanie")
@@ -86,20 +96,37 @@ class Identity:
     """Draws the grain of skin, hair and room."""
 
 
-def draw_identity(rng: np.random.Generator, woman: bool) -> Identity:
-    """A random person."""
-    tone = rng.integers(len(SKIN))
-    skin = _vary(rng, SKIN[tone], 0.03)
+def draw_identity(
+    rng: np.random.Generator,
+    woman: bool,
+    tone: int | None = None,
+    style: str | None = None,
+    room: str | None = None,
+) -> Identity:
+    """A random person.
+
+    Args:
+        rng: Draws whatever is not given.
+        woman: Or a man.
+        tone: Index in `SKIN`.
+        style: Of the hair.
+        room: One of `ROOMS`.
+    """
+    tone = int(rng.integers(len(SKIN))) if tone is None else tone
+    skin = _vary(rng, SKIN[tone], 0.02)
     hair_choice = rng.integers(len(HAIR)) if tone < 3 else rng.integers(3)
-    hair = _vary(rng, HAIR[hair_choice], 0.03)
-    style = str(rng.choice(WOMENS_HAIR if woman else MENS_HAIR))
+    hair = _vary(rng, HAIR[hair_choice], 0.015)
+    style = style or str(rng.choice(WOMENS_HAIR if woman else MENS_HAIR))
     if style in ("headscarf", "beanie"):
         hair = _vary(rng, CLOTHES[rng.integers(len(CLOTHES))], 0.08)
     redness = rng.uniform(0.1, 0.75) if woman else rng.uniform(0.0, 0.3)
     lips = _mix((skin[0] * 0.80, skin[1] * 0.60, skin[2] * 0.60), (0.72, 0.18, 0.24), redness)
-    dark = _mix(hair, (0.08, 0.06, 0.05), 0.55) if style not in ("headscarf", "beanie") else (0.13, 0.09, 0.07)
+    dark = (
+        _mix(hair, (0.08, 0.06, 0.05), 0.55) if style not in ("headscarf", "beanie") else (0.13, 0.09, 0.07)
+    )
     width = rng.uniform(60, 72) * (0.97 if woman else 1.02)
-    room_base = tuple(rng.uniform(0.15, 0.9, 3))
+    wall = rng.uniform(0.2, 0.85)
+    room_base = _vary(rng, (wall, wall, wall), 0.07)
     return Identity(
         skin=skin,
         lips=lips,
@@ -131,12 +158,12 @@ def draw_identity(rng: np.random.Generator, woman: bool) -> Identity:
         upper_lip=rng.uniform(4.5, 7.5),
         lower_lip=rng.uniform(6.5, 10.0),
         freckles=int(rng.integers(20, 60)) if tone < 2 and rng.random() < 0.3 else 0,
-        moles=int(rng.integers(0, 4)),
+        moles=int(rng.integers(0, 3)),
         lines=rng.uniform(0.75, 1.25),
-        room=str(rng.choice(ROOMS)),
-        room_colours=(room_base, _vary(rng, room_base, 0.25)),
-        light=(rng.uniform(-0.6, 0.6), rng.uniform(-0.6, -0.15)),
-        contrast=rng.uniform(0.25, 0.5),
+        room=room or str(rng.choice(ROOMS)),
+        room_colours=(room_base, _vary(rng, (wall * rng.uniform(0.5, 1.5),) * 3, 0.10)),
+        light=(rng.uniform(-0.45, 0.45), rng.uniform(-0.6, -0.15)),
+        contrast=rng.uniform(0.25, 0.42),
         tint=(rng.uniform(0.92, 1.05), rng.uniform(0.95, 1.0), rng.uniform(0.85, 1.06)),
         noise=rng.uniform(1.0, 4.0),
         blur=rng.uniform(0.0, 0.8),

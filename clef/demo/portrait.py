@@ -7,102 +7,63 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from clef.demo.hair import paint_back_hair, paint_front_hair
 from clef.demo.identity import Identity
+from clef.demo.layers import Image, Layer, Painting, to_bytes
 from clef.demo.shapes import Points, blob, curve, loop, polygon_mask, stroke_mask
-
-SIDE = 320
-"""Height and width of the drawing."""
-CENTRE = np.array([160.0, 158.0])
-"""Of the head, midway between the top of the skull and the chin."""
-
-FloatImage = NDArray[np.float32]
+from clef.demo.skull import CENTRE, SHAPE, SIDE, outline, place
 
 
 @dataclass(frozen=True)
 class Head:
     """The painted head."""
 
-    colour: NDArray[np.uint8]
-    """(320, 320, 3), RGB times coverage."""
-    cover: NDArray[np.uint8]
-    """(320, 320), coverage."""
-    behind: NDArray[np.uint8]
+    front: Layer
+    behind: Image
     """(320, 320, 3), what is seen of the head from behind, for one that is turned away."""
-    depth: FloatImage
-    """(320, 320), height of the skull above the plane of the picture, 1 at the middle and 0 from the rim on."""
-
-
-def place(points: ArrayLike) -> Points:
-    """From coordinates about the head's centre to pixels of the drawing."""
-    return np.asarray(points, float) + CENTRE
-
-
-def outline(identity: Identity, grow: float = 0.0) -> Points:
-    """The face's closed contour, `grow` pixels outside the true one."""
-    w, top, low = identity.half_width + grow, identity.above + grow, identity.below + grow
-    half = [
-        (0.52 * w, -0.88 * top),
-        (0.88 * w, -0.55 * top),
-        (w, -0.10 * top),
-        (0.97 * w, 0.22 * low),
-        (identity.jaw * w, 0.62 * low),
-        (identity.chin * w, 0.90 * low),
-    ]
-    left = [(-x, y) for x, y in reversed(half)]
-    return place(loop([(0, -top), *half, (0, low), *left], 120))
 
 
 def paint_head(identity: Identity) -> Head:
     """Paint everything that keeps its place on the head."""
     rng = np.random.default_rng(identity.texture_seed)
-    depth = _depth(identity)
-    light = _light(identity, depth)
-    colour = np.zeros((SIDE, SIDE, 3), np.float32)
-    cover = np.zeros((SIDE, SIDE), np.float32)
-    paint_back_hair(identity, colour, cover, outline, CENTRE, rng)
+    light = _light(identity)
+    painting = Painting(SIDE, SIDE)
+    paint_back_hair(identity, painting, rng)
     for ear in _ears(identity):
-        _lay(colour, cover, polygon_mask((SIDE, SIDE), ear, 0.8), np.array(identity.skin) * 0.78)
-    face = polygon_mask((SIDE, SIDE), outline(identity), 0.8)
-    _lay(colour, cover, face, _skin(identity, rng) * light[..., None])
-    paint_front_hair(identity, colour, cover, outline, CENTRE, rng)
-    behind = _behind(identity, light, rng)
-    return Head(_bytes(colour), _bytes(cover), _bytes(behind), depth)
+        painting.lay(polygon_mask(SHAPE, ear, 0.8), np.array(identity.skin) * 0.78)
+    painting.lay(polygon_mask(SHAPE, outline(identity), 0.8), _skin(identity, rng) * light[..., None])
+    paint_front_hair(identity, painting, rng)
+    return Head(painting.finish(), to_bytes(_behind(identity, light, rng)))
 
 
-def _depth(identity: Identity) -> FloatImage:
-    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-    u = (x - CENTRE[0]) / (identity.half_width * 1.02)
-    height = np.where(y < CENTRE[1], identity.above, identity.below) * 1.02
-    v = (y - CENTRE[1]) / height
-    return np.sqrt(np.clip(1 - u**2 - v**2, 0, 1)).astype(np.float32)
-
-
-def _light(identity: Identity, depth: FloatImage) -> FloatImage:
+def _light(identity: Identity) -> Image:
     """Brightness of a smooth head under the person's lamp, about 1."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     normal_x = (x - CENTRE[0]) / (identity.half_width * 1.05)
     normal_y = (y - CENTRE[1]) / (identity.above * 1.05)
     lamp = np.array([*identity.light, 1.0])
     lamp /= np.linalg.norm(lamp)
-    facing = normal_x * lamp[0] + normal_y * lamp[1] + np.sqrt(np.clip(1 - normal_x**2 - normal_y**2, 0.02, 1)) * lamp[2]
+    facing = (
+        normal_x * lamp[0]
+        + normal_y * lamp[1]
+        + np.sqrt(np.clip(1 - normal_x**2 - normal_y**2, 0.02, 1)) * lamp[2]
+    )
     return (1 - identity.contrast + identity.contrast * 1.25 * np.clip(facing, 0, 1)).astype(np.float32)
 
 
-def _skin(identity: Identity, rng: np.random.Generator) -> FloatImage:
+def _skin(identity: Identity, rng: np.random.Generator) -> Image:
     """Colour of the skin with its relief, (320, 320, 3)."""
-    shape = (SIDE, SIDE)
 
-    def spot(x: float, y: float, width: float, height: float) -> FloatImage:
-        return blob(shape, (CENTRE[0] + x, CENTRE[1] + y), width, height)
+    def spot(x: float, y: float, width: float, height: float) -> Image:
+        return blob(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), width, height)
 
-    def line(points: ArrayLike, thickness: int, blur: float) -> FloatImage:
-        return stroke_mask(shape, place(curve(points)), thickness, blur)
+    def line(points: ArrayLike, thickness: int, blur: float) -> Image:
+        return stroke_mask(SHAPE, place(curve(points)), thickness, blur)
 
     i = identity
-    relief = np.zeros(shape, np.float32)
+    relief = np.zeros(SHAPE, np.float32)
     ex, ey, nw, ny, my = i.eye_x, i.eye_y, i.nose_width, i.nose_y, i.mouth_y
     for side in (-1, 1):
         relief -= 0.30 * spot(side * ex * 0.93, ey - 3, 15, 8.5)
@@ -111,10 +72,14 @@ def _skin(identity: Identity, rng: np.random.Generator) -> FloatImage:
         relief += 0.07 * spot(side * ex * 0.9, ey - 28, 18, 6)
         relief -= 0.10 * spot(side * i.half_width * 0.85, ey + 52, 13, 24)
         relief -= 0.10 * spot(side * (nw * 0.85), ny - 16, 4, 15)
-        relief -= 0.22 * line([(side * (nw - 1), ny - 8), (side * (nw + 2), ny - 1), (side * (nw - 3), ny + 4)], 2, 1.2)
+        relief -= 0.22 * line(
+            [(side * (nw - 1), ny - 8), (side * (nw + 2), ny - 1), (side * (nw - 3), ny + 4)], 2, 1.2
+        )
         relief -= 0.50 * line([(side * (nw * 0.62), ny + 4.5), (side * (nw * 0.30), ny + 3.5)], 4, 1.2)
         relief -= 0.09 * line([(side * (nw + 5), ny + 3), (side * (i.mouth_width + 5), my - 6)], 2, 2.5)
-        relief -= 0.10 * line([(side * (ex - 13), ey + 12), (side * ex, ey + 15), (side * (ex + 11), ey + 11)], 2, 2)
+        relief -= 0.10 * line(
+            [(side * (ex - 13), ey + 12), (side * ex, ey + 15), (side * (ex + 11), ey + 11)], 2, 2
+        )
     relief += 0.13 * line([(0, ey - 10), (0, ny - 8)], 6, 3)
     relief += 0.12 * spot(i.light[0] * 6, ny - 5, 6, 6)
     relief -= 0.20 * spot(0, ny + 8, nw * 0.9, 3.5)
@@ -123,40 +88,58 @@ def _skin(identity: Identity, rng: np.random.Generator) -> FloatImage:
     relief += 0.08 * spot(0, i.below - 16, 14, 9)
     relief += 0.08 * spot(i.light[0] * 30, -46, 30, 16)
     relief -= 0.14 * spot(0, i.below + 4, 40, 9)
-    grain = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), 1.2)
+    grain = cv2.GaussianBlur(rng.normal(0, 1, SHAPE).astype(np.float32), (0, 0), 1.2)
     colour = np.array(i.skin, np.float32) * (1 + relief + 0.025 * grain)[..., None]
-    blush = sum(spot(side * (i.half_width * 0.58), ny - 2, 16, 12) for side in (-1, 1)) + 0.7 * spot(0, ny - 3, 8, 6)
+    # Skin shines by as much whatever its colour, so that dark skin has the stronger highlights.
+    colour += 0.35 * np.maximum(relief, 0)[..., None]
+    blush = sum(spot(side * (i.half_width * 0.58), ny - 2, 16, 12) for side in (-1, 1)) + 0.7 * spot(
+        0, ny - 3, 8, 6
+    )
     colour *= 1 - 0.10 * np.asarray(blush)[..., None] * np.array([0.0, 1.0, 0.8], np.float32)
     _marks(identity, colour, rng)
     _beard(identity, colour, rng)
     return colour
 
 
-def _marks(identity: Identity, colour: FloatImage, rng: np.random.Generator) -> None:
+def _marks(identity: Identity, colour: Image, rng: np.random.Generator) -> None:
     for _ in range(identity.freckles):
         x, y = rng.normal(0, 26), rng.normal(identity.nose_y - 8, 9)
-        spot = blob((SIDE, SIDE), (CENTRE[0] + x, CENTRE[1] + y), 0.9, 0.9)
+        spot = blob(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), 0.9, 0.9)
         colour *= 1 - rng.uniform(0.12, 0.3) * spot[..., None] * np.array([0.6, 1, 1.2], np.float32)
     for _ in range(identity.moles):
         x, y = rng.uniform(-0.75, 0.75) * identity.half_width, rng.uniform(-40, 60)
         size = rng.uniform(1.0, 1.9)
-        colour *= 1 - 0.65 * blob((SIDE, SIDE), (CENTRE[0] + x, CENTRE[1] + y), size, size)[..., None]
+        colour *= 1 - 0.65 * blob(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), size, size)[..., None]
 
 
-def _beard(identity: Identity, colour: FloatImage, rng: np.random.Generator) -> None:
+def _beard(identity: Identity, colour: Image, rng: np.random.Generator) -> None:
     if identity.beard == "none":
         return
-    i, shape = identity, (SIDE, SIDE)
+    i = identity
     my, mw, low = i.mouth_y, i.mouth_width, i.below
-    moustache = [(-mw - 3, my - 2), (-mw * 0.5, my - 13), (0, my - 12), (mw * 0.5, my - 13), (mw + 3, my - 2), (0, my - 7)]
-    mask = polygon_mask(shape, place(loop(moustache)), 1.5)
+    moustache = [
+        (-mw - 3, my - 2),
+        (-mw * 0.5, my - 13),
+        (0, my - 12),
+        (mw * 0.5, my - 13),
+        (mw + 3, my - 2),
+        (0, my - 7),
+    ]
+    mask = polygon_mask(SHAPE, place(loop(moustache)), 1.5)
     if i.beard in ("full", "stubble"):
         w = i.half_width
-        rim = [(-w, 12), (-0.8 * w, 34), (-mw - 8, my - 4), (-mw - 6, my + 12), (0, my + 15), (mw + 6, my + 12)]
+        rim = [
+            (-w, 12),
+            (-0.8 * w, 34),
+            (-mw - 8, my - 4),
+            (-mw - 6, my + 12),
+            (0, my + 15),
+            (mw + 6, my + 12),
+        ]
         rim += [(mw + 8, my - 4), (0.8 * w, 34), (w, 12), (w, low * 0.7), (0, low + 8), (-w, low * 0.7)]
-        mask = np.maximum(mask, polygon_mask(shape, place(loop(rim, 96)), 3))
+        mask = np.maximum(mask, polygon_mask(SHAPE, place(loop(rim, 96)), 3))
     strength = 0.28 if i.beard == "stubble" else 0.72
-    streaks = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), sigmaX=0.7, sigmaY=1.8)
+    streaks = cv2.GaussianBlur(rng.normal(0, 1, SHAPE).astype(np.float32), (0, 0), sigmaX=0.7, sigmaY=1.8)
     mask = np.clip(mask * strength * (1 + 0.45 * streaks), 0, 0.95)[..., None]
     colour *= 1 - mask
     colour += mask * np.array(i.brows, np.float32)
@@ -168,19 +151,7 @@ def _ears(identity: Identity) -> list[Points]:
     return [place(loop(shape * [side, 1] + [side * (w - 2), y])) for side in (-1, 1)]
 
 
-def _behind(identity: Identity, light: FloatImage, rng: np.random.Generator) -> FloatImage:
+def _behind(identity: Identity, light: Image, rng: np.random.Generator) -> Image:
     base = identity.skin if identity.hair_style == "bald" else identity.hair
-    streaks = cv2.GaussianBlur(rng.normal(0, 1, (SIDE, SIDE)).astype(np.float32), (0, 0), sigmaX=0.8, sigmaY=9)
+    streaks = cv2.GaussianBlur(rng.normal(0, 1, SHAPE).astype(np.float32), (0, 0), sigmaX=0.8, sigmaY=9)
     return np.array(base, np.float32) * (light * (1 + 0.8 * streaks))[..., None]
-
-
-def _lay(colour: FloatImage, cover: FloatImage, mask: FloatImage, paint: ArrayLike) -> None:
-    """Lay paint over what is there, where the mask says."""
-    colour *= 1 - mask[..., None]
-    colour += mask[..., None] * np.asarray(paint, np.float32)
-    cover *= 1 - mask
-    cover += mask
-
-
-def _bytes(image: FloatImage) -> NDArray[np.uint8]:
-    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)

@@ -2,35 +2,38 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from clef.demo.identity import Identity
-from clef.demo.portrait import SIDE, place
-from clef.demo.shapes import blob, curve, loop, polygon_mask, stroke_mask
-
-FloatImage = NDArray[np.float32]
-SHAPE = (SIDE, SIDE)
+from clef.demo.layers import Image, Layer, Painting, to_bytes
+from clef.demo.shapes import blob, curve, polygon_mask, stroke_mask
+from clef.demo.skull import SHAPE, SIDE, place
 
 
-def paint_room(identity: Identity) -> NDArray[np.uint8]:
-    """The wall, larger than the picture by the head's play, (320, 320, 3) RGB."""
+def paint_room(identity: Identity) -> Image:
+    """The wall, (320, 320, 3) RGB."""
     rng = np.random.default_rng(identity.texture_seed + 1)
     one, other = (np.array(colour, np.float32) for colour in identity.room_colours)
     pattern = np.clip(_PATTERNS[identity.room](rng), 0, 1)
     wall = one + (other - one) * cv2.GaussianBlur(pattern, (0, 0), 2.0)[..., None]
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32) / SIDE - 0.5
     wall *= (1 + 0.5 * (identity.light[0] * x + identity.light[1] * y))[..., None]
-    return np.clip(np.rint(wall * 255), 0, 255).astype(np.uint8)
+    return to_bytes(wall)
 
 
-def paint_body(identity: Identity) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Neck and shoulders: RGB times coverage (320, 320, 3), and coverage (320, 320)."""
+def paint_body(identity: Identity) -> Layer:
+    """Neck and shoulders."""
     rng = np.random.default_rng(identity.texture_seed + 2)
     w, low = identity.half_width, identity.below
     neck_width = w * (0.50 if identity.hair_style != "headscarf" else 0.55)
     skin = np.array(identity.skin, np.float32)
     shadow = 1 - 0.45 * blob(SHAPE, (160, 158 + low), w * 0.8, 16)
-    neck = [(-neck_width, 30), (neck_width, 30), (neck_width, low + 20), (neck_width + 14, low + 36), (0, low + 62)]
+    neck = [
+        (-neck_width, 30),
+        (neck_width, 30),
+        (neck_width, low + 20),
+        (neck_width + 14, low + 36),
+        (0, low + 62),
+    ]
     neck += [(-neck_width - 14, low + 36), (-neck_width, low + 20)]
     neck_mask = polygon_mask(SHAPE, place(neck), 1.0)
     half = [(neck_width + 6, low + 22), (w + 30, low + 42), (w + 66, low + 62), (w + 90, low + 130)]
@@ -40,17 +43,17 @@ def paint_body(identity: Identity) -> tuple[NDArray[np.uint8], NDArray[np.uint8]
     folds = cv2.GaussianBlur(rng.normal(0, 1, SHAPE).astype(np.float32), (0, 0), sigmaX=5, sigmaY=16)
     cloth = np.array(identity.clothes, np.float32) * (1 + 1.5 * folds)[..., None]
     cloth *= (1 - 0.35 * stroke_mask(SHAPE, place(collar), 3, 2.0))[..., None]
-    colour = neck_mask[..., None] * skin * (0.85 * shadow)[..., None]
-    colour = colour * (1 - shirt[..., None]) + shirt[..., None] * cloth
-    cover = np.maximum(neck_mask, shirt)
-    return np.clip(np.rint(colour * 255), 0, 255).astype(np.uint8), np.rint(cover * 255).astype(np.uint8)
+    body = Painting(SIDE, SIDE)
+    body.lay(neck_mask, skin * (0.85 * shadow)[..., None])
+    body.lay(shirt, cloth)
+    return body.finish()
 
 
-def _plain(rng: np.random.Generator) -> FloatImage:
+def _plain(rng: np.random.Generator) -> Image:
     return cv2.GaussianBlur(rng.random(SHAPE, np.float32), (0, 0), 30) * 8 - 3.5
 
 
-def _blobs(rng: np.random.Generator) -> FloatImage:
+def _blobs(rng: np.random.Generator) -> Image:
     pattern = np.zeros(SHAPE, np.float32)
     for _ in range(14):
         x, y, radius = rng.uniform(0, SIDE), rng.uniform(0, SIDE), rng.uniform(10, 34)
@@ -58,13 +61,15 @@ def _blobs(rng: np.random.Generator) -> FloatImage:
     return cv2.GaussianBlur(pattern, (0, 0), 5)
 
 
-def _stripes(rng: np.random.Generator) -> FloatImage:
+def _stripes(rng: np.random.Generator) -> Image:
     angle, pitch = rng.uniform(0, np.pi), rng.uniform(14, 40)
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-    return (0.5 + 0.5 * np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / pitch)).astype(np.float32)
+    return (0.5 + 0.5 * np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / pitch)).astype(
+        np.float32
+    )
 
 
-def _shelves(rng: np.random.Generator) -> FloatImage:
+def _shelves(rng: np.random.Generator) -> Image:
     pattern = np.zeros(SHAPE, np.float32)
     for top in range(-20, SIDE, 64):
         left = 0
@@ -75,7 +80,7 @@ def _shelves(rng: np.random.Generator) -> FloatImage:
     return pattern
 
 
-def _window(rng: np.random.Generator) -> FloatImage:
+def _window(rng: np.random.Generator) -> Image:
     pattern = np.full(SHAPE, 0.05, np.float32)
     left, width = int(rng.integers(-60, 200)), int(rng.integers(100, 180))
     pattern[10:210, max(left, 0) : left + width] = 1
@@ -85,7 +90,7 @@ def _window(rng: np.random.Generator) -> FloatImage:
     return pattern
 
 
-def _tiles(rng: np.random.Generator) -> FloatImage:
+def _tiles(rng: np.random.Generator) -> Image:
     size = int(rng.integers(24, 60))
     rows = np.arange(SIDE) // size
     return rng.random((SIDE // size + 1, SIDE // size + 1), np.float32)[rows][:, rows]

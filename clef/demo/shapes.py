@@ -1,14 +1,18 @@
 """Smooth curves and soft marks: the strokes that all drawing is made of. Points are (x, y) in pixels."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clef.demo.layers import Image
+
 Points = NDArray[np.float64]
+Colour = Sequence[float] | float
 SHIFT = 4
-"""Fractional bits of the coordinates that OpenCV is given, so that slow movements are not rounded to pixels."""
+"""Fractional bits of the coordinates given to OpenCV, so that slow movements are not rounded to pixels."""
 
 
 @lru_cache(maxsize=64)
@@ -50,44 +54,42 @@ def _fixed(points: Points) -> NDArray[np.int32]:
     return np.rint(points * (1 << SHIFT)).astype(np.int32)
 
 
-def fill(image: NDArray, points: Points, colour: ArrayLike) -> None:
+def fill(image: Image, points: Points, colour: Colour) -> None:
     """Fill a polygon in place, with smooth edges."""
     cv2.fillPoly(image, [_fixed(points)], colour, cv2.LINE_AA, SHIFT)
 
 
-def stroke(image: NDArray, points: Points, colour: ArrayLike, thickness: int = 1) -> None:
+def stroke(image: Image, points: Points, colour: Colour, thickness: int = 1) -> None:
     """Draw an open curve in place, with smooth edges."""
     cv2.polylines(image, [_fixed(points)], False, colour, thickness, cv2.LINE_AA, SHIFT)
 
 
-def disc(image: NDArray, centre: ArrayLike, radius: float, colour: ArrayLike, thickness: int = -1) -> None:
+def disc(image: Image, centre: ArrayLike, radius: float, colour: Colour, thickness: int = -1) -> None:
     """Draw a filled circle, or a ring, in place."""
     x, y = _fixed(np.asarray(centre, float))
     cv2.circle(image, (int(x), int(y)), round(radius * (1 << SHIFT)), colour, thickness, cv2.LINE_AA, SHIFT)
 
 
-def polygon_mask(shape: tuple[int, int], points: Points, blur: float = 0.0) -> NDArray[np.float32]:
+def polygon_mask(shape: tuple[int, int], points: Points, blur: float = 0.0) -> Image:
     """Coverage of a polygon, 0 to 1, with softened edges where `blur` is a standard deviation in pixels."""
     mask = np.zeros(shape, np.uint8)
     fill(mask, points, 255)
     return _soft(mask, blur)
 
 
-def stroke_mask(
-    shape: tuple[int, int], points: Points, thickness: int = 1, blur: float = 0.0
-) -> NDArray[np.float32]:
+def stroke_mask(shape: tuple[int, int], points: Points, thickness: int = 1, blur: float = 0.0) -> Image:
     """Coverage of an open curve, 0 to 1, as `polygon_mask`."""
     mask = np.zeros(shape, np.uint8)
     stroke(mask, points, 255, thickness)
     return _soft(mask, blur)
 
 
-def _soft(mask: NDArray[np.uint8], blur: float) -> NDArray[np.float32]:
+def _soft(mask: Image, blur: float) -> Image:
     coverage = mask.astype(np.float32) / 255
     return cv2.GaussianBlur(coverage, (0, 0), blur) if blur > 0 else coverage
 
 
-def blob(shape: tuple[int, int], centre: tuple[float, float], width: float, height: float) -> NDArray[np.float32]:
+def blob(shape: tuple[int, int], centre: tuple[float, float], width: float, height: float) -> Image:
     """A Gaussian spot of height 1; `width` and `height` are standard deviations."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     return np.exp(-0.5 * (((x - centre[0]) / width) ** 2 + ((y - centre[1]) / height) ** 2))

@@ -41,8 +41,8 @@ def cross_validation(fold_metrics: list[dict[str, Any]]) -> Grid:
                     )
             if _tested(m) != _tested(expected[fold]):
                 raise ClefError(
-                    f"summary: fold {fold} was tested on other {m['resampled']} or frames with seed {seed} than "
-                    f"with seed {first_seed}; evaluate both from the same manifest"
+                    f"summary: fold {fold} was tested on other {m['resampled']} or frames with seed {seed} "
+                    f"than with seed {first_seed}; evaluate both from the same manifest"
                 )
     tested: dict[str, int] = {}
     for fold, m in expected.items():

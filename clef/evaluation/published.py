@@ -1,9 +1,10 @@
 """Published numbers, to set a run beside them.
 
 `published.csv` holds one value a row: data set, method, year, label (`AU01` ..., `mean`, or `accuracy`),
-metric, value in percent as printed, how epoch and threshold were chosen as far as known, and the source. On BP4D+
-the values of two methods do not average to their printed mean: CLEF's to 62.7 where 63.1 is printed, ViT's to
-61.8 where 61.6 is.
+metric, value in percent as printed, how epoch and threshold were chosen as far as known, and the source.
+
+On BP4D+ the values of two methods do not average to their printed mean: CLEF's to 62.7 where 63.1 is printed,
+ViT's to 61.8 where 61.6 is.
 """
 
 import csv

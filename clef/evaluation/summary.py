@@ -16,7 +16,6 @@ numbers lie between 0 and 1 and are empty where undefined. Its columns:
 In the row `accuracy` the columns `f1` ... hold the accuracy over all classes, not an F1.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from clef.evaluation.plain import plain, write_json
 from clef.evaluation.published import comparable
 from clef.evaluation.units import Units
 from clef.files import write_text
-from clef.params import Params
 
 DECIMALS = 4
 
@@ -79,10 +77,12 @@ def summarize(
         row |= {f"f1_fold{fold}": value for fold, value in zip(folds, by_fold, strict=True)}
         row |= {"sd_folds": _deviation(by_fold), "sd_seeds": _deviation(mean_known(f1, axis=1))}
         row |= {key: mean_known(mean_known(_values(grid, name, key), axis=0)) for key in AVERAGED}
-        row |= {key: _values(grid, name, key)[0].sum() for key in SUMMED}
+        row |= {key: _total(_values(grid, name, key)[0]) for key in SUMMED}
         rows.append(row)
+    rows = plain(rows, DECIMALS)
     table = pd.DataFrame(rows)
-    table[SUMMED] = table[SUMMED].astype("Int64")
+    numbers = [column for column in table if column not in ("label", *SUMMED)]
+    table = table.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(SUMMED, "Int64"))
     summary = {
         "run": run,
         "dataset": first["dataset"],
@@ -117,27 +117,11 @@ def summarize(
     return table, plain(summary, DECIMALS)
 
 
-def write_summary(run: str, params: Params, metrics: list[Path], out: Path) -> dict[str, Any]:
-    """Summarise a run from its `metrics.json` files.
-
-    Args:
-        run: Its name.
-        params: Its params, for the number of resamples and the data set to compare with.
-        metrics: The files of every seed and fold.
-        out: The csv file to write, last; `summary.json` is written beside it.
-
-    Returns:
-        The plain data of `summary.json`.
-
-    Raises:
-        ClefError: As `summarize`.
-    """
-    fold_metrics = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
-    table, summary = summarize(fold_metrics, run, params.evaluate.bootstrap, params.dataset.adapter)
-    write_json(out.with_suffix(".json"), summary)
+def write_summary(folder: Path, table: pd.DataFrame, summary: dict[str, Any]) -> None:
+    """Write what `summarize` returned: `summary.json`, then `summary.csv`."""
+    write_json(folder / "summary.json", summary)
     text = table.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
-    write_text(out, text)
-    return summary
+    write_text(folder / "summary.csv", text)
 
 
 def _headline(counts: Floats, with_accuracy: bool) -> Floats:
@@ -153,6 +137,10 @@ def _values(grid: Grid, row: str, key: str) -> Floats:
     """One metric of one row, (seeds, folds), NaN where undefined."""
     values = [[m["rows"][row].get(key) for m in folds.values()] for folds in grid.values()]
     return np.array(values, dtype=np.float64)
+
+
+def _total(frames: Floats) -> int | None:
+    return None if np.isnan(frames).any() else int(frames.sum())
 
 
 def _deviation(values: Floats) -> float:

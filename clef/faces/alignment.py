@@ -8,8 +8,8 @@ from clef.params import CropParams
 
 RIGHT_EYE = (0.36, 0.36)
 LEFT_EYE = (0.64, 0.36)
-"""Where the person's eyes come to lie, as shares of the crop's side. The chin lies about two eye distances below the
-eyes, so that an open mouth still fits, and the brows have room to rise."""
+"""Where the person's eyes come to lie, as shares of the crop's side. The chin lies about two eye distances
+below the eyes, so that an open mouth still fits, and the brows have room to rise."""
 
 
 def crop_face(image: np.ndarray, face: Face, settings: CropParams) -> np.ndarray:
@@ -53,7 +53,8 @@ def _box_matrix(face: Face, margin: float, size: int) -> np.ndarray:
 
 
 def _warped(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Apply a similarity whose coordinates have (0, 0) at the picture's corner, not at its first pixel's centre.
+    """Apply a similarity whose coordinates have (0, 0) at the picture's corner, not at its first pixel's
+    centre.
 
     Strong shrinking goes by area first: a warp looks at four pixels only, and would alias.
     """
@@ -72,7 +73,8 @@ def _warped(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 def _shrunk_surroundings(
     image: np.ndarray, matrix: np.ndarray, size: int, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the picture that the crop shows, shrunk by a whole factor to between one and two times its size.
+    """The part of the picture that the crop shows, shrunk by a whole factor to between one and two times its
+    size.
 
     Returns:
         The part, and the matrix `(3, 3)` from its coordinates to those of `image`.
@@ -80,12 +82,21 @@ def _shrunk_surroundings(
     factor = int(1 / scale)
     corners = np.array([[0, size, size, 0], [0, 0, size, size], [1, 1, 1, 1]], float)
     shown = (np.linalg.inv(matrix) @ corners)[:2]
-    limits = np.array([[image.shape[1]], [image.shape[0]]])
-    first = np.clip(np.floor(shown.min(axis=1, keepdims=True)).astype(int) - 2 * factor, 0, limits - 1)
-    last = np.clip(np.ceil(shown.max(axis=1, keepdims=True)).astype(int) + 2 * factor, first + 1, limits)
-    (left, top), (right, bottom) = first.ravel().tolist(), last.ravel().tolist()
-    # whole blocks only; the edge is repeated for what a last block lacks
-    below, beside = -(bottom - top) % factor, -(right - left) % factor
-    part = cv2.copyMakeBorder(image[top:bottom, left:right], 0, below, 0, beside, cv2.BORDER_REPLICATE)
-    shrunk = cv2.resize(part, (part.shape[1] // factor, part.shape[0] // factor), interpolation=cv2.INTER_AREA)
+    spare = 2 * factor  # around it, for the warp to look at, and past the picture for its edge to be repeated
+    limits = np.array([image.shape[1], image.shape[0]])
+    first = np.clip(np.floor(shown.min(axis=1)).astype(int), 0, limits - 1) - spare
+    last = np.clip(np.ceil(shown.max(axis=1)).astype(int), first + spare + 1, limits) + spare
+    last += (first - last) % factor  # whole blocks only
+    (left, top), (right, bottom) = first.tolist(), last.tolist()
+    part = cv2.copyMakeBorder(
+        image[max(0, top) : bottom, max(0, left) : right],
+        max(0, -top),
+        max(0, bottom - image.shape[0]),
+        max(0, -left),
+        max(0, right - image.shape[1]),
+        cv2.BORDER_REPLICATE,
+    )
+    shrunk = cv2.resize(
+        part, (part.shape[1] // factor, part.shape[0] // factor), interpolation=cv2.INTER_AREA
+    )
     return shrunk, np.array([[factor, 0, left], [0, factor, top], [0, 0, 1]], float)

@@ -46,7 +46,8 @@ def crop_shard(
 ) -> ShardReport:
     """Crop the faces of a shard's sequences into one file.
 
-    A job that was killed goes on with the sequences it had not finished, and the file is the same to the byte.
+    A job that was killed goes on with the sequences it had not finished, and the file is the same to the
+    byte.
 
     Args:
         root: The data set's raw folder.
@@ -100,7 +101,9 @@ def _batches(
     for sequence, tracked in _followed(root, sequences, settings, detector):
         report.statuses[tracked.status] = report.statuses.get(tracked.status, 0) + 1
         if tracked.frame.problem:
-            problems.setdefault(sequence.sequence, []).append(Frame(tracked.frame.number, None, tracked.frame.problem))
+            problems.setdefault(sequence.sequence, []).append(
+                Frame(tracked.frame.number, None, tracked.frame.problem)
+            )
         rows.append(_row(sequence, tracked, settings))
         if len(rows) == ROWS_A_BATCH:
             yield pa.RecordBatch.from_pylist(rows, schema=SCHEMA)

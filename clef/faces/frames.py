@@ -1,4 +1,5 @@
-"""Frames of a sequence, numbered as its labels number them: one record for every input frame, also for a broken one."""
+"""Frames of a sequence, numbered as its labels number them: one record for every input frame, also for a
+broken one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -35,8 +36,8 @@ def read_frames(root: Path, sequence: Sequence) -> Iterator[Frame]:
         sequence: The recording. Frames that it declares and that do not decode come without a picture.
 
     Yields:
-        Every input frame once, by rising number. A source that cannot be opened at all gives all of its declared
-        frames without a picture, or one such frame where their number is not known.
+        Every input frame once, by rising number. A source that cannot be opened at all gives all of its
+        declared frames without a picture, or one such frame where their number is not known.
     """
     path = root / sequence.source
     try:
@@ -63,7 +64,12 @@ def inspect(root: Path, sequence: Sequence) -> Sequence:
         if sequence.kind == "video":
             facts = probe(path)
             return replace(
-                sequence, frames=facts.frames, fps=facts.fps, width=facts.width, height=facts.height, problem=None
+                sequence,
+                frames=facts.frames,
+                fps=facts.fps,
+                width=facts.width,
+                height=facts.height,
+                problem=None,
             )
         files = [file for _, file in numbered_images(path)] if sequence.kind == "images" else [path]
     except ClefError as error:
@@ -71,7 +77,9 @@ def inspect(root: Path, sequence: Sequence) -> Sequence:
     first = _still(0, files[0])
     if first.image is None:
         # one bad image of a folder costs itself only
-        return replace(sequence, frames=len(files), problem=first.problem if sequence.kind == "image" else None)
+        return replace(
+            sequence, frames=len(files), problem=first.problem if sequence.kind == "image" else None
+        )
     height, width = first.image.shape[:2]
     return replace(sequence, frames=len(files), width=width, height=height, problem=None)
 
@@ -90,7 +98,9 @@ def numbered_images(folder: Path) -> list[tuple[int, Path]]:
             continue
         number = int(file.stem)
         if number in found:
-            raise ClefError(f"{folder}: {found[number].name} and {file.name} are both image {number}; remove one")
+            raise ClefError(
+                f"{folder}: {found[number].name} and {file.name} are both image {number}; remove one"
+            )
         found[number] = file
     if not found:
         raise ClefError(f"{folder}: holds no image named by a number, such as 0001.jpg; restore it")

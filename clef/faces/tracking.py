@@ -1,7 +1,8 @@
-"""Which face is where in each frame: detection in every n-th frame, and what may be said about the frames between.
+"""Which face is where in each frame: detection in every n-th frame, and what may be said about the frames
+between.
 
-Frames go through as a stream. At any time no more are held than are read ahead for a detector call, wait for the end
-of a gap, or lie in the smoothing window.
+Frames go through as a stream. At any time no more are held than are read ahead for a detector call, wait for
+the end of a gap, or lie in the smoothing window.
 """
 
 import itertools
@@ -25,8 +26,9 @@ class Tracked:
 
     frame: Frame
     status: Status
-    """`detected` by the detector; `tracked` between two detections of the same face, in a frame that was not looked at;
-    `bridged` the same across frames in which the detector found nothing; `no_face`; `undecodable`."""
+    """`detected` by the detector; `tracked` between two detections of the same face, in a frame that was not
+    looked at; `bridged` the same across frames in which the detector found nothing; `no_face`;
+    `undecodable`."""
     face: Face | None = None
     faces: int | None = None
     """How many the detector found; none where it was not asked."""
@@ -41,18 +43,20 @@ def track(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> 
         settings: `every`, `bridge`, `face`, `smooth` and `batch` count here.
 
     Yields:
-        The same frames, each once and in order. Where there are several faces, each frame is judged by itself: nothing
-        prefers the face of the frame before.
+        The same frames, each once and in order. Where there are several faces, each frame is judged by
+        itself: nothing prefers the face of the frame before.
     """
     observed = observe(frames, detector, settings, settings.every)
     return _smooth(_bridge(observed, settings.bridge), settings.smooth)
 
 
-def observe(frames: Iterable[Frame], detector: Detector, settings: CropParams, every: int) -> Iterator[Tracked]:
+def observe(
+    frames: Iterable[Frame], detector: Detector, settings: CropParams, every: int
+) -> Iterator[Tracked]:
     """Detect in every n-th frame and in the last, and interpolate between two that show the same face.
 
-    Where one of two neighbouring detections fails, or the face jumps, every frame between them is looked at, so that
-    the end of a face's visibility is found to the frame. Between two failures nothing is looked for.
+    Where one of two neighbouring detections fails, or the face jumps, every frame between them is looked at,
+    so that the end of a face's visibility is found to the frame. Between two failures nothing is looked for.
     """
     before: Tracked | None = None
     between: list[Frame] = []
@@ -81,7 +85,8 @@ def observe(frames: Iterable[Frame], detector: Detector, settings: CropParams, e
 
 
 def same_face(one: Face, other: Face) -> bool:
-    """Whether two boxes may be one face: centres within a face's side of each other, sides within a factor of two."""
+    """Whether two boxes may be one face: centres within a face's side of each other, sides within a factor of
+    two."""
     sides = math.sqrt(max(one.area, 0.0)), math.sqrt(max(other.area, 0.0))
     distance = float(np.linalg.norm(one.centre - other.centre))
     return min(sides) > 0 and distance <= sum(sides) / 2 and max(sides) <= 2 * min(sides)

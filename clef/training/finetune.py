@@ -122,7 +122,7 @@ def finetune(
         with appearing(work / f"epoch{epoch:04d}.parquet") as partial:
             table.to_parquet(partial, index=False)
 
-    with leased(work):
+    with leased(target):
         train(
             task,
             Plan(
@@ -144,7 +144,7 @@ def finetune(
         with appearing(epochs) as partial:
             pd.concat(parts, ignore_index=True).to_parquet(partial, index=False)
         save_weights(target, task.state_dict(), sidecar)
-    shutil.rmtree(work)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _start_from(

@@ -1,6 +1,6 @@
-"""A lease on a work folder: two trainers must not write one folder, yet a dead one must not lock it for ever.
+"""A lease on an output: two processes must not work on one, yet a dead one must not lock it for ever.
 
-`lease.json` names host, process, job and the time of the last heartbeat. On one host a live process decides; from
+The lease file names host, process, job and the time of the last heartbeat. On one host a live process decides; from
 another host only the heartbeat can be seen, and a lease whose heart has stopped for `STALE_SECONDS` is taken over.
 """
 
@@ -23,18 +23,17 @@ STALE_SECONDS = 180.0
 
 
 @contextmanager
-def leased(work: Path) -> Iterator[None]:
-    """Hold the lease of a work folder, with a heartbeat from a thread, until the block ends.
+def leased(target: Path) -> Iterator[None]:
+    """Hold the lease of an output and its work folder, with a heartbeat from a thread, until the block ends.
 
     Raises:
         ClefError: Another live process holds it.
     """
-    work.mkdir(parents=True, exist_ok=True)
-    path = work / "lease.json"
+    path = target.with_suffix(".lease")
     holder = _live_holder(path)
     if holder is not None:
         raise ClefError(
-            f"{work}: process {holder['process']} on {holder['host']} is already training here "
+            f"{target}: process {holder['process']} on {holder['host']} is already at work on it "
             f"(last heartbeat {time.time() - holder['heartbeat']:.0f} s ago); wait for it or end it"
         )
     mine = {

@@ -93,7 +93,7 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         return {"batch/cross_subject_positives": shares[-1]}
 
     work = work_folder(target)
-    with leased(work):
+    with leased(target):
         train(
             task,
             Plan(
@@ -115,7 +115,7 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         if shares:
             log.info("share of positive pairs that cross subjects: %.3f", np.mean(shares))
         save_weights(target, encoders.state_dict(), sidecar)
-    shutil.rmtree(work)
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _two_views(

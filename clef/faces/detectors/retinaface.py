@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torchvision.ops import nms
+from torchvision.ops import nms  # type: ignore[import-untyped]
 
 from clef.errors import ClefError
 from clef.faces.detectors.base import Detector, Face, sha256, weights_file
@@ -58,7 +58,9 @@ class RetinaFaceDetector(Detector):
         path = weights_file(weights, "retinaface", RELEASE)
         self._weights = sha256(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the package uses an old name of torchvision's `weights` argument
+            warnings.simplefilter(
+                "ignore"
+            )  # the package uses an old name of torchvision's `weights` argument
             network = RetinaFace(
                 name="Resnet50",
                 pretrained=False,
@@ -146,7 +148,9 @@ class RetinaFaceDetector(Detector):
         chosen = torch.where(scores > self._least_score)[0]
         chosen = chosen[scores[chosen].argsort(descending=True)]
         scores, anchors = scores[chosen], self._anchors[chosen]
-        boxes = self._decode_boxes(box_offsets[chosen], anchors, VARIANCES) * self._side  # left, top, right, bottom
+        boxes = (
+            self._decode_boxes(box_offsets[chosen], anchors, VARIANCES) * self._side
+        )  # left, top, right, bottom
         landmarks = self._decode_landmarks(landmark_offsets[chosen], anchors, VARIANCES) * self._side
         kept = nms(boxes, scores, OVERLAP)
         shift = np.array(padding, float)

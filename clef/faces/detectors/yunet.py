@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from clef.errors import ClefError
 from clef.faces.detectors.base import Detector, Face, sha256, shrunk, weights_file
 
 RELEASE = (
@@ -17,7 +18,7 @@ class YunetDetector(Detector):
     """Faces with five landmarks.
 
     Raises:
-        ClefError: The file of weights is missing.
+        ClefError: The file of weights is missing or no such network.
     """
 
     def __init__(self, weights: str | None, least_score: float, detect_size: int) -> None:
@@ -27,6 +28,9 @@ class YunetDetector(Detector):
         before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         try:
             self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), least_score)
+        except cv2.error as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ClefError(f"crop.weights: {path} does not fit ({reason}); expected {RELEASE}") from None
         finally:
             cv2.utils.logging.setLogLevel(before)
 

@@ -1,0 +1,138 @@
+"""One clip: its video, and its labels in the layout of BP4D's occurrence csv."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES
+from clef.demo.camera import GRAIN_PLAY, Camera
+from clef.demo.cast import Actor, draw_cast
+from clef.demo.face import Face
+from clef.demo.hand import Hand
+from clef.demo.layers import Image
+from clef.demo.performance import FPS, NOT_CODED, Performance, perform
+from clef.files import appearing, write_text
+from clef.params import RenderParams
+
+COLUMNS = 100
+"""Of the csv: the frame's number, action units 1 to 98, and the flag for frames that cannot be coded."""
+CUT = 0.75
+"""Share of its bytes that the cut-off video keeps."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One person in one activity."""
+
+    settings: RenderParams
+    subject: int
+    activity: int
+    """Places in the cast and among the activities, from 0."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who is filmed."""
+        return draw_cast(self.settings.seed, self.settings.subjects, self.settings.activities)[self.subject]
+
+    @property
+    def activity_id(self) -> str:
+        """`T1` and so on."""
+        return list(ACTIVITIES)[self.activity]
+
+    @property
+    def video(self) -> str:
+        """Path below the set's folder."""
+        return f"videos/{self.actor.subject}/{self.activity_id}.mp4"
+
+    @property
+    def labels(self) -> str:
+        """Path below the set's folder."""
+        return f"AUCoding/AU_OCC/{self.actor.subject}_{self.activity_id}.csv"
+
+    @property
+    def cut_off(self) -> bool:
+        """True for the one video of the set whose end is missing, as a copy that broke off."""
+        number = self.settings.subjects * self.settings.activities
+        chosen = int(np.random.default_rng([self.settings.seed, 3]).integers(number))
+        return chosen == self.subject * self.settings.activities + self.activity
+
+    def perform(self) -> Performance:
+        """What happens in the clip."""
+        rng = self.random(0)
+        shortest, longest = self.settings.seconds
+        frames = max(2, round(rng.uniform(shortest, longest) * FPS))
+        activity = ACTIVITIES[self.activity_id]
+        event = self.actor.events[self.activity]
+        return perform(rng, activity, self.actor.habits, frames, self.settings.labelled_share, event)
+
+    def random(self, purpose: int) -> np.random.Generator:
+        """Random numbers of this clip alone; other purposes get others."""
+        return np.random.default_rng([self.settings.seed, 2, self.subject, self.activity, purpose])
+
+
+def render_clip(clip: Clip, root: Path) -> list[str]:
+    """Draw a clip and write its video and labels below `root`.
+
+    Returns:
+        The two paths, relative to `root`.
+    """
+    performance = clip.perform()
+    with appearing(root / clip.video) as partial:
+        _encode(clip, performance, partial)
+        if clip.cut_off:
+            with open(partial, "r+b") as file:
+                file.truncate(int(CUT * partial.stat().st_size))
+    write_text(root / clip.labels, occurrence_csv(performance))
+    return [clip.video, clip.labels]
+
+
+def occurrence_csv(performance: Performance) -> str:
+    """The labelled window in BP4D's layout: header 0 to 99, one row a frame, frames numbered from 1."""
+    lines = [",".join(map(str, range(COLUMNS)))]
+    for frame in range(*performance.window):
+        row = [NOT_CODED] * COLUMNS
+        row[0] = frame + 1
+        for number, code in zip(ACTION_UNITS, performance.codes[frame], strict=True):
+            row[number] = int(code)
+        row[-1] = int(performance.uncodable[frame])
+        lines.append(",".join(map(str, row)))
+    return "\n".join(lines) + "\n"
+
+
+def draw_frames(clip: Clip, performance: Performance, wanted: Iterable[int] | None = None) -> Iterator[Image]:
+    """The frames of a clip in order, each (size, size, 3) RGB, or only those at the wanted places, from 0."""
+    face, hand, camera = _person(clip.settings, clip.subject)
+    rng = clip.random(1)
+    shift = (int(rng.integers(-6, 7)), int(rng.integers(-6, 7)))
+    backdrop = face.backdrop(shift, float(rng.uniform(0.96, 1.04)))
+    grain = rng.integers(GRAIN_PLAY, size=(len(performance.poses), 2))
+    for frame in range(len(performance.poses)) if wanted is None else wanted:
+        drawing = face.draw(performance.poses[frame], backdrop)
+        drawing = hand.lay_over(drawing, float(performance.hand[frame]))
+        yield camera.take(drawing, (int(grain[frame, 0]), int(grain[frame, 1])))
+
+
+@lru_cache(maxsize=2)
+def _person(settings: RenderParams, subject: int) -> tuple[Face, Hand, Camera]:
+    identity = draw_cast(settings.seed, settings.subjects, settings.activities)[subject].identity
+    return Face(identity), Hand(identity), Camera(identity, settings.size)
+
+
+def _encode(clip: Clip, performance: Performance, path: Path) -> None:
+    """H.264 with the index in front, so that a video that is cut off still opens."""
+    size = clip.settings.size
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        # One thread, since x264's bytes depend on their number; the cores are kept busy by other videos.
+        options = {"preset": "superfast", "crf": "24", "g": "50", "threads": "1"}
+        stream = container.add_stream("libx264", rate=FPS, options=options)
+        stream.width = stream.height = size
+        stream.pix_fmt = "yuv420p"
+        for image in draw_frames(clip, performance):
+            planes: Image = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+        container.mux(stream.encode())

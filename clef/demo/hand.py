@@ -1,0 +1,68 @@
+"""A hand that moves before the face: frames whose lower half, or the whole face, nobody can code."""
+
+import cv2
+import numpy as np
+
+from clef.demo.identity import Identity
+from clef.demo.layers import Image, Painting, affine
+from clef.demo.shapes import curve, loop, polygon_mask, stroke_mask
+from clef.demo.skull import SIDE
+
+HEIGHT = 2 * SIDE
+SHAPE = (HEIGHT, SIDE)
+PALM = np.array([160.0, 200.0])
+CONTOUR = ((-60, -30), (0, -48), (58, -34), (62, 30), (34, 92), (-36, 92), (-64, 34))
+FINGERS = (
+    ((-44, -22), (-60, -118), 32),
+    ((-14, -34), (-20, -142), 34),
+    ((17, -34), (20, -136), 34),
+    ((45, -24), (58, -108), 30),
+)
+"""Root, tip and thickness about the palm's middle."""
+THUMB = ((-48, 50), (-84, 16), (-98, -18))
+LENGTH = 142
+"""From the palm's middle to the longest finger's tip."""
+
+
+class Hand:
+    """One person's hand, ready to be laid over frames."""
+
+    def __init__(self, identity: Identity) -> None:
+        hand = polygon_mask(SHAPE, PALM + loop(CONTOUR), 1.2)
+        gaps = np.zeros(SHAPE, np.float32)
+        for root, tip, thick in FINGERS:
+            line = curve([root, tip], 8) + PALM
+            hand = np.maximum(hand, stroke_mask(SHAPE, line, thick, 1.2))
+            for side in (-1, 1):
+                gaps = np.maximum(gaps, stroke_mask(SHAPE, line + np.array([side * thick / 2, 0]), 2, 2.0))
+        hand = np.maximum(hand, stroke_mask(SHAPE, curve(THUMB, 8) + PALM, 32, 1.2))
+        hand = np.maximum(hand, _limb(40, 66, top=70))
+        light = 1 + 0.10 * (cv2.GaussianBlur(hand, (0, 0), 16) - 0.7) - 0.35 * gaps * hand
+        painting = Painting(HEIGHT, SIDE)
+        painting.lay(hand, 0.97 * np.array(identity.skin) * light[..., None])
+        painting.lay(_limb(52, 84, top=124), identity.clothes)
+        self.layer = painting.finish()
+        self.scale = identity.half_width / 66 * identity.frame_scale
+        self.mouth = 158 + identity.frame_y + (identity.mouth_y + 6) * identity.frame_scale
+        self.across = 160 + identity.frame_x
+
+    def lay_over(self, frame: Image, height: float) -> Image:
+        """Lay the hand over a drawing.
+
+        Args:
+            frame: (320, 320, 3) RGB.
+            height: 0 out of sight, 0.5 with the fingers before the mouth, 1 before the whole face.
+        """
+        if height <= 0:
+            return frame
+        out_of_sight = SIDE + self.scale * LENGTH + 8
+        at_mouth, at_face = self.mouth + self.scale * (LENGTH - 38), self.mouth - 8
+        y = float(np.interp(height, [0, 0.5, 1], [out_of_sight, at_mouth, at_face]))
+        s = self.scale
+        matrix = affine([[s, 0, self.across - s * PALM[0]], [0, s, y - s * PALM[1]]])
+        return self.layer.moved(matrix, (SIDE, SIDE)).over(frame)
+
+
+def _limb(above: float, below: float, top: float) -> Image:
+    corners = [(-above, top), (above, top), (below, HEIGHT), (-below, HEIGHT)]
+    return polygon_mask(SHAPE, PALM + np.array(corners), 1.5)

@@ -1,0 +1,93 @@
+"""Write a whole demo set, videos or stills, and last of all the list of what was written."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+
+from clef.demo.clip import Clip, render_clip
+from clef.demo.stills import Still, plan_stills, render_still, stills_csv
+from clef.files import write_text
+from clef.params import RenderParams
+
+FORMAT = 1
+"""Raised when the same settings come to give other files."""
+OWN_FOLDERS = ("videos", "AUCoding", "images")
+STILLS_A_TASK = 25
+
+Progress = Callable[[int, int], None]
+Piece = TypeVar("Piece", Clip, Still)
+
+
+def render_demo(settings: RenderParams, root: Path, workers: int, progress: Progress | None = None) -> None:
+    """Write the set below `root`; the same settings give the same bytes, whatever the number of workers.
+
+    `render.json`, with the settings and the SHA-256 of every file, is written last: where it is, the set is
+    whole. What an earlier rendering left and this one does not write is removed.
+
+    Args:
+        settings: What to draw.
+        root: Folder of the set.
+        workers: Processes that draw.
+        progress: Called with the number of videos or images that are done, and of all.
+    """
+    root = Path(root)
+    (root / "render.json").unlink(missing_ok=True)
+    if settings.kind == "videos":
+        clips = [Clip(settings, s, a) for s in range(settings.subjects) for a in range(settings.activities)]
+        _remove_strangers(root, {path for clip in clips for path in (clip.video, clip.labels)})
+        # A chunk is one person, who is painted once and then filmed in every activity.
+        written = _in_processes(
+            partial(render_clip, root=root), clips, workers, settings.activities, progress
+        )
+    else:
+        stills = plan_stills(settings)
+        _remove_strangers(root, {"labels.csv", *(still.path for still in stills)})
+        written = _in_processes(partial(render_still, root=root), stills, workers, STILLS_A_TASK, progress)
+        write_text(root / "labels.csv", stills_csv(stills))
+        written.append("labels.csv")
+    record = {
+        "format": FORMAT,
+        "settings": settings.model_dump(mode="json"),
+        "files": {path: hashlib.sha256((root / path).read_bytes()).hexdigest() for path in sorted(written)},
+    }
+    write_text(root / "render.json", json.dumps(record, indent=1) + "\n")
+
+
+def _in_processes(
+    render: Callable[[Piece], list[str]],
+    pieces: Sequence[Piece],
+    workers: int,
+    chunk: int,
+    progress: Progress | None,
+) -> list[str]:
+    written: list[str] = []
+    # Spawned, not forked: the caller may hold threads or a CUDA context.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max(1, workers), context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        for done, paths in enumerate(pool.map(render, pieces, chunksize=chunk), start=1):
+            written += paths
+            if progress is not None:
+                progress(done, len(pieces))
+    return written
+
+
+def _remove_strangers(root: Path, expected: Iterable[str]) -> None:
+    """Remove files that the renderer writes in general and will not write now, and folders left empty."""
+    kept = {root / path for path in expected}
+    if root / "labels.csv" not in kept:
+        (root / "labels.csv").unlink(missing_ok=True)
+    for folder in OWN_FOLDERS:
+        for above, _, names in os.walk(root / folder, topdown=False):
+            for path in (Path(above) / name for name in names):
+                if path not in kept:
+                    path.unlink()
+            if not os.listdir(above):
+                os.rmdir(above)

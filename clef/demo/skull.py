@@ -1,0 +1,47 @@
+"""Where the head lies in the drawing, and its contour and depth."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from clef.demo.identity import Identity
+from clef.demo.layers import Image
+from clef.demo.shapes import Points, loop
+
+SIDE = 320
+"""Height and width of the drawing."""
+SHAPE = (SIDE, SIDE)
+CENTRE = np.array([160.0, 158.0])
+"""Of the head, a little above midway between the top of the skull and the chin."""
+
+
+def place(points: ArrayLike) -> Points:
+    """From coordinates about the head's centre to pixels of the drawing."""
+    return np.asarray(points, float) + CENTRE
+
+
+def outline(identity: Identity, grow: float = 0.0) -> Points:
+    """The face's closed contour, `grow` pixels outside the true one."""
+    w, top, low = identity.half_width + grow, identity.above + grow, identity.below + grow
+    half = [
+        (0.52 * w, -0.88 * top),
+        (0.88 * w, -0.55 * top),
+        (w, -0.10 * top),
+        (0.97 * w, 0.22 * low),
+        (identity.jaw * w, 0.62 * low),
+        (identity.chin * w, 0.90 * low),
+    ]
+    return place(loop(mirrored([(0, -top), *half, (0, low)]), 120))
+
+
+def mirrored(right: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """A closed contour from its right half, from the top down; points on the axis are not doubled."""
+    return right + [(-x, y) for x, y in reversed(right) if x != 0]
+
+
+def depth(identity: Identity) -> Image:
+    """Height of the skull above the picture's plane, (320, 320): 1 at the middle, 0 from the rim on."""
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    u = (x - CENTRE[0]) / (identity.half_width * 1.02)
+    reach = np.where(y < CENTRE[1], identity.above, identity.below) * 1.02
+    v = (y - CENTRE[1]) / reach
+    return np.sqrt(np.clip(1 - u**2 - v**2, 0, 1)).astype(np.float32)

@@ -1,0 +1,93 @@
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from skimage.feature import Cascade
+
+from clef.demo.behaviour import ACTION_UNITS
+from clef.demo.camera import Camera
+from clef.demo.cast import draw_cast
+from clef.demo.face import Face
+from clef.demo.hand import Hand
+from clef.demo.pose import Pose
+from clef.demo.skull import CENTRE
+
+CROP = 72
+"""Side of the face crops that the demo trains on."""
+WHERE = {1: "brows", 2: "brows", 4: "brows", 6: "eyes", 7: "eyes", 10: "mouth", 12: "mouth", 14: "mouth",
+         15: "mouth", 17: "chin", 23: "mouth", 24: "mouth"}  # fmt: skip
+ROWS = {"brows": (0, 30), "eyes": (20, 46), "mouth": (38, 64), "chin": (50, 72)}
+
+
+@pytest.fixture(scope="module")
+def faces() -> list[Face]:
+    return [Face(actor.identity) for actor in draw_cast(0, 18, 6)]
+
+
+def photograph(face: Face, pose: Pose) -> np.ndarray:
+    return Camera(face.identity, 320).take(face.draw(pose, face.backdrop((0, 0), 1.0)), (0, 0))
+
+
+def crop(face: Face, pose: Pose, side: int = CROP) -> np.ndarray:
+    x, y = face.placement(pose) @ [CENTRE[0], CENTRE[1] + 8, 1]
+    half = 80 * face.identity.frame_scale
+    frame = photograph(face, pose)[int(y - half) : int(y + half), int(x - half) : int(x + half)]
+    return cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA).astype(float)
+
+
+@pytest.mark.parametrize("number", ACTION_UNITS)
+def test_every_action_unit_is_legible_in_a_small_crop_and_where_it_belongs(faces, number):
+    top, bottom = ROWS[WHERE[number]]
+    strong = []
+    for face in faces:
+        change = np.abs(crop(face, Pose(units={number: 0.6})) - crop(face, Pose())).mean(axis=2)
+        energy = (change**2).sum(axis=1)
+        assert energy[top:bottom].sum() > 0.7 * energy.sum()
+        strong.append((change > 12).sum())
+    assert np.median(strong) >= 25
+
+
+def test_a_face_is_nearer_to_itself_with_another_expression_than_to_others_with_the_same(faces):
+    expressions = [{}, {6: 0.8, 12: 0.9}, {1: 0.8, 4: 0.7, 15: 0.9, 17: 0.6}, {4: 0.9, 7: 0.8, 23: 0.7}]
+    crops = np.stack([[crop(face, Pose(units=units), 36) for units in expressions] for face in faces])
+    flat = crops.reshape(len(faces), len(expressions), -1)
+    within = max(np.linalg.norm(person[:, None] - person, axis=-1).max() for person in flat)
+    for expression in range(len(expressions)):
+        between = np.linalg.norm(flat[:, None, expression] - flat[None, :, expression], axis=-1)
+        between[np.eye(len(faces), dtype=bool)] = np.inf
+        assert within < between.min()
+
+
+def test_an_ordinary_detector_finds_faces_and_only_faces(faces):
+    cascade = Cascade(skimage.data.lbp_frontal_face_cascade_filename())
+
+    def found(frame: np.ndarray) -> bool:
+        options = {"scale_factor": 1.2, "step_ratio": 1.2, "min_size": (90, 90), "max_size": (300, 300)}
+        return bool(cascade.detect_multi_scale(frame, **options))
+
+    poses = [
+        Pose(units={6: 0.7, 12: 0.8}, yaw=0.15, shift=(5, -3)),
+        Pose(units={4: 0.7, 7: 0.6, 17: 0.5}, roll=-0.08, pitch=0.06),
+        Pose(units={1: 0.7, 2: 0.7}, jaw=0.5, yaw=-0.12, gaze=(0.5, 0.2), scale=1.03),
+    ]
+    seen = [found(photograph(face, pose)) for face in faces for pose in poses]
+    assert np.mean(seen) > 0.9
+    for face in faces[::3]:
+        assert not found(photograph(face, Pose(yaw=2.4)))
+        assert not found(Hand(face.identity).lay_over(photograph(face, Pose()), 1.0))
+
+
+def test_movement_is_smaller_than_a_pixel_when_the_head_moves_so(faces):
+    still, moved = (photograph(faces[0], Pose(shift=(shift, 0))).astype(float) for shift in (0, 0.25))
+    whole = photograph(faces[0], Pose(shift=(1, 0))).astype(float)
+    assert 0 < np.abs(moved - still).mean() < 0.6 * np.abs(whole - still).mean()
+
+
+def test_a_blink_hides_the_iris(faces):
+    def eye_contrast(blink: float) -> float:
+        eye = faces[3].draw(Pose(blink=blink), faces[3].backdrop((0, 0), 1.0))
+        x, y = faces[3].placement(Pose()) @ [CENTRE[0] + faces[3].identity.eye_x, CENTRE[1] + faces[3].identity.eye_y, 1]
+        return np.ptp(eye[int(y) - 4 : int(y) + 4, int(x) - 11 : int(x) + 11].astype(float).mean(axis=2))
+
+    assert eye_contrast(0) > 100
+    assert eye_contrast(1) < 0.8 * eye_contrast(0)

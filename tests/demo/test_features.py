@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from clef.demo.features import mouth_contours
+from clef.demo.identity import draw_identity
+
+
+@pytest.fixture(params=range(5))
+def person(request):
+    return draw_identity(np.random.default_rng(request.param), woman=request.param % 2 == 0)
+
+
+def shape(person, units, jaw=0.0):
+    rim, inner_upper, inner_lower, closed = mouth_contours(person, units, jaw)
+    middle = len(closed) // 2
+    return {
+        "width": np.ptp(closed[:, 0]),
+        "corner": closed[0, 1],
+        "middle": closed[middle, 1],
+        "upper": (inner_upper - rim[: len(rim) // 2])[middle, 1],
+        "lower": (rim[len(rim) // 2 :][::-1] - inner_lower)[middle, 1],
+        "upper_edge": rim[middle, 1],
+        "gap": (inner_lower - inner_upper)[middle, 1],
+    }
+
+
+def test_smile_lifts_and_spreads_the_corners(person):
+    rest, smile = shape(person, {}), shape(person, {12: 1.0})
+    assert smile["corner"] < rest["corner"] - 5
+    assert smile["width"] > rest["width"] + 8
+
+
+def test_15_lowers_the_corners(person):
+    assert shape(person, {15: 1.0})["corner"] > shape(person, {})["corner"] + 5
+
+
+def test_10_raises_the_upper_lip_and_leaves_the_corners(person):
+    rest, raised = shape(person, {}), shape(person, {10: 1.0})
+    assert raised["upper_edge"] < rest["upper_edge"] - 3
+    assert raised["corner"] == pytest.approx(rest["corner"])
+
+
+def test_17_pushes_the_lower_lip_up(person):
+    assert shape(person, {17: 1.0})["middle"] < shape(person, {})["middle"] - 3
+
+
+def test_23_narrows_and_24_only_thins(person):
+    rest, tight, pressed = shape(person, {}), shape(person, {23: 1.0}), shape(person, {24: 1.0})
+    assert tight["width"] < rest["width"] - 12
+    assert pressed["width"] == pytest.approx(rest["width"])
+    for lips in (tight, pressed):
+        assert lips["upper"] < 0.6 * rest["upper"]
+        assert lips["lower"] < 0.6 * rest["lower"]
+
+
+def test_speech_opens_the_mouth_unless_the_lips_are_pressed(person):
+    assert shape(person, {}, jaw=0.6)["gap"] > 6
+    assert shape(person, {24: 1.0}, jaw=0.6)["gap"] < 1.5

@@ -1,0 +1,102 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clef.demo.behaviour import ACTION_UNITS, RATES, UPPER_FACE
+from clef.demo.performance import FPS, NOT_CODED, Habits, Performance, draw_habits, perform
+
+UPPER = np.array([number in UPPER_FACE for number in ACTION_UNITS])
+
+
+def play(seed: int = 0, activity: str = "joke", frames: int = 175, share: float = 0.45, event=None) -> Performance:
+    rng = np.random.default_rng(seed)
+    return perform(rng, activity, draw_habits(rng), frames, share, event)
+
+
+def movements(performance: Performance) -> list[dict]:
+    return [{**dataclasses.asdict(pose), "units": None} for pose in performance.poses]
+
+
+@given(st.integers(0, 2**32), st.sampled_from(sorted(RATES)), st.sampled_from([None, "turn", "hand", "mouth"]))
+@settings(max_examples=25, deadline=None)
+def test_nothing_but_action_units_depends_on_the_activity(seed, activity, event):
+    one, other = play(seed, "joke", event=event), play(seed, activity, event=event)
+    assert movements(one) == movements(other)
+    assert one.window == other.window
+    assert np.array_equal(one.hand, other.hand)
+    assert np.array_equal(one.uncodable, other.uncodable)
+
+
+@pytest.mark.parametrize("activity", sorted(RATES))
+def test_rates_are_those_of_the_table(activity):
+    rng = np.random.default_rng(1)
+    present = [perform(rng, activity, draw_habits(rng), 100, 1, None).present.mean(axis=0) for _ in range(350)]
+    np.testing.assert_allclose(np.mean(present, axis=0), RATES[activity], atol=0.06)
+
+
+def test_action_units_occur_together_as_in_life():
+    rng = np.random.default_rng(2)
+    plain = Habits(np.zeros(len(ACTION_UNITS)), np.ones(len(ACTION_UNITS)))
+    present = np.vstack([perform(rng, "cold_water", plain, 60, 1, None).present for _ in range(500)])
+
+    def lift(one: int, other: int) -> float:
+        a, b = (present[:, ACTION_UNITS.index(number)] for number in (one, other))
+        return (a & b).mean() / (a.mean() * b.mean())
+
+    assert min(lift(6, 12), lift(1, 2), lift(4, 7), lift(15, 17)) > 1.2
+    assert lift(10, 24) < 0.8
+
+
+def test_action_units_rise_and_fall_gradually():
+    performance = play(3, frames=2000)
+    steps = np.abs(np.diff(performance.intensity, axis=0))
+    assert steps.max() < 0.35
+    lengths = np.diff(np.flatnonzero(np.diff(performance.present[:, 0])))
+    assert 0.4 * FPS < np.median(lengths) < 4 * FPS
+    present = performance.intensity[performance.present]
+    assert np.quantile(present, 0.1) < 0.5 < np.quantile(present, 0.75)
+    assert performance.intensity[~performance.present].max() < 0.3
+
+
+def test_people_have_habits():
+    habits = [draw_habits(np.random.default_rng(seed)) for seed in range(200)]
+    leanings = np.stack([habit.leaning for habit in habits])
+    assert np.ptp(leanings.max(axis=1).argsort()) > 0
+    assert (leanings.max(axis=1) > 0.4).mean() > 0.9
+    assert len({tuple(np.round(habit.ceiling, 3)) for habit in habits}) == 200
+
+
+def test_a_turned_head_cannot_be_coded():
+    performance = play(4, event="turn")
+    yaw = np.array([pose.yaw for pose in performance.poses])
+    assert np.abs(yaw).max() > 2
+    assert performance.uncodable[np.abs(yaw) > 0.5].all()
+    assert (performance.codes[performance.uncodable] == NOT_CODED).all()
+    assert not performance.uncodable[np.abs(yaw) < 0.4].any()
+
+
+def test_a_hand_before_the_mouth_leaves_the_upper_face_coded():
+    performance = play(5, event="mouth")
+    covered = performance.hand > 0.45
+    assert covered.any()
+    assert not performance.uncodable.any()
+    assert (performance.codes[covered][:, ~UPPER] == NOT_CODED).all()
+    assert (performance.codes[:, UPPER] != NOT_CODED).all()
+
+
+def test_a_hand_before_the_face_leaves_nothing():
+    performance = play(6, event="hand")
+    covered = performance.hand > 0.95
+    assert covered.any()
+    assert performance.uncodable[covered].all()
+
+
+@given(st.integers(0, 1000), st.integers(2, 60), st.floats(0, 1))
+@settings(max_examples=40, deadline=None)
+def test_the_labelled_window_lies_in_the_clip(seed, frames, share):
+    start, stop = play(seed, frames=frames, share=share).window
+    assert 0 <= start <= stop <= frames
+    assert abs((stop - start) - share * frames) <= 1

@@ -1,0 +1,55 @@
+import pytest
+from rich.console import Console
+
+from clef.evaluation.fold import score_fold
+from clef.evaluation.summary import summarize
+from clef.evaluation.terminal import format_table, verdict
+from clef.params import EvaluateParams
+
+
+def printed(table):
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(table)
+    return console.export_text()
+
+
+@pytest.fixture
+def summary(action_unit_tables):
+    metrics = score_fold(*action_unit_tables().parts(), EvaluateParams())
+    return summarize([metrics | {"seed": 0, "fold": 0}], "bp4d", 50)[1]
+
+
+def row(f1, low, floor, activity):
+    keys = {"f1": f1, "ci_low": low, "ci_high": f1, "floor": floor, "activity_only": activity}
+    return {"rows": {"mean": keys}}
+
+
+def test_the_table_shows_percent(summary):
+    text = printed(format_table(summary))
+    mean = summary["rows"]["mean"]
+    assert f"{100 * mean['f1']:.1f}" in text
+    assert f"{100 * mean['ci_low']:.1f} - {100 * mean['ci_high']:.1f}" in text
+    assert f"{100 * mean['activity_only']:.1f}" in text
+    assert "field (optimistic)" in text
+    assert [line for line in text.splitlines() if "AU12" in line]
+
+
+def test_accuracy_has_no_activity_baseline(expression_tables):
+    metrics = score_fold(*expression_tables().parts(), EvaluateParams())
+    summary = summarize([metrics | {"seed": 0, "fold": 0}], "raf_db", 0)[1]
+    line = verdict(summary)
+    assert line.startswith("Accuracy")
+    assert "most frequent class" in line
+    assert "activity" not in line
+    assert "accuracy" in printed(format_table(summary))
+
+
+def test_the_verdict_says_plainly_where_the_headline_stands():
+    assert "is above the always-positive floor (48.0) and above knowing the activity" in verdict(
+        row(0.66, 0.64, 0.48, 0.52)
+    )
+    line = verdict(row(0.50, 0.47, 0.48, 0.52))
+    assert "above, but by less than its interval, the always-positive floor (48.0)" in line
+    assert "NOT above knowing the activity only (52.0)" in line
+    assert "NOT above the always-positive floor" in verdict(row(0.48, 0.4, 0.48, None))
+    assert "optimistic" in line

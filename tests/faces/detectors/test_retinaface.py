@@ -1,0 +1,161 @@
+"""No trained weights are at hand: both sides run the same random network, made to find tens of boxes."""
+
+import builtins
+import io
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from clef.errors import ClefError
+from clef.faces.detectors import build_detector
+from clef.faces.detectors.retinaface import RetinaFaceDetector
+from clef.params import CropParams
+
+predict_single = pytest.importorskip(
+    "retinaface.predict_single", reason="retinaface-pytorch is not installed"
+)
+
+SIDE = 224
+SHAPES = [(161, 210), (224, 224), (350, 233), (120, 64)]
+
+
+@pytest.fixture(scope="module")
+def package():
+    """The package's own model with seeded weights whose class heads let a few anchors in a hundred pass."""
+    torch.manual_seed(0)
+    model = predict_single.Model(max_size=SIDE)
+    for classes, boxes in zip(model.model.ClassHead, model.model.BboxHead, strict=True):
+        classes.conv1x1.weight.data *= 2
+        classes.conv1x1.bias.data += torch.tensor([1.0, -1.0]).repeat(2)
+        boxes.conv1x1.weight.data *= 0.3  # near their anchors, so that many do not overlap
+    model.eval()
+    return model
+
+
+@pytest.fixture(scope="module")
+def weights(package, tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "retinaface.pth"
+    torch.save(package.model.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def detector(weights):
+    return RetinaFaceDetector(str(weights), 0.7, SIDE, "cpu")
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    coarse = [rng.integers(0, 256, (h // 12, w // 12, 3), dtype=np.uint8) for h, w in SHAPES]
+    return [
+        cv2.resize(c, (w, h), interpolation=cv2.INTER_CUBIC) for c, (h, w) in zip(coarse, SHAPES, strict=True)
+    ]
+
+
+def test_a_batch_of_unequal_pictures_gives_what_the_package_gives_one_by_one(package, detector, images):
+    found = detector.detect(images)
+
+    ours, theirs = [], []
+    for image, faces in zip(images, found, strict=True):
+        expected = [
+            face for face in package.predict_jsons(image, confidence_threshold=0.7) if face["score"] >= 0
+        ]
+        assert [face.score for face in faces] == pytest.approx([face["score"] for face in expected], abs=1e-5)
+        scale = max(image.shape) / SIDE
+        _, padding = detector.prepare(image)
+        for face, other in zip(faces, expected, strict=True):
+            corners = np.array([face.box[:2], np.add(face.box[:2], face.box[2:])])
+            in_network = np.trunc(
+                corners / scale + padding
+            )  # the package cuts boxes to whole pixels here ...
+            cut = np.trunc((in_network - padding) * scale)  # ... and here, landmarks only at the end
+            ours.append([*cut.ravel(), *np.trunc(face.landmarks).ravel()])
+            theirs.append([*other["bbox"], *np.ravel(other["landmarks"])])
+    ours, theirs = np.array(ours), np.array(theirs)
+    print(len(theirs), (ours == theirs).mean(), np.abs(ours - theirs).max())
+    assert len(theirs) >= 20
+    assert np.ptp(theirs[:, 2] - theirs[:, 0]) > 20  # boxes of several sizes
+    assert (
+        ours == theirs
+    ).mean() > 0.995  # a coordinate within rounding of a whole pixel may be cut the other way
+
+
+def test_the_heads_agree(package, detector, images):
+    batch = torch.stack([detector.prepare(image)[0] for image in images])
+    with torch.no_grad():
+        ours = detector.forward(batch)
+        for index, image in enumerate(images):
+            scaled = package.transform(image=image)["image"]
+            padded = predict_single.pad_to_size(target_size=(SIDE, SIDE), image=scaled)["image"]
+            theirs = package.model(predict_single.tensor_from_rgb_image(padded).unsqueeze(0))
+            for our, their in zip(ours, theirs, strict=True):
+                torch.testing.assert_close(our[index], their[0], atol=1e-4, rtol=0)
+
+
+def test_a_picture_without_a_face_gives_an_empty_list(package, weights, images):
+    strict = RetinaFaceDetector(str(weights), 1.0, SIDE, "cpu")
+
+    assert package.predict_jsons(images[0], confidence_threshold=1.0)[0]["score"] == -1
+    assert strict.detect(images[:1]) == [[]]
+    assert strict.detect([]) == []
+
+
+def test_weights_load_as_the_release_packs_them_and_as_safetensors(weights, detector, images, tmp_path):
+    state = torch.load(weights, weights_only=True)
+    legacy = io.BytesIO()
+    torch.save(state, legacy, _use_new_zipfile_serialization=False)
+    with zipfile.ZipFile(tmp_path / "release.zip", "w") as archive:
+        archive.writestr("retinaface.pth", legacy.getvalue())
+    save_file(state, tmp_path / "retinaface.safetensors")
+
+    expected = detector.detect(images[:1])[0]
+    for name in ("release.zip", "retinaface.safetensors"):
+        other = RetinaFaceDetector(str(tmp_path / name), 0.7, SIDE, "cpu")
+        assert [face.box for face in other.detect(images[:1])[0]] == [face.box for face in expected]
+        assert other.fingerprint["weights"] != detector.fingerprint["weights"]
+
+
+def test_missing_weights_are_named_with_their_address():
+    settings = CropParams(detector="retinaface", weights="nowhere.zip")
+    with pytest.raises(
+        ClefError, match=r"crop\.weights: no file nowhere\.zip; get retinaface_resnet50.*https://github"
+    ):
+        build_detector(settings)
+    with pytest.raises(ClefError, match=r"crop\.weights: the detector retinaface needs"):
+        build_detector(CropParams(detector="retinaface"))
+
+
+@pytest.mark.parametrize("content", [b"no tensors", None])
+def test_a_file_of_something_else_is_refused(content, tmp_path: Path):
+    path = tmp_path / "other.pth"
+    if content is None:
+        torch.save({"weight": torch.zeros(3)}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ClefError, match="does not fit"):
+        RetinaFaceDetector(str(path), 0.7, SIDE, "cpu")
+
+
+def test_a_missing_package_says_what_to_install(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest, **others):
+        if name.startswith("retinaface"):
+            raise ImportError(name)
+        return real(name, *rest, **others)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ClefError, match=r"install clef\[retinaface\]"):
+        build_detector(CropParams(detector="retinaface", weights="any"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_asking_for_a_gpu_without_one_is_an_error(weights):
+    with pytest.raises(ClefError, match="cuda is not available"):
+        RetinaFaceDetector(str(weights), 0.7, SIDE, "cuda")

@@ -1,0 +1,97 @@
+import cv2
+import numpy as np
+import pytest
+
+from clef.errors import ClefError
+from clef.faces.frames import inspect, numbered_images, read_frames
+
+
+def numbers(frames):
+    return [frame.number for frame in frames]
+
+
+@pytest.fixture
+def folder(tmp_path, coded):
+    """Images 0, 1, 2, 7 and 12 with three widths of padding, and what else lies about."""
+    folder = tmp_path / "F001" / "T1"
+    folder.mkdir(parents=True)
+    for name in ("000.jpg", "01.jpg", "2.png", "0007.JPG", "12.bmp"):
+        cv2.imwrite(str(folder / name), coded[0](int(name.split(".")[0])))
+    (folder / "Thumbs.db").touch()
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def test_a_video_starts_at_its_first_label_number(tmp_path, write_video, coded, sequence):
+    write_video(tmp_path / "clip.mp4", [coded[0](n) for n in range(5)])
+    frames = list(read_frames(tmp_path, sequence("clip.mp4", first_frame=1)))
+    assert numbers(frames) == [1, 2, 3, 4, 5]
+    assert [coded[1](frame.image) for frame in frames] == [0, 1, 2, 3, 4]
+
+
+def test_images_are_numbered_by_name_not_by_rank(tmp_path, folder, coded, sequence):
+    frames = list(read_frames(tmp_path, sequence("F001/T1", "images", first_frame=1)))
+    assert numbers(frames) == [1, 2, 3, 8, 13]
+    assert [coded[1](frame.image) for frame in frames] == [0, 1, 2, 7, 12]
+
+
+def test_a_broken_image_costs_itself(tmp_path, folder, sequence):
+    (folder / "01.jpg").write_bytes(b"no picture")
+    (folder / "2.png").write_bytes(b"")
+    whole = (folder / "0007.JPG").read_bytes()
+    (folder / "0007.JPG").write_bytes(whole[: len(whole) // 2])
+    frames = list(read_frames(tmp_path, sequence("F001/T1", "images")))
+    assert numbers(frames) == [0, 1, 2, 7, 12]
+    assert [frame.image is None for frame in frames] == [False, True, True, True, False]
+    assert [bool(frame.problem) for frame in frames] == [False, True, True, True, False]
+    assert "01.jpg" in frames[1].problem
+
+
+def test_two_images_of_one_number_are_named(folder):
+    (folder / "7.png").write_bytes(b"")
+    with pytest.raises(ClefError, match=r"0007\.JPG and 7\.png are both image 7"):
+        numbered_images(folder)
+
+
+def test_grey_alpha_and_sixteen_bit_become_rgb(tmp_path, sequence):
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
+    rgba = np.dstack([np.zeros_like(ramp), np.zeros_like(ramp), ramp, np.full_like(ramp, 255)])  # red in BGRA
+    deep = ramp.astype(np.uint16) * 257
+    written = {"grey.png": ramp, "deep.png": deep, "alpha.png": rgba, "deep.tif": deep}
+    for name, image in written.items():
+        assert cv2.imwrite(str(tmp_path / name), image)
+        (frame,) = read_frames(tmp_path, sequence(name, "image", first_frame=3))
+        assert frame.number == 3
+        assert frame.image.dtype == np.uint8
+        assert frame.image.shape == (64, 64, 3)
+        assert np.array_equal(frame.image[..., 0], ramp), name
+        assert np.array_equal(frame.image[..., 2], ramp * 0 if name == "alpha.png" else ramp)
+
+
+def test_a_source_that_cannot_be_opened_keeps_its_rows(tmp_path, sequence):
+    (tmp_path / "empty.mp4").touch()
+    known = list(read_frames(tmp_path, sequence("empty.mp4", first_frame=1, frames=4)))
+    assert numbers(known) == [1, 2, 3, 4]
+    for kind, source in [("video", "empty.mp4"), ("images", "nowhere"), ("image", "nowhere.png")]:
+        (frame,) = read_frames(tmp_path, sequence(source, kind, first_frame=2))
+        assert frame.number == 2
+        assert frame.image is None
+        assert source in frame.problem
+
+
+def test_inspect_fills_in_what_it_finds(tmp_path, folder, write_video, coded, sequence):
+    write_video(tmp_path / "clip.mp4", [coded[0](n) for n in range(12)], rate=30)
+    clip = inspect(tmp_path, sequence("clip.mp4"))
+    assert (clip.frames, clip.fps, clip.width, clip.height, clip.problem) == (12, 30.0, 80, 64, None)
+    images = inspect(tmp_path, sequence("F001/T1", "images"))
+    assert (images.frames, images.fps, images.width, images.height, images.problem) == (5, None, 80, 64, None)
+    single = inspect(tmp_path, sequence("F001/T1/2.png", "image"))
+    assert (single.frames, single.width, single.height, single.problem) == (1, 80, 64, None)
+
+
+def test_inspect_names_what_cannot_be_read(tmp_path, folder, sequence):
+    (tmp_path / "empty.mp4").touch()
+    (folder / "000.jpg").write_bytes(b"")
+    for kind, source in [("video", "empty.mp4"), ("images", "F001"), ("image", "F001/T1/000.jpg")]:
+        assert source in inspect(tmp_path, sequence(source, kind)).problem
+    assert inspect(tmp_path, sequence("F001/T1", "images")).problem is None  # one bad image of five

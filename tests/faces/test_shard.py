@@ -1,0 +1,92 @@
+import json
+
+import pyarrow as pa
+import pytest
+
+from clef.errors import ClefError
+from clef.faces.detectors import build_detector
+from clef.faces.shard import SCHEMA, crop_fingerprint, open_shard, read_batches, read_fingerprint, write_shard
+from clef.params import CropParams
+
+FINGERPRINT = {"detector": {"name": "none"}, "size": 32}
+
+
+def batch(first, count):
+    rows = [
+        {"sequence": "F001_T1", "frame": n, "status": "no_face", "crop": b"\xff" * 50}
+        for n in range(first, first + count)
+    ]
+    return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+
+
+def test_batches_come_back_in_order_and_by_memory_map(tmp_path):
+    path = tmp_path / "s.arrow"
+    write_shard(path, (batch(start, 10) for start in (0, 10)), FINGERPRINT)
+    before = pa.total_allocated_bytes()
+    table = open_shard(path)
+    assert pa.total_allocated_bytes() - before < 1000  # mapped, not read
+    assert table.schema.equals(SCHEMA)
+    assert table["frame"].to_pylist() == list(range(20))
+    assert [part.num_rows for part in read_batches(path)] == [10, 10]
+    assert read_fingerprint(path) == FINGERPRINT
+    assert [file.name for file in tmp_path.iterdir()] == ["s.arrow"]
+
+
+def test_a_failure_on_the_way_leaves_nothing(tmp_path):
+    def batches():
+        yield batch(0, 3)
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        write_shard(tmp_path / "s.arrow", batches(), FINGERPRINT)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"something else", b"ARROW1\0\0"])
+def test_what_is_no_shard_is_named(content, tmp_path):
+    path = tmp_path / "s.arrow"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ClefError, match=r"s\.arrow: .*expected a shard of crops"):
+        open_shard(path)
+
+
+def test_an_arrow_file_without_fingerprint_is_no_shard(tmp_path):
+    path = tmp_path / "s.arrow"
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+        writer.write_batch(batch(0, 1))
+    with pytest.raises(ClefError, match="no fingerprint inside"):
+        read_fingerprint(path)
+
+
+def test_a_cut_off_shard_is_an_error(tmp_path):
+    path = tmp_path / "s.arrow"
+    write_shard(path, [batch(0, 10)], FINGERPRINT)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ClefError):
+        open_shard(path)
+
+
+def test_the_fingerprint_tells_settings_apart_and_ignores_what_only_saves_time():
+    detector = {"weights": None, "name": "none", "library": None}
+    plain = CropParams(detector="none")
+    made = crop_fingerprint(plain, detector)
+    assert list(made) == sorted(made)
+    assert (made["colour"], made["filter"], made["size"]) == ("rgb", "area", 256)
+    assert json.loads(json.dumps(made)) == made
+    changes = {
+        "every": 2,
+        "bridge": 3,
+        "face": "central",
+        "align": "box",
+        "margin": 0.5,
+        "size": 64,
+        "smooth": 1.0,
+    }
+    changes |= {"quality": 90, "score": 0.5, "detect_size": 320}
+    for key, value in changes.items():
+        assert crop_fingerprint(plain.model_copy(update={key: value}), detector) != made, key
+    assert crop_fingerprint(plain, detector | {"weights": "00"}) != made
+    for key, value in {"batch": 4, "device": "cuda", "weights": "elsewhere"}.items():
+        assert crop_fingerprint(plain.model_copy(update={key: value}), detector) == made, key
+    assert build_detector(plain).fingerprint == detector

@@ -1,0 +1,65 @@
+import pickle
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from clef.errors import ClefError
+from clef.faces.shard import SCHEMA, write_shard
+from clef.loading import Crops, in_batches, load_steps
+
+
+@pytest.fixture
+def crops(tmp_path) -> Crops:
+    """Two shards of four plain colours each; the blue channel tells which."""
+    shards = {}
+    for shard, name in enumerate("ab"):
+        batches = []
+        for row in range(4):
+            image = np.zeros((32, 32, 3), np.uint8)
+            image[..., 0] = 100 * shard + 20 * row  # blue, in OpenCV's order
+            image[..., 2] = 250
+            encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+            rows = [{"sequence": name, "frame": row, "status": "detected", "crop": encoded}]
+            batches.append(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+        shards[name] = tmp_path / f"{name}.arrow"
+        write_shard(shards[name], batches, {})
+    return Crops(shards, pd.DataFrame({"shard": list("abba"), "row": [3, 0, 2, 1]}))
+
+
+BLUE = [60, 100, 140, 20]
+
+
+def test_positions_give_their_own_crops_in_rgb(crops):
+    images = crops.decode(np.array([2, 0, 2]))
+    assert images.shape == (3, 3, 32, 32)
+    assert images[:, 0].float().mean(dim=(1, 2)).tolist() == pytest.approx([250] * 3, abs=2)
+    assert images[:, 2].float().mean(dim=(1, 2)).tolist() == pytest.approx([BLUE[2], BLUE[0], BLUE[2]], abs=2)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_steps_come_in_order_whoever_decodes(crops, workers):
+    def batch(step: int) -> np.ndarray:
+        return np.array([step % 4, (step + 1) % 4])
+
+    loaded = list(load_steps(crops, batch, range(3, 7), workers))
+    assert [positions.tolist() for positions, _ in loaded] == [[3, 0], [0, 1], [1, 2], [2, 3]]
+    for positions, images in loaded:
+        assert images[:, 2].float().mean(dim=(1, 2)).tolist() == pytest.approx([BLUE[p] for p in positions], abs=2)
+
+
+def test_a_mapped_reader_can_be_sent_to_another_process(crops):
+    crops.decode(np.array([0]))
+    assert len(pickle.dumps(crops)) < 3000
+    assert len(pickle.loads(pickle.dumps(crops)).decode(np.array([0]))) == 1
+
+
+def test_a_shard_that_is_not_given_is_named(crops, tmp_path):
+    with pytest.raises(ClefError, match="no shard b"):
+        Crops({"a": tmp_path / "a.arrow"}, pd.DataFrame({"shard": ["a", "b"], "row": [0, 0]}))
+
+
+def test_batches_cover_everything_once():
+    assert [batch.tolist() for batch in in_batches(5, 2)] == [[0, 1], [2, 3], [4]]

@@ -1,0 +1,98 @@
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from clef.datasets import open_dataset
+from clef.errors import ClefError
+from clef.faces.shard import SCHEMA, write_shard
+from clef.ingest import read_sequences
+from clef.manifest import build_manifest, manifest_fingerprint, read_manifest
+from tests.toy import FRAMES, LABELLED, SUBJECTS, make_toy, toy_params
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("toy")
+    params = toy_params()
+    return folder, params, make_toy(folder, params)
+
+
+def test_every_frame_has_a_row_with_its_keys(toy):
+    _, _, inputs = toy
+    manifest = read_manifest(inputs.manifest)
+    assert len(manifest) == SUBJECTS * 3 * FRAMES
+    assert not manifest.duplicated(["dataset", "sequence", "frame"]).any()
+    assert (manifest["sequence"] == manifest["subject"] + "_" + manifest["activity"]).all()
+    assert (manifest["status"] == "no_face").sum() == SUBJECTS * 3
+
+
+def test_labels_are_raw_codes_and_missing_where_there_are_none(toy):
+    _, _, inputs = toy
+    manifest = read_manifest(inputs.manifest)
+    assert set(manifest.loc[manifest["labelled"], "frame"]) == {frame + 1 for frame in LABELLED}
+    assert manifest.loc[~manifest["labelled"], "AU01"].isna().all()
+    assert set(manifest.loc[manifest["labelled"], "AU01"]) == {0, 1}
+
+
+def test_the_fingerprint_is_kept(toy):
+    _, _, inputs = toy
+    assert manifest_fingerprint(inputs.manifest)["size"] == 40
+
+
+def test_the_same_inputs_give_the_same_bytes(toy, tmp_path):
+    _, params, inputs = toy
+    assert make_toy(tmp_path, params).manifest.read_bytes() == inputs.manifest.read_bytes()
+
+
+def rebuild(toy, tmp_path, sequences=None, shards=None):
+    folder, params, inputs = toy
+    listed = read_manifest(inputs.manifest).drop_duplicates("sequence")
+    from clef.datasets.base import Sequence
+
+    everything = [
+        Sequence("toy", r.sequence, r.subject, r.activity, None, r.subject, "video", f"{r.sequence}.mp4", 1)
+        for r in listed.itertuples()
+    ]
+    return build_manifest(
+        open_dataset(params), folder / "raw", sequences or everything, shards or inputs.shards, tmp_path / "m.parquet"
+    )
+
+
+def test_shards_of_two_crop_settings_do_not_mix(toy, tmp_path):
+    _, _, inputs = toy
+    other = tmp_path / "F001.arrow"
+    write_shard(other, [pa.RecordBatch.from_pylist([], schema=SCHEMA)], {"size": 99})
+    with pytest.raises(ClefError, match="expected one crop fingerprint"):
+        rebuild(toy, tmp_path, shards=inputs.shards | {"F002": other})
+
+
+def test_a_recording_without_rows_is_named(toy, tmp_path):
+    _, _, inputs = toy
+    with pytest.raises(ClefError, match="no rows for F001_T1"):
+        rebuild(toy, tmp_path, shards={k: v for k, v in inputs.shards.items() if k != "F001"})
+
+
+def test_labels_past_the_end_of_a_recording_are_named(toy, tmp_path):
+    folder, _, _ = toy
+    path = folder / "raw" / "AUCoding" / "AU_OCC" / "F002_T2.csv"
+    text = path.read_text()
+    last = text.rstrip().split("\n")[-1]
+    try:
+        path.write_text(text + ",".join(["900", *last.split(",")[1:]]) + "\n")
+        with pytest.raises(ClefError, match="1 labelled frames do not exist, such as frame 900 of F002_T2"):
+            rebuild(toy, tmp_path)
+    finally:
+        path.write_text(text)
+
+
+def test_sequences_come_back_as_written(tmp_path):
+    rows = [("demo", "a", None, "T1", None, "s", "video", "a.mp4", 1, 10, 25.0, 64, 48, None)]
+    rows += [("demo", "b", "F1", "T1", None, "s2", "video", "b.mp4", 1, None, None, None, None, "empty")]
+    from clef.datasets.base import SEQUENCE_COLUMNS
+
+    table = pd.DataFrame(rows, columns=SEQUENCE_COLUMNS).astype({"frames": "Int64", "width": "Int64"})
+    table.to_parquet(tmp_path / "s.parquet")
+    first, second = read_sequences(tmp_path / "s.parquet")
+    assert (first.subject, first.frames, first.fps, first.problem) == (None, 10, 25.0, None)
+    assert (second.subject, second.frames, second.problem) == ("F1", None, "empty")
+    assert read_sequences(tmp_path / "s.parquet", "s2") == [second]

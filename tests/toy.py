@@ -1,0 +1,103 @@
+"""A data set small enough for tests of training: demo layout, drawn squares for faces, one action unit a corner."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from clef.datasets import open_dataset
+from clef.datasets.base import Sequence
+from clef.demo.behaviour import ACTION_UNITS
+from clef.faces.shard import SCHEMA, crop_fingerprint, write_shard
+from clef.folds import make_folds
+from clef.manifest import build_manifest
+from clef.params import Params
+from clef.training.inputs import Inputs
+
+SUBJECTS = 6
+FRAMES = 12
+LABELLED = range(4, 12)
+SHOWN = (1, 4, 12)
+
+
+def toy_params(**changes) -> Params:
+    values = {
+        "dataset": {"adapter": "demo", "name": "toy"},
+        "render": {"kind": "videos", "subjects": SUBJECTS, "activities": 3},
+        "seeds": [0],
+        "device": "cpu",
+        "threads": 1,
+        "crop": {"detector": "none", "size": 40},
+        "labels": {"action_units": list(SHOWN)},
+        "model": {"name": "clef-tiny", "image_size": 32},
+        "pretrain": {
+            "subjects": 3,
+            "activities": 3,
+            "stride": 1,
+            "epochs": 1,
+            "optimiser": {"lr_image": 1e-3, "lr_text": 1e-4},
+        },
+        "finetune": {
+            "batch": 16,
+            "epochs": 3,
+            "optimiser": {"lr_image": 2e-3, "lr_text": 1e-4, "layer_decay": 1.0},
+            "augment": {"rotation": 0, "scale": [1, 1], "shift": 0, "flip": 0, "grey": 0, "blur": 0},
+        },
+        "evaluate": {"bootstrap": 50},
+    }
+    for name, change in changes.items():
+        values[name] = values[name] | change if isinstance(change, dict) and name in values else change
+    return Params.model_validate(values)
+
+
+def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = ()) -> Inputs:
+    """Write raw labels, shards and manifest; the labels of some subjects may be turned round."""
+    dataset = open_dataset(params)
+    fingerprint = crop_fingerprint(params.crop, {"name": "none"})
+    sequences, shards = [], {}
+    for number, subject in enumerate(dataset.subjects()):
+        rows = []
+        for activity in ("T1", "T2", "T3"):
+            name = f"{subject}_{activity}"
+            sequences.append(Sequence("toy", name, subject, activity, None, subject, "video", f"{name}.mp4", 1))
+            shown = _occurrences(number, activity)
+            rows += [_row(name, frame, shown[frame], number) for frame in range(FRAMES)]
+            _write_labels(folder / "raw" / "AUCoding" / "AU_OCC" / f"{name}.csv", shown, subject in flip_labels_of)
+        shards[subject] = folder / f"{subject}.arrow"
+        write_shard(shards[subject], [pa.RecordBatch.from_pylist(rows, schema=SCHEMA)], fingerprint)
+    manifest = folder / "manifest.parquet"
+    build_manifest(dataset, folder / "raw", sequences, shards, manifest)
+    return Inputs(manifest, shards)
+
+
+def toy_fold(params: Params, number: int = 0):
+    return make_folds(open_dataset(params))[number]
+
+
+def _occurrences(subject: int, activity: str) -> np.ndarray:
+    """(frame, action unit) of 0 and 1, each action unit as often present as absent."""
+    random = np.random.default_rng([subject, int(activity[1])])
+    return random.integers(0, 2, (FRAMES, len(SHOWN)))
+
+
+def _row(sequence: str, frame: int, shown: np.ndarray, subject: int) -> dict[str, object]:
+    row: dict[str, object] = {"sequence": sequence, "frame": frame + 1, "status": "detected", "faces": 1}
+    if frame == FRAMES - 1:  # the last frame of each clip has no face, and is labelled all the same
+        return row | {"status": "no_face", "faces": 0}
+    image = np.full((40, 40, 3), 60 + 15 * subject, np.uint8)
+    corners = [(slice(2, 16), slice(2, 16)), (slice(2, 16), slice(24, 38)), (slice(24, 38), slice(8, 32))]
+    for present, corner in zip(shown, corners, strict=True):
+        image[corner] = 230 if present else 20
+    return row | {"crop": cv2.imencode(".jpg", image)[1].tobytes()}
+
+
+def _write_labels(path: Path, shown: np.ndarray, flip: bool) -> None:
+    header = [0, *range(1, 100)]
+    lines = [",".join(map(str, header))]
+    for frame in LABELLED:
+        codes = dict.fromkeys(range(1, 99), 9) | dict.fromkeys(ACTION_UNITS, 0) | {99: 0}
+        codes |= {au: int(value != flip) for au, value in zip(SHOWN, shown[frame], strict=True)}
+        lines.append(",".join(str(value) for value in (frame + 1, *(codes[n] for n in range(1, 100)))))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")

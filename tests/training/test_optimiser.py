@@ -1,0 +1,64 @@
+import pytest
+import torch
+from torch import nn
+
+from clef.params import OptimiserParams
+from clef.training.optimiser import build_optimiser, cosine_with_warmup
+
+SETTINGS = OptimiserParams(lr_image=1.0, lr_text=0.1, lr_head=5.0, layer_decay=0.5, weight_decay=0.3)
+
+
+def task() -> nn.Module:
+    """Only names count: those of an open_clip vision transformer with two blocks inside a task."""
+
+    class Holder(nn.Module):
+        pass
+
+    def holder(**children: nn.Module | nn.Parameter) -> nn.Module:
+        module = Holder()
+        for name, child in children.items():
+            setattr(module, name, child)
+        return module
+
+    blocks = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    visual = holder(conv1=nn.Conv2d(1, 1, 1), transformer=holder(resblocks=blocks), proj=nn.Parameter(torch.ones(2, 2)))
+    clip = holder(visual=visual, token_embedding=nn.Embedding(3, 2))
+    return holder(encoders=holder(clip=clip), bias=nn.Parameter(torch.zeros(2)))
+
+
+def rates(module: nn.Module) -> dict[str, tuple[float, float]]:
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
+    groups = build_optimiser(module, SETTINGS).param_groups
+    return {names[id(p)]: (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
+
+
+def test_rate_and_decay_of_every_part():
+    assert rates(task()) == {
+        "encoders.clip.visual.proj": (1.0, 0.3),
+        "encoders.clip.visual.transformer.resblocks.1.weight": (1.0, 0.3),
+        "encoders.clip.visual.transformer.resblocks.1.bias": (1.0, 0.0),
+        "encoders.clip.visual.transformer.resblocks.0.weight": (0.5, 0.3),
+        "encoders.clip.visual.transformer.resblocks.0.bias": (0.5, 0.0),
+        "encoders.clip.visual.conv1.weight": (0.25, 0.3),
+        "encoders.clip.visual.conv1.bias": (0.25, 0.0),
+        "encoders.clip.token_embedding.weight": (0.1, 0.3),
+        "bias": (5.0, 0.0),
+    }
+
+
+def test_frozen_parameters_are_not_optimised():
+    module = task()
+    module.bias.requires_grad_(False)
+    assert "bias" not in rates(module)
+
+
+def test_cosine_rises_to_the_peak_and_ends_near_zero():
+    optimiser = build_optimiser(task(), SETTINGS)
+    schedule = cosine_with_warmup(optimiser, steps=100, warmup=0.1)
+    factors = [schedule(step) for step in range(100)]
+    assert factors[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert max(factors) == 1.0
+    assert factors[10:] == sorted(factors[10:], reverse=True)
+    assert 0 <= factors[-1] < 0.001
+    schedule(0)
+    assert all(group["lr"] == pytest.approx(0.1 * group["peak"]) for group in optimiser.param_groups)

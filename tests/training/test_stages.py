@@ -1,0 +1,183 @@
+"""Both stages and evaluation on the toy set, file in and file out."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from clef.errors import ClefError
+from clef.evaluation.evaluate import evaluate
+from clef.training.finetune import finetune
+from clef.training.metrics_file import MetricsFile
+from clef.training.pretrain import pretrain
+from tests.toy import make_toy, toy_fold, toy_params
+
+
+@pytest.fixture(scope="module")
+def stage1(tmp_path_factory):
+    """Params, inputs and the trained stage 1 of fold 0."""
+    folder = tmp_path_factory.mktemp("stages")
+    params = toy_params()
+    inputs = make_toy(folder, params)
+    target = folder / "pretrain.safetensors"
+    pretrain(params, 0, toy_fold(params), inputs, target)
+    return params, inputs, target
+
+
+@pytest.fixture(scope="module")
+def stage2(stage1, tmp_path_factory):
+    """As `stage1`, with the trained stage 2 in a folder of its own."""
+    params, inputs, encoders = stage1
+    folder = tmp_path_factory.mktemp("stage2")
+    finetune(
+        params, 0, toy_fold(params), inputs, encoders, folder / "finetune.safetensors", folder / "epochs.parquet"
+    )
+    return params, inputs, folder
+
+
+def test_stage_1_says_what_it_was_trained_on_and_leaves_nothing_else(stage1):
+    params, _, target = stage1
+    sidecar = json.loads(target.with_suffix(".json").read_text())
+    fold = toy_fold(params)
+    assert [subject for _, subject in sidecar["trained_on"]] == sorted(fold.train_subjects)
+    assert sidecar["fingerprint"]["size"] == 40
+    left = {path.name for path in target.parent.glob("pretrain*")}
+    assert left == {"pretrain.safetensors", "pretrain.json", "pretrain.metrics.jsonl"}
+
+
+def test_stage_1_logs_the_share_of_positives_across_subjects(stage1):
+    _, _, target = stage1
+    for record in MetricsFile(target.with_suffix(".metrics.jsonl")).read():
+        # 3 subjects x 2 frames an activity: of the 5 others of the activity, 4 are of other subjects
+        assert record["batch/cross_subject_positives"] == pytest.approx(4 / 5)
+
+
+def test_the_same_seed_gives_the_same_bytes(stage1, tmp_path):
+    params, inputs, target = stage1
+    pretrain(params, 0, toy_fold(params), inputs, tmp_path / "pretrain.safetensors")
+    assert (tmp_path / "pretrain.safetensors").read_bytes() == target.read_bytes()
+    assert (tmp_path / "pretrain.json").read_bytes() == target.with_suffix(".json").read_bytes()
+
+
+def test_another_seed_gives_other_weights(stage1, tmp_path):
+    params, inputs, target = stage1
+    pretrain(params, 1, toy_fold(params), inputs, tmp_path / "pretrain.safetensors")
+    assert (tmp_path / "pretrain.safetensors").read_bytes() != target.read_bytes()
+
+
+def test_stage_2_learns_what_the_corners_show(stage2, tmp_path):
+    params, inputs, folder = stage2
+    fold = toy_fold(params)
+    evaluate(
+        params,
+        0,
+        fold,
+        inputs,
+        folder / "finetune.safetensors",
+        folder / "epochs.parquet",
+        tmp_path / "predictions.parquet",
+        tmp_path / "metrics.json",
+    )
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    mean = metrics["rows"]["mean"]
+    assert mean["f1_faces"] > mean["floor"] + 0.1
+    assert mean["f1"] < mean["f1_faces"]  # frames without a face count as absent
+    assert mean["coverage"] == pytest.approx(7 / 8)
+    predictions = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert set(predictions["subject"]) == set(fold.test_subjects)
+    assert predictions[predictions["status"] == "no_face"]["p_AU01"].isna().all()
+    epochs = pd.read_parquet(folder / "epochs.parquet")
+    assert sorted(epochs["epoch"].unique()) == [1, 2, 3]
+    last = epochs[epochs["epoch"] == 3].merge(predictions, on=["sequence", "frame"], suffixes=("", "_final"))
+    assert (last["p_AU01"] == last["p_AU01_final"]).all()
+
+
+def test_noise_for_test_labels_changes_no_bit_of_the_weights(stage1, stage2, tmp_path):
+    params, _, encoders = stage1
+    _, _, folder = stage2
+    fold = toy_fold(params)
+    noisy = make_toy(tmp_path, params, flip_labels_of=fold.test_subjects)
+    target = tmp_path / "finetune.safetensors"
+    finetune(params, 0, fold, noisy, encoders, target, tmp_path / "epochs.parquet")
+    assert target.read_bytes() == (folder / "finetune.safetensors").read_bytes()
+    turned = make_toy(tmp_path / "train", params, flip_labels_of=fold.train_subjects[:1])
+    finetune(params, 0, fold, turned, encoders, target, tmp_path / "epochs.parquet")
+    assert target.read_bytes() != (folder / "finetune.safetensors").read_bytes()
+
+
+def test_stage_1_that_saw_a_test_subject_is_refused(stage1, tmp_path):
+    params, inputs, encoders = stage1
+    other = toy_fold(params, 1)
+    with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
+        finetune(params, 0, other, inputs, encoders, tmp_path / "f.safetensors", tmp_path / "e.parquet")
+
+
+def test_stage_1_of_other_crops_is_refused(stage1, tmp_path):
+    params, inputs, encoders = stage1
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(encoders.with_suffix(suffix), tmp_path / f"p{suffix}")
+    sidecar = json.loads((tmp_path / "p.json").read_text())
+    sidecar["fingerprint"]["margin"] = 0.7
+    (tmp_path / "p.json").write_text(json.dumps(sidecar))
+    with pytest.raises(ClefError, match=r"margin 0.7 against 0.2"):
+        finetune(
+            params,
+            0,
+            toy_fold(params),
+            inputs,
+            tmp_path / "p.safetensors",
+            tmp_path / "f.safetensors",
+            tmp_path / "e.parquet",
+        )
+
+
+def test_evaluation_refuses_weights_that_saw_a_test_subject(stage2, tmp_path):
+    params, inputs, folder = stage2
+    with pytest.raises(ClefError, match="are in training and in test"):
+        evaluate(
+            params,
+            0,
+            toy_fold(params, 1),
+            inputs,
+            folder / "finetune.safetensors",
+            folder / "epochs.parquet",
+            tmp_path / "p.parquet",
+            tmp_path / "m.json",
+        )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"head": "linear"},
+        {"head": "linear", "freeze_image": True},
+        {"matching": "pair"},
+        {"names_descriptions": 0},
+        {"image_names": 0, "names_descriptions": 0, "image_descriptions": 1},
+    ],
+)
+def test_every_variant_of_stage_2_trains_and_predicts(stage1, tmp_path, changes):
+    _, inputs, encoders = stage1
+    params = toy_params(finetune={"epochs": 1, **changes})
+    fold = toy_fold(params)
+    target, epochs = tmp_path / "f.safetensors", tmp_path / "e.parquet"
+    finetune(params, 0, fold, inputs, encoders, target, epochs)
+    evaluate(params, 0, fold, inputs, target, epochs, tmp_path / "p.parquet", tmp_path / "m.json")
+    assert pd.read_parquet(tmp_path / "p.parquet")["p_AU01"].dropna().between(0, 1).all()
+    if changes.get("freeze_image"):
+        before, after = load_file(encoders), load_file(target)
+        visual = [name for name in before if name.startswith("clip.visual.")]
+        assert all((before[name] == after[f"encoders.{name}"]).all() for name in visual)
+
+
+@pytest.mark.parametrize("changes", [{"image_text": 0}, {"image_image": 0}])
+def test_each_loss_of_stage_1_can_be_switched_off(stage1, tmp_path, changes):
+    _, inputs, _ = stage1
+    params = toy_params(pretrain=changes)
+    pretrain(params, 0, toy_fold(params), inputs, tmp_path / "p.safetensors")
+    (off,) = changes
+    records = MetricsFile(tmp_path / "p.metrics.jsonl").read()
+    assert records
+    assert all(f"train/{off}" not in record for record in records)
