@@ -383,12 +383,16 @@ def load_params(path: Path | str) -> Params:
     Raises:
         ParamsError: The file, a file it extends, a key or a value is not as expected.
     """
-    path = Path(path)
-    values = _merged(path, seen=())
+    files = _with_parents(Path(path))
+    values: dict[str, Any] = {}
+    for own in reversed(files.values()):
+        values = _override(values, own)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        raise ParamsError(f"{path}: {_explain(error)}") from None
+        place = error.errors()[0]["loc"]
+        origin = next((file for file, own in files.items() if _sets(own, place)), path)
+        raise ParamsError(f"{origin}: {_explain(error)}") from None
 
 
 def load_runs(folder: Path | str) -> dict[str, Params]:
@@ -432,25 +436,42 @@ def _check_stage_1_source(name: str, runs: dict[str, Params], folder: Path) -> N
         raise ParamsError(f"{where}: run {params.pretrain.from_} has no seed {missing[0]}")
 
 
-def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    if path in seen:
-        circle = " -> ".join(step.stem for step in (*seen, path))
-        raise ParamsError(f"{path}: extends runs in a circle: {circle}")
+def _with_parents(path: Path) -> dict[Path, dict[str, Any]]:
+    """What each file says by itself, from this one up through all it extends."""
+    files: dict[Path, dict[str, Any]] = {}
+    parent: str | None = path.stem
+    while parent is not None:
+        child, path = path, path.with_name(f"{parent}.yaml") if files else path
+        if path in files:
+            circle = " -> ".join(step.stem for step in (*files, path))
+            raise ParamsError(f"{child}: extends runs in a circle: {circle}")
+        try:
+            files[path] = _read(path)
+        except FileNotFoundError:
+            raise ParamsError(f"{f'{child}: extends: ' if files else ''}{path}: no such file") from None
+        parent = files[path].pop("extends", None)
+        if not isinstance(parent, str | None):
+            raise ParamsError(f"{path}: extends: expected the name of a params file, found {parent!r}")
+    return files
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        origin = f"{seen[-1]}: extends: " if seen else ""
-        raise ParamsError(f"{origin}{path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise ParamsError(f"{path}: expected sections such as `dataset:`, found {type(values).__name__}")
-    parent = values.pop("extends", None)
-    if parent is None:
-        return values
-    if not isinstance(parent, str):
-        raise ParamsError(f"{path}: extends: expected the name of a params file, found {parent!r}")
-    return _override(_merged(path.with_name(f"{parent}.yaml"), (*seen, path)), values)
+    return values
+
+
+def _sets(values: Any, place: tuple[int | str, ...]) -> bool:
+    """Whether a file itself says something at this place, or about the section that it is missing from."""
+    for key in place:
+        if not isinstance(values, dict) or key not in values:
+            return False
+        values = values[key]
+    return True
 
 
 def _override(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,14 @@ def test_a_mistake_is_one_line_with_file_key_and_expectation(tmp_path, values, m
     assert "\n" not in str(caught.value)
 
 
+def test_a_mistake_is_blamed_on_the_file_that_makes_it(tmp_path):
+    write(tmp_path, "base", **BASE, finetune={"epoch": 3})
+    with pytest.raises(ParamsError, match=r"base\.yaml: finetune\.epoch"):
+        load_params(write(tmp_path, "child", extends="base", finetune={"batch": 3}))
+    with pytest.raises(ParamsError, match=r"other\.yaml: finetune\.batch"):
+        load_params(write(tmp_path, "other", extends="base", finetune={"batch": "x"}))
+
+
 def test_a_circle_of_extends_is_named(tmp_path):
     write(tmp_path, "a", extends="b")
     path = write(tmp_path, "b", extends="a")

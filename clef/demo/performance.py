@@ -18,6 +18,8 @@ FPS = 25
 NOT_CODED = 9
 HABIT_SPREAD = 0.35
 """Standard deviation of people's habits, in units of the drive."""
+OVERUSE = 0.7
+"""What is added to the drive of each person's pet action unit, and taken from all so that rates stay."""
 CLIP_SHARE = 0.25
 """Share of the drive's variance that stays the same throughout a clip."""
 DRIVE_SMOOTHNESS = 0.42
@@ -62,7 +64,8 @@ class Performance:
 def draw_habits(rng: np.random.Generator) -> Habits:
     """Habits of a person, with one action unit that they overuse."""
     leaning = rng.normal(0, HABIT_SPREAD, len(ACTION_UNITS))
-    leaning[rng.integers(len(ACTION_UNITS))] += 2 * HABIT_SPREAD
+    leaning -= OVERUSE / len(ACTION_UNITS)
+    leaning[rng.integers(len(ACTION_UNITS))] += OVERUSE
     return Habits(leaning, rng.uniform(0.75, 1.0, len(ACTION_UNITS)))
 
 

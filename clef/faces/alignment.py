@@ -53,8 +53,7 @@ def _box_matrix(face: Face, margin: float, size: int) -> np.ndarray:
 
 
 def _warped(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Apply a similarity whose coordinates have (0, 0) at the picture's corner, not at its first pixel's
-    centre.
+    """Apply a similarity whose coordinates have (0, 0) at the picture's corner, not at a pixel's centre.
 
     Strong shrinking goes by area first: a warp looks at four pixels only, and would alias.
     """
@@ -73,8 +72,7 @@ def _warped(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 def _shrunk_surroundings(
     image: np.ndarray, matrix: np.ndarray, size: int, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the picture that the crop shows, shrunk by a whole factor to between one and two times its
-    size.
+    """The part of the picture that the crop shows, shrunk by a whole factor to no less than the crop's size.
 
     Returns:
         The part, and the matrix `(3, 3)` from its coordinates to those of `image`.

@@ -46,8 +46,7 @@ def crop_shard(
 ) -> ShardReport:
     """Crop the faces of a shard's sequences into one file.
 
-    A job that was killed goes on with the sequences it had not finished, and the file is the same to the
-    byte.
+    A job that was killed goes on with the sequences it had not finished; the file is the same to the byte.
 
     Args:
         root: The data set's raw folder.

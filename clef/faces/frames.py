@@ -1,5 +1,4 @@
-"""Frames of a sequence, numbered as its labels number them: one record for every input frame, also for a
-broken one."""
+"""Frames of a sequence, numbered as its labels are: one record for every input frame, broken or not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

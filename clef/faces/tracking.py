@@ -1,5 +1,4 @@
-"""Which face is where in each frame: detection in every n-th frame, and what may be said about the frames
-between.
+"""Which face is where in each frame: detection in every n-th frame, and what may be said of those between.
 
 Frames go through as a stream. At any time no more are held than are read ahead for a detector call, wait for
 the end of a gap, or lie in the smoothing window.
@@ -85,8 +84,7 @@ def observe(
 
 
 def same_face(one: Face, other: Face) -> bool:
-    """Whether two boxes may be one face: centres within a face's side of each other, sides within a factor of
-    two."""
+    """Whether two boxes may be one face: centres within a face's side of each other, sides within twice."""
     sides = math.sqrt(max(one.area, 0.0)), math.sqrt(max(other.area, 0.0))
     distance = float(np.linalg.norm(one.centre - other.centre))
     return min(sides) > 0 and distance <= sum(sides) / 2 and max(sides) <= 2 * min(sides)

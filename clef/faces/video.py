@@ -102,8 +102,7 @@ def read_video(
 def _placed(
     decoded: Iterable[av.VideoFrame | str], timeline: _Timeline
 ) -> Iterator[tuple[int, av.VideoFrame | str]]:
-    """Give each decoded frame its number; a message counts as a frame only where there are no times to count
-    by."""
+    """Give each decoded frame its number; a message counts as a frame only where there are no times."""
     following = 0
     for item in decoded:
         position: int | None = following
@@ -117,8 +116,7 @@ def _placed(
 
 
 def _in_order(placed: Iterable[tuple[int, av.VideoFrame | str]]) -> Iterator[tuple[int, av.VideoFrame | str]]:
-    """Sort frames that a damaged stream gives out of order, or twice; an undamaged one passes without
-    waiting."""
+    """Sort frames that a damaged stream gives out of order, or twice; others pass without waiting."""
     held: list[tuple[int, int, av.VideoFrame | str]] = []
     following = 0
     for arrival, (position, item) in enumerate(placed):
@@ -208,8 +206,8 @@ def _read_timeline(path: Path, declared: int) -> _Timeline:
     positions: list[int | None] = list(range(len(known)))
     if lost and known:
         on_grid = _on_grid(known, rate * unit, total) if rate and unit else None
-        # packets come by time of decoding, so a lost one may be shown before any that is shown later than the last
-        # one's time of decoding
+        # packets come by time of decoding: a lost one is shown no earlier than the last one was decoded, and may be
+        # shown before any frame later than that
         late = [last_decoded is not None and time > last_decoded for time in known]
         positions = on_grid or [None if is_late else n for n, is_late in zip(positions, late, strict=True)]
     return _Timeline(dict(zip(known, positions, strict=True)), total)

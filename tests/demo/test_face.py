@@ -86,7 +86,11 @@ def test_movement_is_smaller_than_a_pixel_when_the_head_moves_so(faces):
 def test_a_blink_hides_the_iris(faces):
     def eye_contrast(blink: float) -> float:
         eye = faces[3].draw(Pose(blink=blink), faces[3].backdrop((0, 0), 1.0))
-        x, y = faces[3].placement(Pose()) @ [CENTRE[0] + faces[3].identity.eye_x, CENTRE[1] + faces[3].identity.eye_y, 1]
+        x, y = faces[3].placement(Pose()) @ [
+            CENTRE[0] + faces[3].identity.eye_x,
+            CENTRE[1] + faces[3].identity.eye_y,
+            1,
+        ]
         return np.ptp(eye[int(y) - 4 : int(y) + 4, int(x) - 11 : int(x) + 11].astype(float).mean(axis=2))
 
     assert eye_contrast(0) > 100

@@ -77,7 +77,7 @@ def _packets(path: Path) -> list[av.Packet]:
 
 
 def _damage(path: Path, numbers: Iterable[int]) -> list[int]:
-    """Overwrite packets of a video, by their place in the file; gives the frames they hold, by presentation."""
+    """Overwrite packets of a video, by place in the file; gives the frames they hold, by presentation."""
     packets = _packets(path)
     content = bytearray(path.read_bytes())
     rng = np.random.default_rng(0)

@@ -86,7 +86,7 @@ def test_colours_of_a_crop_are_right(tmp_path, sequence):
     assert crop[..., 1:].max() < 15
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -97,7 +97,7 @@ def stop_after(frames):
         nonlocal done
         done += more
         if done >= frames:
-            raise Stopped
+            raise StoppedError
 
     return progress
 
@@ -108,7 +108,7 @@ def test_going_on_gives_the_same_bytes_and_repeats_nothing_finished(after, raw, 
     whole, target, work = tmp_path / "whole.arrow", tmp_path / "s.arrow", tmp_path / "work"
     expected = crop_shard(root, sequences, WHOLE, whole, tmp_path / "other")
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         crop_shard(root, sequences, WHOLE, target, work, stop_after(after))
     assert not target.exists()
     finished = {file.name: file.stat().st_mtime_ns for file in work.glob("*.json")}
@@ -164,9 +164,9 @@ crop_shard(Path(root), [Sequence(**s) for s in json.loads(sequences)], CropParam
 def test_other_settings_or_a_changed_source_redo_a_part(raw, tmp_path, coded, write_video):
     root, sequences = raw
     target, work = tmp_path / "s.arrow", tmp_path / "work"
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         crop_shard(root, sequences, WHOLE, target, work, stop_after(300))
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         crop_shard(root, sequences, WHOLE, target, work, stop_after(303))
     write_video(root / "one.mp4", [coded[0](n + 5, 80, 80) for n in range(10)])
     crop_shard(root, sequences[:1], WHOLE, target, work)
@@ -174,7 +174,7 @@ def test_other_settings_or_a_changed_source_redo_a_part(raw, tmp_path, coded, wr
     assert table.num_rows == 10
     assert coded[1](decoded(table["crop"][0].as_py())) == 5
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         crop_shard(root, sequences, WHOLE, target, work, stop_after(11))
     crop_shard(root, sequences[:1], WHOLE.model_copy(update={"size": 96}), target, work)
     assert decoded(open_shard(target)["crop"][0].as_py()).shape == (96, 96, 3)

@@ -33,8 +33,6 @@ def test_memory_does_not_grow_with_the_video(every, tmp_path, write_video, coded
     resident = np.array([size for _, size in used]) / 1024
     settled = done > 3000
     slope = np.polyfit(done[settled] / 1000, resident[settled], 1)[0]
-    print(
-        f"\nevery {every}: {slope:.0f} KB a thousand frames, {np.ptp(resident[settled]):.0f} KB between least and most"
-    )
+    print(f"\nevery {every}: {slope:.0f} KB a thousand frames, {np.ptp(resident[settled]):.0f} KB range")
     # holding the pictures would cost 27,000 KB a thousand frames, their JPEGs alone over 1,000
     assert slope < 150

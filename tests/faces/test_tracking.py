@@ -1,4 +1,4 @@
-"""The detector here finds white rectangles: pictures tell it what to see, and it counts how often it is asked."""
+"""The detector here finds white rectangles: pictures tell it what to see, and it counts its calls."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def picture(*places):
 
 
 def film(text, start=0):
-    """A frame a letter: `F` a face that moves a pixel a frame, `J` one far away, `.` none, `x` undecodable."""
+    """A frame a letter: `F` a face that moves a pixel a frame, `J` one far away, `.` none, `x` broken."""
     frames = []
     for index, letter in enumerate(text):
         image = {"F": picture((10 + index, SIZE)), "J": picture((150, SIZE)), ".": picture(), "x": None}[

@@ -20,12 +20,11 @@ OVERLAP = 0.5
 
 
 class LbpDetector(Detector):
-    """Frontal faces that fill a quarter of the picture's side or more, without landmarks, in a few
-    milliseconds.
+    """Frontal faces that fill a quarter of the picture's longer side or more, without landmarks.
 
     The cascade says yes or no and gives no score. The score here is n / (n + 2), where n is how many windows
-    of a face said yes: five windows or more pass the default of 0.7, which is scikit-image's own default
-    (more than four).
+    of a face said yes: five windows or more pass the default of 0.7, about what scikit-image asks
+    by default.
     """
 
     def __init__(self, least_score: float, detect_size: int) -> None:
@@ -55,8 +54,7 @@ class LbpDetector(Detector):
             min_size=(least, least),
             max_size=(shortest, shortest),
             min_neighbor_number=0,
-            intersection_score_threshold=2.0,  # never reached: windows come unmerged, so that they can be
-            counted
+            intersection_score_threshold=2.0,  # never reached: windows come unmerged, to be counted
         )
         windows = np.array([(w["c"], w["r"], w["width"], w["height"]) for w in found], float).reshape(-1, 4)
         faces = []

@@ -1,10 +1,11 @@
 """RetinaFace: network and weights of the package retinaface-pytorch, with batched steps before and after it.
 
-The steps give what the package's own `predict_jsons` gives for one image, and follow it also where it is odd: pictures
-smaller than the network's input are enlarged, linear interpolation shrinks without antialiasing, both axes are scaled
-back by the factor of the longer one, and a face is dropped only where its box starts past the right or lower edge. Two
-things differ on purpose: boxes and landmarks stay fractions of a pixel where the package cuts them to whole ones (boxes
-twice, before and after scaling), and a picture without a face gives an empty list, not a record of score -1.
+The steps give what the package's own `predict_jsons` gives for one image, and follow it also where it is
+odd: pictures smaller than the network's input are enlarged, linear interpolation shrinks without
+antialiasing, both axes are scaled back by the factor of the longer one, and a face is dropped only where
+its box starts past the right or lower edge. Two things differ on purpose: boxes and landmarks stay
+fractions of a pixel where the package cuts them to whole ones (boxes twice, before and after scaling), and
+a picture without a face gives an empty list, not a record of score -1.
 
 The released weights were never run by this project's tests, which compare the steps at random weights.
 """
@@ -165,7 +166,7 @@ class RetinaFaceDetector(Detector):
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Tensors by name from .safetensors, from what torch.save writes, or from that inside a zip, as the release is."""
+    """Tensors by name: .safetensors, what torch.save writes, or that in a zip, like the release."""
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 

@@ -1,0 +1,186 @@
+"""The rule graph: what is planned, and what a change makes stale. Real Snakemake, dry runs, no data."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = ran.stdout + ran.stderr
+    assert not check or ran.returncode == 0, output
+    return output
+
+
+def copy_checkout(folder: Path) -> Path:
+    """A checkout without data: what a fresh clone has."""
+    for name in ("workflow", "clef", "params"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder)
+    (folder / "README.md").write_text("readme")
+    return folder
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    return copy_checkout(tmp_path)
+
+
+def planned(output: str) -> dict[str, int]:
+    table = output.split("Job stats:")[1].split("\n\n")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+def test_the_demo_is_planned_from_nothing(checkout):
+    jobs = planned(snakemake(checkout, "-n", "results/demo/summary.csv"))
+    assert jobs == {
+        "render_demo": 1,
+        "ingest": 1,
+        "crop": 18,
+        "manifest": 1,
+        "pretrain": 3,
+        "finetune": 3,
+        "evaluate": 3,
+        "summarize": 1,
+        "total": 31,
+    }
+
+
+def test_variants_share_crops_and_stage_1(checkout):
+    targets = [f"results/{run}/summary.csv" for run in ("demo", "demo-no-pretrain", "demo-linear")]
+    jobs = planned(snakemake(checkout, "-n", *targets))
+    assert jobs["crop"] == 18
+    assert jobs["manifest"] == 1
+    assert jobs["pretrain"] == 3
+    assert jobs["finetune"] == 9
+
+
+def test_no_torch_is_imported_to_plan(checkout):
+    code = "import sys, runpy; sys.argv = ['snakemake', '-n', '--cores', '2', 'results/demo/summary.csv']\n"
+    code += "try:\n    runpy.run_module('snakemake', run_name='__main__')\n"
+    code += "except SystemExit as end:\n    assert not end.code\n"
+    code += "assert not {'torch', 'open_clip', 'cv2'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=checkout, check=True, capture_output=True)
+
+
+def test_a_mistake_in_params_is_one_clear_line(checkout):
+    path = checkout / "params" / "demo.yaml"
+    path.write_text(path.read_text() + "\nfinetun: {}\n")
+    output = snakemake(checkout, "-n", "results/demo/summary.csv", check=False)
+    assert "params/demo.yaml: finetun: unknown key; did you mean finetune?" in output
+    assert "Traceback" not in output
+
+
+TRAININGS = """
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    input:
+        "first",
+        "second",
+
+
+rule training:
+    output:
+        "{name,first|second}",
+    resources:
+        gpu=1,
+    shell:
+        "mkdir gpu && python -c 'import json, http.client' && rmdir gpu && touch {output}"
+"""
+
+
+def test_one_gpu_takes_one_training_at_a_time(checkout):
+    (checkout / "trainings.smk").write_text(TRAININGS)
+    snakemake(checkout, "--snakefile", "trainings.smk", "--cores", "8")
+    (checkout / "first").unlink()
+    (checkout / "second").unlink()
+    both = snakemake(checkout, "--snakefile", "trainings.smk", "--cores", "8", "--resources", "gpu=2", check=False)
+    assert "cannot create directory" in both
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A checkout in which everything of the demo is marked as made, with the records that Snakemake keeps of it."""
+    folder = copy_checkout(tmp_path_factory.mktemp("made"))
+    listed = snakemake(folder, "-n", "results/demo/summary.csv", "--detailed-summary")
+    for line in listed.splitlines():
+        name = line.split("\t")[0]
+        if name.startswith(("data/", "results/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("made")
+    snakemake(folder, "--touch", "--forceall", "results/demo/summary.csv")
+    return folder
+
+
+@pytest.fixture
+def finished(made, tmp_path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "finished"))
+
+
+def test_a_finished_run_has_nothing_to_do(finished):
+    assert stale(finished) == set()
+
+
+def stale(folder: Path) -> set[str]:
+    output = snakemake(folder, "-n", "results/demo/summary.csv")
+    return set() if "Nothing to be done" in output else set(planned(output)) - {"total"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        ("finetune:\n", "finetune:\n  label_weight: none\n", {"finetune", "evaluate", "summarize"}),
+        ("finetune:\n", "finetune:\n  workers: 1\n", set()),
+        ("pretrain:\n", "pretrain:\n  temperature: 0.2\n", {"pretrain", "finetune", "evaluate", "summarize"}),
+        ("device: cpu\n", "device: cpu\nevaluate: {threshold: 0.4}\n", {"evaluate", "summarize"}),
+        (
+            "kind: videos",
+            "kind: videos, seed: 7",
+            {"render_demo", "ingest", "crop", "manifest", "pretrain", "finetune", "evaluate", "summarize"},
+        ),
+        ("size: 72", "size: 80", {"crop", "manifest", "pretrain", "finetune", "evaluate", "summarize"}),
+    ],
+)
+def test_a_change_makes_its_stage_and_what_follows_stale(finished, old, new, rules):
+    path = finished / "params" / "demo.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert stale(finished) == rules
+
+
+def test_new_crop_settings_keep_the_old_crops(finished):
+    before = set(finished.glob("data/interim/demo/*/F001.arrow"))
+    path = finished / "params" / "demo.yaml"
+    path.write_text(path.read_text().replace("size: 72", "size: 80"))
+    output = snakemake(finished, "-n", "results/demo/summary.csv")
+    crops = set(re.findall(r"data/interim/demo/(\w+)/F001\.arrow", output))
+    assert crops - {folder.parent.name for folder in before}
+    assert all(path.exists() for path in before)
+
+
+def test_readme_and_training_code_make_nothing_stale(finished):
+    (finished / "README.md").write_text("another")
+    loss = finished / "clef" / "losses.py"
+    loss.write_text(loss.read_text() + "\n# another comment\n")
+    assert stale(finished) == set()
+
+
+def test_evaluation_code_makes_evaluation_stale(finished):
+    code = finished / "clef" / "evaluation" / "metrics.py"
+    code.write_text(code.read_text() + "\n# another comment\n")
+    assert stale(finished) == {"evaluate", "summarize"}
