@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from clef.demo.identity import Colour, Identity
 from clef.demo.layers import Image
 from clef.demo.shapes import Points, curve, disc, fill, stroke
-from clef.demo.skull import place
+from clef.demo.skull import CENTRE, place
 
 Units = Mapping[int, float]
 """Intensity, 0 to 1, of the action units that are present."""
@@ -22,37 +22,36 @@ ACROSS = np.array([-1.0, -0.62, -0.28, 0.0, 0.28, 0.62, 1.0])
 
 
 def draw_brows(image: Image, identity: Identity, units: Units) -> None:
-    """Draw both brows in place: 1 raises the inner ends, 2 the outer ones, 4 lowers and joins them."""
-    i = identity
-    inner, outer, lower = units.get(1, 0.0), units.get(2, 0.0), units.get(4, 0.0)
-    y = i.eye_y + i.brow_y
-    rise = np.array([inner, outer, lower]) @ BROW_RISE
-    x = np.array(
-        [
-            i.eye_x - 18 - 4.5 * lower,
-            i.eye_x - 8 - 3.5 * lower,
-            i.eye_x + 4 - 1.5 * lower,
-            i.eye_x + 14,
-            i.eye_x + 21,
-        ]
-    )
-    middle = np.array([1.5, -0.4 * i.brow_arch, -i.brow_arch, -0.55 * i.brow_arch, 2.5]) + y + rise
-    half = 0.5 * i.brow_thick * np.array([0.75, 1.05, 1.0, 0.75, 0.25])
-    top, left = int(158 + y - 24), 160 - 70
+    """Draw both brows in place."""
+    top, left = int(CENTRE[1] + identity.eye_y + identity.brow_y - 24), 160 - 70
     region = image[top : top + 52, left : left + 140]
     mask: Image = np.zeros(region.shape[:2], np.uint8)
     for side in (-1, 1):
-        upper = curve(np.column_stack([side * x, middle - half]), 14)
-        under = curve(np.column_stack([side * x, middle + half]), 14)
-        fill(mask, place(np.vstack([upper, under[::-1]])) - (left, top), 215)
-    mask = cv2.GaussianBlur(mask, (3, 3), 0.8)
-    _blend(region, mask, i.brows)
+        middle, half = brow_course(identity, units, side)
+        half = np.column_stack([np.zeros_like(half), half])
+        contour = np.vstack([curve(middle - half, 14), curve(middle + half, 14)[::-1]])
+        fill(mask, contour - (left, top), 215)
+    _blend(region, cv2.GaussianBlur(mask, (3, 3), 0.8), identity.brows)
+
+
+def brow_course(identity: Identity, units: Units, side: int) -> tuple[Points, Points]:
+    """Where a brow runs: 1 raises its inner end, 2 its outer one, 4 lowers it and draws it to the other.
+
+    Returns:
+        Five points from the inner to the outer end, in pixels of the drawing, and half its height there.
+    """
+    i = identity
+    inner, outer, lower = units.get(1, 0.0), units.get(2, 0.0), units.get(4, 0.0)
+    x = i.eye_x + np.array([-18, -8, 4, 14, 21]) - lower * np.array([4.5, 3.5, 1.5, 0, 0])
+    arch = i.brow_arch * np.array([0, -0.4, -1, -0.55, 0]) + np.array([1.5, 0, 0, 0, 2.5])
+    y = i.eye_y + i.brow_y + arch + np.array([inner, outer, lower]) @ BROW_RISE
+    return place(np.column_stack([side * x, y])), 0.5 * i.brow_thick * np.array([0.75, 1.05, 1.0, 0.75, 0.25])
 
 
 def draw_eyes(
     image: Image, identity: Identity, units: Units, blink: float, gaze: tuple[float, float]
 ) -> None:
-    """Draw both eyes in place. 7 narrows them, 6 pushes the lower lid up, 5 opens them wide.
+    """Draw both eyes in place.
 
     Args:
         image: The head, RGB.
@@ -62,24 +61,31 @@ def draw_eyes(
         gaze: Direction of sight, -1 to 1 to the right and down.
     """
     i = identity
+    lash = tuple(round(200 * c) for c in i.brows)
+    for side in (-1, 1):
+        over, under = lids(identity, units, blink, side)
+        crease = over - (0, 3.0 + 2.0 * blink - 1.2 * units.get(7, 0.0))
+        stroke(image, crease[2:-2], tuple(round(165 * c) for c in i.skin), 1)
+        if blink < 0.85:
+            centre = place([side * i.eye_x, i.eye_y])
+            _eyeball(image, identity, centre, np.vstack([over, under[::-1]]), gaze)
+        stroke(image, under, tuple(round(150 * c) for c in i.skin), 1)
+        stroke(image, over, lash, 2)
+
+
+def lids(identity: Identity, units: Units, blink: float, side: int) -> tuple[Points, Points]:
+    """Edges of the upper and the lower lid: 7 narrows the eye, 6 pushes the lower lid up, 5 opens it wide."""
+    i = identity
     wide, cheek, tight = units.get(5, 0.0), units.get(6, 0.0), units.get(7, 0.0)
     upper = 0.60 * i.eye_open * (1 + 0.50 * wide - 0.48 * tight - 0.08 * cheek)
     lower = 0.40 * i.eye_open * (1 + 0.20 * wide - 0.85 * tight - 0.65 * cheek)
     upper = (1 - blink) * upper - blink * (lower - 0.4)
     across = np.array([-1.0, -0.6, 0.0, 0.6, 1.0])
     bow = np.array([0.0, 0.74, 1.0, 0.74, 0.0])
-    lash = tuple(round(200 * c) for c in i.brows)
-    for side in (-1, 1):
-        centre = np.array([side * i.eye_x, i.eye_y])
-        tilt = -i.eye_tilt * side * across
-        over = curve(centre + np.column_stack([i.eye_length * across, tilt - upper * bow]), 15)
-        under = curve(centre + np.column_stack([i.eye_length * across, tilt + lower * bow]), 15)
-        crease = place(over) - (0, 3.0 + 2.0 * blink - 1.2 * tight)
-        stroke(image, crease[2:-2], tuple(round(165 * c) for c in i.skin), 1)
-        if blink < 0.85:
-            _eyeball(image, identity, place(centre), place(np.vstack([over, under[::-1]])), gaze)
-        stroke(image, place(under), tuple(round(150 * c) for c in i.skin), 1)
-        stroke(image, place(over), lash, 2)
+    x = side * i.eye_x + i.eye_length * across
+    y = i.eye_y - i.eye_tilt * side * across
+    over, under = (np.column_stack([x, y + height * bow]) for height in (-upper, lower))
+    return place(curve(over, 15)), place(curve(under, 15))
 
 
 def _eyeball(
@@ -105,7 +111,7 @@ def draw_mouth(image: Image, identity: Identity, units: Units, jaw: float) -> No
     """Draw the mouth in place, opened by `jaw` (0 to 1) as far as the action units let it."""
     i = identity
     rim, inner_upper, inner_lower, base = mouth_contours(identity, units, jaw)
-    low, left = int(158 + i.mouth_y) - 30, 160 - 54
+    low, left = int(CENTRE[1] + i.mouth_y) - 30, 160 - 54
     region = image[low : low + 80, left : left + 108]
     origin = (left, low)
     dark = tuple(round(255 * c) for c in (0.30 * i.lips[0], 0.16 * i.lips[1], 0.16 * i.lips[2]))

@@ -106,8 +106,8 @@ def _strands(identity: Identity, rng: np.random.Generator) -> Image:
     streaks = cv2.GaussianBlur(rng.normal(0, 1, SHAPE).astype(np.float32), (0, 0), sigmaX=wide, sigmaY=long)
     streaks *= (0.08 if cloth else 0.16) / streaks.std()
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-    crown = np.exp(-0.5 * ((y - 95 - 0.004 * (x - 160) ** 2) / 12) ** 2) * (0.1 if cloth else 0.35)
-    sheen = 1 + identity.light[0] * (x - 160) / 200
+    crown = np.exp(-0.5 * ((y - 95 - 0.004 * (x - CENTRE[0]) ** 2) / 12) ** 2) * (0.1 if cloth else 0.35)
+    sheen = 1 + identity.light[0] * (x - CENTRE[0]) / 200
     return np.array(identity.hair) * (sheen * (1 + streaks + crown))[..., None] + 0.04 * crown[..., None]
 
 

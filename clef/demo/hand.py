@@ -6,7 +6,7 @@ import numpy as np
 from clef.demo.identity import Identity
 from clef.demo.layers import Image, Painting, affine
 from clef.demo.shapes import curve, loop, polygon_mask, stroke_mask
-from clef.demo.skull import SIDE
+from clef.demo.skull import CENTRE, SIDE
 
 HEIGHT = 2 * SIDE
 SHAPE = (HEIGHT, SIDE)
@@ -43,8 +43,8 @@ class Hand:
         painting.lay(_limb(52, 84, top=124), identity.clothes)
         self.layer = painting.finish()
         self.scale = identity.half_width / 66 * identity.frame_scale
-        self.mouth = 158 + identity.frame_y + (identity.mouth_y + 6) * identity.frame_scale
-        self.across = 160 + identity.frame_x
+        self.mouth = CENTRE[1] + identity.frame_y + (identity.mouth_y + 6) * identity.frame_scale
+        self.across = CENTRE[0] + identity.frame_x
 
     def lay_over(self, frame: Image, height: float) -> Image:
         """Lay the hand over a drawing.

@@ -6,7 +6,7 @@ import numpy as np
 from clef.demo.identity import Identity
 from clef.demo.layers import Image, Layer, Painting, to_bytes
 from clef.demo.shapes import blob, curve, polygon_mask, stroke_mask
-from clef.demo.skull import SHAPE, SIDE, place
+from clef.demo.skull import CENTRE, SHAPE, SIDE, place
 
 
 def paint_room(identity: Identity) -> Image:
@@ -26,7 +26,7 @@ def paint_body(identity: Identity) -> Layer:
     w, low = identity.half_width, identity.below
     neck_width = w * (0.50 if identity.hair_style != "headscarf" else 0.55)
     skin = np.array(identity.skin, np.float32)
-    shadow = 1 - 0.45 * blob(SHAPE, (160, 158 + low), w * 0.8, 16)
+    shadow = 1 - 0.45 * blob(SHAPE, (CENTRE[0], CENTRE[1] + low), w * 0.8, 16)
     neck = [
         (-neck_width, 30),
         (neck_width, 30),

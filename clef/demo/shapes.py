@@ -91,5 +91,6 @@ def _soft(mask: Image, blur: float) -> Image:
 
 def blob(shape: tuple[int, int], centre: tuple[float, float], width: float, height: float) -> Image:
     """A Gaussian spot of height 1; `width` and `height` are standard deviations."""
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    return np.exp(-0.5 * (((x - centre[0]) / width) ** 2 + ((y - centre[1]) / height) ** 2))
+    x = np.exp(-0.5 * ((np.arange(shape[1]) - centre[0]) / width) ** 2).astype(np.float32)
+    y = np.exp(-0.5 * ((np.arange(shape[0]) - centre[1]) / height) ** 2).astype(np.float32)
+    return np.outer(y, x)

@@ -206,8 +206,8 @@ def _read_timeline(path: Path, declared: int) -> _Timeline:
     positions: list[int | None] = list(range(len(known)))
     if lost and known:
         on_grid = _on_grid(known, rate * unit, total) if rate and unit else None
-        # packets come by time of decoding: a lost one is shown no earlier than the last one was decoded, and may be
-        # shown before any frame later than that
+        # packets come by time of decoding: a lost one is shown no earlier than the last one was decoded, and
+        # may be shown before any frame later than that
         late = [last_decoded is not None and time > last_decoded for time in known]
         positions = on_grid or [None if is_late else n for n, is_late in zip(positions, late, strict=True)]
     return _Timeline(dict(zip(known, positions, strict=True)), total)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import av
 import numpy as np
 import pytest
@@ -99,6 +101,14 @@ def test_some_frames_are_not_coded_and_some_have_no_face(clips):
     assert 0.02 < uncodable.mean() < 0.3
     partly = (codes == 9).any(axis=1) & ~uncodable
     assert 0.005 < partly.mean() < 0.3
+
+
+def test_another_seed_gives_another_course(clips):
+    for clip in clips[:3]:
+        settings = clip.settings.model_copy(update={"seed": clip.settings.seed + 1})
+        one, other = clip.perform(), dataclasses.replace(clip, settings=settings).perform()
+        assert one.poses[0].yaw != other.poses[0].yaw
+        assert one.window != other.window or not np.array_equal(one.intensity[:20], other.intensity[:20])
 
 
 def test_clips_differ_in_length_and_in_course(clips):

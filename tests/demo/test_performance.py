@@ -108,3 +108,13 @@ def test_the_labelled_window_lies_in_the_clip(seed, frames, share):
     start, stop = play(seed, frames=frames, share=share).window
     assert 0 <= start <= stop <= frames
     assert abs((stop - start) - share * frames) <= 1
+
+
+def test_people_blink_speak_and_look_about():
+    poses = play(7, frames=3000).poses
+    blinks = np.array([pose.blink for pose in poses])
+    jaw = np.array([pose.jaw for pose in poses])
+    starts = np.flatnonzero(np.diff((blinks > 0.5).astype(int)) == 1)
+    assert 0.1 < len(starts) / (3000 / FPS) < 0.6
+    assert 0.2 < (jaw > 0.1).mean() < 0.8
+    assert np.std([pose.gaze for pose in poses], axis=0).min() > 0.1

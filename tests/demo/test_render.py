@@ -43,21 +43,24 @@ def test_the_record_lists_every_file_with_its_hash(rendered):
 
 
 def test_what_an_earlier_rendering_left_is_removed_and_nothing_else(tmp_path):
+    strangers = [
+        "videos/F001/.T9.mp4.partial",
+        "videos/F009/T1.mp4",
+        "AUCoding/AU_OCC/F009_T1.csv",
+        "labels.csv",
+    ]
+    for path in [*strangers, "notes.txt"]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("old")
     render_demo(TINY, tmp_path, workers=1)
-    first = contents(tmp_path)
-    (tmp_path / "videos/F001/.T9.mp4.partial").write_bytes(b"half")
-    (tmp_path / "videos/F009").mkdir()
-    (tmp_path / "videos/F009/T1.mp4").write_bytes(b"old")
-    (tmp_path / "AUCoding/AU_OCC/F009_T1.csv").write_text("old")
-    (tmp_path / "labels.csv").write_text("old")
-    (tmp_path / "notes.txt").write_text("mine")
-    render_demo(TINY, tmp_path, workers=1)
-    assert contents(tmp_path) == {**first, "notes.txt": b"mine"}
+    files = json.loads((tmp_path / "render.json").read_text())["files"]
+    assert not set(strangers) & set(files)
+    assert contents(tmp_path).keys() == {*files, "render.json", "notes.txt"}
     assert not (tmp_path / "videos/F009").exists()
 
 
 def test_an_unfinished_rendering_has_no_record(tmp_path):
-    render_demo(STILLS, tmp_path, workers=1)
+    (tmp_path / "render.json").write_text("of an earlier rendering")
 
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
@@ -67,21 +70,15 @@ def test_an_unfinished_rendering_has_no_record(tmp_path):
     assert not (tmp_path / "render.json").exists()
 
 
-def test_progress_counts_up_to_the_total(tmp_path):
-    calls = []
-    render_demo(STILLS, tmp_path, workers=1, progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(done, 8) for done in range(1, 9)]
-
-
-def test_the_record_is_written_last(tmp_path, monkeypatch):
-    order = []
+def test_progress_counts_up_and_the_record_is_written_last(tmp_path, monkeypatch):
+    calls, written = [], []
     write = clef.demo.render.write_text
 
     def watch(target, text):
-        order.append((target.name, sorted(path.name for path in tmp_path.rglob("*.jpg"))))
+        written.append((target.name, len(list(tmp_path.rglob("*.jpg")))))
         write(target, text)
 
     monkeypatch.setattr(clef.demo.render, "write_text", watch)
-    render_demo(STILLS, tmp_path, workers=1)
-    assert [name for name, _ in order] == ["labels.csv", "render.json"]
-    assert len(order[-1][1]) == 8
+    render_demo(STILLS, tmp_path, workers=1, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(done, 8) for done in range(1, 9)]
+    assert written == [("labels.csv", 8), ("render.json", 8)]

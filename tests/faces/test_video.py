@@ -130,6 +130,19 @@ def test_the_real_clip_with_damaged_bytes(testdata, tmp_path, damage):
             assert np.array_equal(image, whole), number
 
 
+def test_a_picture_that_the_decoder_calls_damaged_is_not_shown(testdata, tmp_path, packets):
+    content = bytearray((testdata / "WolfgangLanger_Pexels.mp4").read_bytes())
+    packet = packets(testdata / "WolfgangLanger_Pexels.mp4")[100]
+    middle, end = packet.pos + packet.size // 2, packet.pos + packet.size
+    content[middle:end] = bytes(end - middle)
+    (tmp_path / "half.mp4").write_bytes(content)
+    found = list(read_video(tmp_path / "half.mp4"))
+    assert [number for number, _, _ in found] == list(range(472))
+    assert [(number, problem) for number, image, problem in found if image is None] == [
+        (103, "damaged picture")
+    ]
+
+
 @pytest.mark.parametrize("kept", [9, 26, 30, 31, 32, 59])
 @pytest.mark.parametrize("b_frames", ["0", "2"])
 def test_a_cut_off_file_declares_what_is_missing(kept, b_frames, tmp_path, write_video, coded, packets):

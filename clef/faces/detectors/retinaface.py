@@ -70,12 +70,12 @@ class RetinaFaceDetector(Detector):
                 out_channels=256,
             )
         try:
-            network.load_state_dict(_read_weights(path))
+            network.load_state_dict(_read_weights(path), assign=True)
         except (RuntimeError, AttributeError, TypeError, ValueError, pickle.UnpicklingError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ClefError(f"crop.weights: {path} does not fit ({reason}); expected {RELEASE}") from None
         self._device = torch.device(device)
-        self._network = network.eval().to(self._device)
+        self._network = network.eval().to(self._device, torch.float32)
         self._least_score = least_score
         self._side = detect_size
         self._decode_boxes, self._decode_landmarks = decode, decode_landm
