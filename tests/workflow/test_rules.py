@@ -8,35 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
-
-def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = ran.stdout + ran.stderr
-    assert not check or ran.returncode == 0, output
-    return output
-
-
-def copy_checkout(folder: Path) -> Path:
-    """A checkout without data: what a fresh clone has."""
-    for name in ("workflow", "clef", "params"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", folder)
-    (folder / "README.md").write_text("readme")
-    return folder
-
-
-@pytest.fixture
-def checkout(tmp_path) -> Path:
-    return copy_checkout(tmp_path)
-
+from tests.workflow.conftest import copy_checkout, snakemake
 
 def planned(output: str) -> dict[str, int]:
     table = output.split("Job stats:")[1].split("\n\n")[0]

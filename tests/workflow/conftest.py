@@ -1,0 +1,39 @@
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+Snakemake = Callable[..., str]
+
+
+def copy_checkout(folder: Path) -> Path:
+    """A checkout without data: what a fresh clone has."""
+    for name in ("workflow", "clef", "params"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder)
+    (folder / "README.md").write_text("readme")
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
+    """Run Snakemake in a folder and return what it printed."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = ran.stdout + ran.stderr
+    assert not check or ran.returncode == 0, output
+    return output
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    return copy_checkout(tmp_path)

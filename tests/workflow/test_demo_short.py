@@ -1,0 +1,128 @@
+"""The whole chain for real, cut short: undisturbed, again, killed and gone on, with noise for test labels."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from tests.workflow.conftest import copy_checkout, snakemake
+
+pytestmark = pytest.mark.slow
+
+TARGET = "results/demo-short/summary.csv"
+OFTEN = "\npretrain: {subjects: 3, epochs: 1, checkpoint: {every_steps: 2}}\n"
+OFTEN += "finetune: {epochs: 2, checkpoint: {every_steps: 5}}\n"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    folder = copy_checkout(tmp_path_factory.mktemp("undisturbed"))
+    path = folder / "params" / "demo-short.yaml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(("pretrain", "finetune"))]
+    path.write_text("\n".join(lines) + OFTEN)
+    snakemake(folder, TARGET)
+    return folder
+
+
+@pytest.fixture
+def checkout(undisturbed, tmp_path) -> Path:
+    return Path(shutil.copytree(undisturbed, tmp_path / "checkout", symlinks=True))
+
+
+def kill_in(folder: Path, step: str, sign: str) -> None:
+    """Start the same command, and kill -9 the process of a step as soon as its own work folder shows the sign."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "2", TARGET],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    pause = threading.Event()
+    deadline = time.monotonic() + 240
+    try:
+        while time.monotonic() < deadline and running.poll() is None:
+            for found in folder.glob(sign):
+                output = found.parent.relative_to(folder).with_suffix("")
+                for process in psutil.Process(running.pid).children(recursive=True):
+                    command = process.cmdline()
+                    at_it = command[1:4] == ["-m", "clef", step] and any(str(output) in word for word in command)
+                    if at_it and found.exists():
+                        os.kill(process.pid, signal.SIGKILL)
+                        assert running.wait(240) != 0
+                        return
+            pause.wait(0.01)
+        pytest.fail(f"{step} never showed {sign}")
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("step", "not_yet_made", "sign", "gone_on"),
+    [
+        ("crop", ["data/interim/demo-short/*/*", "data/processed/*", "results/*"], "data/interim/*/*/*.work/*", None),
+        ("pretrain", ["results/*"], "results/**/pretrain.work/recovery.pt", "pretrain.log"),
+        ("finetune", ["results/**/finetune*"], "results/**/finetune.work/recovery.pt", "finetune.log"),
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, checkout, step, not_yet_made, sign, gone_on):
+    (checkout / TARGET).unlink()
+    for pattern in [*not_yet_made, "results/**/metrics.json", "results/**/predictions.parquet"]:
+        for path in checkout.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    kill_in(checkout, step, sign)
+    assert not (checkout / TARGET).exists()
+    snakemake(checkout, TARGET)
+    assert (checkout / TARGET).read_bytes() == (undisturbed / TARGET).read_bytes()
+    assert not list(checkout.glob("**/*.work"))
+    assert not list(checkout.glob("**/*.partial"))
+    assert not list(checkout.glob("**/*.lease"))
+    if gone_on:
+        logs = [path.read_text() for path in checkout.glob(f"results/demo-short/seed0/fold*/{gone_on}")]
+        assert any("going on from step" in log for log in logs)
+
+
+def test_the_same_command_again_does_nothing_quickly(checkout):
+    before = (checkout / TARGET).stat().st_mtime_ns
+    began = time.monotonic()
+    assert "Nothing to be done" in snakemake(checkout, TARGET)
+    assert time.monotonic() - began < 10
+    assert (checkout / TARGET).stat().st_mtime_ns == before
+
+
+def test_the_same_seed_gives_the_same_manifest_and_summary(undisturbed, tmp_path):
+    folder = copy_checkout(tmp_path / "again")
+    shutil.copy(undisturbed / "params" / "demo-short.yaml", folder / "params")
+    snakemake(folder, TARGET)
+    (manifest,) = folder.glob("data/processed/demo-short/*/manifest.parquet")
+    assert manifest.read_bytes() == (undisturbed / manifest.relative_to(folder)).read_bytes()
+    assert (folder / TARGET).read_bytes() == (undisturbed / TARGET).read_bytes()
+
+
+def test_the_summary_holds_every_action_unit_and_the_mean(undisturbed):
+    table = pd.read_csv(undisturbed / TARGET)
+    assert list(table["label"]) == [
+        *("AU01", "AU02", "AU04", "AU06", "AU07", "AU10", "AU12", "AU14", "AU15", "AU17", "AU23", "AU24"),
+        "mean",
+    ]
+    for column in ("f1", "ci_low", "ci_high", "f1_field", "f1_field_max", "floor", "activity_only", "coverage"):
+        assert table[column].between(0, 1).all(), column
+    assert (table["f1"] <= table["f1_field"] + 1e-9).iloc[-1]
+
+
+def test_the_cut_off_video_has_all_its_rows(undisturbed):
+    (manifest,) = undisturbed.glob("data/processed/demo-short/*/manifest.parquet")
+    frames = pd.read_parquet(manifest)
+    sequences = pd.read_parquet(undisturbed / "data/interim/demo-short/sequences.parquet")
+    rows = frames.groupby("sequence").size()
+    assert rows.to_dict() == sequences.set_index("sequence")["frames"].to_dict()
+    assert frames[frames["status"] == "undecodable"]["sequence"].nunique() == 1
