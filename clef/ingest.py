@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from clef.datasets.base import SEQUENCE_COLUMNS, Dataset, Sequence
 from clef.errors import ClefError
@@ -14,10 +15,13 @@ from clef.files import appearing
 
 log = logging.getLogger(__name__)
 
+_TYPES = {"first_frame": pa.int64(), "frames": pa.int64(), "width": pa.int32(), "height": pa.int32(), "fps": pa.float64()}
+SCHEMA = pa.schema([(column, _TYPES.get(column, pa.string())) for column in SEQUENCE_COLUMNS])
+
 
 def ingest(
     dataset: Dataset, root: Path, target: Path, progress: Callable[[int, int], None] | None = None
-) -> pd.DataFrame:
+) -> list[Sequence]:
     """List, open and describe every recording of a data set.
 
     Args:
@@ -27,7 +31,7 @@ def ingest(
         progress: Called with recordings done and recordings in all.
 
     Returns:
-        The table written.
+        The recordings, as written.
 
     Raises:
         ClefError: Nothing found, subjects missing, or more unreadable recordings than `ingest.max_bad` allows.
@@ -63,21 +67,15 @@ def ingest(
         dataset.expected_sequences(),
         len(broken),
     )
-    table = pd.DataFrame([asdict(sequence) for sequence in sequences], columns=SEQUENCE_COLUMNS)
-    whole = {column: "Int64" for column in ("frames", "width", "height")}
-    table = table.astype({**whole, "fps": "Float64"})
     with appearing(target) as partial:
-        table.to_parquet(partial, index=False)
-    return table
+        pq.write_table(pa.Table.from_pylist([asdict(sequence) for sequence in sequences], SCHEMA), partial)
+    return sequences
 
 
 def read_sequences(path: Path, shard: str | None = None) -> list[Sequence]:
     """Read the recordings of one shard, or all, as listed by `ingest`."""
-    table = pd.read_parquet(path)
-    if shard is not None:
-        table = table[table["shard"] == shard]
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [Sequence(**{str(column): value for column, value in row.items()}) for row in rows]
+    filters = None if shard is None else [("shard", "==", shard)]
+    return [Sequence(**row) for row in pq.read_table(path, columns=SEQUENCE_COLUMNS, filters=filters).to_pylist()]
 
 
 def _some(names: list[str], most: int = 8) -> str:

@@ -1,11 +1,10 @@
-import pandas as pd
 import pyarrow as pa
 import pytest
 
 from clef.datasets import open_dataset
+from clef.datasets.base import Sequence
 from clef.errors import ClefError
 from clef.faces.shard import SCHEMA, write_shard
-from clef.ingest import read_sequences
 from clef.manifest import build_manifest, manifest_fingerprint, read_manifest
 from tests.toy import FRAMES, LABELLED, SUBJECTS, make_toy, toy_params
 
@@ -47,8 +46,6 @@ def test_the_same_inputs_give_the_same_bytes(toy, tmp_path):
 def rebuild(toy, tmp_path, sequences=None, shards=None):
     folder, params, inputs = toy
     listed = read_manifest(inputs.manifest).drop_duplicates("sequence")
-    from clef.datasets.base import Sequence
-
     everything = [
         Sequence("toy", r.sequence, r.subject, r.activity, None, r.subject, "video", f"{r.sequence}.mp4", 1)
         for r in listed.itertuples()
@@ -83,16 +80,3 @@ def test_labels_past_the_end_of_a_recording_are_named(toy, tmp_path):
             rebuild(toy, tmp_path)
     finally:
         path.write_text(text)
-
-
-def test_sequences_come_back_as_written(tmp_path):
-    rows = [("demo", "a", None, "T1", None, "s", "video", "a.mp4", 1, 10, 25.0, 64, 48, None)]
-    rows += [("demo", "b", "F1", "T1", None, "s2", "video", "b.mp4", 1, None, None, None, None, "empty")]
-    from clef.datasets.base import SEQUENCE_COLUMNS
-
-    table = pd.DataFrame(rows, columns=SEQUENCE_COLUMNS).astype({"frames": "Int64", "width": "Int64"})
-    table.to_parquet(tmp_path / "s.parquet")
-    first, second = read_sequences(tmp_path / "s.parquet")
-    assert (first.subject, first.frames, first.fps, first.problem) == (None, 10, 25.0, None)
-    assert (second.subject, second.frames, second.problem) == ("F1", None, "empty")
-    assert read_sequences(tmp_path / "s.parquet", "s2") == [second]

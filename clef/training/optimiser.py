@@ -30,6 +30,7 @@ def build_optimiser(task: nn.Module, settings: OptimiserParams) -> torch.optim.A
         [{"params": p, "lr": lr, "peak": lr, "weight_decay": decay} for (lr, decay), p in groups.items()],
         betas=(0.9, 0.98),
         eps=1e-6,
+        fused=True,
     )
 
 

@@ -10,6 +10,8 @@ rule pretrain:
         "results/{run}/seed{seed}/fold{fold}/pretrain.json",
     log:
         "results/{run}/seed{seed}/fold{fold}/pretrain.log",
+    # Every other training waits for one of these.
+    priority: 1
     threads: lambda wildcards: of_run(wildcards).threads
     resources:
         gpu=gpus(of_run),

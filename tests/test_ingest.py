@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from clef.datasets import open_dataset
+from clef.demo.render import render_demo
+from clef.errors import ClefError
+from clef.ingest import ingest, read_sequences
+from clef.params import Params
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("raw")
+    render_demo(params().render, root, workers=1)
+    return root
+
+
+def params(max_bad: float = 0.0) -> Params:
+    return Params.model_validate(
+        {
+            "dataset": {"adapter": "demo"},
+            "render": {"subjects": 2, "activities": 2, "size": 160, "seconds": [0.6, 0.8]},
+            "folds": {"number": 2},
+            "ingest": {"max_bad": max_bad},
+        }
+    )
+
+
+def copy(raw: Path, folder: Path) -> Path:
+    for path in raw.rglob("*.*"):
+        (folder / path.relative_to(raw)).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path.relative_to(raw)).write_bytes(path.read_bytes())
+    return folder
+
+
+def test_every_video_is_listed_with_its_facts(raw, tmp_path):
+    ingest(open_dataset(params()), raw, tmp_path / "s.parquet")
+    sequences = read_sequences(tmp_path / "s.parquet")
+    assert [s.sequence for s in sequences] == ["F001_T1", "F001_T2", "M001_T1", "M001_T2"]
+    for sequence in sequences:
+        assert (sequence.width, sequence.height, sequence.fps, sequence.first_frame) == (160, 160, 25.0, 1)
+        assert sequence.frames is not None
+        assert 15 <= sequence.frames <= 20
+        assert sequence.problem is None
+    assert [s.sequence for s in read_sequences(tmp_path / "s.parquet", "M001")] == ["M001_T1", "M001_T2"]
+
+
+def test_broken_videos_are_listed_up_to_the_share_allowed(raw, tmp_path):
+    root = copy(raw, tmp_path / "raw")
+    (root / "videos" / "F001" / "T2.mp4").write_bytes(b"")
+    ingest(open_dataset(params(max_bad=0.25)), root, tmp_path / "s.parquet")
+    (broken,) = [s for s in read_sequences(tmp_path / "s.parquet") if s.problem]
+    assert broken.sequence == "F001_T2"
+    with pytest.raises(ClefError, match=r"1 of 4 recordings unreadable, ingest.max_bad allows 0: videos/F001/T2.mp4"):
+        ingest(open_dataset(params(max_bad=0.2)), root, tmp_path / "none.parquet")
+    assert not (tmp_path / "none.parquet").exists()
+
+
+def test_a_missing_subject_is_named(raw, tmp_path):
+    root = copy(raw, tmp_path / "raw")
+    for path in (root / "videos" / "M001").iterdir():
+        path.unlink()
+    with pytest.raises(ClefError, match="1 of 2 subjects found; missing M001"):
+        ingest(open_dataset(params()), root, tmp_path / "s.parquet")
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    with pytest.raises(ClefError, match="no recordings of demo found"):
+        ingest(open_dataset(params()), tmp_path, tmp_path / "s.parquet")
