@@ -14,7 +14,7 @@ setup: .venv/installed  ## create .venv and install the project with the version
 .venv/installed: pyproject.toml constraints.txt
 	$(python) -m venv .venv
 	$(bin)/python -m pip install --quiet uv
-	$(bin)/uv pip install --quiet --python $(bin)/python --constraint constraints.txt --editable '.[dev]'
+	$(bin)/uv pip install --quiet --python $(bin)/python --constraint constraints.txt --compile-bytecode --editable '.[dev]'
 	touch $@
 
 demo: setup  ## run the whole chain on rendered videos: results/demo/summary.csv
