@@ -38,9 +38,7 @@ class Draws:
     """Standard deviation of the Gaussian as a share of the image's side; 0 for none."""
 
 
-def draw(
-    settings: AugmentParams, seed: int, stream: str, counters: np.ndarray | int, samples: np.ndarray
-) -> Draws:
+def draw(settings: AugmentParams, seed: int, stream: str, counters: np.ndarray | int, samples: np.ndarray) -> Draws:
     """Draw changes as a pure function of the integers, so that a resumed run repeats them.
 
     Args:

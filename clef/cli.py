@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,7 +44,7 @@ Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 
 log = logging.getLogger("clef")
 
-_settings = {"params": Path("params"), "debug": False}
+_settings: dict[str, Any] = {"params": Path("params"), "debug": False}
 
 
 @app.callback(invoke_without_command=True)

@@ -34,12 +34,12 @@ def make_folds(dataset: Dataset) -> list[Fold]:
         return [Fold(0, (), ())]
     subjects = sorted(dataset.subjects())
     if len(subjects) < settings.number:
-        raise ParamsError(f"folds.number: {settings.number} folds of {len(subjects)} subjects; expected at least one each")
+        raise ParamsError(
+            f"folds.number: {settings.number} folds of {len(subjects)} subjects; expected at least one each"
+        )
     shuffled = random.Random(settings.seed).sample(subjects, len(subjects))
     parts = [sorted(shuffled[number :: settings.number]) for number in range(settings.number)]
-    return [
-        Fold(number, tuple(s for s in subjects if s not in part), tuple(part)) for number, part in enumerate(parts)
-    ]
+    return [Fold(number, tuple(s for s in subjects if s not in part), tuple(part)) for number, part in enumerate(parts)]
 
 
 def require_disjoint(train: Collection[str | None], test: Collection[str | None]) -> None:
@@ -50,4 +50,6 @@ def require_disjoint(train: Collection[str | None], test: Collection[str | None]
     """
     shared = sorted({subject for subject in train if subject is not None} & set(test))
     if shared:
-        raise ClefError(f"folds: subjects {', '.join(map(str, shared))} are in training and in test; expected none in both")
+        raise ClefError(
+            f"folds: subjects {', '.join(map(str, shared))} are in training and in test; expected none in both"
+        )

@@ -15,7 +15,13 @@ from clef.files import appearing
 
 log = logging.getLogger(__name__)
 
-_TYPES = {"first_frame": pa.int64(), "frames": pa.int64(), "width": pa.int32(), "height": pa.int32(), "fps": pa.float64()}
+_TYPES = {
+    "first_frame": pa.int64(),
+    "frames": pa.int64(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "fps": pa.float64(),
+}
 SCHEMA = pa.schema([(column, _TYPES.get(column, pa.string())) for column in SEQUENCE_COLUMNS])
 
 
@@ -58,7 +64,8 @@ def ingest(
     if len(broken) > allowed:
         names = _some([f"{sequence.source} ({sequence.problem})" for sequence in broken])
         raise ClefError(
-            f"{root}: {len(broken)} of {len(sequences)} recordings unreadable, ingest.max_bad allows {int(allowed)}: {names}"
+            f"{root}: {len(broken)} of {len(sequences)} recordings unreadable, "
+            f"ingest.max_bad allows {int(allowed)}: {names}"
         )
     log.info(
         "%s: %d of %d expected recordings, %d unreadable",

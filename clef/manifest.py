@@ -68,8 +68,8 @@ def build_manifest(
         pairs = labels.merge(frames[["sequence", "frame"]], how="left", indicator=True)
         example = pairs[pairs["_merge"] == "left_only"].iloc[0]
         raise ClefError(
-            f"{root}: {surplus} labelled frames do not exist, such as frame {example['frame']} of {example['sequence']}; "
-            "expected labels only for frames of a recording"
+            f"{root}: {surplus} labelled frames do not exist, such as frame {example['frame']} of "
+            f"{example['sequence']}; expected labels only for frames of a recording"
         )
     for column in label_columns:
         if column != "expression":

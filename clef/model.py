@@ -1,10 +1,12 @@
 """The open_clip model, and the two stages as tasks: a task joins the encoders with its head and answers with losses.
 
-The training loop knows only `losses`, which returns named scalars to be summed, and `clamp`.
+The training loop knows only `Task`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -24,6 +26,18 @@ MAX_LOGIT_SCALE = 100.0
 """CLIP's clip on the learnt scale (Radford et al. 2021, section 2.5)."""
 
 
+class Task(nn.Module, ABC):
+    """What the training loop trains: encoders and a head that answer a batch with losses."""
+
+    @abstractmethod
+    def losses(self, views: Sequence[Tensor], targets: Tensor, step: int) -> dict[str, Tensor]:
+        """Named scalars, already weighted, whose sum is minimised."""
+
+    @abstractmethod
+    def clamp(self) -> None:
+        """Put parameters back into their range after a step."""
+
+
 class Encoders(nn.Module):
     """The image and the text tower, into one space of unit vectors.
 
@@ -33,6 +47,9 @@ class Encoders(nn.Module):
     Raises:
         ClefError: No such model, or its pretrained weights cannot be had.
     """
+
+    clip: Any
+    """The open_clip model."""
 
     def __init__(self, settings: ModelParams) -> None:
         super().__init__()
@@ -44,8 +61,8 @@ class Encoders(nn.Module):
         self.image_size = settings.image_size
         self.dim: int = open_clip.get_model_config(settings.name)["embed_dim"]
         normalisation = open_clip.get_model_preprocess_cfg(self.clip)
-        self.mean: Sequence[float] = normalisation["mean"]
-        self.std: Sequence[float] = normalisation["std"]
+        self.mean: tuple[float, ...] = tuple(normalisation["mean"])
+        self.std: tuple[float, ...] = tuple(normalisation["std"])
         if settings.gradient_checkpointing:
             self.clip.set_grad_checkpointing()
         self._visual = torch.compile(self.clip.encode_image) if settings.compile else self.clip.encode_image
@@ -102,7 +119,7 @@ def _scale(start: float) -> nn.Parameter:
     return nn.Parameter(torch.tensor(float(np.log(start))))
 
 
-class ActivityTask(nn.Module):
+class ActivityTask(Task):
     """Stage 1: views of one activity attract each other and the activity's text (the paper's L_II' + L_IA).
 
     Args:
@@ -145,7 +162,7 @@ class ActivityTask(nn.Module):
         self.log_scale.clamp_(0, float(np.log(MAX_LOGIT_SCALE)))
 
 
-class LabelTask(nn.Module):
+class LabelTask(Task):
     """Stage 2: match images with the texts of the labels (the paper's L_IN + L_DN), or classify them by a linear head.
 
     Args:

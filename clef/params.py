@@ -412,8 +412,8 @@ def load_runs(folder: Path | str) -> dict[str, Params]:
             for section in ("dataset", "render", "ingest"):
                 if runs[other].section(section) != params.section(section):
                     raise ParamsError(
-                        f"{Path(folder) / name}.yaml: {section} differs from {other}.yaml, which uses the same data set "
-                        f"{params.dataset.name}: give one of them another dataset.name"
+                        f"{Path(folder) / name}.yaml: {section} differs from {other}.yaml, which uses the same data "
+                        f"set {params.dataset.name}: give one of them another dataset.name"
                     )
     return runs
 

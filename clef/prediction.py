@@ -36,7 +36,9 @@ def probabilities(task: LabelTask, crops: Crops, batch: int, device: torch.devic
     return np.concatenate(results)
 
 
-def prediction_table(frames: pd.DataFrame, names: Sequence[str], values: np.ndarray, cropped: np.ndarray) -> pd.DataFrame:
+def prediction_table(
+    frames: pd.DataFrame, names: Sequence[str], values: np.ndarray, cropped: np.ndarray
+) -> pd.DataFrame:
     """Keys of the frames and a column `p_` per label; missing where a frame has no crop.
 
     Args:

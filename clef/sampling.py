@@ -34,9 +34,7 @@ class EpochBatches:
 
     def __init__(self, samples: int, batch_size: int, seed: int, classes: np.ndarray | None = None) -> None:
         if samples < 1:
-            raise ClefError(
-                "batches: no training frames; expected at least one: check the labels and the folds"
-            )
+            raise ClefError("batches: no training frames; expected at least one: check the labels and the folds")
         self.samples, self.batch_size, self.seed = samples, min(batch_size, samples), seed
         self.steps_per_epoch = samples // self.batch_size
         self._members: list[np.ndarray] | None = None
@@ -172,9 +170,7 @@ class CrossedBatches:
         within = (phase[..., None] + apart) % length[..., None]
         return self._sorted[self._start[clip][..., None] + within].ravel()
 
-    def _shared(
-        self, candidates: list[int], chosen: tuple[int, ...], together: int
-    ) -> Iterator[tuple[int, ...]]:
+    def _shared(self, candidates: list[int], chosen: tuple[int, ...], together: int) -> Iterator[tuple[int, ...]]:
         """Sets of A activities that S subjects share, in the order of the candidates.
 
         Args:

@@ -25,7 +25,9 @@ def pretraining_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
     frames = _side(manifest, fold, "train", KEYS)
     frames = every_nth(frames[frames["status"].isin(CROPPED)], stride)
     if frames["activity"].isna().any() or frames.empty:
-        raise ClefError(f"{manifest}: stage 1 needs frames with an activity; take it from another run (`pretrain: from`)")
+        raise ClefError(
+            f"{manifest}: stage 1 needs frames with an activity; take it from another run (`pretrain: from`)"
+        )
     return frames.reset_index(drop=True)
 
 

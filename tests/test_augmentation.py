@@ -13,9 +13,7 @@ from clef.params import AugmentParams
 NOTHING = AugmentParams(
     rotation=0, scale=(1, 1), shift=0, flip=0, brightness=0, contrast=0, saturation=0, grey=0, blur=0
 )
-STRONG = AugmentParams(
-    rotation=90, scale=(0.3, 1.5), brightness=0.9, contrast=0.9, saturation=0.9, grey=0.3, blur=0.7
-)
+STRONG = AugmentParams(rotation=90, scale=(0.3, 1.5), brightness=0.9, contrast=0.9, saturation=0.9, grey=0.3, blur=0.7)
 
 
 def noise(batch, side, seed=0):
@@ -42,9 +40,7 @@ def spot(image):
     """Row and column of the spot's middle, in pixels from the image's own middle."""
     light = image[0].mean(dim=0)
     place = torch.arange(len(light)) - (len(light) - 1) / 2
-    return float((light.sum(dim=1) * place).sum() / light.sum()), float(
-        (light.sum(dim=0) * place).sum() / light.sum()
-    )
+    return float((light.sum(dim=1) * place).sum() / light.sum()), float((light.sum(dim=0) * place).sum() / light.sum())
 
 
 def settled(batch=1, **changes) -> Draws:
@@ -62,9 +58,7 @@ def test_settings_that_change_nothing_give_the_plain_resize(side, size):
 
 @pytest.mark.parametrize(("side", "size"), [(72, 64), (256, 64)])
 def test_training_sees_what_evaluation_sees(side, size):
-    torch.testing.assert_close(
-        augment(smooth(side), settled(), size), centre(smooth(side), size), atol=0.01, rtol=0
-    )
+    torch.testing.assert_close(augment(smooth(side), settled(), size), centre(smooth(side), size), atol=0.01, rtol=0)
 
 
 def test_large_images_are_shrunk_without_aliasing():
@@ -81,9 +75,7 @@ def test_centre_is_the_identity_at_its_own_size():
 
 @pytest.mark.parametrize("degrees", [-90, -20, 20, 90])
 def test_rotation_is_anticlockwise(degrees):
-    row, column = spot(
-        augment(marked(65, 32, 52), settled(degrees=degrees), 65)
-    )  # 20 pixels right of the middle
+    row, column = spot(augment(marked(65, 32, 52), settled(degrees=degrees), 65))  # 20 pixels right of the middle
     assert row == pytest.approx(-20 * np.sin(np.deg2rad(degrees)), abs=0.1)
     assert column == pytest.approx(20 * np.cos(np.deg2rad(degrees)), abs=0.1)
 

@@ -108,9 +108,7 @@ def test_supervised_contrastive_is_the_printed_formula(seed, views, labels, temp
 
 
 @few
-@given(
-    seed=SEEDS, images=st.integers(1, 9), texts=st.integers(1, 6), scale=st.sampled_from([1.0, 14.3, 100.0])
-)
+@given(seed=SEEDS, images=st.integers(1, 9), texts=st.integers(1, 6), scale=st.sampled_from([1.0, 14.3, 100.0]))
 def test_image_text_is_the_printed_formula(seed, images, texts, scale):
     z, t, targets = unit(seed, images, 6), unit(seed + 1, texts, 6), whole(seed, texts, images)
     same(image_text(z, t, targets, scale), slow_image_text(z, t, targets.tolist(), scale))
@@ -240,9 +238,7 @@ def test_only_ratios_of_weights_and_differences_of_logits_matter(seed, factor):
 def test_a_text_without_images_counts_against_images_only():
     images, texts, targets = unit(0, 6, 5), unit(1, 4, 5), torch.tensor([0, 1, 2, 0, 1, 2])
     more, fewer = image_text(images, texts, targets, 10.0), image_text(images, texts[:3], targets, 10.0)
-    rise = F.cross_entropy(10 * images @ texts.T, targets) - F.cross_entropy(
-        10 * images @ texts[:3].T, targets
-    )
+    rise = F.cross_entropy(10 * images @ texts.T, targets) - F.cross_entropy(10 * images @ texts[:3].T, targets)
     same(more - fewer, rise / 2)
     assert rise > 0
 
@@ -340,8 +336,7 @@ PART_1 = [16.4, 16.1, 19.9, 41.6, 59.0, 57.6, 55.8, 40.0, 15.1, 31.8, 15.8, 14.0
 PUBLISHED = [
     [float(weight) for weight in fold.split()]
     for fold in (
-        "1.342985 1.689665 1.248091 .561356 .433044 .435894 "
-        ".457287 .541004 1.408054 .722762 1.493145 1.666711",
+        "1.342985 1.689665 1.248091 .561356 .433044 .435894 .457287 .541004 1.408054 .722762 1.493145 1.666711",
         "1.191051 1.337315 1.246995 .558933 .468168 .418041 .440099 .5819 1.67036 .774237 1.586367 1.726535",
         "1.132895 1.519623 1.30856 .552098 .50714 .443118 .474432 .535111 1.49604 .749851 1.582501 1.698632",
     )
@@ -349,10 +344,7 @@ PUBLISHED = [
 
 
 def test_weights_are_those_published_for_bp4d():
-    rates = [
-        (146_847 * every - 50_631 * part) / (146_847 - 50_631)
-        for every, part in zip(ALL, PART_1, strict=True)
-    ]
+    rates = [(146_847 * every - 50_631 * part) / (146_847 - 50_631) for every, part in zip(ALL, PART_1, strict=True)]
     np.testing.assert_allclose(inverse_rate_weight(rates).numpy(), PUBLISHED[2], rtol=0.01)
 
 

@@ -30,9 +30,7 @@ def crossed(columns, subjects, activities, frames, seed=0):
 @st.composite
 def incomplete_tables(draw):
     shape = draw(st.integers(2, 6)), draw(st.integers(2, 5))
-    lengths = draw(
-        st.lists(st.sampled_from([0, 1, 4, 5]), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1])
-    )
+    lengths = draw(st.lists(st.sampled_from([0, 1, 4, 5]), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]))
     wanted = draw(st.integers(2, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 2))
     return np.array(lengths).reshape(shape), *wanted
 
@@ -206,9 +204,7 @@ def test_cross_subject_share_counts_pairs(images):
 def test_cross_subject_share_of_a_crossed_batch():
     columns = table(np.full((6, 4), 8))
     batch = crossed(columns, 5, 3, 2).batch(0)
-    assert cross_subject_share(columns[0][batch], columns[1][batch]) == pytest.approx(
-        (5 * 2 - 2) / (5 * 2 - 1)
-    )
+    assert cross_subject_share(columns[0][batch], columns[1][batch]) == pytest.approx((5 * 2 - 2) / (5 * 2 - 1))
 
 
 @settings(deadline=None)

@@ -1,13 +1,13 @@
 """The demo: talking-head videos that `clef render-demo` draws, labelled in BP4D's csv layout.
 
-    videos/F001/T1.mp4
-    AUCoding/AU_OCC/F001_T1.csv
+videos/F001/T1.mp4
+AUCoding/AU_OCC/F001_T1.csv
 """
 
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from clef.datasets.base import Dataset, Sequence
 from clef.datasets.occurrence_csv import read_occurrence_csv
@@ -23,7 +23,7 @@ VIDEO = re.compile(r"videos/(?P<subject>[FM]\d{3})/(?P<activity>T\d)\.mp4")
 class Demo(Dataset):
     """Rendered people, activities and action units."""
 
-    label_names = [f"AU{number:02d}" for number in ACTION_UNITS]
+    label_names: ClassVar = [f"AU{number:02d}" for number in ACTION_UNITS]
     activities = ACTIVITIES
 
     @property

@@ -1,13 +1,13 @@
 """The demo's still images: seven expressions, no subjects, an official train and test split.
 
-    images/train/00001.jpg
-    images/test/00001.jpg
-    labels.csv               image,expression
+images/train/00001.jpg
+images/test/00001.jpg
+labels.csv               image,expression
 """
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from clef.datasets.base import Dataset, Sequence
 from clef.demo.behaviour import EXPRESSIONS
@@ -23,7 +23,7 @@ BLOCKS = 4
 class DemoExpressions(Dataset):
     """Rendered still faces, each a person of its own."""
 
-    label_names = list(EXPRESSIONS)
+    label_names: ClassVar = list(EXPRESSIONS)
 
     @property
     def _render(self) -> RenderParams:
@@ -44,23 +44,24 @@ class DemoExpressions(Dataset):
         return "render.json"
 
     def sequences(self, root: Path) -> list[Sequence]:
-        found = []
-        for split in ("train", "test"):
-            for path in sorted((root / "images" / split).glob("*.jpg")):
-                found.append(
-                    Sequence(
-                        dataset=self.name,
-                        sequence=f"{split}_{path.stem}",
-                        subject=None,
-                        activity=None,
-                        split=split,
-                        shard=f"block{int(path.stem) % BLOCKS}",
-                        kind="image",
-                        source=path.relative_to(root).as_posix(),
-                        first_frame=0,
-                    )
-                )
+        found = [
+            self._image(root, path) for split in ("train", "test") for path in (root / "images" / split).glob("*.jpg")
+        ]
         return sorted(found, key=lambda sequence: (sequence.shard, sequence.sequence))
+
+    def _image(self, root: Path, path: Path) -> Sequence:
+        split = path.parent.name
+        return Sequence(
+            dataset=self.name,
+            sequence=f"{split}_{path.stem}",
+            subject=None,
+            activity=None,
+            split=split,
+            shard=f"block{int(path.stem) % BLOCKS}",
+            kind="image",
+            source=path.relative_to(root).as_posix(),
+            first_frame=0,
+        )
 
     def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
         import pandas as pd

@@ -1,5 +1,8 @@
-"""BP4D's action-unit occurrence csv: header of integers, column 0 the frame, column n action unit n, the last column
-an uncodable flag; 1 present, 0 absent, 9 not coded."""
+"""BP4D's action-unit occurrence csv.
+
+A header of integers; column 0 is the frame, column n action unit n, the last an uncodable flag; 1 present, 0 absent,
+9 not coded.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +39,9 @@ def read_occurrence_csv(path: Path, action_units: Sequence[int]) -> "pd.DataFram
     if missing:
         raise ClefError(f"{path}: no column {missing[0]}; expected 0 for the frame and one per action unit")
     if table[0].duplicated().any():
-        raise ClefError(f"{path}: frame {table[0][table[0].duplicated()].iloc[0]} stands twice; expected one row a frame")
+        raise ClefError(
+            f"{path}: frame {table[0][table[0].duplicated()].iloc[0]} stands twice; expected one row a frame"
+        )
     codes = table[list(action_units)]
     wrong = ~codes.isin(CODES)
     if wrong.to_numpy().any():

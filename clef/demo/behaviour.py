@@ -82,6 +82,4 @@ EXPRESSION_SHARES = {
 def subject_ids(number: int) -> list[str]:
     """Names of the demo's people: F001, F002, ... for the first half, M001, ... for the rest."""
     women = (number + 1) // 2
-    return [f"F{index + 1:03d}" for index in range(women)] + [
-        f"M{index + 1:03d}" for index in range(number - women)
-    ]
+    return [f"F{index + 1:03d}" for index in range(women)] + [f"M{index + 1:03d}" for index in range(number - women)]

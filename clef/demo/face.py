@@ -55,11 +55,7 @@ class Face:
 
     def draw(self, pose: Pose, backdrop: Image) -> Image:
         """Draw one frame, (320, 320, 3) RGB, without the camera's faults."""
-        return (
-            self._turned(self._expression(pose), pose)
-            .moved(self.placement(pose), (SIDE, SIDE))
-            .over(backdrop)
-        )
+        return self._turned(self._expression(pose), pose).moved(self.placement(pose), (SIDE, SIDE)).over(backdrop)
 
     def placement(self, pose: Pose) -> Image:
         """The affine map, (2, 3), from the drawing of the head to the frame."""
@@ -98,11 +94,7 @@ class Face:
         }
         x, y = self.grid
         rim = np.minimum(1, 3 * self.depth)
-        x = (
-            x
-            - (radius * math.sin(pose.yaw)) * self.depth
-            - (radius * (1 - math.cos(pose.yaw))) * self.side * rim
-        )
+        x = x - (radius * math.sin(pose.yaw)) * self.depth - (radius * (1 - math.cos(pose.yaw))) * self.side * rim
         y = y - (radius * math.sin(pose.pitch)) * self.depth
         for name, amount in lift.items():
             if amount:

@@ -48,9 +48,7 @@ def brow_course(identity: Identity, units: Units, side: int) -> tuple[Points, Po
     return place(np.column_stack([side * x, y])), 0.5 * i.brow_thick * np.array([0.75, 1.05, 1.0, 0.75, 0.25])
 
 
-def draw_eyes(
-    image: Image, identity: Identity, units: Units, blink: float, gaze: tuple[float, float]
-) -> None:
+def draw_eyes(image: Image, identity: Identity, units: Units, blink: float, gaze: tuple[float, float]) -> None:
     """Draw both eyes in place.
 
     Args:
@@ -88,9 +86,7 @@ def lids(identity: Identity, units: Units, blink: float, side: int) -> tuple[Poi
     return place(curve(over, 15)), place(curve(under, 15))
 
 
-def _eyeball(
-    image: Image, identity: Identity, centre: Points, contour: Points, gaze: tuple[float, float]
-) -> None:
+def _eyeball(image: Image, identity: Identity, centre: Points, contour: Points, gaze: tuple[float, float]) -> None:
     left, top = int(centre[0]) - 22, int(centre[1]) - 16
     region = image[top : top + 32, left : left + 44]
     ball: Image = np.full(region.shape, (222, 216, 212), np.uint8)
@@ -180,9 +176,7 @@ def draw_glasses(image: Image, identity: Identity) -> None:
             disc(image, centre, reach - 3, colour, 1)
         else:
             w, h = reach - 1, 16.0
-            corners = np.array(
-                [(-w, -h), (w, -h), (w, h * 0.8), (w * 0.8, h), (-w * 0.8, h), (-w, h * 0.8), (-w, -h)]
-            )
+            corners = np.array([(-w, -h), (w, -h), (w, h * 0.8), (w * 0.8, h), (-w * 0.8, h), (-w, h * 0.8), (-w, -h)])
             stroke(image, corners + centre, colour, 1)
         rim = [side * (i.eye_x + reach - 2), i.eye_y]
         stroke(image, place([rim, [side * (i.half_width - 1), i.eye_y - 3]]), colour, 2)

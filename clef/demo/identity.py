@@ -121,9 +121,7 @@ def draw_identity(
         hair = _vary(rng, CLOTHES[rng.integers(len(CLOTHES))], 0.08)
     redness = rng.uniform(0.1, 0.75) if woman else rng.uniform(0.0, 0.3)
     lips = _mix((skin[0] * 0.80, skin[1] * 0.60, skin[2] * 0.60), (0.72, 0.18, 0.24), redness)
-    dark = (
-        _mix(hair, (0.08, 0.06, 0.05), 0.55) if style not in ("headscarf", "beanie") else (0.13, 0.09, 0.07)
-    )
+    dark = _mix(hair, (0.08, 0.06, 0.05), 0.55) if style not in ("headscarf", "beanie") else (0.13, 0.09, 0.07)
     width = rng.uniform(60, 72) * (0.97 if woman else 1.02)
     wall = rng.uniform(0.2, 0.85)
     room_base = _vary(rng, (wall, wall, wall), 0.07)

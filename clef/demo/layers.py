@@ -22,9 +22,7 @@ class Layer:
 
     def moved(self, matrix: Image, size: tuple[int, int], edge: int = cv2.BORDER_CONSTANT) -> "Layer":
         """The layer under an affine map, (2, 3), cut to (width, height)."""
-        return Layer(
-            *(cv2.warpAffine(part, matrix, size, borderMode=edge) for part in (self.colour, self.cover))
-        )
+        return Layer(*(cv2.warpAffine(part, matrix, size, borderMode=edge) for part in (self.colour, self.cover)))
 
     def over(self, below: Image) -> Image:
         """The picture with this layer on top."""

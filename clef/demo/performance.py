@@ -152,11 +152,7 @@ def _poses(rng: np.random.Generator, intensity: Series, yaw: Series, frames: int
     gaze = _gaze(rng, frames)
     poses = []
     for t in range(frames):
-        units = {
-            number: float(value)
-            for number, value in zip(ACTION_UNITS, intensity[t], strict=True)
-            if value > 0.01
-        }
+        units = {number: float(value) for number, value in zip(ACTION_UNITS, intensity[t], strict=True) if value > 0.01}
         poses.append(
             Pose(
                 units=units,

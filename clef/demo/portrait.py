@@ -46,9 +46,7 @@ def _light(identity: Identity) -> Image:
     lamp = np.array([*identity.light, 1.0])
     lamp /= np.linalg.norm(lamp)
     facing = (
-        normal_x * lamp[0]
-        + normal_y * lamp[1]
-        + np.sqrt(np.clip(1 - normal_x**2 - normal_y**2, 0.02, 1)) * lamp[2]
+        normal_x * lamp[0] + normal_y * lamp[1] + np.sqrt(np.clip(1 - normal_x**2 - normal_y**2, 0.02, 1)) * lamp[2]
     )
     return (1 - identity.contrast + identity.contrast * 1.25 * np.clip(facing, 0, 1)).astype(np.float32)
 
@@ -72,14 +70,10 @@ def _skin(identity: Identity, rng: np.random.Generator) -> Image:
         relief += 0.07 * spot(side * ex * 0.9, ey - 28, 18, 6)
         relief -= 0.10 * spot(side * i.half_width * 0.85, ey + 52, 13, 24)
         relief -= 0.10 * spot(side * (nw * 0.85), ny - 16, 4, 15)
-        relief -= 0.22 * line(
-            [(side * (nw - 1), ny - 8), (side * (nw + 2), ny - 1), (side * (nw - 3), ny + 4)], 2, 1.2
-        )
+        relief -= 0.22 * line([(side * (nw - 1), ny - 8), (side * (nw + 2), ny - 1), (side * (nw - 3), ny + 4)], 2, 1.2)
         relief -= 0.50 * line([(side * (nw * 0.62), ny + 4.5), (side * (nw * 0.30), ny + 3.5)], 4, 1.2)
         relief -= 0.09 * line([(side * (nw + 5), ny + 3), (side * (i.mouth_width + 5), my - 6)], 2, 2.5)
-        relief -= 0.10 * line(
-            [(side * (ex - 13), ey + 12), (side * ex, ey + 15), (side * (ex + 11), ey + 11)], 2, 2
-        )
+        relief -= 0.10 * line([(side * (ex - 13), ey + 12), (side * ex, ey + 15), (side * (ex + 11), ey + 11)], 2, 2)
     relief += 0.13 * line([(0, ey - 10), (0, ny - 8)], 6, 3)
     relief += 0.12 * spot(i.light[0] * 6, ny - 5, 6, 6)
     relief -= 0.20 * spot(0, ny + 8, nw * 0.9, 3.5)
@@ -92,9 +86,7 @@ def _skin(identity: Identity, rng: np.random.Generator) -> Image:
     colour = np.array(i.skin, np.float32) * (1 + relief + 0.025 * grain)[..., None]
     # Skin shines by as much whatever its colour, so that dark skin has the stronger highlights.
     colour += 0.35 * np.maximum(relief, 0)[..., None]
-    blush = sum(spot(side * (i.half_width * 0.58), ny - 2, 16, 12) for side in (-1, 1)) + 0.7 * spot(
-        0, ny - 3, 8, 6
-    )
+    blush = sum(spot(side * (i.half_width * 0.58), ny - 2, 16, 12) for side in (-1, 1)) + 0.7 * spot(0, ny - 3, 8, 6)
     colour *= 1 - 0.10 * np.asarray(blush)[..., None] * np.array([0.0, 1.0, 0.8], np.float32)
     _marks(identity, colour, rng)
     _beard(identity, colour, rng)

@@ -44,9 +44,7 @@ def render_demo(settings: RenderParams, root: Path, workers: int, progress: Prog
         clips = [Clip(settings, s, a) for s in range(settings.subjects) for a in range(settings.activities)]
         _remove_strangers(root, {path for clip in clips for path in (clip.video, clip.labels)})
         # A chunk is one person, who is painted once and then filmed in every activity.
-        written = _in_processes(
-            partial(render_clip, root=root), clips, workers, settings.activities, progress
-        )
+        written = _in_processes(partial(render_clip, root=root), clips, workers, settings.activities, progress)
     else:
         stills = plan_stills(settings)
         _remove_strangers(root, {"labels.csv", *(still.path for still in stills)})

@@ -64,9 +64,7 @@ def _blobs(rng: np.random.Generator) -> Image:
 def _stripes(rng: np.random.Generator) -> Image:
     angle, pitch = rng.uniform(0, np.pi), rng.uniform(14, 40)
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-    return (0.5 + 0.5 * np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / pitch)).astype(
-        np.float32
-    )
+    return (0.5 + 0.5 * np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / pitch)).astype(np.float32)
 
 
 def _shelves(rng: np.random.Generator) -> Image:

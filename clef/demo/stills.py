@@ -98,9 +98,7 @@ def render_still(still: Still, root: Path) -> list[str]:
     bgr = cv2.cvtColor(still.draw(), cv2.COLOR_RGB2BGR)
     written, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not written:
-        raise ClefError(
-            f"{root / still.path}: OpenCV could not encode a JPEG; expected a build with JPEG support"
-        )
+        raise ClefError(f"{root / still.path}: OpenCV could not encode a JPEG; expected a build with JPEG support")
     with appearing(root / still.path) as partial:
         partial.write_bytes(encoded.tobytes())
     return [still.path]

@@ -45,8 +45,7 @@ def score_action_units(fold: FoldArrays, names: list[str], threshold: float) -> 
     frames = (~np.isnan(truth)).sum(axis=0)
     positives = strict[:, TP] + strict[:, FN]
     rows = {
-        name: {key: values[i] for key, values in columns.items()}
-        | {"frames": frames[i], "positives": positives[i]}
+        name: {key: values[i] for key, values in columns.items()} | {"frames": frames[i], "positives": positives[i]}
         for i, name in enumerate(names)
     }
     rows["mean"] = {key: mean_known(values) for key, values in columns.items()}

@@ -68,9 +68,7 @@ def align(
     truth = truth[label_index.get_indexer(index)]
     known = any_known(truth)
     if not known.any():
-        raise ClefError(
-            f"test labels: no known {labels.kind} among {len(truth)} frames; nothing can be scored"
-        )
+        raise ClefError(f"test labels: no known {labels.kind} among {len(truth)} frames; nothing can be scored")
     probability = _probabilities(predictions, labels, "predictions")
     by_epoch = {}
     for epoch, rows in epochs.groupby("epoch") if epochs is not None else ():
@@ -93,14 +91,10 @@ def align(
 
 
 def _index(table: pd.DataFrame, name: str) -> pd.MultiIndex:
-    index = pd.MultiIndex.from_arrays(
-        [table["sequence"].astype(str), table["frame"].astype(np.int64)], names=KEY
-    )
+    index = pd.MultiIndex.from_arrays([table["sequence"].astype(str), table["frame"].astype(np.int64)], names=KEY)
     if not index.is_unique:
         twice = index[index.duplicated()][0]
-        raise ClefError(
-            f"{name}: frame {twice[1]} of {twice[0]} stands there twice; expected each frame once"
-        )
+        raise ClefError(f"{name}: frame {twice[1]} of {twice[0]} stands there twice; expected each frame once")
     return index
 
 
@@ -124,9 +118,7 @@ def _truth(table: pd.DataFrame, labels: LabelParams, name: str) -> Floats:
     classes = table["expression"].astype(object).where(table["expression"].notna(), None)
     strange = sorted(set(classes.dropna()) - set(labels.names))
     if strange:
-        raise ClefError(
-            f"{name}: expression {strange[0]}; expected one of {', '.join(labels.names)} or missing"
-        )
+        raise ClefError(f"{name}: expression {strange[0]}; expected one of {', '.join(labels.names)} or missing")
     one_hot = (classes.to_numpy()[:, None] == np.array(labels.names, dtype=object)).astype(np.float64)
     one_hot[classes.isna().to_numpy()] = np.nan
     return one_hot
@@ -140,9 +132,7 @@ def _probabilities(table: pd.DataFrame, labels: LabelParams, name: str) -> Float
     probability = table[columns].to_numpy(dtype=np.float32, na_value=np.nan)
     missing = np.isnan(probability)
     if (missing.any(axis=1) & ~missing.all(axis=1)).any():
-        raise ClefError(
-            f"{name}: a frame has probabilities for some labels only; expected all, or none without a crop"
-        )
+        raise ClefError(f"{name}: a frame has probabilities for some labels only; expected all, or none without a crop")
     if ((probability < 0) | (probability > 1)).any():
         raise ClefError(f"{name}: a probability lies outside 0 to 1")
     return probability
@@ -153,9 +143,7 @@ def _epoch(rows: pd.DataFrame, index: pd.MultiIndex, final: Floats, labels: Labe
     has_crop = any_known(final)
     if (position[has_crop] < 0).any():
         sequence, frame = index[has_crop & (position < 0)][0]
-        raise ClefError(
-            f"{name}: no probabilities for frame {frame} of {sequence}, which has a crop; train again"
-        )
+        raise ClefError(f"{name}: no probabilities for frame {frame} of {sequence}, which has a crop; train again")
     probability = np.full_like(final, np.nan)
     probability[has_crop] = _probabilities(rows, labels, name)[position[has_crop]]
     return probability

@@ -49,9 +49,7 @@ class ActivityOnly:
     def counts(self, truth: Floats, activity: NDArray) -> NDArray[np.int64]:
         """Confusion counts (labels, 4) on test frames at the learnt thresholds."""
         score = self.scores(activity)
-        return np.stack(
-            [count(truth[:, [i]], score[:, [i]], [limit])[0, 0] for i, limit in enumerate(self.thresholds)]
-        )
+        return np.stack([count(truth[:, [i]], score[:, [i]], [limit])[0, 0] for i, limit in enumerate(self.thresholds)])
 
 
 def _rate(truth: Floats) -> Floats:

@@ -48,9 +48,7 @@ def cross_validation(fold_metrics: list[dict[str, Any]]) -> Grid:
     for fold, m in expected.items():
         for subject in m["subjects"]:
             if tested.setdefault(subject, fold) != fold:
-                raise ClefError(
-                    f"summary: {subject} is tested in folds {tested[subject]} and {fold}; expected one"
-                )
+                raise ClefError(f"summary: {subject} is tested in folds {tested[subject]} and {fold}; expected one")
     return grid
 
 

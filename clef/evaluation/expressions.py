@@ -66,11 +66,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     rows["accuracy"] = {key: metrics.accuracy(counts) for key, counts in variants.items()} | shared
     confusion = _confusion(class_of, predicted)
     anonymous = all(name is None for name in fold.subject)
-    units = (
-        image_units(confusion)
-        if anonymous
-        else named_units(truth, predicted, CERTAIN, fold.subject, fold.sequence)
-    )
+    units = image_units(confusion) if anonymous else named_units(truth, predicted, CERTAIN, fold.subject, fold.sequence)
     return {
         "rows": rows,
         "confusion": confusion,
@@ -96,6 +92,4 @@ def _counts(truth: Floats, one_hot: Floats) -> NDArray[np.int64]:
 def _confusion(class_of: NDArray[np.int64], predicted: Floats) -> NDArray[np.int64]:
     classes = predicted.shape[1]
     column = np.where(any_known(predicted), np.nan_to_num(predicted).argmax(axis=1), classes)
-    return np.bincount(class_of * (classes + 1) + column, minlength=classes * (classes + 1)).reshape(
-        classes, -1
-    )
+    return np.bincount(class_of * (classes + 1) + column, minlength=classes * (classes + 1)).reshape(classes, -1)

@@ -46,9 +46,7 @@ def bootstrap_interval(
     per_fold = []
     for number, seeds in enumerate(folds):
         blocks = _drawn_counts(seeds, resamples, np.random.default_rng([seed, number]))
-        draws = [
-            np.stack([statistic(counts) for counts in block]) for block in blocks
-        ]  # (seeds, draws, values)
+        draws = [np.stack([statistic(counts) for counts in block]) for block in blocks]  # (seeds, draws, values)
         per_fold.append(mean_known(np.concatenate(draws, axis=1), axis=0))
     values = mean_known(np.stack(per_fold), axis=0)  # (resamples, values)
     outside = (1 - level) / 2

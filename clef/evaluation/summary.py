@@ -64,10 +64,7 @@ def summarize(
     seeds, folds = list(grid), list(next(iter(grid.values())))
     first = grid[seeds[0]][folds[0]]
     names = [*first["labels"], *(name for name in ("mean", "accuracy") if name in first["rows"])]
-    units = [
-        [Units.from_plain(m["resampled"], m["counts"]) for m in (grid[s][fold] for s in seeds)]
-        for fold in folds
-    ]
+    units = [[Units.from_plain(m["resampled"], m["counts"]) for m in (grid[s][fold] for s in seeds)] for fold in folds]
     low, high = bootstrap_interval(units, lambda counts: _headline(counts, "accuracy" in names), bootstrap)
     rows = []
     for i, name in enumerate(names):

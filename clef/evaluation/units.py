@@ -51,9 +51,7 @@ class Units:
         )
 
 
-def named_units(
-    truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray
-) -> Units:
+def named_units(truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray) -> Units:
     """Units of frames whose subject is known, or else of sequences.
 
     Args:

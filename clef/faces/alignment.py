@@ -64,9 +64,7 @@ def _warped(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         matrix = matrix @ to_source
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     matrix = np.linalg.inv(half) @ matrix @ half
-    return cv2.warpAffine(
-        image, matrix[:2], (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    return cv2.warpAffine(image, matrix[:2], (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _shrunk_surroundings(
@@ -94,7 +92,5 @@ def _shrunk_surroundings(
         max(0, right - image.shape[1]),
         cv2.BORDER_REPLICATE,
     )
-    shrunk = cv2.resize(
-        part, (part.shape[1] // factor, part.shape[0] // factor), interpolation=cv2.INTER_AREA
-    )
+    shrunk = cv2.resize(part, (part.shape[1] // factor, part.shape[0] // factor), interpolation=cv2.INTER_AREA)
     return shrunk, np.array([[factor, 0, left], [0, factor, top], [0, 0, 1]], float)

@@ -100,9 +100,7 @@ def _batches(
     for sequence, tracked in _followed(root, sequences, settings, detector):
         report.statuses[tracked.status] = report.statuses.get(tracked.status, 0) + 1
         if tracked.frame.problem:
-            problems.setdefault(sequence.sequence, []).append(
-                Frame(tracked.frame.number, None, tracked.frame.problem)
-            )
+            problems.setdefault(sequence.sequence, []).append(Frame(tracked.frame.number, None, tracked.frame.problem))
         rows.append(_row(sequence, tracked, settings))
         if len(rows) == ROWS_A_BATCH:
             yield pa.RecordBatch.from_pylist(rows, schema=SCHEMA)

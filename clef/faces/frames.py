@@ -76,9 +76,7 @@ def inspect(root: Path, sequence: Sequence) -> Sequence:
     first = _still(0, files[0])
     if first.image is None:
         # one bad image of a folder costs itself only
-        return replace(
-            sequence, frames=len(files), problem=first.problem if sequence.kind == "image" else None
-        )
+        return replace(sequence, frames=len(files), problem=first.problem if sequence.kind == "image" else None)
     height, width = first.image.shape[:2]
     return replace(sequence, frames=len(files), width=width, height=height, problem=None)
 
@@ -97,9 +95,7 @@ def numbered_images(folder: Path) -> list[tuple[int, Path]]:
             continue
         number = int(file.stem)
         if number in found:
-            raise ClefError(
-                f"{folder}: {found[number].name} and {file.name} are both image {number}; remove one"
-            )
+            raise ClefError(f"{folder}: {found[number].name} and {file.name} are both image {number}; remove one")
         found[number] = file
     if not found:
         raise ClefError(f"{folder}: holds no image named by a number, such as 0001.jpg; restore it")

@@ -29,9 +29,7 @@ class Part:
     It counts as finished for the same settings and unchanged sources only.
     """
 
-    def __init__(
-        self, work: Path, root: Path, sequences: list[Sequence], fingerprint: dict[str, Any]
-    ) -> None:
+    def __init__(self, work: Path, root: Path, sequences: list[Sequence], fingerprint: dict[str, Any]) -> None:
         self.sequences = sequences
         self.rows = work / f"{sequences[0].sequence}.arrow"
         self._done = work / f"{sequences[0].sequence}.json"
@@ -70,7 +68,5 @@ class Part:
 def _state(source: Path) -> Any:
     """Size and time of a file, or of the files of a folder; changes when they do."""
     if source.is_dir():
-        return [
-            (file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(source.iterdir())
-        ]
+        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(source.iterdir())]
     return (source.stat().st_size, source.stat().st_mtime_ns) if source.exists() else None

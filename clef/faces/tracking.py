@@ -49,9 +49,7 @@ def track(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> 
     return _smooth(_bridge(observed, settings.bridge), settings.smooth)
 
 
-def observe(
-    frames: Iterable[Frame], detector: Detector, settings: CropParams, every: int
-) -> Iterator[Tracked]:
+def observe(frames: Iterable[Frame], detector: Detector, settings: CropParams, every: int) -> Iterator[Tracked]:
     """Detect in every n-th frame and in the last, and interpolate between two that show the same face.
 
     Where one of two neighbouring detections fails, or the face jumps, every frame between them is looked at,

@@ -58,9 +58,7 @@ def probe(path: Path) -> VideoFacts:
         width, height = stream.width, stream.height
         first = next(_decode(container, stream), None)
         if isinstance(first, av.VideoFrame):
-            width, height = (
-                (first.height, first.width) if first.rotation % 180 else (first.width, first.height)
-            )
+            width, height = (first.height, first.width) if first.rotation % 180 else (first.width, first.height)
     if not frames:
         frames = _read_timeline(path, declared=0).total
     if not frames or not width or not height:
@@ -68,9 +66,7 @@ def probe(path: Path) -> VideoFacts:
     return VideoFacts(frames=frames, fps=float(rate) if rate else None, width=width, height=height)
 
 
-def read_video(
-    path: Path, declared: int | None = None
-) -> Iterator[tuple[int, np.ndarray | None, str | None]]:
+def read_video(path: Path, declared: int | None = None) -> Iterator[tuple[int, np.ndarray | None, str | None]]:
     """Decode a video frame by frame.
 
     Args:
@@ -88,9 +84,7 @@ def read_video(
     timeline = _read_timeline(path, declared or 0)
     following = 0
     with _opened(path) as container:
-        for position, decoded in _in_order(
-            _placed(_decode(container, _video_stream(container, path)), timeline)
-        ):
+        for position, decoded in _in_order(_placed(_decode(container, _video_stream(container, path)), timeline)):
             for missing in range(following, position):
                 yield missing, None, NOT_DECODED
             yield position, *((None, decoded) if isinstance(decoded, str) else _picture(decoded))
@@ -99,9 +93,7 @@ def read_video(
         yield missing, None, NOT_DECODED
 
 
-def _placed(
-    decoded: Iterable[av.VideoFrame | str], timeline: _Timeline
-) -> Iterator[tuple[int, av.VideoFrame | str]]:
+def _placed(decoded: Iterable[av.VideoFrame | str], timeline: _Timeline) -> Iterator[tuple[int, av.VideoFrame | str]]:
     """Give each decoded frame its number; a message counts as a frame only where there are no times."""
     following = 0
     for item in decoded:

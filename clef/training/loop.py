@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from clef.errors import ClefError
+from clef.model import Task
 from clef.params import CheckpointParams, OptimiserParams
 from clef.training.checkpoint import Recovery
 from clef.training.device import autocast, describe_device
@@ -22,16 +22,6 @@ from clef.training.optimiser import build_optimiser, cosine_with_warmup
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 10.0
-
-
-class Task(Protocol):
-    """What the loop trains: a module that answers with losses."""
-
-    def losses(self, views: list[Tensor], targets: Tensor, step: int) -> dict[str, Tensor]:
-        """Named scalars, already weighted, whose sum is minimised."""
-
-    def clamp(self) -> None:
-        """Put parameters back into their range after a step."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +44,7 @@ class Plan:
 
 
 def train(
-    task: torch.nn.Module,
+    task: Task,
     plan: Plan,
     optimisation: OptimiserParams,
     checkpoint: CheckpointParams,

@@ -10,7 +10,9 @@ from torch import nn
 from clef.params import OptimiserParams
 
 BLOCK = re.compile(r"clip\.visual\.(?:trunk\.)?(?:transformer\.resblocks|blocks|stages|layer)\.?(\d+)\.")
-STEM = re.compile(r"clip\.visual\.(?:trunk\.)?(?:conv1|patch_embed|stem|class_embedding|positional_embedding|pos_embed|cls_token|ln_pre|bn1)")
+STEM = re.compile(
+    r"clip\.visual\.(?:trunk\.)?(?:conv1|patch_embed|stem|class_embedding|positional_embedding|pos_embed|cls_token|ln_pre|bn1)"
+)
 
 
 def build_optimiser(task: nn.Module, settings: OptimiserParams) -> torch.optim.AdamW:

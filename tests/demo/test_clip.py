@@ -65,10 +65,7 @@ def test_nth_decoded_frame_is_nth_label_frame(rendered, clips, place):
     decoded = decode(rendered / clip.video)
     for frame in (3, 20, len(decoded) - 4):
         near = range(frame - 3, frame + 4)
-        off = [
-            np.abs(decoded[frame] - drawn.astype(float)).mean()
-            for drawn in draw_frames(clip, performance, near)
-        ]
+        off = [np.abs(decoded[frame] - drawn.astype(float)).mean() for drawn in draw_frames(clip, performance, near)]
         assert near[int(np.argmin(off))] == frame
 
 
@@ -114,6 +111,4 @@ def test_another_seed_gives_another_course(clips):
 def test_clips_differ_in_length_and_in_course(clips):
     performances = [clip.perform() for clip in clips]
     assert len({len(performance.poses) for performance in performances}) > 3
-    assert len({tuple(pose.yaw for pose in performance.poses[:10]) for performance in performances}) == len(
-        clips
-    )
+    assert len({tuple(pose.yaw for pose in performance.poses[:10]) for performance in performances}) == len(clips)

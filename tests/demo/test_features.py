@@ -82,9 +82,7 @@ def test_eyes_open_wide_and_shut(person):
 
 @pytest.mark.parametrize("side", [-1, 1])
 def test_brows_rise_at_their_ends_and_come_together(person, side):
-    rest, inner, outer, lower = (
-        brow_course(person, units, side)[0] for units in ({}, {1: 1.0}, {2: 1.0}, {4: 1.0})
-    )
+    rest, inner, outer, lower = (brow_course(person, units, side)[0] for units in ({}, {1: 1.0}, {2: 1.0}, {4: 1.0}))
     assert inner[0, 1] < rest[0, 1] - 6
     assert inner[-1, 1] == pytest.approx(rest[-1, 1])
     assert outer[-2, 1] < rest[-2, 1] - 6

@@ -27,9 +27,7 @@ def correct(features: np.ndarray, clips: list[Clip]) -> int:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
     activity = np.array([clip.activity for clip in clips])
     people = np.array([clip.subject for clip in clips])
-    return int(
-        (cross_val_predict(model, features, activity, groups=people, cv=GroupKFold(6)) == activity).sum()
-    )
+    return int((cross_val_predict(model, features, activity, groups=people, cv=GroupKFold(6)) == activity).sum())
 
 
 def at_chance(hits: int, clips: list[Clip]) -> bool:
@@ -58,9 +56,7 @@ def test_activity_cannot_be_told_with_the_face_masked(clips):
 
 
 def test_lengths_are_alike_in_all_activities(clips):
-    lengths = [
-        [len(clip.perform().poses) for clip in clips if clip.activity == number] for number in range(6)
-    ]
+    lengths = [[len(clip.perform().poses) for clip in clips if clip.activity == number] for number in range(6)]
     assert kruskal(*lengths).pvalue > 0.01
 
 
@@ -68,9 +64,7 @@ def test_activity_cannot_be_told_from_movement(clips):
     features = []
     for clip in clips:
         poses = clip.perform().poses
-        course = np.array(
-            [[p.yaw, p.pitch, p.roll, *p.shift, p.scale, p.jaw, p.blink, *p.gaze] for p in poses]
-        )
+        course = np.array([[p.yaw, p.pitch, p.roll, *p.shift, p.scale, p.jaw, p.blink, *p.gaze] for p in poses])
         speed = np.abs(np.diff(course, axis=0)).mean(axis=0)
         features.append([*course.mean(axis=0), *course.std(axis=0), *speed])
     assert at_chance(correct(np.array(features), clips), clips)
@@ -84,9 +78,7 @@ def test_activity_can_be_told_from_action_units(clips):
 def test_a_reader_of_the_face_beats_a_reader_of_the_activity(clips):
     """Knowing only the activity must leave most of what there is to know about the action units."""
     performances = [clip.perform() for clip in clips]
-    activity = np.concatenate(
-        [np.full(len(p.poses), c.activity) for c, p in zip(clips, performances, strict=True)]
-    )
+    activity = np.concatenate([np.full(len(p.poses), c.activity) for c, p in zip(clips, performances, strict=True)])
     present = np.vstack([performance.present for performance in performances])
     scores = []
     for labels in present.T:

@@ -11,9 +11,7 @@ from clef.demo.performance import FPS, NOT_CODED, Habits, Performance, draw_habi
 UPPER = np.array([number in UPPER_FACE for number in ACTION_UNITS])
 
 
-def play(
-    seed: int = 0, activity: str = "joke", frames: int = 175, share: float = 0.45, event=None
-) -> Performance:
+def play(seed: int = 0, activity: str = "joke", frames: int = 175, share: float = 0.45, event=None) -> Performance:
     rng = np.random.default_rng(seed)
     return perform(rng, activity, draw_habits(rng), frames, share, event)
 
@@ -22,9 +20,7 @@ def movements(performance: Performance) -> list[dict]:
     return [{**dataclasses.asdict(pose), "units": None} for pose in performance.poses]
 
 
-@given(
-    st.integers(0, 2**32), st.sampled_from(sorted(RATES)), st.sampled_from([None, "turn", "hand", "mouth"])
-)
+@given(st.integers(0, 2**32), st.sampled_from(sorted(RATES)), st.sampled_from([None, "turn", "hand", "mouth"]))
 @settings(max_examples=25, deadline=None)
 def test_nothing_but_action_units_depends_on_the_activity(seed, activity, event):
     one, other = play(seed, "joke", event=event), play(seed, activity, event=event)
@@ -37,9 +33,7 @@ def test_nothing_but_action_units_depends_on_the_activity(seed, activity, event)
 @pytest.mark.parametrize("activity", sorted(RATES))
 def test_rates_are_those_of_the_table(activity):
     rng = np.random.default_rng(1)
-    present = [
-        perform(rng, activity, draw_habits(rng), 100, 1, None).present.mean(axis=0) for _ in range(350)
-    ]
+    present = [perform(rng, activity, draw_habits(rng), 100, 1, None).present.mean(axis=0) for _ in range(350)]
     np.testing.assert_allclose(np.mean(present, axis=0), RATES[activity], atol=0.06)
 
 

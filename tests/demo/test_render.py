@@ -12,9 +12,7 @@ STILLS = RenderParams(kind="stills", train_images=5, test_images=3, size=160)
 
 
 def contents(root) -> dict[str, bytes]:
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("settings", [TINY, STILLS], ids=["videos", "stills"])

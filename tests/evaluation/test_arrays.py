@@ -11,9 +11,7 @@ def test_rows_are_joined_by_sequence_and_frame_not_by_position(action_unit_table
     straight = align(*tables.parts())
     shuffled = tables.but(
         test_labels=tables.test_labels.sample(frac=1, random_state=1),
-        epochs=tables.epochs.sample(frac=1, random_state=2).astype(
-            {"sequence": "category", "frame": "int32"}
-        ),
+        epochs=tables.epochs.sample(frac=1, random_state=2).astype({"sequence": "category", "frame": "int32"}),
         train_labels=tables.train_labels.sample(frac=1, random_state=3),
     )
     again = align(*shuffled.parts())
@@ -55,9 +53,7 @@ def test_stored_tables_with_nullable_columns_are_understood(action_unit_tables, 
     path = tmp_path / "labels.parquet"
     tables.test_labels.to_parquet(path)
     nullable = pd.read_parquet(path, dtype_backend="numpy_nullable")
-    np.testing.assert_array_equal(
-        align(*tables.but(test_labels=nullable).parts()).truth, align(*tables.parts()).truth
-    )
+    np.testing.assert_array_equal(align(*tables.but(test_labels=nullable).parts()).truth, align(*tables.parts()).truth)
 
 
 @pytest.mark.parametrize(

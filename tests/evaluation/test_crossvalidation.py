@@ -11,8 +11,7 @@ FOLDS = [(("F001", "F002"), ("M001", "M002")), (("M001", "M002"), ("F001", "F002
 @pytest.fixture
 def metrics(action_unit_tables):
     return [
-        score_fold(*action_unit_tables(seed, *FOLDS[fold]).parts(), EvaluateParams())
-        | {"seed": seed, "fold": fold}
+        score_fold(*action_unit_tables(seed, *FOLDS[fold]).parts(), EvaluateParams()) | {"seed": seed, "fold": fold}
         for seed in (0, 1)
         for fold in (1, 0)
     ]

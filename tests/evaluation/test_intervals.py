@@ -80,9 +80,7 @@ def test_seeds_share_their_draws():
 def test_folds_are_drawn_separately():
     """The mean of three folds is surer than one of them, by about the root of three."""
     counts = drawn_people(np.random.default_rng(9), 14)
-    width = [
-        np.subtract(*bootstrap_interval([[subjects(counts)]] * folds, f1, 4000)[::-1])[0] for folds in (1, 3)
-    ]
+    width = [np.subtract(*bootstrap_interval([[subjects(counts)]] * folds, f1, 4000)[::-1])[0] for folds in (1, 3)]
     assert width[0] / width[1] == pytest.approx(np.sqrt(3), rel=0.1)
 
 

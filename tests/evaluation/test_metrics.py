@@ -47,9 +47,7 @@ def test_rates_agree_with_scikit_learn(case):
             assert np.isnan(metrics.precision(counts)[label])
             assert np.isnan(metrics.base_rate(counts)[label])
             continue
-        assert metrics.f1(counts)[label] == pytest.approx(
-            sklearn.f1_score(present, predicted, zero_division=0)
-        )
+        assert metrics.f1(counts)[label] == pytest.approx(sklearn.f1_score(present, predicted, zero_division=0))
         assert metrics.precision(counts)[label] == pytest.approx(
             sklearn.precision_score(present, predicted, zero_division=0)
         )
@@ -85,9 +83,7 @@ def test_f1_conventions():
     nothing_to_find = np.array([0, 0, 0, 7])
     false_alarm = np.array([0, 2, 0, 5])
     unknown = np.zeros(4, dtype=int)
-    np.testing.assert_array_equal(
-        metrics.f1(np.stack([nothing_to_find, false_alarm, unknown])), [0.0, 0.0, np.nan]
-    )
+    np.testing.assert_array_equal(metrics.f1(np.stack([nothing_to_find, false_alarm, unknown])), [0.0, 0.0, np.nan])
 
 
 @given(frames())

@@ -37,9 +37,7 @@ def test_clef_on_action_units(dataset, value):
     assert by_method(dataset)["CLEF"]["mean"] == value
 
 
-@pytest.mark.parametrize(
-    ("dataset", "value"), [("rafdb", 90.09), ("affectnet7", 65.66), ("affectnet8", 62.77)]
-)
+@pytest.mark.parametrize(("dataset", "value"), [("rafdb", 90.09), ("affectnet7", 65.66), ("affectnet8", 62.77)])
 def test_clef_on_expressions(dataset, value):
     assert by_method(dataset)["CLEF"] == {"accuracy": value}
 

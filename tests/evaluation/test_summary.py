@@ -15,8 +15,7 @@ SEEDS = (0, 1, 2)
 @pytest.fixture
 def metrics(action_unit_tables):
     return [
-        score_fold(*action_unit_tables(seed, *FOLDS[fold]).parts(), EvaluateParams())
-        | {"seed": seed, "fold": fold}
+        score_fold(*action_unit_tables(seed, *FOLDS[fold]).parts(), EvaluateParams()) | {"seed": seed, "fold": fold}
         for seed in SEEDS
         for fold in (0, 1)
     ]
@@ -25,8 +24,7 @@ def metrics(action_unit_tables):
 @pytest.fixture
 def expression_metrics(expression_tables):
     return [
-        score_fold(*expression_tables(seed).parts(), EvaluateParams()) | {"seed": seed, "fold": 0}
-        for seed in (0, 1)
+        score_fold(*expression_tables(seed).parts(), EvaluateParams()) | {"seed": seed, "fold": 0} for seed in (0, 1)
     ]
 
 

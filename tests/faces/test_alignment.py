@@ -17,9 +17,7 @@ def spots(shape, *places):
     rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
     image = np.full((*shape, 3), 20.0)
     for channel, (x, y) in enumerate(places):
-        image[..., channel] += 200 * np.exp(
-            -((columns - x) ** 2 + (rows - y) ** 2) / (2 * (shape[1] / 60) ** 2)
-        )
+        image[..., channel] += 200 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * (shape[1] / 60) ** 2))
     return image.astype(np.uint8)
 
 

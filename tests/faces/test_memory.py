@@ -23,9 +23,7 @@ def test_memory_does_not_grow_with_the_video(every, tmp_path, write_video, coded
     def look(_, more):
         used.append((more, process.memory_info().rss))
 
-    settings = CropParams(
-        detector="none" if every == 1 else "lbp", every=every, align="box", size=64, smooth=2
-    )
+    settings = CropParams(detector="none" if every == 1 else "lbp", every=every, align="box", size=64, smooth=2)
     crop_shard(tmp_path, [sequence("long.mp4")], settings, tmp_path / "s.arrow", tmp_path / "work", look)
 
     assert open_shard(tmp_path / "s.arrow").num_rows == FRAMES

@@ -59,17 +59,13 @@ def film(text, start=0):
     """A frame a letter: `F` a face that moves a pixel a frame, `J` one far away, `.` none, `x` broken."""
     frames = []
     for index, letter in enumerate(text):
-        image = {"F": picture((10 + index, SIZE)), "J": picture((150, SIZE)), ".": picture(), "x": None}[
-            letter
-        ]
+        image = {"F": picture((10 + index, SIZE)), "J": picture((150, SIZE)), ".": picture(), "x": None}[letter]
         frames.append(Frame(start + index, image, "broken" if image is None else None))
     return frames
 
 
 def run(text, detector=None, start=0, **others):
-    found = list(
-        track(film(text, start), detector or RectangleDetector(), CropParams(detector="none", **others))
-    )
+    found = list(track(film(text, start), detector or RectangleDetector(), CropParams(detector="none", **others)))
     assert [item.frame.number for item in found] == list(range(start, start + len(text)))
     letters = {"detected": "d", "tracked": "t", "bridged": "b", "no_face": ".", "undecodable": "x"}
     for item in found:
@@ -197,9 +193,7 @@ def test_frames_go_through_without_piling_up():
             yield Frame(index, image)
 
     settings = CropParams(detector="none", every=5, smooth=2)
-    alive = [
-        sum(image() is not None for image in pictures) for _ in track(frames(), RectangleDetector(), settings)
-    ]
+    alive = [sum(image() is not None for image in pictures) for _ in track(frames(), RectangleDetector(), settings)]
     assert len(alive) == 500
     assert max(alive) <= 2 * 16 + 12 + 5 + 2 * 6 + 5  # read ahead, bridge, every, smoothing
 

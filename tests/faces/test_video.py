@@ -40,9 +40,7 @@ def shown(path, coded, declared=None):
 )
 def test_every_frame_comes_once_under_its_number(name, codec, pixels, tmp_path, write_video, coded):
     options = {"bf": "2"} if codec in ("libx264", "mpeg4") else {}
-    path = write_video(
-        tmp_path / name, [coded[0](n) for n in range(40)], codec=codec, pixels=pixels, options=options
-    )
+    path = write_video(tmp_path / name, [coded[0](n) for n in range(40)], codec=codec, pixels=pixels, options=options)
     assert shown(path, coded) == list(range(40))
     assert probe(path).frames == 40
 
@@ -50,9 +48,7 @@ def test_every_frame_comes_once_under_its_number(name, codec, pixels, tmp_path, 
 @pytest.mark.parametrize(("codec", "suffix"), [("ffv1", ".mkv"), ("mpeg4", ".avi")])
 def test_odd_sizes_keep_their_size(codec, suffix, tmp_path, write_video, coded):
     pixels = "bgr0" if codec == "ffv1" else "yuv420p"
-    path = write_video(
-        tmp_path / f"odd{suffix}", [coded[0](n, 51, 83) for n in range(3)], codec=codec, pixels=pixels
-    )
+    path = write_video(tmp_path / f"odd{suffix}", [coded[0](n, 51, 83) for n in range(3)], codec=codec, pixels=pixels)
     assert (probe(path).height, probe(path).width) == (51, 83)
     assert {image.shape for _, image, _ in read_video(path)} == {(51, 83, 3)}
 
@@ -138,17 +134,13 @@ def test_a_picture_that_the_decoder_calls_damaged_is_not_shown(testdata, tmp_pat
     (tmp_path / "half.mp4").write_bytes(content)
     found = list(read_video(tmp_path / "half.mp4"))
     assert [number for number, _, _ in found] == list(range(472))
-    assert [(number, problem) for number, image, problem in found if image is None] == [
-        (103, "damaged picture")
-    ]
+    assert [(number, problem) for number, image, problem in found if image is None] == [(103, "damaged picture")]
 
 
 @pytest.mark.parametrize("kept", [9, 26, 30, 31, 32, 59])
 @pytest.mark.parametrize("b_frames", ["0", "2"])
 def test_a_cut_off_file_declares_what_is_missing(kept, b_frames, tmp_path, write_video, coded, packets):
-    path = write_video(
-        tmp_path / "cut.mp4", [coded[0](n) for n in range(60)], options=B_FRAMES | {"bf": b_frames}
-    )
+    path = write_video(tmp_path / "cut.mp4", [coded[0](n) for n in range(60)], options=B_FRAMES | {"bf": b_frames})
     whole = packets(path)
     path.write_bytes(path.read_bytes()[: whole[kept].pos])
     assert probe(path).frames == 60
@@ -159,9 +151,7 @@ def test_a_cut_off_file_declares_what_is_missing(kept, b_frames, tmp_path, write
     assert found == [number if number in kept_frames else None for number in range(60)]
 
 
-def test_a_cut_off_file_of_variable_rate_puts_no_picture_under_a_wrong_number(
-    tmp_path, write_video, coded, packets
-):
+def test_a_cut_off_file_of_variable_rate_puts_no_picture_under_a_wrong_number(tmp_path, write_video, coded, packets):
     times = np.cumsum([1, 3, 1, 2, 1, 5] * 10).tolist()
     path = write_video(tmp_path / "cut.mp4", [coded[0](n) for n in range(60)], times=times, options=B_FRAMES)
     path.write_bytes(path.read_bytes()[: packets(path)[30].pos])

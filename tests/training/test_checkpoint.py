@@ -14,12 +14,12 @@ def test_weights_come_back_with_their_sidecar(tmp_path):
 
 
 def test_missing_weights_are_named(tmp_path):
-    with pytest.raises(ClefError, match="w.safetensors: no such file"):
+    with pytest.raises(ClefError, match=r"w\.safetensors: no such file"):
         load_weights(tmp_path / "w.safetensors")
 
 
 def test_other_crops_are_refused_with_both_sides(tmp_path):
-    with pytest.raises(ClefError, match="margin 0.1 against 0.2; size 72 against None"):
+    with pytest.raises(ClefError, match=r"margin 0\.1 against 0\.2; size 72 against None"):
         require_fingerprint({"fingerprint": {"margin": 0.1, "size": 72}}, {"margin": 0.2}, tmp_path, tmp_path)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from clef.errors import ClefError
+from clef.model import Task
 from clef.params import CheckpointParams, OptimiserParams
 from clef.training.checkpoint import Recovery
 from clef.training.loop import Plan, train
@@ -14,7 +15,7 @@ from clef.training.metrics_file import MetricsFile
 STEPS = 12
 
 
-class Line(nn.Module):
+class Line(Task):
     """A linear fit with dropout, so that a resumed training must also repeat the dropped units."""
 
     def __init__(self):

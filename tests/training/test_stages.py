@@ -31,9 +31,7 @@ def stage2(stage1, tmp_path_factory):
     """As `stage1`, with the trained stage 2 in a folder of its own."""
     params, inputs, encoders = stage1
     folder = tmp_path_factory.mktemp("stage2")
-    finetune(
-        params, 0, toy_fold(params), inputs, encoders, folder / "finetune.safetensors", folder / "epochs.parquet"
-    )
+    finetune(params, 0, toy_fold(params), inputs, encoders, folder / "finetune.safetensors", folder / "epochs.parquet")
     return params, inputs, folder
 
 

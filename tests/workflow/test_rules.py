@@ -10,6 +10,7 @@ import pytest
 
 from tests.workflow.conftest import copy_checkout, snakemake
 
+
 def planned(output: str) -> dict[str, int]:
     table = output.split("Job stats:")[1].split("\n\n")[0]
     return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}

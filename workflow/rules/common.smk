@@ -3,7 +3,6 @@ from clef.errors import ClefError
 from clef.folds import make_folds
 from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, load_runs
 
-
 try:
     RUNS = load_runs("params")
     DATASETS = {run: open_dataset(params) for run, params in RUNS.items()}
@@ -13,7 +12,9 @@ except ClefError as error:
 
 # The rules before training belong to a data set and its crops; any run over them agrees on all that they need.
 RUN_OF_DATASET = {RUNS[run].dataset.name: run for run in reversed(RUNS)}
-RUN_OF_CROPS = {(RUNS[run].dataset.name, RUNS[run].crop_digest): run for run in reversed(RUNS)}
+RUN_OF_CROPS = {
+    (RUNS[run].dataset.name, RUNS[run].crop_digest): run for run in reversed(RUNS)
+}
 
 # Snakemake ignores resource limits that nobody set: without this, `--cores 8` would start two trainings on one GPU.
 # `--resources gpu=N` still wins. Not under an executor, where it would serialise the cluster, nor inside its jobs.
@@ -48,7 +49,9 @@ def section(of, name):
 
 def gpus(of, name=None):
     """One GPU where the settings ask for cuda, none elsewhere."""
-    return lambda wildcards: int((getattr(of(wildcards), name) if name else of(wildcards)).device == "cuda")
+    return lambda wildcards: int(
+        (getattr(of(wildcards), name) if name else of(wildcards)).device == "cuda"
+    )
 
 
 def crops_folder(run):
@@ -75,7 +78,9 @@ def stage1(wildcards):
     if pretrain is None:
         return []
     run = pretrain.from_ or wildcards.run
-    return f"results/{run}/seed{wildcards.seed}/fold{wildcards.fold}/pretrain.safetensors"
+    return (
+        f"results/{run}/seed{wildcards.seed}/fold{wildcards.fold}/pretrain.safetensors"
+    )
 
 
 def all_metrics(wildcards):

@@ -54,7 +54,11 @@ rule manifest:
     input:
         lambda wildcards: shards_of(RUN_OF_CROPS[wildcards.dataset, wildcards.crop]),
         sequences="data/interim/{dataset}/sequences.parquet",
-        code=["clef/manifest.py", "clef/datasets/base.py", "clef/datasets/occurrence_csv.py"],
+        code=[
+            "clef/manifest.py",
+            "clef/datasets/base.py",
+            "clef/datasets/occurrence_csv.py",
+        ],
     output:
         "data/processed/{dataset}/{crop}/manifest.parquet",
     log:

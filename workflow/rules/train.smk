@@ -45,7 +45,9 @@ rule finetune:
         **{name: section(of_run, name) for name in FINETUNE_SECTIONS},
         test_stride=lambda wildcards: of_run(wildcards).evaluate.stride,
         crops=lambda wildcards: crops_folder(wildcards.run),
-        stage1=lambda wildcards: f"--stage1 {stage1(wildcards)}" if stage1(wildcards) else "",
+        stage1=lambda wildcards: (
+            f"--stage1 {stage1(wildcards)}" if stage1(wildcards) else ""
+        ),
     shell:
         "python -m clef finetune {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
         " --manifest {input.manifest} --crops {params.crops} {params.stage1}"

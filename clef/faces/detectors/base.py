@@ -81,9 +81,7 @@ def weights_file(weights: str | None, detector: str, what: str) -> Path:
         ClefError: None is named, or it is not there.
     """
     if weights is None:
-        raise ClefError(
-            f"crop.weights: the detector {detector} needs a file of weights; get {what} and give its path"
-        )
+        raise ClefError(f"crop.weights: the detector {detector} needs a file of weights; get {what} and give its path")
     path = Path(weights)
     if not path.is_file():
         raise ClefError(f"crop.weights: no file {path}; get {what} and put it there")

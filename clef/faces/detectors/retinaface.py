@@ -59,9 +59,7 @@ class RetinaFaceDetector(Detector):
         path = weights_file(weights, "retinaface", RELEASE)
         self._weights = sha256(path)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # the package uses an old name of torchvision's `weights` argument
+            warnings.simplefilter("ignore")  # the package uses an old name of torchvision's `weights` argument
             network = RetinaFace(
                 name="Resnet50",
                 pretrained=False,
@@ -149,9 +147,7 @@ class RetinaFaceDetector(Detector):
         chosen = torch.where(scores > self._least_score)[0]
         chosen = chosen[scores[chosen].argsort(descending=True)]
         scores, anchors = scores[chosen], self._anchors[chosen]
-        boxes = (
-            self._decode_boxes(box_offsets[chosen], anchors, VARIANCES) * self._side
-        )  # left, top, right, bottom
+        boxes = self._decode_boxes(box_offsets[chosen], anchors, VARIANCES) * self._side  # left, top, right, bottom
         landmarks = self._decode_landmarks(landmark_offsets[chosen], anchors, VARIANCES) * self._side
         kept = nms(boxes, scores, OVERLAP)
         shift = np.array(padding, float)

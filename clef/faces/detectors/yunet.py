@@ -9,8 +9,7 @@ from clef.errors import ClefError
 from clef.faces.detectors.base import Detector, Face, sha256, shrunk, weights_file
 
 RELEASE = (
-    "face_detection_yunet_2023mar.onnx from "
-    "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
+    "face_detection_yunet_2023mar.onnx from https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
 )
 
 

@@ -16,9 +16,7 @@ from clef.faces.detectors import build_detector
 from clef.faces.detectors.retinaface import RetinaFaceDetector
 from clef.params import CropParams
 
-predict_single = pytest.importorskip(
-    "retinaface.predict_single", reason="retinaface-pytorch is not installed"
-)
+predict_single = pytest.importorskip("retinaface.predict_single", reason="retinaface-pytorch is not installed")
 
 SIDE = 224
 SHAPES = [(161, 210), (224, 224), (350, 233), (120, 64)]
@@ -53,9 +51,7 @@ def detector(weights):
 def images():
     rng = np.random.default_rng(0)
     coarse = [rng.integers(0, 256, (h // 12, w // 12, 3), dtype=np.uint8) for h, w in SHAPES]
-    return [
-        cv2.resize(c, (w, h), interpolation=cv2.INTER_CUBIC) for c, (h, w) in zip(coarse, SHAPES, strict=True)
-    ]
+    return [cv2.resize(c, (w, h), interpolation=cv2.INTER_CUBIC) for c, (h, w) in zip(coarse, SHAPES, strict=True)]
 
 
 def test_a_batch_of_unequal_pictures_gives_what_the_package_gives_one_by_one(package, detector, images):
@@ -63,17 +59,13 @@ def test_a_batch_of_unequal_pictures_gives_what_the_package_gives_one_by_one(pac
 
     ours, theirs = [], []
     for image, faces in zip(images, found, strict=True):
-        expected = [
-            face for face in package.predict_jsons(image, confidence_threshold=0.7) if face["score"] >= 0
-        ]
+        expected = [face for face in package.predict_jsons(image, confidence_threshold=0.7) if face["score"] >= 0]
         assert [face.score for face in faces] == pytest.approx([face["score"] for face in expected], abs=1e-5)
         scale = max(image.shape) / SIDE
         _, padding = detector.prepare(image)
         for face, other in zip(faces, expected, strict=True):
             corners = np.array([face.box[:2], np.add(face.box[:2], face.box[2:])])
-            in_network = np.trunc(
-                corners / scale + padding
-            )  # the package cuts boxes to whole pixels here ...
+            in_network = np.trunc(corners / scale + padding)  # the package cuts boxes to whole pixels here ...
             cut = np.trunc((in_network - padding) * scale)  # ... and here, landmarks only at the end
             ours.append([*cut.ravel(), *np.trunc(face.landmarks).ravel()])
             theirs.append([*other["bbox"], *np.ravel(other["landmarks"])])
@@ -81,9 +73,7 @@ def test_a_batch_of_unequal_pictures_gives_what_the_package_gives_one_by_one(pac
     print(len(theirs), (ours == theirs).mean(), np.abs(ours - theirs).max())
     assert len(theirs) >= 20
     assert np.ptp(theirs[:, 2] - theirs[:, 0]) > 20  # boxes of several sizes
-    assert (
-        ours == theirs
-    ).mean() > 0.995  # a coordinate within rounding of a whole pixel may be cut the other way
+    assert (ours == theirs).mean() > 0.995  # a coordinate within rounding of a whole pixel may be cut the other way
 
 
 def test_the_heads_agree(package, detector, images):

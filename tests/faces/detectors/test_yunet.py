@@ -20,8 +20,7 @@ def several(testdata):
 
 def test_boxes_and_landmarks_come_in_source_pixels(settings, several):
     large, small = (
-        build_detector(settings.model_copy(update={"detect_size": size})).detect([several])[0]
-        for size in (1000, 480)
+        build_detector(settings.model_copy(update={"detect_size": size})).detect([several])[0] for size in (1000, 480)
     )
     assert len(large) == len(small) == 5
     for face in large:
@@ -44,9 +43,7 @@ def test_a_batch_of_unequal_pictures_is_judged_one_by_one(settings, several):
     together = detector.detect(images)
     assert [len(faces) for faces in together] == [5, 0, 3]
     alone = [build_detector(settings).detect([image])[0] for image in images]
-    assert [[face.box for face in faces] for faces in together] == [
-        [face.box for face in faces] for faces in alone
-    ]
+    assert [[face.box for face in faces] for faces in together] == [[face.box for face in faces] for faces in alone]
 
 
 def test_colours_are_taken_as_red_green_blue(settings, testdata, sequence):
@@ -75,9 +72,7 @@ def test_the_weights_are_in_the_fingerprint(settings):
 
 
 def test_missing_and_broken_weights_are_named(tmp_path):
-    with pytest.raises(
-        ClefError, match=r"crop\.weights: no file .*x\.onnx; get face_detection_yunet.*github"
-    ):
+    with pytest.raises(ClefError, match=r"crop\.weights: no file .*x\.onnx; get face_detection_yunet.*github"):
         build_detector(CropParams(detector="yunet", weights=str(tmp_path / "x.onnx")))
     (tmp_path / "y.onnx").write_bytes(b"no network")
     with pytest.raises(ClefError, match=r"y\.onnx does not fit.*expected face_detection_yunet"):
