@@ -30,6 +30,7 @@ lint: setup  ## check style of code and workflow
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/snakefmt --check Snakefile workflow
+	! $(bin)/snakemake --lint 2>&1 | grep '^    \* ' | grep -v 'Specify a conda environment or container'
 
 types: setup  ## check types
 	$(bin)/mypy

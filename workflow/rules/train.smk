@@ -6,8 +6,8 @@ rule pretrain:
         lambda wildcards: shards_of(wildcards.run),
         manifest=lambda wildcards: manifest_of(wildcards.run),
     output:
-        "results/{run}/seed{seed}/fold{fold}/pretrain.safetensors",
-        "results/{run}/seed{seed}/fold{fold}/pretrain.json",
+        weights="results/{run}/seed{seed}/fold{fold}/pretrain.safetensors",
+        sidecar="results/{run}/seed{seed}/fold{fold}/pretrain.json",
     log:
         "results/{run}/seed{seed}/fold{fold}/pretrain.log",
     # Every other training waits for one of these.
@@ -22,7 +22,7 @@ rule pretrain:
         crops=lambda wildcards: crops_folder(wildcards.run),
     shell:
         "python -m clef pretrain {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --manifest {input.manifest} --crops {params.crops} --out {output[0]} 2> {log}"
+        " --manifest {input.manifest} --crops {params.crops} --out {output.weights} 2> {log}"
 
 
 rule finetune:
@@ -31,8 +31,8 @@ rule finetune:
         manifest=lambda wildcards: manifest_of(wildcards.run),
         stage1=stage1,
     output:
-        "results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
-        "results/{run}/seed{seed}/fold{fold}/finetune.json",
+        weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
+        sidecar="results/{run}/seed{seed}/fold{fold}/finetune.json",
         epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
     log:
         "results/{run}/seed{seed}/fold{fold}/finetune.log",
@@ -51,4 +51,4 @@ rule finetune:
     shell:
         "python -m clef finetune {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
         " --manifest {input.manifest} --crops {params.crops} {params.stage1}"
-        " --epochs {output.epochs} --out {output[0]} 2> {log}"
+        " --epochs {output.epochs} --out {output.weights} 2> {log}"
