@@ -4,7 +4,7 @@ python ?= python3
 cores ?= 2
 bin := .venv/bin
 
-.PHONY: help setup demo demo-short test test-slow lint types clean
+.PHONY: help setup demo demo-short test test-slow lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -18,7 +18,7 @@ setup: .venv/installed  ## create .venv and install the project with the version
 	touch $@
 
 demo: setup  ## run the whole chain on rendered videos: results/demo/summary.csv
-	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo/summary.csv --quiet rules
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo/summary.csv --quiet rules --show-failed-logs
 
 test: setup  ## run the tests
 	$(bin)/python -m pytest
@@ -30,10 +30,13 @@ lint: setup  ## check style of code and workflow
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/snakefmt --check Snakefile workflow
-	! $(bin)/snakemake --lint 2>&1 | grep '^    \* ' | grep -v 'Specify a conda environment or container'
+	$(bin)/snakemake --lint > .snakemake.lint 2>&1 || true
+	grep -q '^Lints for rule' .snakemake.lint
+	! grep '^    \* ' .snakemake.lint | grep -v 'Specify a conda environment or container'
+	rm .snakemake.lint
 
 types: setup  ## check types
 	$(bin)/mypy
 
 demo-short: setup  ## the same chain cut short, as CI runs it
-	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo-short/summary.csv --quiet rules
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo-short/summary.csv --quiet rules --show-failed-logs

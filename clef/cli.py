@@ -99,8 +99,8 @@ def crop(
     """Find and cut out the faces of one shard: one row for every frame."""
     from clef.faces.crop import crop_shard
     from clef.ingest import read_sequences
+    from clef.lease import leased
     from clef.progress import progress
-    from clef.training.lease import leased
 
     settings = _dataset_params(dataset, crop).crop
     listed = read_sequences(sequences, shard)
@@ -228,22 +228,33 @@ def params(run: Run) -> None:
 
 
 def _run_params(run: str) -> "Params":
-    from clef.params import load_runs
+    """Params of a run, read from its own file and its parents: no other file can stop it."""
+    from clef.params import load_params
 
-    runs = load_runs(_settings["params"])
-    if run not in runs:
-        raise ClefError(f"{_settings['params']}: no run {run}; expected one of {', '.join(runs)}")
-    return runs[run]
+    path = _settings["params"] / f"{run}.yaml"
+    if not path.exists():
+        known = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml")))
+        raise ClefError(
+            f"{path.parent}: no run {run}; expected one of {known or 'the files there, of which there are none'}"
+        )
+    return load_params(path)
 
 
 def _dataset_params(dataset: str, crop: str | None = None) -> "Params":
     """Params of any run over a data set with these crops: they agree on all that its rules need."""
-    from clef.params import load_runs
+    from clef.params import ParamsError, load_params
 
-    runs = load_runs(_settings["params"]).values()
-    of_dataset = [params for params in runs if params.dataset.name == dataset]
+    of_dataset, broken = [], None
+    for path in sorted(_settings["params"].glob("*.yaml")):
+        try:
+            params = load_params(path)
+        except ParamsError as error:
+            broken = error
+            continue
+        if params.dataset.name == dataset:
+            of_dataset.append(params)
     if not of_dataset:
-        raise ClefError(f"{_settings['params']}: no run over a data set {dataset}")
+        raise broken or ClefError(f"{_settings['params']}: no run over a data set {dataset}")
     for params in of_dataset:
         if crop in (None, params.crop_digest):
             return params

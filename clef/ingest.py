@@ -40,7 +40,8 @@ def ingest(
         The recordings, as written.
 
     Raises:
-        ClefError: Nothing found, subjects missing, or more unreadable recordings than `ingest.max_bad` allows.
+        ClefError: Nothing found, subjects missing, or more recordings missing or unreadable than `ingest.max_bad`
+            allows.
     """
     listed = dataset.sequences(root)
     if not listed:
@@ -57,23 +58,18 @@ def ingest(
         sequences.append(inspect(root, sequence))
         if progress is not None:
             progress(done, len(listed))
-    broken = [sequence for sequence in sequences if sequence.problem is not None]
-    for sequence in broken:
-        log.warning("%s: %s", sequence.source, sequence.problem)
-    allowed = dataset.params.ingest.max_bad * len(sequences)
-    if len(broken) > allowed:
-        names = _some([f"{sequence.source} ({sequence.problem})" for sequence in broken])
+    expected_names = dataset.expected_sequences()
+    bad = [f"{sequence.source} ({sequence.problem})" for sequence in sequences if sequence.problem is not None]
+    bad += [f"{name} (missing)" for name in sorted(set(expected_names) - {s.sequence for s in sequences})]
+    for problem in bad:
+        log.warning("%s", problem)
+    allowed = int(dataset.params.ingest.max_bad * len(expected_names))
+    if len(bad) > allowed:
         raise ClefError(
-            f"{root}: {len(broken)} of {len(sequences)} recordings unreadable, "
-            f"ingest.max_bad allows {int(allowed)}: {names}"
+            f"{root}: {len(bad)} of {len(expected_names)} recordings missing or unreadable, "
+            f"ingest.max_bad allows {allowed}: {_some(bad)}"
         )
-    log.info(
-        "%s: %d of %d expected recordings, %d unreadable",
-        dataset.name,
-        len(sequences),
-        dataset.expected_sequences(),
-        len(broken),
-    )
+    log.info("%s: %d of %d expected recordings listed", dataset.name, len(sequences), len(expected_names))
     with appearing(target) as partial:
         pq.write_table(pa.Table.from_pylist([asdict(sequence) for sequence in sequences], SCHEMA), partial)
     return sequences

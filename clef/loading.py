@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from clef.errors import ClefError
-from clef.faces.shard import open_shard
+from clef.faces.shard import open_shard, read_fingerprint
 
 
 class Crops:
@@ -22,13 +22,19 @@ class Crops:
 
     Args:
         shards: Path of each shard by name.
-        frames: Rows of the manifest, with `shard` and `row`.
+        frames: Rows of the manifest, with `shard`, `row`, `sequence` and `frame`.
+        fingerprint: The manifest's crop fingerprint.
+
+    Raises:
+        ClefError: A shard is missing, was cropped otherwise, or has other frames than the manifest says.
     """
 
-    def __init__(self, shards: dict[str, Path], frames: pd.DataFrame) -> None:
+    def __init__(self, shards: dict[str, Path], frames: pd.DataFrame, fingerprint: dict[str, Any]) -> None:
         missing = sorted(set(frames["shard"]) - set(shards))
         if missing:
             raise ClefError(f"crops: no shard {missing[0]} among those given; expected every shard of the manifest")
+        for name, used in frames.groupby("shard", sort=False):
+            _require_same(shards[str(name)], used, fingerprint)
         self._paths = shards
         self._shard = frames["shard"].to_numpy(dtype=object)
         self._row = frames["row"].to_numpy()
@@ -59,6 +65,20 @@ class Crops:
                 raise ClefError(f"{path}: row {self._row[index]}: crop is no JPEG; delete the shard and crop again")
             images.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+def _require_same(path: Path, frames: pd.DataFrame, fingerprint: dict[str, Any]) -> None:
+    if read_fingerprint(path) != fingerprint:
+        raise ClefError(f"{path}: cropped as {read_fingerprint(path)}, the manifest says {fingerprint}; crop again")
+    keys = open_shard(path).select(["sequence", "frame"])
+    rows = frames["row"].to_numpy()
+    same = len(rows) == 0 or rows.max() < len(keys)
+    if same:
+        there = keys.take(rows)
+        same = there["sequence"].to_pylist() == frames["sequence"].tolist()
+        same = same and bool((there["frame"].to_numpy() == frames["frame"].to_numpy()).all())
+    if not same:
+        raise ClefError(f"{path}: its frames are not those of the manifest; build the manifest again")
 
 
 class _Steps(Dataset[tuple[np.ndarray, Tensor]]):

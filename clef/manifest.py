@@ -20,6 +20,9 @@ from clef.files import appearing
 CROPPED = ("detected", "tracked", "bridged")
 """Statuses of frames that have a crop."""
 
+NO_ROW = -1
+"""`row` of a labelled frame that a damaged recording no longer has."""
+
 _METADATA = b"clef.manifest"
 
 
@@ -39,8 +42,8 @@ def build_manifest(
         The table written.
 
     Raises:
-        ClefError: Shards of different crop settings, a recording without rows, or labels for frames that no
-            recording has.
+        ClefError: Shards of different crop settings, a recording without rows, labels for frames that a sound
+            recording does not have, or more undecodable frames than `ingest.max_bad` allows.
     """
     fingerprints = {name: read_fingerprint(path) for name, path in shards.items()}
     first = next(iter(fingerprints))
@@ -58,9 +61,11 @@ def build_manifest(
     without_rows = sorted(set(known["sequence"]) - set(frames["sequence"]))
     if without_rows:
         raise ClefError(f"{target}: no rows for {', '.join(without_rows[:8])} in the shards; crop them again")
-    manifest = frames.merge(known, on="sequence", how="left", validate="many_to_one")
     labels = dataset.labels(root, sequences)
     label_columns = [column for column in labels.columns if column not in ("sequence", "frame")]
+    frames = pd.concat([frames, _lost_frames(frames, labels)], ignore_index=True)
+    _check_undecodable(frames, dataset.params.ingest.max_bad, root)
+    manifest = frames.merge(known, on="sequence", how="left", validate="many_to_one")
     manifest = manifest.merge(labels, on=["sequence", "frame"], how="left", validate="one_to_one", indicator=True)
     manifest["labelled"] = manifest.pop("_merge") == "both"
     surplus = len(labels) - int(manifest["labelled"].sum())
@@ -82,6 +87,27 @@ def build_manifest(
     with appearing(target) as partial:
         pq.write_table(table, partial)
     return manifest
+
+
+def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Rows for labelled frames that a damaged recording no longer has: they are undecodable, not absent."""
+    damaged = frames[frames["status"] == "undecodable"].groupby("sequence")["shard"].first()
+    pairs = labels[["sequence", "frame"]].merge(frames[["sequence", "frame"]], how="left", indicator=True)
+    lost = pairs[(pairs["_merge"] == "left_only") & pairs["sequence"].isin(damaged.index)]
+    rows = lost[["sequence", "frame"]].assign(status="undecodable", row=NO_ROW)
+    rows["shard"] = rows["sequence"].map(damaged)
+    return rows.astype({"frame": "int32", "row": "int32"})
+
+
+def _check_undecodable(frames: pd.DataFrame, max_bad: float, root: Path) -> None:
+    undecodable = frames[frames["status"] == "undecodable"]
+    if len(undecodable) > max_bad * len(frames):
+        counts = undecodable.groupby("sequence").size().sort_values(ascending=False)
+        worst = ", ".join(f"{sequence} ({count})" for sequence, count in counts.head(8).items())
+        raise ClefError(
+            f"{root}: {len(undecodable)} of {len(frames)} frames cannot be decoded, more than ingest.max_bad allows; "
+            f"most in {worst}: mend or remove these recordings"
+        )
 
 
 def _shard_rows(name: str, path: Path) -> pd.DataFrame:

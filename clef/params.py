@@ -115,8 +115,10 @@ class CropParams(Section):
     batch: Count = 16
     """Frames a detector call."""
     device: Literal["cpu", "cuda"] = "cpu"
+    threads: Count = 1
+    """Threads of a cropping process. Like a training's, they are not `--cores`' to choose."""
 
-    operational = frozenset({"batch", "device"})
+    operational = frozenset({"batch"})
 
 
 class LabelParams(Section):

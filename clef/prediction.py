@@ -7,9 +7,9 @@ import pandas as pd
 import torch
 
 from clef.augmentation import centre, normalise
+from clef.device import autocast
 from clef.loading import Crops, in_batches
 from clef.model import LabelTask
-from clef.training.device import autocast
 
 KEYS = ["dataset", "subject", "activity", "sequence", "frame", "status"]
 

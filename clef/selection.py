@@ -1,6 +1,6 @@
 """Which frames of the manifest a stage gets, and what their raw codes mean in this run.
 
-Test labels are read by `test_labels` alone, and only evaluation calls it.
+Test labels leave this module through `test_labels` alone, and only evaluation calls it.
 """
 
 from pathlib import Path
@@ -76,7 +76,7 @@ def targets(frames: pd.DataFrame, labels: LabelParams) -> np.ndarray:
 
 
 def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataFrame:
-    """Rows of the training or test side; the columns of the other side's rows are not read."""
+    """Rows of the training or test side; those of the other side go no further than the reader's filter."""
     if fold.by_split:
         frames = read_manifest(manifest, columns, [("split", "==", side)])
     else:

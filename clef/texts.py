@@ -1,13 +1,12 @@
 """The texts that images are matched with: activities, label names, label descriptions, and their templates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from clef.datasets.base import Dataset
 from clef.params import LabelParams, ParamsError, TextParams
 
 PACKAGED = Path(__file__).with_name("texts.yaml")
@@ -40,17 +39,21 @@ def load_texts(settings: TextParams) -> dict[str, Any]:
     return texts
 
 
-def activity_texts(settings: TextParams, dataset: Dataset) -> dict[str, str]:
+def activity_texts(settings: TextParams, activities: Mapping[str, str]) -> dict[str, str]:
     """One description for each activity of a data set, by activity id.
+
+    Args:
+        settings: Which file.
+        activities: Activity id to the key of its description, as `Dataset.activities`.
 
     Raises:
         ParamsError: An activity has no description in the file.
     """
     known = load_texts(settings)["activities"]
-    missing = [key for key in dataset.activities.values() if key not in known]
+    missing = [key for key in activities.values() if key not in known]
     if missing:
         raise ParamsError(f"texts: no description of the activity {missing[0]}; add it under `activities:`")
-    return {activity: known[key] for activity, key in dataset.activities.items()}
+    return {activity: known[key] for activity, key in activities.items()}
 
 
 def label_texts(settings: TextParams, labels: LabelParams) -> list[LabelTexts]:

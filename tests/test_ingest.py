@@ -52,9 +52,16 @@ def test_broken_videos_are_listed_up_to_the_share_allowed(raw, tmp_path):
     ingest(open_dataset(params(max_bad=0.25)), root, tmp_path / "s.parquet")
     (broken,) = [s for s in read_sequences(tmp_path / "s.parquet") if s.problem]
     assert broken.sequence == "F001_T2"
-    with pytest.raises(ClefError, match=r"1 of 4 recordings unreadable, ingest.max_bad allows 0: videos/F001/T2.mp4"):
+    with pytest.raises(ClefError, match=r"1 of 4 recordings missing or unreadable, .* 0: videos/F001/T2\.mp4"):
         ingest(open_dataset(params(max_bad=0.2)), root, tmp_path / "none.parquet")
     assert not (tmp_path / "none.parquet").exists()
+
+
+def test_a_missing_recording_is_named(raw, tmp_path):
+    root = copy(raw, tmp_path / "raw")
+    (root / "videos" / "F001" / "T2.mp4").unlink()
+    with pytest.raises(ClefError, match=r"1 of 4 recordings missing or unreadable, .*: F001_T2 \(missing\)"):
+        ingest(open_dataset(params()), root, tmp_path / "s.parquet")
 
 
 def test_a_missing_subject_is_named(raw, tmp_path):

@@ -26,7 +26,11 @@ def crops(tmp_path) -> Crops:
             batches.append(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
         shards[name] = tmp_path / f"{name}.arrow"
         write_shard(shards[name], batches, {})
-    return Crops(shards, pd.DataFrame({"shard": list("abba"), "row": [3, 0, 2, 1]}))
+    return Crops(
+        shards,
+        pd.DataFrame({"shard": list("abba"), "sequence": list("abba"), "row": [3, 0, 2, 1], "frame": [3, 0, 2, 1]}),
+        {},
+    )
 
 
 BLUE = [60, 100, 140, 20]
@@ -58,7 +62,17 @@ def test_a_mapped_reader_can_be_sent_to_another_process(crops):
 
 def test_a_shard_that_is_not_given_is_named(crops, tmp_path):
     with pytest.raises(ClefError, match="no shard b"):
-        Crops({"a": tmp_path / "a.arrow"}, pd.DataFrame({"shard": ["a", "b"], "row": [0, 0]}))
+        Crops({"a": tmp_path / "a.arrow"}, pd.DataFrame({"shard": ["a", "b"], "row": [0, 0]}), {})
+
+
+def test_shards_that_are_not_those_of_the_manifest_are_refused(crops):
+    shards, frames = crops._paths, pd.DataFrame({"shard": ["a"], "sequence": ["a"], "row": [1], "frame": [1]})
+    Crops(shards, frames, {})
+    with pytest.raises(ClefError, match=r"cropped as {}, the manifest says {'size': 3}"):
+        Crops(shards, frames, {"size": 3})
+    for wrong in ({"frame": [2]}, {"sequence": ["b"]}, {"row": [9]}):
+        with pytest.raises(ClefError, match="its frames are not those of the manifest"):
+            Crops(shards, frames.assign(**wrong), {})
 
 
 def test_batches_cover_everything_once():

@@ -4,8 +4,8 @@ import pytest
 from clef.datasets import open_dataset
 from clef.datasets.base import Sequence
 from clef.errors import ClefError
-from clef.faces.shard import SCHEMA, write_shard
-from clef.manifest import build_manifest, manifest_fingerprint, read_manifest
+from clef.faces.shard import SCHEMA, open_shard, read_fingerprint, write_shard
+from clef.manifest import NO_ROW, build_manifest, manifest_fingerprint, read_manifest
 from tests.toy import FRAMES, LABELLED, SUBJECTS, make_toy, toy_params
 
 
@@ -36,6 +36,25 @@ def test_labels_are_raw_codes_and_missing_where_there_are_none(toy):
 def test_the_fingerprint_is_kept(toy):
     _, _, inputs = toy
     assert manifest_fingerprint(inputs.manifest)["size"] == 40
+
+
+def test_labels_that_a_damaged_recording_lost_are_rows_and_count(toy, tmp_path):
+    folder, params, inputs = toy
+    damaged = tmp_path / "F001.arrow"
+    rows = open_shard(inputs.shards["F001"]).to_pylist()
+    kept = [row for row in rows if row["sequence"] != "F001_T2"]
+    kept.append({"sequence": "F001_T2", "frame": 1, "status": "undecodable"})
+    write_shard(damaged, [pa.RecordBatch.from_pylist(kept, schema=SCHEMA)], read_fingerprint(inputs.shards["F001"]))
+    shards = inputs.shards | {"F001": damaged}
+    allowed = params.model_copy(update={"ingest": params.ingest.model_copy(update={"max_bad": 0.2})})
+    manifest = rebuild((folder, allowed, inputs), tmp_path, shards=shards)
+    lost = manifest[(manifest["sequence"] == "F001_T2") & manifest["labelled"]]
+    assert lost["frame"].tolist() == [frame + 1 for frame in LABELLED]
+    assert set(lost["status"]) == {"undecodable"}
+    assert set(lost["row"]) == {NO_ROW}
+    assert lost["AU01"].notna().all()
+    with pytest.raises(ClefError, match=r"frames cannot be decoded, more than ingest.max_bad allows; most in F001_T2"):
+        rebuild(toy, tmp_path, shards=shards)
 
 
 def test_the_same_inputs_give_the_same_bytes(toy, tmp_path):

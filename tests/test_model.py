@@ -55,7 +55,7 @@ def test_weights_come_from_a_path(tmp_path):
 def test_an_unknown_model_or_tag_is_named():
     with pytest.raises(ClefError, match="no model ViT-Z"):
         Encoders(TINY.model_copy(update={"name": "ViT-Z"}))
-    with pytest.raises(ClefError, match="openay: no such file, and no tag of ViT-B-16-quickgelu .*openai"):
+    with pytest.raises(ClefError, match=r"openay: no such file, and no tag of ViT-B-16-quickgelu .*openai"):
         Encoders(ModelParams(pretrained="openay"))
 
 
@@ -72,7 +72,7 @@ def test_gradient_checkpointing_changes_memory_and_not_gradients():
 
 def test_stage_1_gives_its_two_losses_and_gradients_to_both_towers():
     params = toy_params()
-    texts = activity_texts(params.texts, open_dataset(params))
+    texts = activity_texts(params.texts, open_dataset(params).activities)
     task = ActivityTask(encoders(), [texts[name] for name in sorted(texts)], params.pretrain)
     losses = task.losses([IMAGES, IMAGES.flip(3)], torch.tensor([0, 0, 1, 1, 2, 2]), step=0)
     assert set(losses) == {"image_image", "image_text"}

@@ -18,7 +18,7 @@ def test_every_label_that_a_data_set_knows_has_texts():
 
 
 def test_every_activity_of_the_demo_is_described_differently():
-    texts = activity_texts(TextParams(), open_dataset(toy_params()))
+    texts = activity_texts(TextParams(), open_dataset(toy_params()).activities)
     assert sorted(texts) == ["T1", "T2", "T3", "T4", "T5", "T6"]
     assert len(set(texts.values())) == 6
 

@@ -71,8 +71,8 @@ class Dataset(ABC):
         """Subject ids; empty for data sets without subjects."""
 
     @abstractmethod
-    def expected_sequences(self) -> int:
-        """How many recordings a complete copy has."""
+    def expected_sequences(self) -> list[str]:
+        """Names of the recordings that a complete copy has."""
 
     def made_by(self) -> str | None:
         """File below the raw folder that says the raw data is complete, where the project makes it itself."""

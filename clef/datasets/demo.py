@@ -38,8 +38,9 @@ class Demo(Dataset):
     def subjects(self) -> list[str]:
         return subject_ids(self._render.subjects)
 
-    def expected_sequences(self) -> int:
-        return self._render.subjects * self._render.activities
+    def expected_sequences(self) -> list[str]:
+        activities = list(ACTIVITIES)[: self._render.activities]
+        return [f"{subject}_{activity}" for subject in self.subjects() for activity in activities]
 
     def made_by(self) -> str | None:
         return "render.json"
@@ -72,11 +73,9 @@ class Demo(Dataset):
 
         tables = []
         for sequence in sequences:
-            path = root / "AUCoding" / "AU_OCC" / f"{sequence.sequence}.csv"
-            if path.exists():
-                table = read_occurrence_csv(path, ACTION_UNITS)
-                table.insert(0, "sequence", sequence.sequence)
-                tables.append(table)
+            table = read_occurrence_csv(root / "AUCoding" / "AU_OCC" / f"{sequence.sequence}.csv", ACTION_UNITS)
+            table.insert(0, "sequence", sequence.sequence)
+            tables.append(table)
         return pd.concat(tables, ignore_index=True)
 
 

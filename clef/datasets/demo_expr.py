@@ -37,8 +37,9 @@ class DemoExpressions(Dataset):
     def subjects(self) -> list[str]:
         return []
 
-    def expected_sequences(self) -> int:
-        return self._render.train_images + self._render.test_images
+    def expected_sequences(self) -> list[str]:
+        counts = {"train": self._render.train_images, "test": self._render.test_images}
+        return [f"{split}_{image:05d}" for split, count in counts.items() for image in range(1, count + 1)]
 
     def made_by(self) -> str | None:
         return "render.json"

@@ -31,9 +31,14 @@ def read_occurrence_csv(path: Path, action_units: Sequence[int]) -> "pd.DataFram
 
     try:
         table = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True)
+    except FileNotFoundError:
+        raise ClefError(f"{path}: no such file; expected the labels of this recording") from None
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ClefError(f"{path}: expected comma-separated integers under a header of integers ({error})") from None
+    try:
         table.columns = pd.Index([int(name) for name in table.columns])
         table = table.astype("int64")
-    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except ValueError as error:
         raise ClefError(f"{path}: expected comma-separated integers under a header of integers ({error})") from None
     missing = [number for number in (0, *action_units) if number not in table.columns]
     if missing:

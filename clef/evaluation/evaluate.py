@@ -2,11 +2,13 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from clef import selection
+from clef.device import prepare_device
 from clef.errors import ClefError
 from clef.evaluation.fold import score_fold
 from clef.evaluation.plain import write_json
@@ -17,9 +19,8 @@ from clef.manifest import CROPPED, manifest_fingerprint
 from clef.model import Encoders, LabelTask
 from clef.params import Params
 from clef.prediction import prediction_table, probabilities
-from clef.texts import label_texts
+from clef.texts import LabelTexts, label_texts
 from clef.training.checkpoint import load_weights, require_fingerprint
-from clef.training.device import prepare_device
 from clef.training.inputs import Inputs
 
 log = logging.getLogger(__name__)
@@ -48,11 +49,14 @@ def evaluate(
         target: The JSON file of metrics to write, last.
 
     Raises:
-        ClefError: The weights saw a test subject, or crops of other settings.
+        ClefError: The weights saw a test subject, crops of other settings, or other texts than the run has now.
     """
     device = prepare_device(params)
     state, sidecar = load_weights(weights)
-    require_fingerprint(sidecar, manifest_fingerprint(inputs.manifest), weights, inputs.manifest)
+    fingerprint = manifest_fingerprint(inputs.manifest)
+    require_fingerprint(sidecar, fingerprint, weights, inputs.manifest)
+    texts = label_texts(params.texts, params.labels)
+    _require_same_run(sidecar, params, texts, weights)
     test = selection.test_frames(inputs.manifest, fold, params.evaluate.stride)
     require_disjoint([subject for _, subject in sidecar["trained_on"]], set(test["subject"].dropna()))
     cropped = test["status"].isin(CROPPED).to_numpy()
@@ -61,7 +65,7 @@ def evaluate(
 
     task = LabelTask(
         Encoders(params.model.model_copy(update={"pretrained": None})),
-        label_texts(params.texts, params.labels),
+        texts,
         params.labels,
         params.texts,
         params.finetune,
@@ -70,14 +74,15 @@ def evaluate(
     )
     task.load_state_dict(state)
     task.to(device)
-    values = probabilities(task, Crops(inputs.shards, test[cropped]), params.evaluate.batch, device)
+    values = probabilities(task, Crops(inputs.shards, test[cropped], fingerprint), params.evaluate.batch, device)
     table = prediction_table(test, params.labels.names, values, cropped)
     with appearing(predictions) as partial:
         table.to_parquet(partial, index=False)
 
+    after_epochs = pd.read_parquet(epochs).merge(test[["sequence", "frame"]], on=["sequence", "frame"])
     metrics = score_fold(
         table,
-        pd.read_parquet(epochs),
+        after_epochs,
         selection.test_labels(inputs.manifest, fold, params.labels, params.evaluate.stride),
         selection.training_labels(inputs.manifest, fold, params.labels),
         params.labels,
@@ -85,3 +90,15 @@ def evaluate(
     )
     write_json(target, metrics | {"seed": seed, "fold": fold.number})
     log.info("%d test frames, %d with a crop", len(test), int(np.sum(cropped)))
+
+
+def _require_same_run(sidecar: dict[str, Any], params: Params, texts: list[LabelTexts], weights: Path) -> None:
+    """Refuse weights trained with other texts or settings than they would be scored with."""
+    now = {name: params.tracked(name) for name in ("model", "labels", "texts", "finetune")}
+    now["label_texts"] = [[text.name, text.description] for text in texts]
+    differing = [name for name, value in now.items() if sidecar[name] != value]
+    if differing:
+        raise ClefError(
+            f"{weights}: trained with other {', '.join(differing)} than the run has now; "
+            f"the .json beside it has its own: train again, or restore the params"
+        )

@@ -59,6 +59,7 @@ def crop_shard(
     Raises:
         ClefError: The detector cannot be made. A source that cannot be read is no error: it is in the report.
     """
+    cv2.setNumThreads(settings.threads)
     detector = build_detector(settings)
     fingerprint = crop_fingerprint(settings, detector.fingerprint)
     parts = [Part(work, root, group, fingerprint) for group in _groups(sequences)]

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from clef.errors import ClefError
+from clef.faces.shard import crop_fingerprint
 from clef.files import appearing, write_text
+from clef.params import CropParams, ModelParams
+from clef.weights import file_hash
+
+log = logging.getLogger(__name__)
 
 
 def save_weights(target: Path, weights: Mapping[str, Tensor], sidecar: Mapping[str, Any]) -> None:
@@ -50,10 +57,27 @@ def require_fingerprint(sidecar: Mapping[str, Any], fingerprint: Mapping[str, An
         raise ClefError(f"{weights}: trained on crops unlike those of {crops}: {'; '.join(differing)}; crop alike")
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def require_crop_settings(fingerprint: Mapping[str, Any], settings: CropParams, manifest: Path) -> None:
+    """Refuse a manifest of other crops than the run asks for.
+
+    Raises:
+        ClefError: With each setting that differs.
+    """
+    wanted = crop_fingerprint(settings, {})
+    differing = [
+        f"{name} {fingerprint.get(name)!r} against {value!r}"
+        for name, value in wanted.items()
+        if name != "detector" and fingerprint.get(name) != value
+    ]
+    if fingerprint["detector"]["name"] != settings.detector:
+        differing.append(f"detector {fingerprint['detector']['name']} against {settings.detector}")
+    if differing:
+        raise ClefError(f"{manifest}: its crops are not those of the params: {'; '.join(differing)}; crop again")
+
+
+def pretrained_hash(model: ModelParams) -> str | None:
+    """Hash of the weights file that a model starts from; None where a tag or nothing names them."""
+    return file_hash(Path(model.pretrained)) if model.pretrained and Path(model.pretrained).is_file() else None
 
 
 def package_hash() -> str:
@@ -70,13 +94,18 @@ class Recovery:
     """The recovery checkpoint of one training, in its work folder.
 
     Args:
-        work: The work folder.
-        key: Hash of all that the training depends on; a checkpoint of another key is left aside.
+        work: The work folder; what a training of another key has left in it is removed.
+        key: Hash of all that the training depends on.
     """
 
     def __init__(self, work: Path, key: str) -> None:
         self.path = work / "recovery.pt"
         self.key = key
+        owner = work / "key"
+        if work.exists() and not (owner.exists() and owner.read_text() == key):
+            log.info("starting over: %s is of other settings or inputs", work)
+            shutil.rmtree(work)
+        write_text(owner, key)
 
     def save(self, step: int, model: Mapping[str, Tensor], optimiser: Mapping[str, Any]) -> None:
         """Write the state after `step` steps."""

@@ -16,9 +16,11 @@ from torch import Tensor
 
 from clef import selection
 from clef.augmentation import augment, draw, normalise
+from clef.device import prepare_device
 from clef.errors import ClefError
 from clef.files import appearing
 from clef.folds import Fold
+from clef.lease import leased
 from clef.loading import Crops, load_steps
 from clef.losses import inverse_rate_weight
 from clef.manifest import CROPPED, manifest_fingerprint
@@ -29,17 +31,17 @@ from clef.sampling import EpochBatches
 from clef.texts import label_texts
 from clef.training.checkpoint import (
     Recovery,
-    file_hash,
     load_weights,
     package_hash,
+    pretrained_hash,
+    require_crop_settings,
     require_fingerprint,
     save_weights,
 )
-from clef.training.device import prepare_device
 from clef.training.inputs import Inputs
-from clef.training.lease import leased
 from clef.training.loop import Plan, train, work_folder
 from clef.training.metrics_file import MetricsFile
+from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +66,11 @@ def finetune(
     settings, labels = params.finetune, params.labels
     device = prepare_device(params)
     frames = selection.training_frames(inputs.manifest, fold, labels, settings.stride)
-    test = selection.test_frames(inputs.manifest, fold, params.evaluate.stride)
+    test = selection.test_frames(inputs.manifest, fold, stride=1)
     test = test[test["status"].isin(CROPPED)].reset_index(drop=True)
     targets = selection.targets(frames, labels)
     fingerprint = manifest_fingerprint(inputs.manifest)
+    require_crop_settings(fingerprint, params.crop, inputs.manifest)
 
     torch.manual_seed(seed)
     encoders = Encoders(params.model)
@@ -93,9 +96,9 @@ def finetune(
         "fingerprint": fingerprint,
         "manifest": file_hash(inputs.manifest),
         "stage1": None if stage1 is None else file_hash(stage1),
+        "pretrained": pretrained_hash(params.model),
         "label_texts": [[text.name, text.description] for text in texts],
         "package": package_hash(),
-        "test_stride": params.evaluate.stride,
         **{name: params.tracked(name) for name in FINETUNE_SECTIONS},
     }
     key = digest({name: value for name, value in sidecar.items() if name != "package"}, length=64)
@@ -109,7 +112,7 @@ def finetune(
     )
 
     work = work_folder(target)
-    crops, test_crops = Crops(inputs.shards, frames), Crops(inputs.shards, test)
+    crops, test_crops = Crops(inputs.shards, frames, fingerprint), Crops(inputs.shards, test, fingerprint)
 
     def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
         draws = draw(settings.augment, seed, "training view", step, positions)
@@ -122,7 +125,7 @@ def finetune(
         with appearing(work / f"epoch{epoch:04d}.parquet") as partial:
             table.to_parquet(partial, index=False)
 
-    with leased(target):
+    with leased(target) as lease:
         train(
             task,
             Plan(
@@ -140,11 +143,12 @@ def finetune(
             recovery=Recovery(work, key),
             metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
         )
+        lease.require()
         parts = [pd.read_parquet(work / f"epoch{epoch:04d}.parquet") for epoch in range(1, settings.epochs + 1)]
         with appearing(epochs) as partial:
             pd.concat(parts, ignore_index=True).to_parquet(partial, index=False)
         save_weights(target, task.state_dict(), sidecar)
-    shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(work)
 
 
 def _start_from(

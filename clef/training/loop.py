@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clef.device import autocast, describe_device
 from clef.errors import ClefError
 from clef.model import Task
 from clef.params import CheckpointParams, OptimiserParams
 from clef.training.checkpoint import Recovery
-from clef.training.device import autocast, describe_device
 from clef.training.metrics_file import MetricsFile
 from clef.training.optimiser import build_optimiser, cosine_with_warmup
 

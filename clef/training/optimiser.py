@@ -11,7 +11,8 @@ from clef.params import OptimiserParams
 
 BLOCK = re.compile(r"clip\.visual\.(?:trunk\.)?(?:transformer\.resblocks|blocks|stages|layer)\.?(\d+)\.")
 STEM = re.compile(
-    r"clip\.visual\.(?:trunk\.)?(?:conv1|patch_embed|stem|class_embedding|positional_embedding|pos_embed|cls_token|ln_pre|bn1)"
+    r"clip\.visual\.(?:trunk\.)?"
+    r"(?:conv_stem|conv\d|bn\d|patch_embed|stem|class_embedding|positional_embedding|pos_embed|cls_token|ln_pre)"
 )
 
 
@@ -22,7 +23,7 @@ def build_optimiser(task: nn.Module, settings: OptimiserParams) -> torch.optim.A
     `lr_text`; everything outside the encoders `lr_head`. Biases, norms and scales are not decayed.
     """
     parameters = {name: p for name, p in task.named_parameters() if p.requires_grad}
-    blocks = 1 + max((int(found[1]) for name in parameters if (found := BLOCK.search(name))), default=-1)
+    blocks = sorted({int(found[1]) for name in parameters if (found := BLOCK.search(name))})
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in parameters.items():
         rate = _rate(name, blocks, settings)
@@ -36,10 +37,12 @@ def build_optimiser(task: nn.Module, settings: OptimiserParams) -> torch.optim.A
     )
 
 
-def _rate(name: str, blocks: int, settings: OptimiserParams) -> float:
+def _rate(name: str, blocks: list[int], settings: OptimiserParams) -> float:
     if ".clip.visual." in f".{name}":
-        found = BLOCK.search(name)
-        depth_below_top = blocks - 1 - int(found[1]) if found else blocks if STEM.search(name) else 0
+        if found := BLOCK.search(name):
+            depth_below_top = len(blocks) - 1 - blocks.index(int(found[1]))
+        else:
+            depth_below_top = len(blocks) if STEM.search(name) else 0
         return settings.lr_image * settings.layer_decay**depth_below_top
     return settings.lr_text if ".clip." in f".{name}" else settings.lr_head
 

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from clef.augmentation import augment, draw, normalise
 from clef.datasets import open_dataset
+from clef.device import prepare_device
 from clef.folds import Fold
+from clef.lease import leased
 from clef.loading import Crops, load_steps
 from clef.manifest import manifest_fingerprint
 from clef.model import ActivityTask, Encoders
@@ -20,12 +22,17 @@ from clef.params import PRETRAIN_SECTIONS, Params, PretrainParams, digest
 from clef.sampling import CrossedBatches, cross_subject_share
 from clef.selection import pretraining_frames
 from clef.texts import activity_texts
-from clef.training.checkpoint import Recovery, file_hash, package_hash, save_weights
-from clef.training.device import prepare_device
+from clef.training.checkpoint import (
+    Recovery,
+    package_hash,
+    pretrained_hash,
+    require_crop_settings,
+    save_weights,
+)
 from clef.training.inputs import Inputs
-from clef.training.lease import leased
 from clef.training.loop import Plan, train, work_folder
 from clef.training.metrics_file import MetricsFile
+from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +46,7 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
     settings = params.pretrain
     assert settings is not None, "the rule graph has no stage 1 for such a run"
     device = prepare_device(params)
-    dataset = open_dataset(params)
-    texts = activity_texts(params.texts, dataset)
+    texts = activity_texts(params.texts, open_dataset(params).activities)
     frames = pretraining_frames(inputs.manifest, fold, settings.stride)
     activities = pd.Categorical(frames["activity"], categories=sorted(texts)).codes.astype(np.int64)
     batches = CrossedBatches(
@@ -55,7 +61,11 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
     )
     if batches.never_drawn:
         log.warning("subjects without enough activities for a batch: %s", ", ".join(batches.never_drawn))
-    steps = max(1, round(settings.epochs * len(frames) / batches.batch_size))
+    if len(batches.unused):
+        log.warning("%d of %d frames are in no crossed batch", len(batches.unused), len(frames))
+    steps = max(1, round(settings.epochs * batches.steps_per_epoch))
+    fingerprint = manifest_fingerprint(inputs.manifest)
+    require_crop_settings(fingerprint, params.crop, inputs.manifest)
 
     torch.manual_seed(seed)
     encoders = Encoders(params.model)
@@ -68,8 +78,9 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         "steps": steps,
         "trained_on": [list(subject) for subject in trained_on],
         "test_subjects": list(fold.test_subjects),
-        "fingerprint": manifest_fingerprint(inputs.manifest),
+        "fingerprint": fingerprint,
         "manifest": file_hash(inputs.manifest),
+        "pretrained": pretrained_hash(params.model),
         "activity_texts": texts,
         "package": package_hash(),
         **{name: params.tracked(name) for name in PRETRAIN_SECTIONS},
@@ -93,13 +104,17 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         return {"batch/cross_subject_positives": shares[-1]}
 
     work = work_folder(target)
-    with leased(target):
+    with leased(target) as lease:
         train(
             task,
             Plan(
                 steps=steps,
                 load=lambda steps: load_steps(
-                    Crops(inputs.shards, frames), batches.batch, steps, settings.workers, device.type == "cuda"
+                    Crops(inputs.shards, frames, fingerprint),
+                    batches.batch,
+                    steps,
+                    settings.workers,
+                    device.type == "cuda",
                 ),
                 views=_two_views(encoders, settings, seed),
                 targets=lambda positions: torch.from_numpy(activities[positions]),
@@ -114,8 +129,9 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         )
         if shares:
             log.info("share of positive pairs that cross subjects: %.3f", np.mean(shares))
+        lease.require()
         save_weights(target, encoders.state_dict(), sidecar)
-    shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(work)
 
 
 def _two_views(

@@ -23,22 +23,28 @@ def test_other_crops_are_refused_with_both_sides(tmp_path):
         require_fingerprint({"fingerprint": {"margin": 0.1, "size": 72}}, {"margin": 0.2}, tmp_path, tmp_path)
 
 
-def test_a_recovery_of_another_key_is_left_aside(tmp_path):
-    device = torch.device("cpu")
-    Recovery(tmp_path, "one").save(5, {"w": torch.ones(2)}, {"state": {}})
-    assert Recovery(tmp_path, "two").load(device) is None
-    state = Recovery(tmp_path, "one").load(device)
+def test_a_recovery_goes_on_under_its_key(tmp_path):
+    Recovery(tmp_path / "work", "one").save(5, {"w": torch.ones(2)}, {"state": {}})
+    state = Recovery(tmp_path / "work", "one").load(torch.device("cpu"))
     assert state is not None
     assert state["step"] == 5
     assert torch.equal(state["model"]["w"], torch.ones(2))
 
 
+def test_another_key_finds_nothing_of_the_first_in_the_work_folder(tmp_path):
+    work = tmp_path / "work"
+    Recovery(work, "one").save(5, {"w": torch.ones(2)}, {"state": {}})
+    (work / "epoch0001.parquet").write_text("the first's")
+    assert Recovery(work, "two").load(torch.device("cpu")) is None
+    assert [path.name for path in work.iterdir()] == ["key"]
+
+
 def test_a_save_that_fails_keeps_the_last_recovery(tmp_path):
-    recovery = Recovery(tmp_path, "one")
+    recovery = Recovery(tmp_path / "work", "one")
     recovery.save(5, {"w": torch.ones(2)}, {})
     with pytest.raises(AttributeError):
         recovery.save(6, {"w": lambda: None}, {})
     state = recovery.load(torch.device("cpu"))
     assert state is not None
     assert state["step"] == 5
-    assert [path.name for path in tmp_path.iterdir()] == ["recovery.pt"]
+    assert {path.name for path in (tmp_path / "work").iterdir()} == {"key", "recovery.pt"}

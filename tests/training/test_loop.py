@@ -63,7 +63,7 @@ def run(folder, plan: Plan, every_steps: int | None = 3) -> Line:
         CheckpointParams(every_steps=every_steps),
         device=torch.device("cpu"),
         seed=0,
-        recovery=Recovery(folder, "key"),
+        recovery=Recovery(folder / "work", "key"),
         metrics=MetricsFile(folder / "metrics.jsonl"),
     )
     return task

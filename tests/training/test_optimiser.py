@@ -1,7 +1,9 @@
+import open_clip
 import pytest
 import torch
 from torch import nn
 
+import clef.model  # noqa: F401  registers the project's own models
 from clef.params import OptimiserParams
 from clef.training.optimiser import build_optimiser, cosine_with_warmup
 
@@ -44,6 +46,33 @@ def test_rate_and_decay_of_every_part():
         "encoders.clip.token_embedding.weight": (0.1, 0.3),
         "bias": (5.0, 0.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "top"),
+    [
+        ("clef-tiny", ["trunk.conv_stem.weight", "trunk.bn1.weight"], ["trunk.conv_head.weight", "head.proj.weight"]),
+        ("RN50", ["conv1.weight", "conv2.weight", "conv3.weight", "bn1.weight"], ["attnpool.c_proj.weight"]),
+        (
+            "ViT-S-32-alt",
+            ["conv1.weight", "class_embedding", "positional_embedding", "ln_pre.weight"],
+            ["ln_post.weight"],
+        ),
+    ],
+)
+def test_stem_and_top_of_real_towers_are_told_apart(name, stem, top):
+    config = open_clip.get_model_config(name)
+    with torch.device("meta"):
+        visual = open_clip.model._build_vision_tower(config["embed_dim"], config["vision_cfg"])
+    module = nn.Module()
+    module.encoders = nn.Module()
+    module.encoders.clip = nn.Module()
+    module.encoders.clip.visual = visual
+    found = {key.removeprefix("encoders.clip.visual."): rate for key, (rate, _) in rates(module).items()}
+    deepest = min(found.values())
+    assert {key: found[key] for key in stem} == dict.fromkeys(stem, deepest)
+    assert {key: found[key] for key in top} == dict.fromkeys(top, 1.0)
+    assert deepest == pytest.approx(0.5 ** (len(set(found.values())) - 1))
 
 
 def test_frozen_parameters_are_not_optimised():

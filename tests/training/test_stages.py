@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from clef.errors import ClefError
 from clef.evaluation.evaluate import evaluate
+from clef.texts import PACKAGED
 from clef.training.finetune import finetune
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
@@ -144,6 +145,34 @@ def test_evaluation_refuses_weights_that_saw_a_test_subject(stage2, tmp_path):
             tmp_path / "p.parquet",
             tmp_path / "m.json",
         )
+
+
+def test_evaluation_refuses_other_texts_than_the_weights_were_trained_with(stage2, tmp_path):
+    params, inputs, folder = stage2
+    own = tmp_path / "texts.yaml"
+    own.write_text(PACKAGED.read_text().replace("name: inner brow raiser", "name: brow thing"))
+    for changed, what in (
+        (params.model_copy(update={"texts": params.texts.model_copy(update={"file": str(own)})}), "texts, label_texts"),
+        (toy_params(finetune={"matching": "pair"}), "finetune"),
+    ):
+        with pytest.raises(ClefError, match=f"trained with other {what} than the run has now"):
+            evaluate(
+                changed,
+                0,
+                toy_fold(params),
+                inputs,
+                folder / "finetune.safetensors",
+                folder / "epochs.parquet",
+                tmp_path / "p.parquet",
+                tmp_path / "m.json",
+            )
+
+
+def test_training_refuses_crops_that_the_params_do_not_ask_for(stage1, tmp_path):
+    _, inputs, _ = stage1
+    params = toy_params(crop={"margin": 0.5})
+    with pytest.raises(ClefError, match=r"not those of the params: margin 0\.2 against 0\.5"):
+        pretrain(params, 0, toy_fold(params), inputs, tmp_path / "p.safetensors")
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,9 @@ def stale(folder: Path) -> set[str]:
     [
         ("finetune:\n", "finetune:\n  label_weight: none\n", {"finetune", "evaluate", "summarize"}),
         ("finetune:\n", "finetune:\n  workers: 1\n", set()),
-        ("pretrain:\n", "pretrain:\n  temperature: 0.2\n", {"pretrain", "finetune", "evaluate", "summarize"}),
+        ("pretrain:\n", "pretrain:\n  image_text: 0.5\n", {"pretrain", "finetune", "evaluate", "summarize"}),
         ("device: cpu\n", "device: cpu\nevaluate: {threshold: 0.4}\n", {"evaluate", "summarize"}),
+        ("device: cpu\n", "device: cpu\nevaluate: {bootstrap: 10}\n", {"summarize"}),
         (
             "kind: videos",
             "kind: videos, seed: 7",
@@ -153,7 +154,52 @@ def test_readme_and_training_code_make_nothing_stale(finished):
     assert stale(finished) == set()
 
 
-def test_evaluation_code_makes_evaluation_stale(finished):
-    code = finished / "clef" / "evaluation" / "metrics.py"
-    code.write_text(code.read_text() + "\n# another comment\n")
-    assert stale(finished) == {"evaluate", "summarize"}
+@pytest.mark.parametrize(
+    ("code", "rules"),
+    [
+        ("clef/evaluation/metrics.py", {"evaluate", "summarize"}),
+        ("clef/evaluation/summary.py", {"summarize"}),
+        ("clef/manifest.py", {"manifest", "pretrain", "finetune", "evaluate", "summarize"}),
+    ],
+)
+def test_code_of_cheap_rules_makes_them_stale(finished, code, rules):
+    path = finished / code
+    path.write_text(path.read_text() + "\n# another comment\n")
+    assert stale(finished) == rules
+
+
+def test_edited_texts_make_stale_what_used_them(finished):
+    path = finished / "clef" / "texts.yaml"
+    path.write_text(path.read_text().replace("name: inner brow raiser", "name: brow thing"))
+    assert stale(finished) == {"finetune", "evaluate", "summarize"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "detector: lbp",
+            "detector: yunet\n  weights: none.onnx",
+            "crop.weights: no file none.onnx; get face_detection",
+        ),
+        (
+            "detector: lbp",
+            "detector: retinaface",
+            "crop.weights: the detector retinaface needs a file; get retinaface_",
+        ),
+        ("number: 3", "number: 30", "params/demo-linear.yaml: folds.number: 30 folds of 18 subjects"),
+        ("device: cpu", "device: cpu\ntexts: {file: none.yaml}", "texts.file: none.yaml: no such file"),
+        ("device: cpu", "device: cpu\nlabels: {action_units: [1, 9]}", "labels: demo has no label AU09"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_runs(checkout, old, new, message):
+    path = checkout / "params" / "demo.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert message in snakemake(checkout, "-n", "results/demo/summary.csv", check=False)
+
+
+def test_a_name_that_is_a_pattern_means_itself(checkout):
+    (checkout / "params" / "demo+.yaml").write_text("extends: demo\ndataset: {name: demo+}\n")
+    assert planned(snakemake(checkout, "-n", "results/demo+/summary.csv"))["total"] == 31

@@ -1,14 +1,29 @@
+import re
+from pathlib import Path
+
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.folds import make_folds
 from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, load_runs
+from clef.texts import activity_texts, label_texts
+from clef.weights import detector_weights
 
-try:
-    RUNS = load_runs("params")
-    DATASETS = {run: open_dataset(params) for run, params in RUNS.items()}
-    FOLDS = {run: make_folds(dataset) for run, dataset in DATASETS.items()}
-except ClefError as error:
-    raise WorkflowError(str(error)) from None
+
+def checked(what, *arguments, run=None):
+    """Call something of the package; what the user can mend becomes one line of Snakemake's."""
+    try:
+        return what(*arguments)
+    except ClefError as error:
+        raise WorkflowError(
+            str(error) if run is None else f"params/{run}.yaml: {error}"
+        ) from None
+
+
+RUNS = checked(load_runs, "params")
+DATASETS = {run: checked(open_dataset, params, run=run) for run, params in RUNS.items()}
+FOLDS = {
+    run: checked(make_folds, dataset, run=run) for run, dataset in DATASETS.items()
+}
 
 # The rules before training belong to a data set and its crops; any run over them agrees on all that they need.
 RUN_OF_DATASET = {RUNS[run].dataset.name: run for run in reversed(RUNS)}
@@ -23,8 +38,8 @@ if workflow.is_main_process and workflow.resource_settings.nodes is None:
 
 
 wildcard_constraints:
-    run="|".join(RUNS),
-    dataset="|".join(RUN_OF_DATASET),
+    run="|".join(map(re.escape, RUNS)),
+    dataset="|".join(map(re.escape, RUN_OF_DATASET)),
     crop="[0-9a-f]{8}",
     seed=r"\d+",
     fold=r"\d+",
@@ -70,6 +85,39 @@ def raw_marker(wildcards):
     """The file that says that raw data of the project's own making is complete; none for recordings."""
     marker = DATASETS[RUN_OF_DATASET[wildcards.dataset]].made_by()
     return [] if marker is None else f"data/raw/{wildcards.dataset}/{marker}"
+
+
+def adapter_code(wildcards):
+    """Modules that know a data set's layout and labels."""
+    adapter = of_dataset(wildcards).dataset.adapter
+    return [f"clef/datasets/{name}.py" for name in (adapter, "base", "occurrence_csv")]
+
+
+def crop_weights(wildcards):
+    """The detector's weights; where they are missing, it is said before anything runs."""
+    crop = of_crops(wildcards).crop
+    path = checked(detector_weights, crop.detector, crop.weights)
+    return [] if path is None else str(path)
+
+
+def model_weights(wildcards):
+    """The file that the model starts from, if `model.pretrained` is one and no tag."""
+    pretrained = of_run(wildcards).model.pretrained
+    return [pretrained] if pretrained and Path(pretrained).exists() else []
+
+
+def activity_sentences(wildcards):
+    """The texts themselves: an edited texts file makes stale what used it."""
+    params = of_run(wildcards)
+    return checked(activity_texts, params.texts, DATASETS[wildcards.run].activities)
+
+
+def label_sentences(wildcards):
+    params = of_run(wildcards)
+    return [
+        (text.name, text.description)
+        for text in checked(label_texts, params.texts, params.labels)
+    ]
 
 
 def stage1(wildcards):

@@ -17,6 +17,7 @@ rule render_demo:
 rule ingest:
     input:
         raw_marker,
+        code=lambda wildcards: ["clef/ingest.py", *adapter_code(wildcards)],
     output:
         "data/interim/{dataset}/sequences.parquet",
     log:
@@ -33,11 +34,13 @@ rule ingest:
 
 rule crop:
     input:
-        "data/interim/{dataset}/sequences.parquet",
+        crop_weights,
+        sequences="data/interim/{dataset}/sequences.parquet",
     output:
         "data/interim/{dataset}/{crop}/{shard}.arrow",
     log:
         "data/interim/{dataset}/{crop}/{shard}.log",
+    threads: lambda wildcards: of_crops(wildcards).crop.threads
     resources:
         gpu=gpus(of_crops, "crop"),
         mem_mb=4000,
@@ -46,7 +49,7 @@ rule crop:
         section(of_crops, "crop"),
     shell:
         "python -m clef crop {wildcards.dataset} --crop {wildcards.crop}"
-        " --raw data/raw/{wildcards.dataset} --sequences {input}"
+        " --raw data/raw/{wildcards.dataset} --sequences {input.sequences}"
         " --shard {wildcards.shard} --out {output} 2> {log}"
 
 
@@ -54,11 +57,7 @@ rule manifest:
     input:
         lambda wildcards: shards_of(RUN_OF_CROPS[wildcards.dataset, wildcards.crop]),
         sequences="data/interim/{dataset}/sequences.parquet",
-        code=[
-            "clef/manifest.py",
-            "clef/datasets/base.py",
-            "clef/datasets/occurrence_csv.py",
-        ],
+        code=lambda wildcards: ["clef/manifest.py", *adapter_code(wildcards)],
     output:
         "data/processed/{dataset}/{crop}/manifest.parquet",
     log:

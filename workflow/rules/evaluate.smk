@@ -1,6 +1,19 @@
-from pathlib import Path
-
-EVALUATION_CODE = sorted(map(str, Path("clef/evaluation").glob("*.py")))
+# Cheap rules run again when their own code changes.
+SUMMARY_CODE = [
+    f"clef/evaluation/{name}"
+    for name in (
+        "summary.py",
+        "crossvalidation.py",
+        "intervals.py",
+        "terminal.py",
+        "published.py",
+        "published.csv",
+    )
+]
+SCORING_CODE = sorted(
+    {*map(str, Path("clef/evaluation").glob("*.py"))} - {*SUMMARY_CODE}
+)
+EVALUATION_CODE = [*SCORING_CODE, "clef/prediction.py", "clef/selection.py"]
 
 
 rule evaluate:
@@ -22,7 +35,8 @@ rule evaluate:
         mem_mb=8000,
         runtime="2h",
     params:
-        section(of_run, "evaluate"),
+        threshold=lambda wildcards: of_run(wildcards).evaluate.threshold,
+        stride=lambda wildcards: of_run(wildcards).evaluate.stride,
         crops=lambda wildcards: crops_folder(wildcards.run),
     shell:
         "python -m clef evaluate {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
@@ -33,7 +47,7 @@ rule evaluate:
 rule summarize:
     input:
         metrics=all_metrics,
-        code=EVALUATION_CODE,
+        code=SUMMARY_CODE,
     output:
         table="results/{run}/summary.csv",
         details="results/{run}/summary.json",
@@ -41,6 +55,6 @@ rule summarize:
         "results/{run}/summarize.log",
     localrule: True
     params:
-        section(of_run, "evaluate"),
+        bootstrap=lambda wildcards: of_run(wildcards).evaluate.bootstrap,
     shell:
         "python -m clef summarize {wildcards.run} {input.metrics} --out {output.table} 2> {log}"

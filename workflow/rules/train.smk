@@ -4,6 +4,7 @@
 rule pretrain:
     input:
         lambda wildcards: shards_of(wildcards.run),
+        model_weights,
         manifest=lambda wildcards: manifest_of(wildcards.run),
     output:
         weights="results/{run}/seed{seed}/fold{fold}/pretrain.safetensors",
@@ -19,6 +20,7 @@ rule pretrain:
         runtime="24h",
     params:
         **{name: section(of_run, name) for name in PRETRAIN_SECTIONS},
+        activity_texts=activity_sentences,
         crops=lambda wildcards: crops_folder(wildcards.run),
     shell:
         "python -m clef pretrain {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
@@ -28,6 +30,7 @@ rule pretrain:
 rule finetune:
     input:
         lambda wildcards: shards_of(wildcards.run),
+        model_weights,
         manifest=lambda wildcards: manifest_of(wildcards.run),
         stage1=stage1,
     output:
@@ -43,7 +46,7 @@ rule finetune:
         runtime="24h",
     params:
         **{name: section(of_run, name) for name in FINETUNE_SECTIONS},
-        test_stride=lambda wildcards: of_run(wildcards).evaluate.stride,
+        label_texts=label_sentences,
         crops=lambda wildcards: crops_folder(wildcards.run),
         stage1=lambda wildcards: (
             f"--stage1 {stage1(wildcards)}" if stage1(wildcards) else ""

@@ -1,15 +1,11 @@
 """What every face detector answers."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
-
-from clef.errors import ClefError
 
 
 @dataclass(frozen=True)
@@ -67,28 +63,3 @@ def shrunk(image: np.ndarray, longest: int) -> tuple[np.ndarray, float, float]:
         return image, 1.0, 1.0
     size = max(1, round(width * factor)), max(1, round(height * factor))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), width / size[0], height / size[1]
-
-
-def weights_file(weights: str | None, detector: str, what: str) -> Path:
-    """The file of a detector's weights.
-
-    Args:
-        weights: `crop.weights` of the params.
-        detector: Name of the detector.
-        what: What to get and where, for the message.
-
-    Raises:
-        ClefError: None is named, or it is not there.
-    """
-    if weights is None:
-        raise ClefError(f"crop.weights: the detector {detector} needs a file of weights; get {what} and give its path")
-    path = Path(weights)
-    if not path.is_file():
-        raise ClefError(f"crop.weights: no file {path}; get {what} and put it there")
-    return path
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -24,12 +24,9 @@ import torch
 from torchvision.ops import nms  # type: ignore[import-untyped]
 
 from clef.errors import ClefError
-from clef.faces.detectors.base import Detector, Face, sha256, weights_file
+from clef.faces.detectors.base import Detector, Face
+from clef.weights import DETECTOR_RELEASES, detector_weights, file_hash
 
-RELEASE = (
-    "retinaface_resnet50_2020-07-20-f168fae3c.zip from "
-    "https://github.com/ternaus/retinaface/releases/download/0.01/retinaface_resnet50_2020-07-20-f168fae3c.zip"
-)
 MEAN = torch.tensor([0.485, 0.456, 0.406]) * 255
 DEVIATION = torch.tensor([0.229, 0.224, 0.225]) * 255
 OVERLAP = 0.4
@@ -56,8 +53,9 @@ class RetinaFaceDetector(Detector):
             ) from None
         if device == "cuda" and not torch.cuda.is_available():
             raise ClefError("crop.device: cuda is not available here; expected a GPU; set crop.device to cpu")
-        path = weights_file(weights, "retinaface", RELEASE)
-        self._weights = sha256(path)
+        path = detector_weights("retinaface", weights)
+        assert path is not None, "this detector has a release"
+        self._weights = file_hash(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the package uses an old name of torchvision's `weights` argument
             network = RetinaFace(
@@ -71,7 +69,9 @@ class RetinaFaceDetector(Detector):
             network.load_state_dict(_read_weights(path), assign=True)
         except (RuntimeError, AttributeError, TypeError, ValueError, pickle.UnpicklingError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise ClefError(f"crop.weights: {path} does not fit ({reason}); expected {RELEASE}") from None
+            raise ClefError(
+                f"crop.weights: {path} does not fit ({reason}); expected {DETECTOR_RELEASES['retinaface']}"
+            ) from None
         self._device = torch.device(device)
         self._network = network.eval().to(self._device, torch.float32)
         self._least_score = least_score

@@ -6,11 +6,8 @@ import cv2
 import numpy as np
 
 from clef.errors import ClefError
-from clef.faces.detectors.base import Detector, Face, sha256, shrunk, weights_file
-
-RELEASE = (
-    "face_detection_yunet_2023mar.onnx from https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
-)
+from clef.faces.detectors.base import Detector, Face, shrunk
+from clef.weights import DETECTOR_RELEASES, detector_weights, file_hash
 
 
 class YunetDetector(Detector):
@@ -21,15 +18,18 @@ class YunetDetector(Detector):
     """
 
     def __init__(self, weights: str | None, least_score: float, detect_size: int) -> None:
-        path = weights_file(weights, "yunet", RELEASE)
-        self._weights = sha256(path)
+        path = detector_weights("yunet", weights)
+        assert path is not None, "this detector has a release"
+        self._weights = file_hash(path)
         self._longest = detect_size
         before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         try:
             self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), least_score)
         except cv2.error as error:
             reason = " ".join(str(error).split())[:200]
-            raise ClefError(f"crop.weights: {path} does not fit ({reason}); expected {RELEASE}") from None
+            raise ClefError(
+                f"crop.weights: {path} does not fit ({reason}); expected {DETECTOR_RELEASES['yunet']}"
+            ) from None
         finally:
             cv2.utils.logging.setLogLevel(before)
 

@@ -1,0 +1,138 @@
+"""A lease on an output: two processes must not work on one, yet a dead one must not lock it for ever.
+
+The lease file names host, process, job and the time of the last heartbeat. On one host a live process decides; from
+another host only the heartbeat can be seen, and a lease whose heart has stopped for `STALE_SECONDS` is taken over.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from clef.errors import ClefError
+from clef.files import write_text
+
+HEARTBEAT_SECONDS = 20.0
+STALE_SECONDS = 180.0
+
+
+class Lease:
+    """A lease that is held. Ask `require` before writing what it guards."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_suffix(".lease")
+        self._mine: dict[str, Any] = {
+            "token": uuid.uuid4().hex,
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "started": psutil.Process().create_time(),
+            "job": os.environ.get("SLURM_JOB_ID"),
+        }
+
+    def acquire(self) -> None:
+        """Write the lease file, unless a live process holds it.
+
+        Raises:
+            ClefError: Another live process holds it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(self.path.parent):
+            holder = _read(self.path)
+            if holder is not None and _alive(holder):
+                raise ClefError(
+                    f"{self.target}: process {holder['process']} on {holder['host']} is already at work on it "
+                    f"(last heartbeat {time.time() - holder['heartbeat']:.0f} s ago); wait for it or end it"
+                )
+            write_text(self.path, self._record())
+
+    def held(self) -> bool:
+        """Whether the lease file is still this one's."""
+        holder = _read(self.path)
+        return holder is not None and holder["token"] == self._mine["token"]
+
+    def require(self) -> None:
+        """Refuse to go on where another process has taken over.
+
+        Raises:
+            ClefError: The lease was lost, as after a long stop of this process.
+        """
+        if not self.held():
+            raise ClefError(
+                f"{self.target}: another process has taken over while this one stood still; leaving it to it"
+            )
+
+    def beat(self) -> None:
+        """Renew the heartbeat, if the lease is still held."""
+        if self.held():
+            write_text(self.path, self._record())
+
+    def release(self) -> None:
+        """Give the lease back, if it is still held."""
+        if self.held():
+            self.path.unlink(missing_ok=True)
+
+    def _record(self) -> str:
+        return json.dumps({**self._mine, "heartbeat": time.time()})
+
+
+@contextmanager
+def leased(target: Path) -> Iterator[Lease]:
+    """Hold the lease of an output and its work folder, with a heartbeat from a thread, until the block ends.
+
+    Raises:
+        ClefError: Another live process holds it.
+    """
+    lease = Lease(target)
+    lease.acquire()
+    stop = threading.Event()
+
+    def keep() -> None:
+        while not stop.wait(HEARTBEAT_SECONDS):
+            lease.beat()
+
+    heart = threading.Thread(target=keep, name="lease heartbeat", daemon=True)
+    heart.start()
+    try:
+        yield lease
+    finally:
+        stop.set()
+        heart.join()
+        lease.release()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep others from looking and taking at the same moment. A lock on the folder itself leaves no file behind."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The lease in a file; None where there is none, or half of one that a kill left."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _alive(holder: dict[str, Any]) -> bool:
+    if holder["host"] != socket.gethostname():
+        return time.time() - holder["heartbeat"] < STALE_SECONDS
+    try:
+        return psutil.Process(holder["process"]).create_time() == holder["started"]
+    except psutil.NoSuchProcess:
+        return False
