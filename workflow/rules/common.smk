@@ -24,6 +24,14 @@ DATASETS = {run: checked(open_dataset, params, run=run) for run, params in RUNS.
 FOLDS = {
     run: checked(make_folds, dataset, run=run) for run, dataset in DATASETS.items()
 }
+LABEL_TEXTS = {
+    run: checked(label_texts, params.texts, params.labels, run=run)
+    for run, params in RUNS.items()
+}
+ACTIVITY_TEXTS = {
+    run: checked(activity_texts, params.texts, DATASETS[run].activities, run=run)
+    for run, params in RUNS.items()
+}
 
 # The rules before training belong to a data set and its crops; any run over them agrees on all that they need.
 RUN_OF_DATASET = {RUNS[run].dataset.name: run for run in reversed(RUNS)}
@@ -35,6 +43,10 @@ RUN_OF_CROPS = {
 # `--resources gpu=N` still wins. Not under an executor, where it would serialise the cluster, nor inside its jobs.
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
     workflow.global_resources.setdefault("gpu", 1)
+
+# Every output appears whole, under its name, at the end: what a killed Snakemake left marked as incomplete is made again
+# instead of being asked about.
+workflow.dag_settings.force_incomplete = True
 
 
 wildcard_constraints:
@@ -108,16 +120,11 @@ def model_weights(wildcards):
 
 def activity_sentences(wildcards):
     """The texts themselves: an edited texts file makes stale what used it."""
-    params = of_run(wildcards)
-    return checked(activity_texts, params.texts, DATASETS[wildcards.run].activities)
+    return ACTIVITY_TEXTS[wildcards.run]
 
 
 def label_sentences(wildcards):
-    params = of_run(wildcards)
-    return [
-        (text.name, text.description)
-        for text in checked(label_texts, params.texts, params.labels)
-    ]
+    return [[text.name, text.description] for text in LABEL_TEXTS[wildcards.run]]
 
 
 def stage1(wildcards):
