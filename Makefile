@@ -18,7 +18,7 @@ setup: .venv/installed  ## create .venv and install the project with the version
 	touch $@
 
 demo: setup  ## run the whole chain on rendered videos: results/demo/summary.csv
-	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo/summary.csv --quiet rules --show-failed-logs
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo/summary.csv --rerun-incomplete --show-failed-logs --quiet rules
 
 test: setup  ## run the tests
 	$(bin)/python -m pytest
@@ -39,4 +39,4 @@ types: setup  ## check types
 	$(bin)/mypy
 
 demo-short: setup  ## the same chain cut short, as CI runs it
-	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo-short/summary.csv --quiet rules --show-failed-logs
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo-short/summary.csv --rerun-incomplete --show-failed-logs --quiet rules

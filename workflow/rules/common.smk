@@ -44,10 +44,6 @@ RUN_OF_CROPS = {
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
     workflow.global_resources.setdefault("gpu", 1)
 
-# Every output appears whole, under its name, at the end: what a killed Snakemake left marked as incomplete is made again
-# instead of being asked about.
-workflow.dag_settings.force_incomplete = True
-
 
 wildcard_constraints:
     run="|".join(map(re.escape, RUNS)),
