@@ -17,9 +17,6 @@ from clef.errors import ClefError
 from clef.faces.shard import open_shard, read_fingerprint
 from clef.files import appearing
 
-CROPPED = ("detected", "tracked", "bridged")
-"""Statuses of frames that have a crop."""
-
 NO_ROW = -1
 """`row` of a labelled frame that a damaged recording no longer has."""
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from clef.errors import ClefError
+from clef.faces.shard import CROPPED
 from clef.folds import Fold, require_disjoint
-from clef.manifest import CROPPED, read_manifest
+from clef.manifest import read_manifest
 from clef.params import LabelParams
 
 KEYS = ["dataset", "subject", "activity", "sequence", "frame", "split", "status", "shard", "row", "labelled"]

@@ -12,10 +12,11 @@ from clef.device import prepare_device
 from clef.errors import ClefError
 from clef.evaluation.fold import score_fold
 from clef.evaluation.plain import write_json
+from clef.faces.shard import CROPPED
 from clef.files import appearing
 from clef.folds import Fold, require_disjoint
 from clef.loading import Crops
-from clef.manifest import CROPPED, manifest_fingerprint
+from clef.manifest import manifest_fingerprint
 from clef.model import Encoders, LabelTask
 from clef.params import Params
 from clef.prediction import prediction_table, probabilities

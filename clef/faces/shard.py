@@ -13,7 +13,9 @@ from clef.params import CropParams
 
 FINGERPRINT = b"clef.fingerprint"
 ROWS_A_BATCH = 256
-STATUSES = ("detected", "tracked", "bridged", "no_face", "undecodable")
+CROPPED = ("detected", "tracked", "bridged")
+"""Statuses of frames that have a crop."""
+STATUSES = (*CROPPED, "no_face", "undecodable")
 
 SCHEMA = pa.schema(
     [

@@ -18,12 +18,13 @@ from clef import selection
 from clef.augmentation import augment, draw, normalise
 from clef.device import prepare_device
 from clef.errors import ClefError
+from clef.faces.shard import CROPPED
 from clef.files import appearing
 from clef.folds import Fold
 from clef.lease import leased
 from clef.loading import Crops, load_steps
 from clef.losses import inverse_rate_weight
-from clef.manifest import CROPPED, manifest_fingerprint
+from clef.manifest import manifest_fingerprint
 from clef.model import Encoders, LabelTask
 from clef.params import FINETUNE_SECTIONS, Params, digest
 from clef.prediction import prediction_table, probabilities
