@@ -202,7 +202,7 @@ def summarize(
 
 
 @app.command()
-def show(summary: Annotated[Path, typer.Argument(help="summary.json of a run.")]) -> None:
+def show(run: Annotated[str, typer.Argument(help="Name of a finished run, or the path of its summary.json.")]) -> None:
     """Show the summary of a run."""
     import json
 
@@ -210,11 +210,15 @@ def show(summary: Annotated[Path, typer.Argument(help="summary.json of a run.")]
 
     from clef.evaluation.terminal import format_table
 
+    path = Path(run) if run.endswith(".json") else Path("results") / run / "summary.json"
     try:
-        details = json.loads(summary.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ClefError(f"{summary}: not a summary.json; expected one that `clef summarize` wrote") from None
-    Console().print(format_table(details))
+        details = json.loads(path.read_text(encoding="utf-8"))
+        table = format_table(details)
+    except FileNotFoundError:
+        raise ClefError(f"{path}: no such file; finish the run, or give the path of its summary.json") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ClefError(f"{path}: not a summary; expected the summary.json that `clef summarize` wrote") from None
+    Console().print(table)
 
 
 @app.command()
@@ -232,10 +236,10 @@ def _run_params(run: str) -> "Params":
     from clef.params import load_params
 
     path = _settings["params"] / f"{run}.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(other.stem for other in path.parent.glob("*.yaml")))
+    if run.endswith(".yaml") or not path.exists():
+        known = ", ".join(sorted(other.stem for other in _settings["params"].glob("*.yaml")))
         raise ClefError(
-            f"{path.parent}: no run {run}; expected one of {known or 'the files there, of which there are none'}"
+            f"{_settings['params']}: no run {run}; expected one of {known or 'the files there, of which there are none'}"
         )
     return load_params(path)
 

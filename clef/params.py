@@ -463,7 +463,8 @@ def _read(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
-        raise ParamsError(f"{path}: expected sections such as `dataset:`, found {type(values).__name__}")
+        found = "an empty file" if values is None else f"a {type(values).__name__}"
+        raise ParamsError(f"{path}: expected sections such as `dataset:`, found {found}")
     return values
 
 

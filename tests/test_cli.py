@@ -37,7 +37,9 @@ def test_help_imports_nothing_heavy():
     ("arguments", "message"),
     [
         (["params", "nowhere"], "params: no run nowhere; expected one of demo, "),
-        (["show", "README.md"], "README.md: not a summary.json; expected one that `clef summarize` wrote"),
+        (["show", "nowhere"], "results/nowhere/summary.json: no such file; finish the run"),
+        (["show", "{folder}/other.json"], "other.json: not a summary; expected the summary.json"),
+        (["params", "params/demo.yaml"], "no run params/demo.yaml; expected one of demo, "),
         (["ingest", "demo", "--raw", "nowhere", "--out", "x"], "nowhere: no recordings of demo found"),
         (
             ["crop", "demo", "--crop", "00000000", "--raw", ".", "--sequences", "s", "--shard", "F001", "--out", "x"],
@@ -50,8 +52,9 @@ def test_help_imports_nothing_heavy():
         (["render-demo", "nowhere", "--out", "x"], "params: no run over a data set nowhere"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_1(arguments, message):
-    ran = clef(*arguments)
+def test_a_mistake_is_one_line_and_exit_code_1(arguments, message, tmp_path):
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    ran = clef(*(argument.format(folder=tmp_path) for argument in arguments))
     assert ran.returncode == 1
     assert ran.stderr.startswith("clef: error: ")
     assert message in ran.stderr

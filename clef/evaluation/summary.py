@@ -8,10 +8,14 @@ numbers lie between 0 and 1 and are empty where undefined. Its columns:
 - `f1_fold0` ..., the mean over seeds of each fold; `sd_folds`, the standard deviation (n - 1) over these;
   `sd_seeds`, that of the runs' means over folds from seed to seed;
 - `precision`, `recall` (in the row `mean` of expressions: mean class accuracy), `f1_faces`;
-- `f1_field`, `f1_field_max`: optimistic, chosen on the test folds;
+- `f1_field`, `f1_field_max`: optimistic. The epoch, and for `f1_field_max` one threshold for all labels, are chosen on
+  the test fold by the mean over labels: the mean cannot fall below the strict one, a single label can;
 - `auc`, `ap`, `f1_within_activity`, `base_rate`, `floor`, `activity_only`, `coverage`, as
   `clef.evaluation.fold` explains them, mean over folds and seeds;
-- `frames`, `positives`: labelled test frames, and those with the label, of all folds together.
+- `frames`, `positives`: labelled test frames whose label is known, and those with the label, of all folds together
+  (`positives` is empty in the row `mean`; a label that is not codable in a frame, code 9, is not known there).
+
+`sd_seeds` is empty with one seed, `activity_only` where there are no activities.
 
 In the row `accuracy` the columns `f1` ... hold the accuracy over all classes, not an F1.
 """

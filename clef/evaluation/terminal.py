@@ -33,7 +33,18 @@ def verdict(summary: dict[str, Any]) -> str:
         if value is not None
     ]
     headline = f"{'Accuracy' if accuracy else 'Mean strict F1'} {_percent(row['f1'])}"
-    return f"{headline} is {' and '.join(parts)}; field columns are optimistic, chosen on the test folds."
+    below = [] if accuracy else _not_above(summary["rows"])
+    exceptions = f"; not above both: {', '.join(below)}" if below else ""
+    return f"{headline} is {' and '.join(parts)}{exceptions}; field columns are optimistic, chosen on the test folds."
+
+
+def _not_above(rows: dict[str, dict[str, Any]]) -> list[str]:
+    """Labels whose F1 is not above what can be had without looking at a face."""
+    return [
+        label
+        for label, row in rows.items()
+        if label != "mean" and any(row[key] is not None and row["f1"] <= row[key] for key in ("floor", "activity_only"))
+    ]
 
 
 def _relation(value: float, low: float | None, baseline: float) -> str:

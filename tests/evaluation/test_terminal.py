@@ -53,3 +53,14 @@ def test_the_verdict_says_plainly_where_the_headline_stands():
     assert "NOT above knowing the activity only (52.0)" in line
     assert "NOT above the always-positive floor" in verdict(row(0.48, 0.4, 0.48, None))
     assert "optimistic" in line
+
+
+def test_the_verdict_names_labels_that_are_not_above_both_baselines():
+    summary = row(0.6, 0.55, 0.48, 0.52)
+    good = {"f1": 0.6, "floor": 0.5, "activity_only": None}
+    below_floor = {"f1": 0.4, "floor": 0.5, "activity_only": 0.3}
+    below_activity = {"f1": 0.4, "floor": 0.3, "activity_only": 0.4}
+    summary["rows"] = {"AU01": good, "AU02": below_floor, "AU04": below_activity} | summary["rows"]
+    assert "; not above both: AU02, AU04;" in verdict(summary)
+    summary["rows"] = {"AU01": good, "mean": summary["rows"]["mean"]}
+    assert "not above both" not in verdict(summary)
