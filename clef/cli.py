@@ -238,9 +238,7 @@ def _run_params(run: str) -> "Params":
     path = _settings["params"] / f"{run}.yaml"
     if run.endswith(".yaml") or not path.exists():
         known = ", ".join(sorted(other.stem for other in _settings["params"].glob("*.yaml")))
-        raise ClefError(
-            f"{_settings['params']}: no run {run}; expected one of {known or 'the files there, of which there are none'}"
-        )
+        raise ClefError(f"{_settings['params']}: no run {run}; expected one of {known or 'the files there'}")
     return load_params(path)
 
 
