@@ -233,7 +233,7 @@ def params(run: Run) -> None:
 
 def _run_params(run: str) -> "Params":
     """Params of a run, read from its own file and its parents: no other file can stop it."""
-    from clef.params import load_params
+    from clef.runs import load_params
 
     path = _settings["params"] / f"{run}.yaml"
     if run.endswith(".yaml") or not path.exists():
@@ -244,7 +244,8 @@ def _run_params(run: str) -> "Params":
 
 def _dataset_params(dataset: str, crop: str | None = None) -> "Params":
     """Params of any run over a data set with these crops: they agree on all that its rules need."""
-    from clef.params import ParamsError, load_params
+    from clef.params import ParamsError
+    from clef.runs import load_params
 
     of_dataset, broken = [], None
     for path in sorted(_settings["params"].glob("*.yaml")):

@@ -11,6 +11,7 @@ LAYERS = [
     {"errors"},
     {"files", "progress", "randomness"},
     {"params", "weights", "lease", "device"},
+    {"runs"},
     {"demo"},
     {"datasets"},
     {"folds", "texts"},

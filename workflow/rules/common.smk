@@ -4,7 +4,8 @@ from pathlib import Path
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.folds import make_folds
-from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, load_runs
+from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
+from clef.runs import load_runs
 from clef.texts import activity_texts, label_texts
 from clef.weights import detector_weights
 
