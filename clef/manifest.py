@@ -60,6 +60,10 @@ def build_manifest(
         raise ClefError(f"{target}: no rows for {', '.join(without_rows[:8])} in the shards; crop them again")
     labels = dataset.labels(root, sequences)
     label_columns = [column for column in labels.columns if column not in ("sequence", "frame")]
+    twice = labels[labels.duplicated(["sequence", "frame"])]
+    if len(twice):
+        frame, sequence = twice[["frame", "sequence"]].iloc[0]
+        raise ClefError(f"{root}: frame {frame} of {sequence} is labelled twice; expected one label a frame")
     frames = pd.concat([frames, _lost_frames(frames, labels)], ignore_index=True)
     _check_undecodable(frames, dataset.params.ingest.max_bad, root)
     manifest = frames.merge(known, on="sequence", how="left", validate="many_to_one")

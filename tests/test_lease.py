@@ -67,7 +67,7 @@ def test_of_many_that_start_at_once_one_gets_the_lease(tmp_path):
             outcomes.append("held")
         except ClefError:
             outcomes.append("refused")
-        done.wait()
+        done.wait(timeout=20)  # all hold on to what they got until the last has tried
 
     threads = [threading.Thread(target=start) for _ in range(8)]
     for thread in threads:

@@ -1,3 +1,4 @@
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -55,6 +56,19 @@ def test_labels_that_a_damaged_recording_lost_are_rows_and_count(toy, tmp_path):
     assert lost["AU01"].notna().all()
     with pytest.raises(ClefError, match=r"frames cannot be decoded, more than ingest.max_bad allows; most in F001_T2"):
         rebuild(toy, tmp_path, shards=shards)
+
+
+def test_a_frame_labelled_twice_is_named(toy, tmp_path, monkeypatch):
+    _, params, _ = toy
+    read = type(open_dataset(params)).labels
+
+    def twice(self, root, sequences):
+        labels = read(self, root, sequences)
+        return pd.concat([labels, labels.tail(1)], ignore_index=True)
+
+    monkeypatch.setattr(type(open_dataset(params)), "labels", twice)
+    with pytest.raises(ClefError, match=r"frame 12 of M003_T3 is labelled twice"):
+        rebuild(toy, tmp_path)
 
 
 def test_the_same_inputs_give_the_same_bytes(toy, tmp_path):
