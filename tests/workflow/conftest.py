@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -21,10 +22,11 @@ def copy_checkout(folder: Path) -> Path:
 
 
 def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
-    """Run Snakemake in a folder and return what it printed."""
+    """Run Snakemake in a folder, its environment not activated, and return what it printed."""
     ran = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
         cwd=folder,
+        env=os.environ | {"PATH": os.defpath},
         capture_output=True,
         text=True,
         check=False,

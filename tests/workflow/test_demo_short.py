@@ -42,6 +42,7 @@ def kill_in(folder: Path, step: str, sign: str) -> None:
     running = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2", TARGET],
         cwd=folder,
+        env=os.environ | {"PATH": os.defpath},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

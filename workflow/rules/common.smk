@@ -1,4 +1,6 @@
+import os
 import re
+import sys
 from pathlib import Path
 
 from clef.datasets import open_dataset
@@ -8,6 +10,11 @@ from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
 from clef.runs import load_runs
 from clef.texts import activity_texts, label_texts
 from clef.weights import detector_weights
+
+# The `python` of the rules is the one that runs Snakemake, also where nobody activated its environment.
+os.environ["PATH"] = os.pathsep.join(
+    [os.path.dirname(sys.executable), os.environ["PATH"]]
+)
 
 
 def checked(what, *arguments, run=None):
