@@ -1,0 +1,18 @@
+"""Arguments and options that several subcommands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[str, typer.Argument(help="Name of a run: a file in the params folder, without suffix.")]
+DatasetName = Annotated[str, typer.Argument(help="Name of a data set: `dataset.name` of some run.")]
+Raw = Annotated[Path, typer.Option(help="Folder of the raw data.")]
+Sequences = Annotated[Path, typer.Option(help="Table of recordings, from `clef ingest`.")]
+Crop = Annotated[str, typer.Option(help="Digest of the crop settings, as `clef params` prints it.")]
+Crops = Annotated[Path, typer.Option(help="Folder of the shards.")]
+Manifest = Annotated[Path, typer.Option(help="The manifest.")]
+Seed = Annotated[int, typer.Option(help="Seed of weights, sampling and augmentation.")]
+FoldNumber = Annotated[int, typer.Option("--fold", help="Fold, counted from 0.")]
+Out = Annotated[Path, typer.Option(help="File to write.")]
+Workers = Annotated[int, typer.Option(help="Processes.", min=1)]

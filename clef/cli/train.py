@@ -1,0 +1,39 @@
+"""Subcommands that train."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clef.cli.app import app
+from clef.cli.lookup import training
+from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed
+
+
+@app.command()
+def pretrain(run: Run, seed: Seed, fold: FoldNumber, manifest: Manifest, crops: Crops, out: Out) -> None:
+    """Stage 1: contrast with the activity as the weak label."""
+    from clef.training.inputs import Inputs
+    from clef.training.pretrain import pretrain as train
+
+    params, split, shards = training(run, fold, crops)
+    train(params, seed, split, Inputs(manifest, shards), out)
+
+
+@app.command()
+def finetune(
+    run: Run,
+    seed: Seed,
+    fold: FoldNumber,
+    manifest: Manifest,
+    crops: Crops,
+    out: Out,
+    epochs: Annotated[Path, typer.Option(help="Test predictions after each epoch, to write.")],
+    stage1: Annotated[Path | None, typer.Option(help="Encoders to start from.")] = None,
+) -> None:
+    """Stage 2: match images with the texts of the labels."""
+    from clef.training.finetune import finetune as train
+    from clef.training.inputs import Inputs
+
+    params, split, shards = training(run, fold, crops)
+    train(params, seed, split, Inputs(manifest, shards), stage1, out, epochs)
