@@ -16,6 +16,18 @@ class Fold:
     number: int
     train_subjects: tuple[str, ...]
     test_subjects: tuple[str, ...]
+    outer_test_subjects: tuple[str, ...] = ()
+    """Of an inner split: the test subjects of the fold that it lies within."""
+
+    @property
+    def inner(self) -> bool:
+        """True for a split of a fold's training subjects."""
+        return bool(self.outer_test_subjects)
+
+    @property
+    def never_seen(self) -> tuple[str, ...]:
+        """Whom no training of the fold has seen, stage 1 included."""
+        return self.outer_test_subjects or self.test_subjects
 
     @property
     def by_split(self) -> bool:
@@ -40,6 +52,25 @@ def make_folds(dataset: Dataset) -> list[Fold]:
     shuffled = random.Random(settings.seed).sample(subjects, len(subjects))
     parts = [sorted(shuffled[number :: settings.number]) for number in range(settings.number)]
     return [Fold(number, tuple(s for s in subjects if s not in part), tuple(part)) for number, part in enumerate(parts)]
+
+
+def inner_split(fold: Fold, held_out: float, seed: int) -> Fold:
+    """Hold some of a fold's training subjects out of training, to choose thresholds on them.
+
+    Args:
+        fold: A fold by subject.
+        held_out: Share of its training subjects; at least one is held out, and one kept.
+        seed: Draws them.
+
+    Raises:
+        ParamsError: The fold has fewer than two training subjects.
+    """
+    train = fold.train_subjects
+    if len(train) < 2:
+        raise ParamsError(f"tune: fold {fold.number} has {len(train)} training subjects; expected two or more to split")
+    number = min(max(round(held_out * len(train)), 1), len(train) - 1)
+    drawn = tuple(sorted(random.Random(f"inner split {seed} {fold.number}").sample(train, number)))
+    return Fold(fold.number, tuple(s for s in train if s not in drawn), drawn, fold.test_subjects)
 
 
 def require_disjoint(train: Collection[str | None], test: Collection[str | None]) -> None:

@@ -330,6 +330,13 @@ class EvaluateParams(Section):
     batch: Count = 256
 
 
+class TuneParams(Section):
+    """The column `f1_tuned`: thresholds and a temperature from people held out of training. One more stage 2 a fold."""
+
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """Share of a fold's training subjects on whom thresholds and temperature are chosen."""
+
+
 class Params(Section):
     """One run."""
 
@@ -350,6 +357,13 @@ class Params(Section):
     pretrain: PretrainParams | None = PretrainParams()
     finetune: FinetuneParams = FinetuneParams()
     evaluate: EvaluateParams = EvaluateParams()
+    tune: TuneParams | None = None
+
+    @model_validator(mode="after")
+    def _tunable(self) -> "Params":
+        if self.tune is not None and (self.labels.kind != "action_units" or self.folds.protocol == "official"):
+            raise ValueError("tune needs action units and folds by subject; leave it out")
+        return self
 
     def section(self, name: str) -> Any:
         """A section, or a single value, as plain data."""

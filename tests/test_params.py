@@ -1,3 +1,5 @@
+import pytest
+
 from clef.params import Params
 
 BASE = {"dataset": {"adapter": "demo"}, "render": {"kind": "videos"}, "device": "cpu"}
@@ -18,3 +20,16 @@ def test_tracked_leaves_out_what_never_changes_a_result():
     tracked = Params.model_validate(BASE).tracked("pretrain")
     assert "workers" not in tracked
     assert "temperature" in tracked
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"folds": {"protocol": "official", "number": 1}},
+        {"labels": {"kind": "expressions", "expressions": ["happiness", "sadness"]}},
+    ],
+)
+def test_thresholds_are_tuned_for_action_units_on_subjects_only(changes):
+    assert Params.model_validate(BASE | {"tune": {}}).tune.held_out == 0.25
+    with pytest.raises(ValueError, match="tune needs action units and folds by subject"):
+        Params.model_validate(BASE | {"tune": {}} | changes)

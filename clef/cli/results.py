@@ -22,13 +22,14 @@ def evaluate(
     epochs: Annotated[Path, typer.Option(help="Its test predictions after each epoch.")],
     predictions: Annotated[Path, typer.Option(help="Table of predictions to write.")],
     out: Out,
+    inner: Annotated[Path | None, typer.Option(help="Predictions of the subjects that `tune` held out.")] = None,
 ) -> None:
     """Predict the test frames of a fold and score them."""
     from clef.evaluation.evaluate import evaluate as run_evaluate
     from clef.training.inputs import Inputs
 
     params, split, shards = training(run, fold, crops)
-    run_evaluate(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out)
+    run_evaluate(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner)
 
 
 @app.command()

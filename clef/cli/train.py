@@ -8,6 +8,7 @@ import typer
 from clef.cli.app import app
 from clef.cli.lookup import training
 from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed
+from clef.errors import ClefError
 
 
 @app.command()
@@ -30,10 +31,18 @@ def finetune(
     out: Out,
     epochs: Annotated[Path, typer.Option(help="Test predictions after each epoch, to write.")],
     stage1: Annotated[Path | None, typer.Option(help="Encoders to start from.")] = None,
+    inner: Annotated[
+        bool, typer.Option("--inner", help="Hold out the training subjects of `tune`, and predict them.")
+    ] = False,
 ) -> None:
     """Stage 2: match images with the texts of the labels."""
+    from clef.folds import inner_split
     from clef.training.finetune import finetune as train
     from clef.training.inputs import Inputs
 
     params, split, shards = training(run, fold, crops)
+    if inner:
+        if params.tune is None:
+            raise ClefError(f"--inner: {run} has no `tune` section; expected one to say how many subjects to hold out")
+        split = inner_split(split, params.tune.held_out, params.folds.seed)
     train(params, seed, split, Inputs(manifest, shards), stage1, out, epochs)

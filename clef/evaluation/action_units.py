@@ -9,15 +9,19 @@ from clef.evaluation.arrays import FoldArrays
 from clef.evaluation.baselines import ActivityOnly
 from clef.evaluation.metrics import FN, TP, Floats, any_known, count, mean_known
 from clef.evaluation.optimistic import Choice, best_epoch, best_epoch_and_threshold
+from clef.evaluation.tuned import Tuning, log_loss
 from clef.evaluation.units import named_units
 
 
-def score_action_units(fold: FoldArrays, names: list[str], threshold: float) -> dict[str, Any]:
+def score_action_units(
+    fold: FoldArrays, names: list[str], threshold: float, tuning: Tuning | None = None
+) -> dict[str, Any]:
     """Score every label, and their mean.
 
     Returns:
         `rows`: label, or `mean`, to its metrics (see `clef.evaluation.fold`); `field` and `field_max`: the
-        epoch and threshold chosen on the test fold; `resampled` and `counts`: what the bootstrap needs.
+        epoch and threshold chosen on the test fold; `tuned`: what was chosen on held-out training subjects;
+        `resampled` and `counts`: what the bootstrap needs.
     """
     truth, probability = fold.truth, fold.probability
     has_crop = any_known(probability)
@@ -34,6 +38,7 @@ def score_action_units(fold: FoldArrays, names: list[str], threshold: float) -> 
         "f1_faces": metrics.f1(faces),
         "f1_field": undefined if field is None else field.f1,
         "f1_field_max": undefined if field_max is None else field_max.f1,
+        "f1_tuned": undefined if tuning is None else metrics.f1(tuning.counts(truth, probability)),
         "auc": metrics.auc(truth, probability),
         "ap": metrics.average_precision(truth, probability),
         "f1_within_activity": metrics.within_activity_f1(truth, probability, fold.activity, threshold),
@@ -55,6 +60,7 @@ def score_action_units(fold: FoldArrays, names: list[str], threshold: float) -> 
         "rows": rows,
         "field": _choice(field),
         "field_max": _choice(field_max),
+        "tuned": _tuned(fold, names, tuning),
         "resampled": units.kind,
         "counts": units.to_plain(),
     }
@@ -70,6 +76,17 @@ def _activity_only(fold: FoldArrays, threshold: float, undefined: Floats) -> dic
     tuned = metrics.f1(baseline.counts(fold.truth, fold.activity))
     untuned = metrics.f1(count(fold.truth, scores, [threshold])[0])
     return dict(zip(keys, (tuned, untuned, metrics.auc(fold.truth, scores)), strict=True))
+
+
+def _tuned(fold: FoldArrays, names: list[str], tuning: Tuning | None) -> dict[str, Any] | None:
+    if tuning is None:
+        return None
+    return {
+        "temperature": tuning.temperature,
+        "thresholds": dict(zip(names, tuning.thresholds, strict=True)),
+        "log_loss": log_loss(fold.truth, fold.probability),
+        "log_loss_tempered": log_loss(fold.truth, tuning.temper(fold.probability)),
+    }
 
 
 def _choice(choice: Choice | None) -> dict[str, Any] | None:

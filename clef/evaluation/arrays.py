@@ -90,6 +90,28 @@ def align(
     )
 
 
+def align_held_out(predictions: pd.DataFrame, known: pd.DataFrame, labels: LabelParams) -> tuple[Floats, Floats]:
+    """Join what the inner stage 2 predicted with the labels of the training subjects held out from it.
+
+    Args:
+        predictions: `sequence`, `frame` and one column `p_` + label each, for the frames with a crop.
+        known: `sequence`, `frame`, `subject` and the labels of all labelled frames of the people held out.
+        labels: Which columns.
+
+    Returns:
+        Truth and probability, (frames, labels) each; probability is NaN where there is no crop.
+
+    Raises:
+        ClefError: A prediction without a label, frames twice, or probabilities outside [0, 1].
+    """
+    truth = _truth(known, labels, "held-out labels")
+    index, label_index = _index(predictions, "held-out predictions"), _index(known, "held-out labels")
+    _require_all(index, label_index, "predicted held-out frames have no label")
+    probability = np.full(truth.shape, np.nan, dtype=np.float32)
+    probability[label_index.get_indexer(index)] = _probabilities(predictions, labels, "held-out predictions")
+    return truth, probability
+
+
 def _index(table: pd.DataFrame, name: str) -> pd.MultiIndex:
     index = pd.MultiIndex.from_arrays([table["sequence"].astype(str), table["frame"].astype(np.int64)], names=KEY)
     if not index.is_unique:

@@ -10,11 +10,13 @@ import pandas as pd
 from clef import selection
 from clef.device import prepare_device
 from clef.errors import ClefError
+from clef.evaluation.arrays import align_held_out
 from clef.evaluation.fold import score_fold
 from clef.evaluation.plain import write_json
+from clef.evaluation.tuned import tune
 from clef.faces.shard import CROPPED
 from clef.files import appearing
-from clef.folds import Fold, require_disjoint
+from clef.folds import Fold, inner_split, require_disjoint
 from clef.loading import Crops
 from clef.manifest import manifest_fingerprint
 from clef.model import Encoders, LabelTask
@@ -36,6 +38,7 @@ def evaluate(
     epochs: Path,
     predictions: Path,
     target: Path,
+    inner: Path | None = None,
 ) -> None:
     """Write the predictions and the metrics of one seed and fold.
 
@@ -48,6 +51,7 @@ def evaluate(
         epochs: Its test predictions after each epoch.
         predictions: The parquet file of predictions to write.
         target: The JSON file of metrics to write, last.
+        inner: What the inner stage 2 predicted for the training subjects that `tune` holds out; None without.
 
     Raises:
         ClefError: The weights saw a test subject, crops of other settings, or other texts than the run has now.
@@ -81,13 +85,22 @@ def evaluate(
         table.to_parquet(partial, index=False)
 
     after_epochs = pd.read_parquet(epochs).merge(test[["sequence", "frame"]], on=["sequence", "frame"])
+    train_labels = selection.training_labels(inputs.manifest, fold, params.labels)
+    tuning = None
+    if params.tune is not None:
+        if inner is None:
+            raise ClefError(f"{target}: the run has a `tune` section; give --inner, from `clef finetune --inner`")
+        held_out = inner_split(fold, params.tune.held_out, params.folds.seed).test_subjects
+        known = train_labels[train_labels["subject"].isin(held_out)]
+        tuning = tune(*align_held_out(pd.read_parquet(inner), known, params.labels), params.evaluate.threshold)
     metrics = score_fold(
         table,
         after_epochs,
         selection.test_labels(inputs.manifest, fold, params.labels, params.evaluate.stride),
-        selection.training_labels(inputs.manifest, fold, params.labels),
+        train_labels,
         params.labels,
         params.evaluate,
+        tuning,
     )
     write_json(target, metrics | {"seed": seed, "fold": fold.number})
     log.info("%d test frames, %d with a crop", len(test), int(np.sum(cropped)))

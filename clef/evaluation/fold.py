@@ -10,6 +10,9 @@ undefined:
 - `f1_field`: the epoch that is best on the test fold, threshold as given (expressions: by accuracy).
   Optimistic.
 - `f1_field_max`: the best of 99 thresholds on the test fold too. Optimistic. Action units only.
+- `f1_tuned`: the last epoch, with each label's threshold chosen on training subjects held out for it; null
+  without a `tune` section. The key `tuned` beside `rows` has the thresholds, the temperature, and the log loss of
+  the test frames with a crop before and after it. Action units only.
 - `auc`, `ap`: free of a threshold; a frame without a crop has probability 0.
 - `f1_within_activity`: F1 inside one activity at a time, mean over the activities in which the label occurs.
 - `base_rate`, `coverage`, `frames`, `positives`: share present, share with a crop, known frames, frames
@@ -31,6 +34,7 @@ from clef.evaluation.action_units import score_action_units
 from clef.evaluation.arrays import align
 from clef.evaluation.expressions import score_expressions
 from clef.evaluation.plain import plain
+from clef.evaluation.tuned import Tuning
 from clef.params import EvaluateParams, LabelParams
 
 DECIMALS = 6
@@ -43,6 +47,7 @@ def score_fold(
     train_labels: pd.DataFrame,
     labels: LabelParams,
     settings: EvaluateParams,
+    tuning: Tuning | None = None,
 ) -> dict[str, Any]:
     """Score one seed and fold.
 
@@ -55,6 +60,7 @@ def score_fold(
         train_labels: The labels of the training frames, with `subject` and `activity`.
         labels: What is predicted.
         settings: The threshold.
+        tuning: Thresholds and temperature chosen on held-out training subjects; None without. Action units only.
 
     Returns:
         Plain data, rounded. `metrics.json` holds it with the `seed` and the `fold` that the caller knows.
@@ -67,7 +73,7 @@ def score_fold(
     if len(datasets) != 1:
         raise ClefError(f"predictions of data sets {', '.join(datasets)}; expected one data set a fold")
     if labels.kind == "action_units":
-        scores = score_action_units(arrays, labels.names, settings.threshold)
+        scores = score_action_units(arrays, labels.names, settings.threshold, tuning)
     else:
         scores = score_expressions(arrays, labels.names)
     about = {

@@ -10,6 +10,7 @@ numbers lie between 0 and 1 and are empty where undefined. Its columns:
 - `precision`, `recall` (in the row `mean` of expressions: mean class accuracy), `f1_faces`;
 - `f1_field`, `f1_field_max`: optimistic. The epoch, and for `f1_field_max` one threshold for all labels, are chosen on
   the test fold by the mean over labels: the mean cannot fall below the strict one, a single label can;
+- `f1_tuned`: thresholds from training subjects held out for it; empty without a `tune` section;
 - `auc`, `ap`, `f1_within_activity`, `base_rate`, `floor`, `activity_only`, `coverage`, as
   `clef.evaluation.fold` explains them, mean over folds and seeds;
 - `frames`, `positives`: labelled test frames whose label is known, and those with the label, of all folds together
@@ -39,7 +40,7 @@ DECIMALS = 4
 
 OPTIMISTIC = ["f1_field", "f1_field_max"]
 
-AVERAGED = ["precision", "recall", "f1_faces", *OPTIMISTIC, "auc", "ap", "f1_within_activity"]
+AVERAGED = ["precision", "recall", "f1_faces", *OPTIMISTIC, "f1_tuned", "auc", "ap", "f1_within_activity"]
 AVERAGED += ["base_rate", "floor", "activity_only", "coverage"]
 
 SUMMED = ["frames", "positives"]

@@ -9,14 +9,19 @@ def format_table(summary: dict[str, Any]) -> Table:
     """The plain data of `summary.json` as a table in percent, with the verdict under it."""
     table = Table(title=f"{summary['run']} (folds: {len(summary['folds'])}, seeds: {len(summary['seeds'])})")
     table.add_column("label")
-    for heading in ("F1", "95 % interval", "field (optimistic)", "floor", "activity only", "coverage"):
+    columns = {"F1": "f1", "field (optimistic)": "f1_field", "tuned": "f1_tuned", "floor": "floor"}
+    columns |= {"activity only": "activity_only", "coverage": "coverage"}
+    columns = {heading: key for heading, key in columns.items() if key != "f1_tuned" or _has(summary, key)}
+    for heading in columns:
         table.add_column(heading, justify="right")
+        if heading == "F1":
+            table.add_column("95 % interval", justify="right")
     for label, row in summary["rows"].items():
         if label in ("mean", "accuracy"):
             table.add_section()
         interval = "" if row["ci_low"] is None else f"{_percent(row['ci_low'])} - {_percent(row['ci_high'])}"
-        others = (row[key] for key in ("f1_field", "floor", "activity_only", "coverage"))
-        table.add_row(label, _percent(row["f1"]), interval, *map(_percent, others))
+        first, *others = (_percent(row[key]) for key in columns.values())
+        table.add_row(label, first, interval, *others)
     table.caption = verdict(summary)
     return table
 
@@ -51,6 +56,10 @@ def _relation(value: float, low: float | None, baseline: float) -> str:
     if value <= baseline:
         return "NOT above"
     return "above, but by less than its interval," if low is not None and low <= baseline else "above"
+
+
+def _has(summary: dict[str, Any], key: str) -> bool:
+    return any(row.get(key) is not None for row in summary["rows"].values())
 
 
 def _percent(value: float | None) -> str:

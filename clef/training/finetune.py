@@ -55,7 +55,7 @@ def finetune(
     Args:
         params: The run.
         seed: Weights, sampling and augmentation follow from it.
-        fold: Who is trained on.
+        fold: Who is trained on; an inner split of a fold trains on fewer, and predicts those held out.
         inputs: Manifest and crops.
         stage1: Encoders to start from, or None for those of `model.pretrained`.
         target: The weights to write (safetensors, with a JSON sidecar).
@@ -86,6 +86,7 @@ def finetune(
         len(frames), settings.batch, seed, classes=targets if settings.balance == "classes" else None
     )
     steps = settings.epochs * batches.steps_per_epoch
+    predicted = [settings.epochs] if fold.inner else range(1, settings.epochs + 1)
     trained_on = sorted(set(zip(frames["dataset"], frames["subject"].fillna(""), strict=True)))
     sidecar = {
         "stage": "finetune",
@@ -104,9 +105,10 @@ def finetune(
     }
     key = digest({name: value for name, value in sidecar.items() if name != "package"}, length=64)
     log.info(
-        "stage 2, seed %d, fold %d: %d labelled frames, %d epochs of %d steps",
+        "stage 2, seed %d, fold %d%s: %d labelled frames, %d epochs of %d steps",
         seed,
         fold.number,
+        f", {len(fold.test_subjects)} subjects held out" if fold.inner else "",
         len(frames),
         settings.epochs,
         batches.steps_per_epoch,
@@ -120,6 +122,8 @@ def finetune(
         return [normalise(augment(images, draws, encoders.image_size), encoders.mean, encoders.std)]
 
     def predict(epoch: int) -> None:
+        if epoch not in predicted:
+            return
         values = probabilities(task, test_crops, params.evaluate.batch, device)
         table = prediction_table(test, labels.names, values, np.ones(len(test), dtype=bool))
         table.insert(0, "epoch", np.int16(epoch))
@@ -145,7 +149,7 @@ def finetune(
             metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
         )
         lease.require()
-        parts = [pd.read_parquet(work / f"epoch{epoch:04d}.parquet") for epoch in range(1, settings.epochs + 1)]
+        parts = [pd.read_parquet(work / f"epoch{epoch:04d}.parquet") for epoch in predicted]
         with appearing(epochs) as partial:
             pd.concat(parts, ignore_index=True).to_parquet(partial, index=False)
         save_weights(target, task.state_dict(), sidecar)
@@ -158,7 +162,7 @@ def _start_from(
     weights, sidecar = load_weights(stage1)
     require_fingerprint(sidecar, fingerprint, stage1, manifest)
     seen = {tuple(subject) for subject in sidecar["trained_on"]}
-    leaked = sorted(seen & {(dataset, subject) for subject in fold.test_subjects})
+    leaked = sorted(seen & {(dataset, subject) for subject in fold.never_seen})
     if leaked:
         names = ", ".join(subject for _, subject in leaked)
         raise ClefError(f"{stage1}: stage 1 was trained on test subjects {names} of fold {fold.number}; expected none")

@@ -58,7 +58,7 @@ def test_the_layout_of_the_table(metrics):
     assert table["label"].tolist() == ["AU01", "AU06", "AU12", "mean"]
     assert table.columns.tolist() == [
         *("label", "f1", "ci_low", "ci_high", "f1_fold0", "f1_fold1", "sd_folds", "sd_seeds"),
-        *("precision", "recall", "f1_faces", "f1_field", "f1_field_max", "auc", "ap", "f1_within_activity"),
+        *("precision", "recall", "f1_faces", "f1_field", "f1_field_max", "f1_tuned", "auc", "ap", "f1_within_activity"),
         *("base_rate", "floor", "activity_only", "coverage", "frames", "positives"),
     ]
 

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 from rich.console import Console
 
 from clef.evaluation.fold import score_fold
 from clef.evaluation.summary import summarize
 from clef.evaluation.terminal import format_table, verdict
+from clef.evaluation.tuned import Tuning
 from clef.params import EvaluateParams
 
 
@@ -32,6 +34,18 @@ def test_the_table_shows_percent(summary):
     assert f"{100 * mean['activity_only']:.1f}" in text
     assert "field (optimistic)" in text
     assert [line for line in text.splitlines() if "AU12" in line]
+
+
+def test_tuned_thresholds_have_a_column_only_where_a_run_tunes(action_unit_tables, summary):
+    assert "tuned" not in printed(format_table(summary))
+    tables = action_unit_tables()
+    tuning = Tuning(1.0, np.full(len(tables.labels.names), 0.01))
+    metrics = score_fold(*tables.parts(), EvaluateParams(), tuning)
+    tuned = summarize([metrics | {"seed": 0, "fold": 0}], "bp4d", 0)[1]
+    text = printed(format_table(tuned))
+    assert "tuned" in text
+    assert f"{100 * tuned['rows']['mean']['f1_tuned']:.1f}" in text
+    assert tuned["rows"]["mean"]["f1_tuned"] != tuned["rows"]["mean"]["f1"]
 
 
 def test_accuracy_has_no_activity_baseline(expression_tables):

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from clef.errors import ClefError
 from clef.evaluation.evaluate import evaluate
+from clef.folds import inner_split
 from clef.texts import PACKAGED
 from clef.training.finetune import finetune
 from clef.training.metrics_file import MetricsFile
@@ -111,6 +112,61 @@ def test_stage_1_that_saw_a_test_subject_is_refused(stage1, tmp_path):
     other = toy_fold(params, 1)
     with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
         finetune(params, 0, other, inputs, encoders, tmp_path / "f.safetensors", tmp_path / "e.parquet")
+
+
+def test_an_inner_stage_2_may_start_from_the_stage_1_of_its_fold_and_from_no_other(stage1, tmp_path):
+    params, inputs, encoders = stage1
+    target, predictions = tmp_path / "inner.safetensors", tmp_path / "inner.parquet"
+    inner = inner_split(toy_fold(params), 0.5, 0)
+    finetune(params, 0, inner, inputs, encoders, target, predictions)
+    sidecar = json.loads(target.with_suffix(".json").read_text())
+    assert [subject for _, subject in sidecar["trained_on"]] == sorted(inner.train_subjects)
+    held_out = pd.read_parquet(predictions)
+    assert set(held_out["subject"]) == set(inner.test_subjects)
+    assert set(held_out["epoch"]) == {params.finetune.epochs}
+    with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
+        finetune(params, 0, inner_split(toy_fold(params, 1), 0.5, 0), inputs, encoders, target, predictions)
+
+
+def test_thresholds_come_from_the_people_held_out_and_from_nobody_else(stage1, stage2, tmp_path):
+    _, inputs, encoders = stage1
+    _, _, folder = stage2
+    params = toy_params(tune={"held_out": 0.5})
+    fold = toy_fold(params)
+    inner = inner_split(fold, 0.5, 0)
+    files = [tmp_path / "inner.safetensors", tmp_path / "inner.parquet"]
+    finetune(params, 0, inner, inputs, encoders, *files)
+
+    def tuned(turned_round: tuple[str, ...]) -> dict:
+        labels = make_toy(tmp_path / "-".join(turned_round), params, flip_labels_of=turned_round)
+        metrics = tmp_path / "metrics.json"
+        trained = [folder / "finetune.safetensors", folder / "epochs.parquet", tmp_path / "p.parquet", metrics]
+        evaluate(params, 0, fold, labels, *trained, inner=files[1])
+        return json.loads(metrics.read_text())
+
+    plain = tuned(())
+    assert plain["rows"]["mean"]["f1_tuned"] is not None
+    assert plain["tuned"]["thresholds"].keys() == {"AU01", "AU04", "AU12"}
+    for others in (fold.test_subjects, inner.train_subjects):
+        chosen = {key: tuned(others)["tuned"][key] for key in ("thresholds", "temperature")}
+        assert chosen == {key: plain["tuned"][key] for key in chosen}
+    assert tuned(inner.test_subjects)["tuned"]["thresholds"] != plain["tuned"]["thresholds"]
+
+
+def test_a_run_that_tunes_asks_for_the_inner_predictions(stage2, tmp_path):
+    _, inputs, folder = stage2
+    params = toy_params(tune={"held_out": 0.5})
+    with pytest.raises(ClefError, match="give --inner"):
+        evaluate(
+            params,
+            0,
+            toy_fold(params),
+            inputs,
+            folder / "finetune.safetensors",
+            folder / "epochs.parquet",
+            tmp_path / "p.parquet",
+            tmp_path / "m.json",
+        )
 
 
 def test_stage_1_of_other_crops_is_refused(stage1, tmp_path):

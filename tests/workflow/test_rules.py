@@ -40,6 +40,11 @@ def test_variants_share_crops_and_stage_1(checkout):
     assert jobs["finetune"] == 9
 
 
+def test_tuned_thresholds_cost_one_more_stage_2_a_fold(checkout):
+    jobs = planned(snakemake(checkout, "-n", "results/demo-tuned/summary.csv"))
+    assert jobs["pretrain"] == jobs["finetune"] == jobs["finetune_inner"] == jobs["evaluate"] == 3
+
+
 def test_no_torch_is_imported_to_plan(checkout):
     code = "import sys, runpy; sys.argv = ['snakemake', '-n', '--cores', '2', 'results/demo/summary.csv']\n"
     code += "try:\n    runpy.run_module('snakemake', run_name='__main__')\n"

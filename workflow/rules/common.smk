@@ -142,6 +142,13 @@ def stage1(wildcards):
     )
 
 
+def inner_predictions(wildcards):
+    """Predictions for the training subjects that `tune` holds out, if the run tunes."""
+    if of_run(wildcards).tune is None:
+        return []
+    return "results/{run}/seed{seed}/fold{fold}/inner.epochs.parquet".format(**wildcards)
+
+
 def all_metrics(wildcards):
     return expand(
         "results/{run}/seed{seed}/fold{fold}/metrics.json",

@@ -23,6 +23,7 @@ rule evaluate:
         weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
         sidecar="results/{run}/seed{seed}/fold{fold}/finetune.json",
         epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
+        inner=inner_predictions,
         code=EVALUATION_CODE,
     output:
         metrics="results/{run}/seed{seed}/fold{fold}/metrics.json",
@@ -38,10 +39,14 @@ rule evaluate:
         threshold=lambda wildcards: of_run(wildcards).evaluate.threshold,
         stride=lambda wildcards: of_run(wildcards).evaluate.stride,
         crops=lambda wildcards: crops_folder(wildcards.run),
+        tune=section(of_run, "tune"),
+        inner=lambda wildcards: (
+            f"--inner {inner_predictions(wildcards)}" if of_run(wildcards).tune else ""
+        ),
     shell:
         "python -m clef evaluate {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
         " --manifest {input.manifest} --crops {params.crops} --weights {input.weights}"
-        " --epochs {input.epochs} --predictions {output.predictions} --out {output.metrics} 2> {log}"
+        " --epochs {input.epochs} {params.inner} --predictions {output.predictions} --out {output.metrics} 2> {log}"
 
 
 rule summarize:

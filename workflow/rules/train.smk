@@ -51,7 +51,20 @@ rule finetune:
         stage1=lambda wildcards: (
             f"--stage1 {stage1(wildcards)}" if stage1(wildcards) else ""
         ),
+        inner="",
     shell:
         "python -m clef finetune {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --manifest {input.manifest} --crops {params.crops} {params.stage1}"
+        " --manifest {input.manifest} --crops {params.crops} {params.stage1} {params.inner}"
         " --epochs {output.epochs} --out {output.weights} 2> {log}"
+
+
+use rule finetune as finetune_inner with:
+    output:
+        weights="results/{run}/seed{seed}/fold{fold}/inner.safetensors",
+        sidecar="results/{run}/seed{seed}/fold{fold}/inner.json",
+        epochs="results/{run}/seed{seed}/fold{fold}/inner.epochs.parquet",
+    log:
+        "results/{run}/seed{seed}/fold{fold}/inner.log",
+    params:
+        inner="--inner",
+        tune=section(of_run, "tune"),
