@@ -59,7 +59,9 @@ class RenderParams(Section):
     """What `clef render-demo` draws. Only for the demo sets."""
 
     kind: Literal["videos", "stills"] = "videos"
+    """`videos` with action units, or `stills` with expressions."""
     seed: int = 0
+    """Another seed draws other people."""
     size: Annotated[int, Field(ge=160, multiple_of=2)] = 320
     """Height and width of a frame in pixels."""
     subjects: Annotated[int, Field(ge=2)] = 18
@@ -87,6 +89,7 @@ class CropParams(Section):
     """How faces are found and cut out. Their digest names the crops."""
 
     detector: Literal["lbp", "yunet", "retinaface", "none"] = "retinaface"
+    """Who finds the faces; `none` for images that are cropped already."""
     weights: str | None = None
     """File of the detector's weights; `lbp` and `none` need no file."""
     score: Fraction = 0.7
@@ -112,6 +115,7 @@ class CropParams(Section):
     batch: Count = 16
     """Frames a detector call."""
     device: Literal["cpu", "cuda"] = "cpu"
+    """Where `retinaface` computes."""
     threads: Count = 1
     """Threads of a cropping process. Like a training's, they are not `--cores`' to choose."""
 
@@ -122,10 +126,13 @@ class LabelParams(Section):
     """What is predicted. Raw codes stay in the manifest; the choice made here applies when a run reads it."""
 
     kind: Literal["action_units", "expressions"] = "action_units"
+    """Any number of action units at once, or one expression of several."""
     action_units: list[int] = ACTION_UNITS_BP4D
+    """Their numbers in the Facial Action Coding System."""
     threshold: Annotated[int, Field(ge=1, le=5)] = 1
     """Least raw code that counts as present: 1 for occurrence codes, 2 for DISFA's intensities."""
     expressions: list[str] = []
+    """Names of the classes, as the texts file has them; images of other classes are left out."""
 
     @model_validator(mode="after")
     def _named(self) -> "LabelParams":
@@ -147,6 +154,7 @@ class FoldParams(Section):
     protocol: Literal["subjects", "official"] = "subjects"
     """`subjects`: subject-exclusive folds; `official`: the data set's own train and test split as the only fold."""
     number: Annotated[int, Field(ge=1)] = 3
+    """Of folds."""
     seed: int = 0
     """Draws which subjects share a fold (`subjects`)."""
 
@@ -165,6 +173,7 @@ class TextParams(Section):
     file: str | None = None
     """A YAML file of activities and labels; null takes `clef/texts.yaml`."""
     name_template: str = "a photo of a person with {}"
+    """Where a label's name goes."""
     description_templates: Annotated[list[str], Field(min_length=1)] = [
         "a photo of a face where {}",
         "a cropped photo of a face in which {}",
@@ -198,7 +207,7 @@ class ModelParams(Section):
 
 
 class AugmentParams(Section):
-    """Random changes to a training image (facts of the method, section 7, row 8)."""
+    """Random changes to a training image."""
 
     rotation: NonNegative = 20.0
     """Largest rotation in degrees, either way."""
@@ -209,9 +218,11 @@ class AugmentParams(Section):
     flip: Fraction = 0.5
     """Chance of a mirror image."""
     brightness: NonNegative = 0.2
+    """Largest relative change, either way."""
     contrast: NonNegative = 0.2
+    """Likewise."""
     saturation: NonNegative = 0.2
-    """Largest relative change of each, either way."""
+    """Likewise."""
     grey: Fraction = 0.1
     """Chance of losing all colour."""
     blur: Fraction = 0.1
@@ -222,13 +233,15 @@ class OptimiserParams(Section):
     """AdamW under a cosine with linear warm-up."""
 
     lr_image: NonNegative = 1e-5
+    """Learning rate of the image tower."""
     lr_text: NonNegative = 1e-6
-    """At most the image tower's: a handful of texts collapses quickly."""
+    """Of the text tower: at most the image tower's, since a handful of texts collapses quickly."""
     lr_head: NonNegative = 1e-3
-    """Linear head, logit scale and biases."""
+    """Of linear head, logit scale and biases."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor on the learning rate of each block of the image tower below the last."""
     weight_decay: NonNegative = 0.05
+    """Of all weights with two or more dimensions."""
     warmup: Fraction = 0.1
     """Share of all steps."""
     clip_gradient: Positive = 1.0
@@ -239,6 +252,7 @@ class CheckpointParams(Section):
     """When a training writes its recovery checkpoint."""
 
     every_seconds: Positive = 300.0
+    """What a killed training loses at most."""
     every_steps: Count | None = None
     """Also after so many steps."""
 
@@ -299,16 +313,20 @@ class FinetuneParams(Section):
     balance: Literal["none", "classes"] = "none"
     """`classes`: draw every expression equally often."""
     logit_scale: Positive = 14.285714285714286
+    """Start of the learnt scale of the cosines, 1 / 0.07 as CLIP's."""
     freeze_image: bool = False
     """Train the head alone, on fixed image features."""
     augment: AugmentParams = AugmentParams(scale=(0.8, 1.0), rotation=10.0)
     optimiser: OptimiserParams = OptimiserParams(layer_decay=0.7)
     checkpoint: CheckpointParams = CheckpointParams()
     batch: Count = 64
+    """Frames a step."""
     stride: Count = 1
     """Use every n-th labelled frame of a clip."""
     epochs: Count = 10
+    """Passes over those frames; the last one counts, none is chosen."""
     workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that decode crops beside the training."""
 
     operational = frozenset({"workers", "checkpoint"})
 
@@ -323,11 +341,13 @@ class EvaluateParams(Section):
     """How a fold is scored."""
 
     threshold: Fraction = 0.5
+    """A label whose probability reaches it is predicted (action units)."""
     stride: Count = 1
     """Score every n-th labelled frame; 1 for results to report."""
     bootstrap: Annotated[int, Field(ge=0)] = 1000
     """Resamples of an interval; 0 for none."""
     batch: Count = 256
+    """Frames at a time; no result depends on it beyond the last bits."""
 
 
 class TuneParams(Section):
@@ -342,7 +362,9 @@ class Params(Section):
 
     dataset: DatasetParams
     seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    """Each trains and tests every fold once more, with other first weights, batches and augmentation."""
     device: Literal["cpu", "cuda"] = "cuda"
+    """Where training and evaluation compute; `cuda` without a GPU is an error, not a quiet fall to the CPU."""
     threads: Count = 8
     """Threads of a training process. On a CPU the last bits of a result depend on them, so `--cores` must not."""
     deterministic: bool = False

@@ -1,0 +1,24 @@
+"""The subcommand that explains params files."""
+
+from typing import Annotated
+
+import typer
+
+from clef.cli.app import app
+
+
+@app.command()
+def explain(
+    key: Annotated[str, typer.Argument(help="A key or a section, such as `finetune.head` or `crop`.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown, as in docs/params.md.")] = False,
+) -> None:
+    """Say what the keys of a params file mean, with their values and defaults."""
+    from rich.console import Console
+
+    from clef.explain import as_markdown, explain, format_groups
+
+    groups = explain(key)
+    if markdown:
+        print(as_markdown(groups), end="")
+    else:
+        Console().print(format_groups(groups))

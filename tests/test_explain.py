@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clef.errors import ClefError
+from clef.explain import as_markdown, explain
+from clef.params import Params
+
+PAGE = Path(__file__).parents[1] / "docs" / "params.md"
+
+
+def keys(prefix: str = "") -> dict[str, str]:
+    return {key.name: key.default for group in explain(prefix) for key in group.keys}
+
+
+def flat(values: dict, prefix: str = "") -> dict[str, object]:
+    found = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
+
+
+def test_every_key_is_explained():
+    for group in explain():
+        assert group.meaning, group.name
+        for key in group.keys:
+            assert key.meaning, key.name
+            assert key.allowed, key.name
+
+
+def test_keys_and_defaults_are_those_of_a_run_that_says_nothing():
+    params = Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}, "tune": {}})
+    resolved = flat(params.model_dump(mode="json", by_alias=True))
+    explained = keys()
+    assert explained.keys() == resolved.keys()
+    for name in explained.keys() - {"dataset.adapter", "dataset.name"}:
+        assert yaml.safe_load(explained[name]) == resolved[name], name
+
+
+def test_the_same_section_has_the_defaults_of_its_place():
+    assert keys("pretrain.augment.rotation") == {"pretrain.augment.rotation": "20.0"}
+    assert keys("finetune.augment.rotation") == {"finetune.augment.rotation": "10.0"}
+
+
+def test_a_prefix_ends_at_a_dot():
+    assert set(keys("labels")) == {name for name in keys() if name.startswith("labels.")}
+    with pytest.raises(ClefError, match=r"no key crop\.s;"):
+        explain("crop.s")
+
+
+def test_an_unknown_key_is_named():
+    with pytest.raises(ClefError, match="no key finetun; expected one of dataset, seeds"):
+        explain("finetun")
+
+
+def test_the_page_is_what_the_schema_says():
+    text = PAGE.read_text(encoding="utf-8")
+    assert text[text.index("## The run") :] == as_markdown(explain()), (
+        "write docs/params.md again: its head, then `clef explain --markdown`"
+    )
