@@ -2,25 +2,31 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clef.datasets.base import SEQUENCE_COLUMNS, Dataset, Sequence
+from clef.datasets.base import PLAIN, SEQUENCE_COLUMNS, Dataset, Sequence
 from clef.errors import ClefError
 from clef.faces.frames import inspect
 from clef.files import appearing
+from clef.labels import read_labels
+from clef.pointers import check_fetched, existing_pointers, pointer_path, warn_of_changes
 
 log = logging.getLogger(__name__)
+
+DECODED = 2000
+"""Single images that `ingest` decodes, at least, of however many more."""
 
 _TYPES = {
     "first_frame": pa.int64(),
     "frames": pa.int64(),
+    "file_size": pa.int64(),
     "width": pa.int32(),
     "height": pa.int32(),
     "fps": pa.float64(),
+    "box": pa.list_(pa.int32()),
 }
 SCHEMA = pa.schema([(column, _TYPES.get(column, pa.string())) for column in SEQUENCE_COLUMNS])
 
@@ -40,9 +46,13 @@ def ingest(
         The recordings, as written.
 
     Raises:
-        ClefError: Nothing found, subjects missing, or more recordings missing or unreadable than `ingest.max_bad`
-            allows.
+        ClefError: Nothing found, versioned data that was not fetched, subjects missing, or more recordings missing or
+            unreadable than `ingest.max_bad` allows, or labels that do not fit.
     """
+    check_fetched(existing_pointers(dataset, root), root)
+    packaging = dataset.packaging(root)
+    if packaging.name != PLAIN:
+        log.info("%s: %s", dataset.name, packaging.line)
     listed = dataset.sequences(root)
     if not listed:
         raise ClefError(f"{root}: no recordings of {dataset.name} found; put or link the raw data there")
@@ -53,9 +63,10 @@ def ingest(
             f"{root}: {len(expected) - len(missing)} of {len(expected)} subjects found; "
             f"missing {_some(missing)}: complete the copy"
         )
+    looked_at = _sample(listed)
     sequences = []
     for done, sequence in enumerate(listed, start=1):
-        sequences.append(inspect(root, sequence))
+        sequences.append(inspect(root, sequence, look=sequence.sequence in looked_at))
         if progress is not None:
             progress(done, len(listed))
     expected_names = dataset.expected_sequences()
@@ -63,22 +74,65 @@ def ingest(
     bad += [f"{name} (missing)" for name in sorted(set(expected_names) - {s.sequence for s in sequences})]
     for problem in bad:
         log.warning("%s", problem)
-    allowed = int(dataset.params.ingest.max_bad * len(expected_names))
+    _require_whole_zips(sequences, root)
+    expected_number = max(len(expected_names), len(sequences))  # of images, only the copy knows the names
+    allowed = int(dataset.params.ingest.max_bad * expected_number)
     if len(bad) > allowed:
         raise ClefError(
-            f"{root}: {len(bad)} of {len(expected_names)} recordings missing or unreadable, "
+            f"{root}: {len(bad)} of {expected_number} recordings missing or unreadable, "
             f"ingest.max_bad allows {allowed}: {_some(bad)}"
         )
-    log.info("%s: %d of %d expected recordings listed", dataset.name, len(sequences), len(expected_names))
+    read_labels(dataset, root, sequences)  # a mistake in them is told now, and not after hours of cropping
+    warn_of_changes(dataset, root)
+    log.info("%s: %d of %d expected recordings listed", dataset.name, len(sequences), expected_number)
     with appearing(target) as partial:
-        pq.write_table(pa.Table.from_pylist([asdict(sequence) for sequence in sequences], SCHEMA), partial)
+        columns = {column: [getattr(sequence, column) for sequence in sequences] for column in SEQUENCE_COLUMNS}
+        pq.write_table(pa.table(columns, SCHEMA), partial)
     return sequences
 
 
-def read_sequences(path: Path, shard: str | None = None) -> list[Sequence]:
-    """Read the recordings of one shard, or all, as listed by `ingest`."""
-    filters = None if shard is None else [("shard", "==", shard)]
-    return [Sequence(**row) for row in pq.read_table(path, columns=SEQUENCE_COLUMNS, filters=filters).to_pylist()]
+def _require_whole_zips(sequences: list[Sequence], root: Path) -> None:
+    """Refuse a zip of which nothing can be read, as one that was cut off: a shard is missing, not some recordings."""
+    zipped = [sequence for sequence in sequences if sequence.kind == "zip"]
+    readable = {sequence.source for sequence in zipped if sequence.problem is None}
+    broken = {sequence.source: sequence.problem for sequence in zipped if sequence.source not in readable}
+    if broken:
+        raise ClefError(f"{root}: nothing of {_some(sorted(broken))} can be read: {broken[min(broken)]}")
+
+
+def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[Sequence]:
+    """List, open and describe the recordings of one shard, as `ingest` does for all.
+
+    Cropping asks here and not the table that `ingest` writes: a change of one recording makes that table new, and every
+    shard that was made from it stale. The manifest checks that both saw the same recordings.
+
+    Raises:
+        ClefError: No such shard, no recordings of it, or versioned ones that were not fetched.
+    """
+    if shard not in dataset.shards():
+        raise ClefError(f"{dataset.name}: no shard {shard}; expected one of {_some(dataset.shards())}")
+    pointer = pointer_path(root, dataset.version_of(shard))
+    check_fetched([pointer] if pointer.exists() else [], root)
+    listed = dataset.sequences(root)
+    # not looked at: cropping decodes every image at once
+    own = [inspect(root, sequence, look=False) for sequence in listed if sequence.shard == shard]
+    if not own and (dataset.subjects() or not listed):  # a block of images may be empty, a subject not
+        raise ClefError(f"{root}: no recordings of {shard} found; complete the copy")
+    return own
+
+
+def read_sequences(path: Path) -> list[Sequence]:
+    """Read the recordings, as listed by `ingest`."""
+    return [Sequence(**row) for row in pq.read_table(path, columns=SEQUENCE_COLUMNS).to_pylist()]
+
+
+def _sample(listed: list[Sequence]) -> set[str]:
+    """Names of the single images to decode: enough of them, evenly, to see that they can be read.
+
+    Of the others the size is asked. Cropping decodes them all, and the manifest counts those that do not.
+    """
+    images = [sequence.sequence for sequence in listed if sequence.single]
+    return set(images[:: max(1, len(images) // DECODED)])
 
 
 def _some(names: list[str], most: int = 8) -> str:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from clef.datasets import open_dataset
 from clef.demo.render import render_demo
 from clef.errors import ClefError
-from clef.ingest import ingest, read_sequences
+from clef.ingest import ingest, read_sequences, shard_sequences
 from clef.params import Params
 
 
@@ -43,7 +44,7 @@ def test_every_video_is_listed_with_its_facts(raw, tmp_path):
         assert sequence.frames is not None
         assert 15 <= sequence.frames <= 20
         assert sequence.problem is None
-    assert [s.sequence for s in read_sequences(tmp_path / "s.parquet", "M001")] == ["M001_T1", "M001_T2"]
+    assert shard_sequences(open_dataset(params()), raw, "M001") == sequences[2:]
 
 
 def test_broken_videos_are_listed_up_to_the_share_allowed(raw, tmp_path):
@@ -75,3 +76,51 @@ def test_a_missing_subject_is_named(raw, tmp_path):
 def test_an_empty_folder_is_named(tmp_path):
     with pytest.raises(ClefError, match="no recordings of demo found"):
         ingest(open_dataset(params()), tmp_path, tmp_path / "s.parquet")
+
+
+def test_a_shard_is_listed_by_itself_as_it_is_among_all(raw, tmp_path):
+    listed = ingest(open_dataset(params()), raw, tmp_path / "s.parquet")
+    for shard in ("F001", "M001"):
+        assert shard_sequences(open_dataset(params()), raw, shard) == [s for s in listed if s.shard == shard]
+
+
+def test_a_shard_without_recordings_is_named(raw, tmp_path):
+    with pytest.raises(ClefError, match="demo: no shard F002; expected one of F001, M001"):
+        shard_sequences(open_dataset(params()), raw, "F002")
+    with pytest.raises(ClefError, match="no recordings of M001 found"):
+        shard_sequences(open_dataset(params()), tmp_path, "M001")
+
+
+def write_pointer(root: Path, name: str, *paths: str) -> None:
+    outs = [{"path": path, "size": (root / path).stat().st_size, "hash": "md5"} for path in paths]
+    (root / f"{name}.dvc").write_text(json.dumps({"outs": outs}))
+
+
+@pytest.fixture
+def versioned(raw, tmp_path) -> Path:
+    root = copy(raw, tmp_path / "raw")
+    for subject in ("F001", "M001"):
+        write_pointer(root, subject, *(f"videos/{subject}/{activity}.mp4" for activity in ("T1", "T2")))
+    write_pointer(root, "labels", "render.json")
+    return root
+
+
+def test_versioned_recordings_that_were_not_fetched_are_named_before_missing_ones(versioned, tmp_path):
+    (versioned / "videos" / "M001" / "T2.mp4").unlink()
+    expected = r"not here, though versioned: M001; run `dvc pull \S+M001\.dvc`"
+    with pytest.raises(ClefError, match=expected):
+        ingest(open_dataset(params()), versioned, tmp_path / "s.parquet")
+    with pytest.raises(ClefError, match=expected):
+        shard_sequences(open_dataset(params()), versioned, "M001")
+    assert len(shard_sequences(open_dataset(params()), versioned, "F001")) == 2
+
+
+def test_raw_files_that_changed_since_they_were_versioned_are_told(versioned, tmp_path, caplog):
+    ingest(open_dataset(params()), versioned, tmp_path / "s.parquet")
+    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == []
+    video = versioned / "videos" / "M001" / "T2.mp4"
+    video.write_bytes(video.read_bytes() + b"more")
+    assert ingest(open_dataset(params()), versioned, tmp_path / "s.parquet")[3].file_size == video.stat().st_size
+    (told,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "T2.mp4: 1 file and " in told
+    assert "but M001.dvc records 1 file and " in told

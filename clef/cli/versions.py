@@ -1,0 +1,67 @@
+"""Subcommands about versions of the data."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clef.cli.app import DATA, app
+from clef.cli.lookup import dataset_params
+from clef.cli.options import DatasetName
+from clef.errors import ClefError
+
+if TYPE_CHECKING:
+    from clef.datasets.base import Dataset
+
+log = logging.getLogger(__name__)
+
+
+@app.command("version-data", rich_help_panel=DATA, epilog="Example: clef version-data bp4d --push")
+def version_data(
+    dataset: DatasetName,
+    push: Annotated[bool, typer.Option("--push", help="Then send the files to the default remote.")] = False,
+    remote: Annotated[str | None, typer.Option(help="Then send the files to this remote.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Send licensed recordings off this machine unasked.")] = False,
+) -> None:
+    """Give the raw files of a data set a version: DVC pointers in data/raw, a shard at a time.
+
+    The pointers are small text files to commit to git. docs/data-versions.md tells what they are good for.
+    """
+    from clef.datasets import open_dataset
+    from clef.pointers import existing_pointers
+    from clef.progress import progress
+    from clef.versioning import is_local, open_repository, remote_address
+    from clef.versioning import push as run_push
+    from clef.versioning import version_data as run_version_data
+
+    adapter = open_dataset(dataset_params(dataset))
+    root = Path("data/raw", dataset)
+    repository = open_repository(Path.cwd())
+    target = remote_address(repository, remote) if push or remote else None
+    if target is not None and not is_local(target[1]) and not yes:
+        _ask_for_consent(adapter, *target)
+    first = not existing_pointers(adapter, root)
+    with progress("pointer") as tell:
+        changed = run_version_data(repository, adapter, root, tell)
+    pointers = existing_pointers(adapter, root)
+    log.info("%s: %d pointers, %d of them new or changed", root, len(pointers), len(changed))
+    if changed:
+        log.info("next: git add %s/*.dvc && git commit -m 'Version of %s'", root, dataset)
+    if first and Path("data/interim", dataset).exists():
+        log.info("and, for every run that these files gave: snakemake --touch --cores 1 results/RUN/summary.csv")
+    if target is not None:
+        files = run_push(repository, pointers, target[0])
+        log.info("%d files sent to %s (%s)", files, *target)
+
+
+def _ask_for_consent(dataset: "Dataset", remote: str, address: str) -> None:
+    """Licensed recordings leave this machine only when someone says so."""
+    if dataset.made_by() is not None:
+        return
+    what = f"{dataset.name} is not made by this project, and its licence may forbid to send it to {address} ({remote})"
+    if not sys.stdin.isatty():
+        raise ClefError(f"{what}; where it allows it, say --yes")
+    if not typer.confirm(f"{what}. Send it?", default=False, err=True):
+        raise ClefError("nothing was sent")

@@ -1,0 +1,132 @@
+"""The life of a real data set: the commands of docs/data-versions.md, one after the other, on the demo cut short."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import ROOT, copy_checkout, snakemake
+
+pytestmark = pytest.mark.slow
+
+TARGET = "results/demo-short/summary.csv"
+SHORTER_STILL = """
+extends: demo
+dataset: {name: demo-short}
+render: {subjects: 4, seconds: [1.0, 1.5]}
+folds: {number: 2}
+pretrain: null
+finetune: {epochs: 1}
+evaluate: {bootstrap: 10}
+"""
+PERSON = {"NAME": "n", "EMAIL": "n@example.org"}
+
+
+class Page:
+    """The command blocks of the page, to be run in their order."""
+
+    def __init__(self, places: dict[str, str]) -> None:
+        text = (ROOT / "docs" / "data-versions.md").read_text()
+        self.blocks = re.findall(r"^    \S.*(?:\n    \S.*)*", text, re.MULTILINE)
+        self.places = places
+
+    def run(self, folder: Path, *commands: str) -> str:
+        """Run the next block, whose commands must begin so, in a shell that stops at the first failure."""
+        block = self.blocks.pop(0)
+        lines = [line.strip() for line in block.splitlines()]
+        assert [line.split()[:2] for line in lines] == [command.split() for command in commands]
+        for there, here in self.places.items():
+            block = block.replace(there, here)
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block],
+            cwd=folder,
+            env=os.environ
+            | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]), "PYTHONPATH": ""}
+            | {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in PERSON.items()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        output = ran.stdout + ran.stderr
+        assert ran.returncode == 0, output
+        return output
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=n", "-c", "user.email=n@example.org", *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def planned(output: str) -> dict[str, int]:
+    table = output.split("Job stats:")[1].split("\n\n")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+ONE_SHARD = {"check": 1, "ingest": 1, "crop": 1, "manifest": 1, "finetune": 2, "evaluate": 2, "summarize": 1}
+
+
+def test_the_life_of_a_data_set(tmp_path):
+    checkout = copy_checkout(tmp_path / "checkout")
+    for name in (".gitignore", "dvc.yaml"):
+        shutil.copy(ROOT / name, checkout)
+    (checkout / "params" / "demo-short.yaml").write_text(SHORTER_STILL)
+    shutil.copytree(ROOT / ".dvc", checkout / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "config.local"))
+    git(checkout, "init", "--quiet")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--quiet", "--message", "Code")
+    page = Page({"/mnt/lab/store": str(tmp_path / "store"), "ssh://git.example.org/clef.git": str(checkout)})
+    raw, summary = checkout / "data" / "raw" / "demo-short", checkout / TARGET
+
+    snakemake(checkout, TARGET)
+    first = summary.read_bytes()
+    page.run(checkout, "clef version-data", "git add", "git commit")
+    assert planned(snakemake(checkout, "-n", TARGET))["crop"] == 4
+    page.run(checkout, "snakemake --touch")
+    assert "Nothing to be done" in snakemake(checkout, "-n", TARGET)
+    page.run(checkout, "git add", "git commit")
+    committed = git(checkout, "ls-files", "data/raw", "results").splitlines()
+    assert [Path(path).name for path in committed] == [
+        *(f"{subject}.dvc" for subject in ("F001", "F002", "M001", "M002")),
+        *("labels.dvc", "f1.csv", "summary.csv", "summary.json"),
+    ]
+
+    page.run(checkout, "dvc remote", "git commit", "clef version-data")
+    again = tmp_path / "again"
+    cloning = page.blocks[0]
+    page.blocks[:1] = ["\n".join(cloning.splitlines()[:2]), "\n".join(cloning.splitlines()[2:])]
+    page.run(tmp_path, "git clone", "cd again")
+    unfetched = snakemake(again, TARGET, "--forcerun", "summarize", check=False)
+    assert "not here, though versioned" in unfetched
+    assert "run `dvc pull " in unfetched
+    page.run(again, "dvc pull", "snakemake --cores")
+    assert (again / TARGET).read_bytes() == first
+
+    shutil.copy(raw / "videos" / "F002" / "T2.mp4", raw / "videos" / "F001" / "T2.mp4")
+    assert "Nothing to be done" in snakemake(checkout, "-n", TARGET)
+    shards = {path: path.stat().st_mtime_ns for path in checkout.glob("data/interim/demo-short/*/*.arrow")}
+    ran = page.run(checkout, "clef version-data", "git add", "git commit", "snakemake --cores", "git commit")
+    assert planned(ran).items() >= ONE_SHARD.items()
+    assert {path.stem for path, then in shards.items() if path.stat().st_mtime_ns != then} == {"F001"}
+    second = summary.read_bytes()
+    assert second != first
+
+    shown = page.run(checkout, "dvc metrics", "dvc plots")
+    assert "rows.mean.auc " in shown
+    assert "summary.json" in shown
+    assert "F1 of demo-short" in (checkout / "dvc_plots" / "index.html").read_text()
+
+    ran = page.run(checkout, "git checkout", "dvc checkout", "snakemake --cores")
+    assert planned(ran).items() >= ONE_SHARD.items()
+    assert summary.read_bytes() == first
+
+    assert "Nothing to be done" in page.run(checkout, "dvc repro")
+    assert "results/demo-short/summary.json" in (checkout / "dvc.lock").read_text()
+    assert summary.read_bytes() == first
+    assert "Nothing to be done" in snakemake(checkout, "-n", TARGET)
+
+    page.run(checkout, "dvc config")
+    assert page.blocks == []

@@ -1,0 +1,115 @@
+"""DVC's pointers as inputs of the rules: what a version, a change, a checkout make stale. Dry runs, no data, no DVC."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import copy_checkout, snakemake
+
+TARGET = "results/demo-short/summary.csv"
+SUBJECTS = ("F001", "F002", "F003", "M001", "M002", "M003")
+AFTER_CROPS = {"manifest": 1, "pretrain": 3, "finetune": 3, "evaluate": 3, "summarize": 1}
+POINTER = "outs:\n- md5: {}\n  size: 1\n  hash: md5\n  path: {}\n"
+
+
+def mark_as_made(folder: Path) -> None:
+    """Give every file of the run some contents, and Snakemake's record that it is up to date."""
+    listed = snakemake(folder, "-n", TARGET, "--detailed-summary")
+    for line in listed.splitlines():
+        name = line.split("\t")[0]
+        if name.startswith(("data/", "results/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("made")
+    snakemake(folder, "--touch", "--forceall", TARGET)
+
+
+def write_pointers(folder: Path) -> Path:
+    raw = folder / "data" / "raw" / "demo-short"
+    raw.mkdir(parents=True, exist_ok=True)
+    for name in (*SUBJECTS, "labels"):
+        (raw / f"{name}.dvc").write_text(POINTER.format("0" * 32, f"videos/{name}"))
+    return raw
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    folder = copy_checkout(tmp_path_factory.mktemp("made"))
+    write_pointers(folder)
+    mark_as_made(folder)
+    return folder
+
+
+@pytest.fixture
+def versioned(made, tmp_path) -> Path:
+    """A finished run over a versioned data set."""
+    return Path(shutil.copytree(made, tmp_path / "versioned"))
+
+
+def planned(folder: Path) -> dict[str, int]:
+    return jobs_of(snakemake(folder, "-n", TARGET))
+
+
+def jobs_of(output: str) -> dict[str, int]:
+    if "Nothing to be done" in output:
+        return {}
+    table = output.split("Job stats:")[1].split("\n\n")[0]
+    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    del jobs["total"]
+    return jobs
+
+
+def test_a_versioned_demo_is_not_drawn(tmp_path):
+    folder = copy_checkout(tmp_path)
+    write_pointers(folder)
+    assert planned(folder) == AFTER_CROPS | {"check": 1, "ingest": 1, "crop": 6}
+
+
+def test_a_finished_run_has_nothing_to_do(versioned):
+    assert planned(versioned) == {}
+
+
+def test_a_checkout_of_the_same_version_makes_nothing_stale(versioned):
+    write_pointers(versioned)
+    assert planned(versioned) == {}
+
+
+def test_a_changed_subject_makes_its_shard_stale_and_no_other(versioned):
+    (versioned / "data/raw/demo-short/F002.dvc").write_text(POINTER.format("1" * 32, "videos/F002"))
+    shown = snakemake(versioned, "-n", "-p", TARGET)
+    assert jobs_of(shown) == AFTER_CROPS | {"check": 1, "ingest": 1, "crop": 1}
+    assert re.findall(r"--shard (\w+)", shown) == ["F002"]
+
+
+def test_changed_labels_make_no_shard_stale(versioned):
+    (versioned / "data/raw/demo-short/labels.dvc").write_text(POINTER.format("1" * 32, "AUCoding"))
+    assert planned(versioned) == AFTER_CROPS | {"check": 1, "ingest": 1}
+
+
+def test_what_only_lists_the_recordings_makes_no_shard_stale(versioned):
+    adapter = versioned / "clef" / "datasets" / "demo.py"
+    adapter.write_text(adapter.read_text() + "\n# a comment\n")
+    params = versioned / "params" / "demo-short.yaml"
+    params.write_text(params.read_text() + "ingest: {max_bad: 0.5}\n")
+    assert planned(versioned) == AFTER_CROPS | {"check": 1, "ingest": 1}
+
+
+def test_the_first_version_after_a_run_needs_one_touch(tmp_path):
+    folder = copy_checkout(tmp_path)
+    mark_as_made(folder)
+    write_pointers(folder)
+    assert planned(folder)["crop"] == 6
+    snakemake(folder, "--touch", TARGET)
+    assert planned(folder) == {}
+
+
+def test_images_in_the_wild_have_one_pointer(tmp_path):
+    folder = copy_checkout(tmp_path)
+    raw = folder / "data" / "raw" / "demo-expr"
+    raw.mkdir(parents=True)
+    (raw / "images.dvc").write_text(POINTER.format("0" * 32, "images"))
+    (raw / "labels.dvc").write_text(POINTER.format("0" * 32, "labels.csv"))
+    shown = snakemake(folder, "-n", "results/demo-expr/summary.csv")
+    assert "render_demo" not in shown
+    assert len(re.findall(r"input: data/raw/demo-expr/images.dvc\n", shown)) == 4
