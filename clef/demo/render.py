@@ -4,6 +4,8 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -25,8 +27,10 @@ STILLS_A_TASK = 25
 Progress = Callable[[int, int], None]
 Piece = TypeVar("Piece", Clip, Still)
 
+_stopped = threading.Event()
 
-def render_demo(settings: RenderParams, root: Path, workers: int, progress: Progress | None = None) -> None:
+
+def render_demo(settings: RenderParams, root: Path, workers: int, progress: Progress | None = None) -> int:
     """Write the set below `root`; the same settings give the same bytes, whatever the number of workers.
 
     `render.json`, with the settings and the SHA-256 of every file, is written last: where it is, the set is
@@ -37,6 +41,9 @@ def render_demo(settings: RenderParams, root: Path, workers: int, progress: Prog
         root: Folder of the set.
         workers: Processes that draw.
         progress: Called with the number of videos or images that are done, and of all.
+
+    Returns:
+        Number of files that make up the set.
     """
     root = Path(root)
     (root / "render.json").unlink(missing_ok=True)
@@ -57,6 +64,7 @@ def render_demo(settings: RenderParams, root: Path, workers: int, progress: Prog
         "files": {path: hashlib.sha256((root / path).read_bytes()).hexdigest() for path in sorted(written)},
     }
     write_text(root / "render.json", json.dumps(record, indent=1) + "\n")
+    return len(written)
 
 
 def _in_processes(
@@ -69,12 +77,24 @@ def _in_processes(
     written: list[str] = []
     # Spawned, not forked: the caller may hold threads or a CUDA context.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, workers), context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        for done, paths in enumerate(pool.map(render, pieces, chunksize=chunk), start=1):
+    with ProcessPoolExecutor(max(1, workers), context, initializer=_prepare_worker) as pool:
+        for done, paths in enumerate(pool.map(partial(_in_worker, render), pieces, chunksize=chunk), start=1):
             written += paths
             if progress is not None:
                 progress(done, len(pieces))
     return written
+
+
+def _prepare_worker() -> None:
+    cv2.setNumThreads(1)
+    # Ctrl-C reaches every process of the terminal: a worker ends its piece and draws no other.
+    signal.signal(signal.SIGINT, lambda *_: _stopped.set())
+
+
+def _in_worker(render: Callable[[Piece], list[str]], piece: Piece) -> list[str]:
+    if _stopped.is_set():
+        raise KeyboardInterrupt
+    return render(piece)
 
 
 def _remove_strangers(root: Path, expected: Iterable[str]) -> None:

@@ -1,5 +1,7 @@
 import hashlib
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -80,3 +82,18 @@ def test_progress_counts_up_and_the_record_is_written_last(tmp_path, monkeypatch
     render_demo(STILLS, tmp_path, workers=1, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(done, 8) for done in range(1, 9)]
     assert written == [("labels.csv", 8), ("render.json", 8)]
+
+
+def test_a_stopped_worker_ends_its_piece_and_draws_no_other():
+    code = """
+import os, signal
+from clef.demo.render import _in_worker, _prepare_worker
+_prepare_worker()
+print(_in_worker(lambda piece: os.kill(os.getpid(), signal.SIGINT) or [piece], "first"))
+try:
+    _in_worker(lambda piece: [piece], "second")
+except KeyboardInterrupt:
+    print("stopped")
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == ["['first']", "stopped"]

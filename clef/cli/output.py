@@ -1,0 +1,80 @@
+"""Where a command's words go: to the terminal, and with `--log FILE` all of them to that file.
+
+With a log file, everything that is written to standard error goes there, from whatever library or process: log
+records, warnings, tracebacks, what faulthandler says of a crash. The terminal then gets whole lines only, each with
+the name of the job, so that many jobs can share it: how far it is, what it has done, warnings, errors.
+"""
+
+import faulthandler
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from clef.progress import NOTICE
+
+
+class Output:
+    """The terminal and the log file of this process."""
+
+    def __init__(self) -> None:
+        self.job = "clef"
+        self.log: Path | None = None
+        self._terminal: TextIO | None = None
+
+    def open(self, log: Path | None) -> None:
+        """Send log records to the terminal, or all but what concerns a user at once to a file.
+
+        Args:
+            log: The file, written anew; None for the terminal alone.
+        """
+        logging.captureWarnings(True)
+        logging.getLogger("clef").setLevel(logging.INFO)
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
+            self._terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+            os.dup2(file, 2)
+            os.close(file)
+            self.log = log
+            everything = logging.StreamHandler(sys.stderr)
+            everything.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+            logging.getLogger().addHandler(everything)
+        faulthandler.enable()
+        logging.getLogger().addHandler(_ToTerminal(self))
+
+    @property
+    def terminal(self) -> TextIO:
+        """Standard error of old; looked up each time, since a progress bar puts itself before it."""
+        return self._terminal or sys.stderr
+
+    def say(self, line: str) -> None:
+        """Write one whole line with the name of the job to the terminal, and to the log."""
+        line = f"{self.job}: {' '.join(line.split())}\n"
+        self.terminal.write(line)
+        self.terminal.flush()
+        if self.log is not None:
+            sys.stderr.write(line)
+
+
+class _ToTerminal(logging.Handler):
+    """Records for the terminal: with a log file beside it, only those that concern a user at once."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self.output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        own = record.name.split(".")[0] == "clef"
+        least = (NOTICE if own else logging.ERROR) if self.output.log else logging.INFO if own else logging.WARNING
+        if record.levelno < least:
+            return
+        message = " ".join(record.getMessage().split())
+        kind = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        name = f"{self.output.job}: " if self.output.log else ""
+        self.output.terminal.write(f"{name}{kind}{message}\n")
+        self.output.terminal.flush()
+
+
+output = Output()

@@ -1,0 +1,87 @@
+from collections import namedtuple
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clef import disk_space
+from clef.disk_space import crop_bytes, demo_bytes, model_bytes, readable, require_space
+from clef.errors import ClefError
+from clef.params import CropParams, ModelParams, RenderParams
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.mark.parametrize("name", ["clef-tiny", "ViT-B-32"])
+def test_weights_are_estimated_without_building_them(name):
+    import open_clip
+
+    import clef.model  # noqa: F401  # makes the project's own configurations known
+
+    size = open_clip.get_model_config(name)["vision_cfg"]["image_size"]
+    model = open_clip.create_model(name)
+    really = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    assert 0.95 < model_bytes(ModelParams(name=name, image_size=size)) / really < 1.05
+
+
+def test_an_unknown_model_is_taken_for_a_large_one():
+    assert model_bytes(ModelParams(name="no such model")) > 5e8
+
+
+@pytest.mark.parametrize(("size", "quality"), [(72, 95), (160, 75), (256, 95), (256, 50)])
+def test_crops_of_a_real_face_are_as_large_as_estimated(testdata, size, quality):
+    faces = cv2.imread(str(testdata / "multi_face.jpg"))
+    detector = cv2.FaceDetectorYN.create(str(testdata / "yunet_n_640_640.onnx"), "", faces.shape[1::-1], 0.7)
+    _, found = detector.detect(faces)
+    sizes = []
+    for x, y, width, height in found[:, :4].astype(int):
+        crop = cv2.resize(
+            faces[max(y, 0) : y + height, max(x, 0) : x + width], (size, size), interpolation=cv2.INTER_AREA
+        )
+        sizes.append(len(cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]))
+    assert 0.6 < crop_bytes(CropParams(size=size, quality=quality)) / np.mean(sizes) < 1.6
+
+
+@pytest.mark.parametrize("kind", ["videos", "stills"])
+def test_a_demo_set_is_as_large_as_estimated(kind, tmp_path):
+    from clef.demo.render import render_demo
+
+    settings = RenderParams(
+        kind=kind, size=320, subjects=2, activities=2, seconds=(1.0, 1.0), train_images=20, test_images=5
+    )
+    render_demo(settings, tmp_path, 1)
+    written = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.suffix in (".mp4", ".jpg"))
+    assert 0.4 < demo_bytes(settings) / written < 2.5
+
+
+@pytest.mark.parametrize(("free", "tight"), [(1e12, False), (1.1e9, True), (0.6e9, True)])
+def test_what_may_fit_is_told_with_a_warning_where_it_is_tight(free, tight, tmp_path, monkeypatch):
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: Usage(2e12, 2e12 - free, free))
+    (line,) = require_space({tmp_path / "not yet there": 6e8, tmp_path / "b": 4e8})
+    assert "about 1.0 GB needed in" in line
+    assert ("TIGHT" in line) == tight
+
+
+def test_what_cannot_fit_is_an_error_of_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: Usage(1e9, 6e8, 4e8))
+    with pytest.raises(ClefError, match=r"needs about 1.0 GB, the disk has 400 MB free; free some space") as raised:
+        require_space({tmp_path / "data": 1e9})
+    assert "\n" not in str(raised.value)
+
+
+def test_folders_on_different_disks_are_counted_apart(tmp_path):
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second file system here")
+    assert len(require_space({tmp_path: 1.0, other: 1.0})) == 2
+
+
+@given(st.floats(0, 9e14))
+def test_sizes_are_read_at_a_glance(size):
+    number, unit = readable(size).split()
+    told = float(number) * {"bytes": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
+    assert told == pytest.approx(size, rel=0.06, abs=0.5)
+    assert len(number) <= 5

@@ -1,0 +1,96 @@
+"""What a user of the workflow sees. Real Snakemake, real jobs."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.workflow.conftest import snakemake
+
+FEW = """
+dataset: {adapter: demo_expr, name: few}
+device: cpu
+render: {kind: stills, size: 160, train_images: 20, test_images: 8}
+crop: {detector: lbp}
+labels: {kind: expressions, expressions: [neutral, happiness]}
+folds: {protocol: official, number: 1}
+model: {name: clef-tiny, image_size: 64}
+pretrain: null
+"""
+LISTED = "data/interim/few/sequences.parquet"
+
+
+@pytest.fixture
+def few(checkout):
+    for path in (checkout / "params").glob("*.yaml"):
+        path.unlink()
+    (checkout / "params" / "few.yaml").write_text(FEW)
+    return checkout
+
+
+def test_a_run_is_told_in_whole_lines_from_start_to_end(few):
+    output = snakemake(few, LISTED, "--quiet", "rules", "host")
+    lines = output.splitlines()
+    assert "CLEF: the files asked for" in lines
+    assert re.search(r"^  disk    about \d+ kB needed in data/raw/, .* free$", output, re.MULTILINE)
+    assert "render-demo few: 29 files in data/raw/few" in lines
+    assert "check few: complete: all as expected" in lines
+    assert "ingest few: 28 recordings" in lines
+    assert re.search(r"^CLEF: done in .* Next:$", output, re.MULTILINE)
+    assert "28 of 28 expected recordings" in (few / "data/interim/few/ingest.log").read_text()
+
+
+def test_a_failed_job_is_led_and_ended_by_its_own_line(few):
+    snakemake(few, "data/raw/few/render.json")
+    for path in (few / "data/raw/few/images").rglob("*.jpg"):
+        path.unlink()
+    output = snakemake(few, LISTED, "--quiet", "rules", "host", check=False)
+    told = "check few: error: not usable: data/raw/few: no recordings of few found"
+    lines = output.splitlines()
+    first = next(number for number, line in enumerate(lines) if "rror" in line)
+    assert lines[first].startswith(told)
+    summary = lines.index("CLEF: 1 job failed. Mend the cause, then the same command goes on.")
+    assert lines[summary + 1].startswith(f"  {told}")
+    assert "(log: data/interim/few/check.log)" in lines[summary + 1]
+
+
+def test_dry_runs_and_touches_say_nothing(few):
+    assert "CLEF" not in snakemake(few, "-n", LISTED)
+    snakemake(few, LISTED)
+    assert "CLEF" not in snakemake(few, LISTED, "--touch", "--forceall")
+    assert "CLEF" not in snakemake(few, LISTED)
+
+
+def test_a_run_that_cannot_fit_is_refused_before_it_starts(few):
+    path = few / "params" / "few.yaml"
+    path.write_text(FEW.replace("train_images: 20", "train_images: 2000000000"))
+    output = snakemake(few, LISTED, check=False)
+    assert re.search(r"data/raw/: this run needs about [\d.]+ TB, the disk has .* free; free some space", output)
+    assert "Traceback" not in output
+    assert not (few / "data").exists()
+
+
+def test_planning_a_run_imports_nothing_heavy(few):
+    """As `python -X importtime` sees it, on a fresh clone without data."""
+    command = [sys.executable, "-X", "importtime", "-m", "snakemake", "-n", "--cores", "2", "results/few/summary.csv"]
+    ran = subprocess.run(command, cwd=few, capture_output=True, text=True, check=True)
+    imported = {line.rsplit("|", 1)[1].strip() for line in ran.stderr.splitlines() if line.startswith("import time:")}
+    assert "clef.params" in imported
+    assert not {"torch", "open_clip", "cv2", "mlflow", "dvc", "matplotlib", "sklearn"} & imported
+
+
+def test_deleted_stage_1_weights_of_a_finished_run_make_nothing_stale(few):
+    (few / "params" / "few.yaml").write_text(
+        "dataset: {adapter: demo, name: few}\ndevice: cpu\nseeds: [0]\nrender: {}\ncrop: {detector: lbp}\n"
+        "folds: {number: 2}\nmodel: {name: clef-tiny}\n"
+    )
+    target = "results/few/summary.csv"
+    for line in snakemake(few, "-n", target, "--detailed-summary").splitlines():
+        name = line.split("\t")[0]
+        if name.startswith(("data/", "results/")):
+            (few / name).parent.mkdir(parents=True, exist_ok=True)
+            (few / name).write_text("made")
+    snakemake(few, "--touch", "--forceall", target)
+    (few / "results/few/seed0/fold0/pretrain.safetensors").unlink()
+    assert "Nothing to be done" in snakemake(few, "-n", target)
