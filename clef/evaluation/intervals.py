@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from clef.evaluation.metrics import Floats, mean_known
 from clef.evaluation.units import Units
+from clef.progress import progress
 
 BLOCK = 4_000_000
 """Random numbers held at once."""
@@ -43,12 +44,25 @@ def bootstrap_interval(
     if not resamples:
         undefined = np.full(statistic(folds[0][0].counts.sum(axis=0)).shape, np.nan)
         return undefined, undefined
+    return percentile_interval(bootstrap_values(folds, statistic, resamples, seed), level)
+
+
+def bootstrap_values(
+    folds: list[list[Units]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
+) -> Floats:
+    """The statistic's mean over folds and seeds under each draw, (resamples, values); arguments as above."""
     per_fold = []
-    for number, seeds in enumerate(folds):
-        blocks = _drawn_counts(seeds, resamples, np.random.default_rng([seed, number]))
-        draws = [np.stack([statistic(counts) for counts in block]) for block in blocks]  # (seeds, draws, values)
-        per_fold.append(mean_known(np.concatenate(draws, axis=1), axis=0))
-    values = mean_known(np.stack(per_fold), axis=0)  # (resamples, values)
+    with progress("fold resampled") as tell:
+        for number, seeds in enumerate(folds):
+            blocks = _drawn_counts(seeds, resamples, np.random.default_rng([seed, number]))
+            draws = [np.stack([statistic(counts) for counts in block]) for block in blocks]  # (seeds, draws, values)
+            per_fold.append(mean_known(np.concatenate(draws, axis=1), axis=0))
+            tell(number + 1, len(folds))
+    return mean_known(np.stack(per_fold), axis=0)
+
+
+def percentile_interval(values: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Ends, each (values,), that hold so much of the draws (resamples, values); NaN where no draw has a value."""
     outside = (1 - level) / 2
     ends = np.full((2, values.shape[1]), np.nan)
     for column, drawn in enumerate(values.T):

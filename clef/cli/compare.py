@@ -1,0 +1,51 @@
+"""The subcommand that compares finished runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clef.cli.app import RESULTS, app
+from clef.cli.lookup import run_params
+from clef.errors import ClefError
+
+if TYPE_CHECKING:
+    from clef.params import Params
+
+
+@app.command(rich_help_panel=RESULTS, epilog="Example: clef compare demo demo-no-pretrain demo-linear")
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Names of two or more finished runs, or the paths of folders with their results."),
+    ],
+    metric: Annotated[str, typer.Option(help="f1, precision or recall.")] = "f1",
+    csv: Annotated[Path | None, typer.Option(help="File to write the differences to.")] = None,
+    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap; 0 for no intervals.", min=0)] = 2000,
+) -> None:
+    """Set runs beside each other: differences to the first of them, with intervals, and the settings that differ."""
+    from rich.console import Console
+
+    from clef.comparison.differences import compare as compare_runs
+    from clef.comparison.finished import read_run
+    from clef.comparison.settings import differing_settings
+    from clef.comparison.table import write_differences
+    from clef.comparison.terminal import format_comparison
+
+    if len(set(runs)) < 2 or len(set(runs)) < len(runs):
+        raise ClefError(f"compare: {' '.join(runs)}: expected the names of two or more different runs")
+    finished = [read_run(name, Path("results")) for name in runs]
+    comparison = compare_runs(finished, metric, resamples)
+    console = Console()
+    for part in format_comparison(finished, comparison, differing_settings(finished, _params_of), console.width):
+        console.print(part)
+    if csv is not None:
+        write_differences(csv, comparison)
+
+
+def _params_of(run: str) -> "Params | None":
+    """Params of a run; None where its file is gone or cannot be read any more."""
+    try:
+        return run_params(run)
+    except ClefError:
+        return None

@@ -1,0 +1,109 @@
+"""F1 of each label with its interval, against what can be had without looking at a face."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MultipleLocator
+
+from clef.files import write_text
+from clef.plots.style import BLUE, GREY, INK, ORANGE, drawing, heading, save
+
+TOTALS = ("mean", "accuracy")
+COLUMNS = ["f1", "ci_low", "ci_high", "floor", "activity_only"]
+ROW_INCHES = 0.235
+
+POINT: dict[str, Any] = {"marker": "o", "linestyle": "", "color": BLUE, "clip_on": False}
+INTERVAL: dict[str, Any] = {"color": BLUE, "alpha": 0.45, "solid_capstyle": "butt"}
+FLOOR: dict[str, Any] = {"marker": "|", "color": INK, "markersize": 9, "markeredgewidth": 1.4, "linestyle": ""}
+ACTIVITY_ONLY: dict[str, Any] = {"marker": "D", "markerfacecolor": "white", "markeredgecolor": ORANGE, "markersize": 5}
+
+
+def write_f1_plot(folder: Path, summary: dict[str, Any]) -> None:
+    """Write `f1.csv`, `f1.svg` and `f1.png`.
+
+    Args:
+        folder: The run's `plots`.
+        summary: What `clef.evaluation.summary.summarize` returned.
+    """
+    write_f1_table(folder / "f1.csv", summary)
+    with drawing():
+        save(f1_figure(summary), folder, "f1")
+
+
+def write_f1_table(target: Path, summary: dict[str, Any]) -> None:
+    """Write the numbers of the plot, shares between 0 and 1, for tools that draw by themselves."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["label", *COLUMNS])
+    for label in _in_order(summary):
+        row = summary["rows"][label]
+        writer.writerow([label, *("" if row[key] is None else f"{row[key]:.4f}" for key in COLUMNS)])
+    write_text(target, text.getvalue())
+
+
+def f1_figure(summary: dict[str, Any]) -> Figure:
+    """A row a label from the top, then the mean; F1 in per cent to the right."""
+    rows, labels = summary["rows"], summary["labels"]
+    totals = _in_order(summary)[len(labels) :]
+    places = {label: float(i) for i, label in enumerate(labels)}
+    places |= {label: len(labels) + 0.5 + i for i, label in enumerate(totals)}
+    figure = Figure(figsize=(6.0, 1.45 + ROW_INCHES * len(places)))
+    axes = figure.subplots()
+    for label, place in places.items():
+        _draw_row(axes, rows[label], place, bold=label in totals)
+    axes.axhline(len(labels) - 0.25, color=GREY, linewidth=0.6)
+    axes.set_yticks(list(places.values()), list(places))
+    for text in axes.get_yticklabels()[len(labels) :]:
+        text.set_fontweight("bold")
+    axes.set_ylim(max(places.values()) + 0.7, -0.7)
+    axes.set_xlim(0, 100)
+    axes.xaxis.set_major_locator(MultipleLocator(20))
+    axes.xaxis.set_minor_locator(MultipleLocator(10))
+    axes.grid(axis="x", which="both")
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("F1 and, in its row, accuracy (%)" if "accuracy" in totals else "F1 (%)")
+    figure.suptitle(_title(summary), x=0.01, ha="left", fontsize=9)
+    _legend(figure, summary)
+    return figure
+
+
+def _in_order(summary: dict[str, Any]) -> list[str]:
+    return [*summary["labels"], *(name for name in TOTALS if name in summary["rows"])]
+
+
+def _draw_row(axes: Any, row: dict[str, Any], place: float, bold: bool) -> None:
+    if row["floor"] is not None:
+        axes.plot(100 * row["floor"], place, **FLOOR, zorder=3)
+    if row["activity_only"] is not None:
+        axes.plot(100 * row["activity_only"], place, **ACTIVITY_ONLY, zorder=3)
+    if row["f1"] is None:
+        axes.text(1, place, "not defined", color=GREY, va="center", fontsize=7)
+        return
+    if row["ci_low"] is not None:
+        ends = [100 * row["ci_low"], 100 * row["ci_high"]]
+        axes.plot(ends, [place, place], **INTERVAL, linewidth=2.6 if bold else 1.8)
+    axes.plot(100 * row["f1"], place, **POINT, markersize=7 if bold else 5.5, zorder=4)
+
+
+def _title(summary: dict[str, Any]) -> str:
+    threshold = "" if summary["threshold"] is None else f", threshold {summary['threshold']:g}"
+    return f"{summary['run']}: strict F1 (last epoch{threshold})\n{heading(summary)}"
+
+
+def _legend(figure: Figure, summary: dict[str, Any]) -> None:
+    rows = summary["rows"].values()
+    handles = [Line2D([], [], **POINT, markersize=5.5, label="F1")]
+    if any(row["ci_low"] is not None for row in rows):
+        label = f"95 % interval over test {summary['resampled']}"
+        handles.append(Line2D([], [], **INTERVAL, linewidth=1.8, label=label))
+    floor = "always present" if summary["kind"] == "action_units" else "always the most frequent"
+    handles.append(Line2D([], [], **FLOOR, label=floor))
+    if any(row["activity_only"] is not None for row in rows):
+        handles.append(Line2D([], [], **ACTIVITY_ONLY, linestyle="", label="activity only"))
+    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), handletextpad=0.4, columnspacing=1.2)

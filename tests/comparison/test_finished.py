@@ -1,0 +1,41 @@
+import pytest
+
+from clef.comparison.finished import read_run
+from clef.errors import ClefError
+from tests.comparison.conftest import edit
+
+
+def test_a_run_is_read_by_name_or_by_folder(finish, tmp_path):
+    folder = finish("demo", seeds=(0, 1))
+    run = read_run("demo", tmp_path / "results")
+    assert (run.name, run.folder, run.folds, list(run.grid)) == ("demo", folder, [0, 1], [0, 1])
+    assert run.labels == ["AU01", "AU06", "AU12"]
+    assert run.training_folders()[2] == folder / "seed1" / "fold0"
+    assert read_run(str(folder), tmp_path / "nowhere").summary == run.summary
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "message"),
+    [
+        ("summary.json", None, "summary.json: no such file; finish the run"),
+        ("seed0/fold1/metrics.json", None, "fold1/metrics.json: no such file; its counts are needed"),
+        ("summary.json", lambda summary: summary.pop("rows"), "summary.json: not a summary"),
+        ("summary.json", lambda s: s["rows"]["mean"].update(f1=0.1), "of other metrics than those beside it"),
+        ("seed0/fold1/metrics.json", lambda metrics: metrics.update(threshold=0.3), "threshold 0.3, another has 0.5"),
+    ],
+)
+def test_what_is_not_whole_is_one_line(finish, tmp_path, path, change, message):
+    folder = finish("demo")
+    if change is None:
+        (folder / path).unlink()
+    else:
+        edit(folder / path, change)
+    with pytest.raises(ClefError, match=message) as stopped:
+        read_run("demo", tmp_path / "results")
+    assert "\n" not in str(stopped.value)
+
+
+def test_a_file_that_is_no_json_is_named(finish, tmp_path):
+    (finish("demo") / "summary.json").write_text("{")
+    with pytest.raises(ClefError, match=r"summary\.json: not valid JSON"):
+        read_run("demo", tmp_path / "results")
