@@ -1,0 +1,73 @@
+"""Subcommands about MLflow."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clef.cli.app import RESULTS, app
+
+track = typer.Typer(no_args_is_help=True, help="MLflow: bring it up to date, look at it.")
+app.add_typer(track, name="track", rich_help_panel=RESULTS)
+
+NICENESS = 10
+LOOPBACK = "127.0.0.1"
+TRAINING_PAGES = "#/experiments?workflowType=machine_learning"
+"""By itself MLflow opens its pages about language models."""
+
+
+@track.command(epilog="Example: clef track sync demo demo-linear")
+def sync(
+    runs: Annotated[list[str] | None, typer.Argument(help="Names of runs; all in results/ if none is given.")] = None,
+) -> None:
+    """Bring MLflow what it lacks of runs, from the files in results/. Doing so twice doubles nothing."""
+    _calmly()
+    from clef.tracking.sync import sync as bring
+
+    for done in bring(Path("results"), runs or []):
+        records = done.trainings + done.summarized
+        what = f"{done.trainings} trainings" + (" and the summary" if done.summarized else ", not summarized")
+        news = "nothing was lacking" if done.complete == records else f"{done.values} values brought in"
+        print(f"{done.run}: {what}: {news}")
+
+
+@track.command(epilog="Example: clef track ui --port 5001")
+def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000) -> None:
+    """Open MLflow's pages on this machine, with the store that the runs of this checkout go to."""
+    from clef.tracking.desk import URI_VARIABLE
+    from clef.tracking.store import Store
+
+    store = Store(Path.cwd())
+    if not store.local:
+        print(f"{URI_VARIABLE} is set: the pages are at {store.uri}")
+        return
+    store.require()
+    print(f"http://{LOOPBACK}:{port}/{TRAINING_PAGES} shows {store.uri}; ctrl-C ends it", flush=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", store.uri, "--artifacts-destination", str(store.artifacts)]
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    os.execve(sys.executable, command, {**os.environ, **quiet})
+
+
+@track.command(hidden=True)
+def follow() -> None:
+    """Keep MLflow up to date beside trainings, which start this by themselves."""
+    os.nice(NICENESS)
+    from clef.tracking.desk import Desk
+
+    desk = Desk(Path.cwd())
+    with desk.attend() as attending:
+        if attending:
+            from clef.tracking.follower import serve
+
+            serve(desk)
+
+
+def _calmly() -> None:
+    """Short time-outs, unless the user set others."""
+    from clef.tracking.following import ENVIRONMENT
+
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
