@@ -1,48 +1,66 @@
-"""BP4D's action-unit occurrence csv.
+"""The action-unit occurrence csv of BP4D and of BP4D+.
 
-A header of integers; column 0 is the frame, column n action unit n, the last an uncodable flag; 1 present, 0 absent,
-9 not coded.
+1 present, 0 absent, 9 not coded. BP4D: a header of integers; column 0 is the frame, column n action unit n, the last an
+uncodable flag. BP4D+: 36 columns under a header, the frame, 34 action units and 99, the uncodable flag.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clef.datasets.csv_file import read_csv
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CODES = {0, 1, 9}
+NOT_CODED = 9
+CODES = {0, 1, NOT_CODED}
 UNCODABLE = 99
+LAST_FRAME = 2**31 - 1
+EXPECTED = "comma-separated integers under a header of integers"
+FRAME = re.compile(r"\s*(?:0|frames?(?:[ _]?(?:no|number))?)?\s*", re.IGNORECASE)
+NUMBER = re.compile(r"\s*(?:AU)?[ _]?(\d+)\s*", re.IGNORECASE)
 
 
-def read_occurrence_csv(path: Path, action_units: Sequence[int]) -> "pd.DataFrame":
+def read_occurrence_csv(
+    path: Path, action_units: Sequence[int], by_position: Sequence[int] | None = None, optional: Collection[int] = ()
+) -> "pd.DataFrame":
     """Read one file.
+
+    Args:
+        path: The file.
+        action_units: Those wanted.
+        by_position: Numbers of the columns of a format whose header may say something else: they hold for a file of
+            exactly so many columns whose header does not name the uncodable flag.
+        optional: Action units that may have no column: not coded in any frame.
 
     Returns:
         Columns `frame` (the file's own numbers) and `AU01` ..., int8 codes 0, 1 or 9; a frame that is flagged
         uncodable has 9 throughout.
 
     Raises:
-        ClefError: A column, a number or a code that the format does not allow.
+        ClefError: No such file, or a column, a number or a code that the format does not allow.
     """
     import pandas as pd
+    import pyarrow as pa
 
-    try:
-        table = pd.read_csv(path, encoding="utf-8-sig", skipinitialspace=True)
-    except FileNotFoundError:
-        raise ClefError(f"{path}: no such file; expected the labels of this recording") from None
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ClefError(f"{path}: expected comma-separated integers under a header of integers ({error})") from None
-    try:
-        table.columns = pd.Index([int(name) for name in table.columns])
-        table = table.astype("int64")
-    except ValueError as error:
-        raise ClefError(f"{path}: expected comma-separated integers under a header of integers ({error})") from None
+    table = read_csv(path, pa.int64(), EXPECTED).to_pandas()
+    numbers = _column_numbers(path, list(table.columns), by_position)
+    table.columns = pd.Index(numbers)
+    if table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise ClefError(f"{path}: two columns have the number {twice}; expected {EXPECTED}")
+    for number in set(optional) - set(table.columns):
+        table[number] = NOT_CODED
     missing = [number for number in (0, *action_units) if number not in table.columns]
     if missing:
-        raise ClefError(f"{path}: no column {missing[0]}; expected 0 for the frame and one per action unit")
+        names = ", ".join(map(str, missing))
+        raise ClefError(f"{path}: no column {names}; expected 0 for the frame and one per action unit; restore it")
+    impossible = table[0][(table[0] < 0) | (table[0] > LAST_FRAME)]
+    if len(impossible):
+        raise ClefError(f"{path}: frame {impossible.iloc[0]}; expected the number of a frame")
     if table[0].duplicated().any():
         raise ClefError(
             f"{path}: frame {table[0][table[0].duplicated()].iloc[0]} stands twice; expected one row a frame"
@@ -55,9 +73,23 @@ def read_occurrence_csv(path: Path, action_units: Sequence[int]) -> "pd.DataFram
             f"{path}: frame {table[0].iloc[row]}, action unit {action_units[column]}: code {codes.iloc[row, column]}; "
             "expected 0, 1 or 9"
         )
-    if UNCODABLE in table.columns:
-        codes = codes.mask(table[UNCODABLE] == 1, 9)
+    flag = UNCODABLE if UNCODABLE in numbers else numbers[-1]
+    if flag > max(action_units):
+        codes = codes.mask(table[flag] == 1, NOT_CODED)
     labels = codes.astype("int8")
     labels.columns = pd.Index([f"AU{number:02d}" for number in action_units])
     labels.insert(0, "frame", table[0].astype("int32"))
     return labels
+
+
+def _column_numbers(path: Path, names: list[str], by_position: Sequence[int] | None) -> list[int]:
+    """Number of each column, by its name or its place."""
+    matches = [FRAME.fullmatch(names[0]), *(NUMBER.fullmatch(name) for name in names[1:])]
+    named = None not in matches
+    numbers = [0, *(int(match[1]) for match in matches[1:] if match)]
+    if by_position is not None and len(names) == len(by_position) and not (named and UNCODABLE in numbers):
+        return list(by_position)
+    if not named:
+        wrong = names[matches.index(None)]
+        raise ClefError(f"{path}: the header has {wrong!r}, no number of a column; expected {EXPECTED}")
+    return numbers

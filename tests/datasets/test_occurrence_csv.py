@@ -29,21 +29,64 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path, newlin
     assert plain.equals(odd)
 
 
+def test_blank_lines_and_spaces_after_commas_change_nothing(tmp_path):
+    plain = read_occurrence_csv(write(tmp_path / "a.csv", GOOD), AUS)
+    odd = read_occurrence_csv(write(tmp_path / "b.csv", [*(row.replace(",", ", ") for row in GOOD), "", ""]), AUS)
+    assert plain.equals(odd)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["0,1,2", "1,0,0"], "no column 4"),
+        (["0,1,2", "1,0,0"], "no column 4; expected 0 for the frame and one per action unit"),
+        (["0", "1"], "no column 1, 2, 4;"),
         (["0,1,2,4", "1,0,0,5"], "frame 1, action unit 4: code 5; expected 0, 1 or 9"),
         (["0,1,2,4", "1,0,0,0", "1,0,0,0"], "frame 1 stands twice"),
-        (["frame,AU1,AU2,AU4", "1,0,0,0"], "header of integers"),
-        (["0,1,2,4", "1,0,0,x"], "expected comma-separated integers"),
-        (["0,1,2,4", "1,0,,1"], "expected comma-separated integers"),
-        ([""], "expected comma-separated integers"),
+        (["0,1,2,4", "-1,0,0,0"], "frame -1; expected the number of a frame"),
+        (["0,1,2,4", f"{2**32 + 1},0,0,0"], f"frame {2**32 + 1}; expected the number of a frame"),
+        (["frame,brow,lid,lip", "1,0,0,0"], "the header has 'brow', no number of a column"),
+        (["1,1,2,4", "1,0,0,0"], "two columns are named '1'"),
+        (["7,1,2,4", "1,0,0,0"], "the header has '7', no number of a column"),
+        (["0;1;2;4", "1;0;0;0"], "invalid value '1;0;0;0'; expected comma-separated"),
+        (["0,1,1,2,4", "1,0,0,0,0"], "two columns are named '1'"),
+        (["0,1,01,2,4", "1,0,0,0,0"], "two columns have the number 1"),
+        (["0,1,2,4", "1,0,0,x"], "line 2: CSV conversion error to int64: invalid value 'x'"),
+        (["0,1,2,4", "1,0,,1"], "line 2: CSV conversion error to int64: invalid value ''"),
+        (["0,1,2,4", "1,0,0.5,1"], "invalid value '0.5'"),
+        (["0,1,2,4", "1,0,0,1", "2,0,0,1,1"], "line 3: Expected 4 columns, got 5"),
+        (["0,1,2,4", "1,0,0,1,"], "line 2: Expected 4 columns, got 5"),
+        (["0,1,2,4", "1,0,0"], "line 2: Expected 4 columns, got 3"),
+        (["0,1,2,4"], "no rows; expected comma-separated integers"),
+        ([""], "no rows; expected comma-separated integers"),
     ],
 )
 def test_a_broken_file_is_one_line_with_file_and_place(tmp_path, rows, message):
     path = write(tmp_path / "F001_T1.csv", rows)
-    with pytest.raises(ClefError, match=message) as caught:
+    with pytest.raises(ClefError) as caught:
         read_occurrence_csv(path, AUS)
-    assert "F001_T1.csv" in str(caught.value)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_text_file_is_one_line(tmp_path):
+    path = tmp_path / "F001_T1.csv"
+    with pytest.raises(ClefError, match=r"F001_T1\.csv: cannot be read \(No such file or directory\); .* restore it"):
+        read_occurrence_csv(path, AUS)
+    path.write_bytes(b"")
+    with pytest.raises(ClefError, match="no rows"):
+        read_occurrence_csv(path, AUS)
+    path.write_bytes("\n".join(GOOD).encode("utf-16"))
+    with pytest.raises(ClefError, match=r"the text is UTF-16; .* save it as UTF-8"):
+        read_occurrence_csv(path, AUS)
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(ClefError, match="the text is not UTF-8"):
+        read_occurrence_csv(path, AUS)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ClefError, match="Is a directory"):
+        read_occurrence_csv(path, AUS)
+    path.rmdir()
+    path.symlink_to(path.name)
+    with pytest.raises(ClefError, match="Too many levels of symbolic links"):
+        read_occurrence_csv(path, AUS)

@@ -1,0 +1,83 @@
+"""BP4D+ (MMSE): 140 people in ten tasks, four of them coded for action units.
+
+2D+3D/F001.zip with F001/T1/0000.jpg inside, read in place, or the same unpacked, or videos F001_T1.mp4; and
+AUCoding/AU_OCC/F001_T1.csv. Images are numbered from 0, labels from 1; an image of a hidden face may be missing.
+"""
+
+import re
+from typing import ClassVar
+
+from clef.datasets.binghamton import Binghamton
+from clef.datasets.known import Known
+from clef.datasets.packed import Images, Videos, Zips
+
+CODED = (
+    1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36,
+    37, 38, 39,
+)  # fmt: skip
+UNCODABLE = 99
+
+FMAE = [
+    "F004 F013 F014 F019 F020 F026 F033 F038 F039 F044 F046 F047 F053 F057 F061 F066 F071 F072 F076 F079 M003 "
+    "M004 M015 M017 M020 M025 M026 M029 M033 M036 M040 M042 M048 M050 M051",
+    "F012 F016 F022 F024 F028 F030 F031 F032 F034 F056 F060 F065 F074 F075 F077 M001 M005 M009 M011 M016 M018 "
+    "M019 M022 M023 M028 M034 M037 M038 M043 M044 M045 M046 M047 M052 M055",
+    "F001 F002 F008 F009 F017 F021 F027 F029 F035 F040 F042 F043 F045 F050 F052 F054 F058 F062 F063 F064 F068 "
+    "F069 F078 F080 M008 M010 M024 M027 M030 M031 M035 M041 M054 M056 M057",
+    "F003 F005 F006 F007 F010 F011 F015 F018 F023 F025 F036 F037 F041 F048 F049 F051 F055 F059 F067 F070 F073 "
+    "F081 F082 M002 M006 M007 M012 M013 M014 M021 M032 M039 M049 M053 M058",
+]
+"""Test subjects of FMAE-IAT's four folds; there is no standard partition."""
+
+
+class Bp4dPlus(Binghamton):
+    """See the module."""
+
+    title = "BP4D+"
+    everybody: ClassVar = [f"F{n:03d}" for n in range(1, 83)] + [f"M{n:03d}" for n in range(1, 59)]
+    label_names: ClassVar = [f"AU{number:02d}" for number in CODED]
+    by_position: ClassVar = [0, *CODED, UNCODABLE]
+    activities: ClassVar = {
+        "T1": "joke",
+        "T2": "avatar",
+        "T3": "emergency_call",
+        "T4": "startle",
+        "T5": "odd_question",
+        "T6": "song",
+        "T7": "dart",
+        "T8": "cold_water",
+        "T9": "complaint",
+        "T10": "smell",
+    }
+    coded = ("T1", "T6", "T7", "T8")
+    packagings = (Zips, Images, Videos)
+    video = re.compile(r"(?P<subject>[FM]\d{3})_(?P<task>T\d+)\.(?:avi|mp4|mkv|mov|wmv)", re.IGNORECASE)
+    expected = "2D+3D/F001.zip (as released), 2D+3D/F001/T1/0000.jpg (unpacked) or F001_T1.mp4 (videos)"
+    partitions: ClassVar = {"fmae": [fold.split() for fold in FMAE]}
+    published_as: ClassVar = {"fmae": [f"fold {number} of FMAE-IAT" for number in range(1, 5)]}
+    known: ClassVar = Known(
+        source="counts of the label sums in github.com/scanavan/MultimodalExpressionAnalysis",
+        subjects=140,
+        sequences=1400,
+        labelled_sequences=560,
+        labelled_frames=197_875,
+        uncodable_frames=944,
+        frames_by={"activity": {"T1": 53_460, "T6": 53_495, "T7": 37_638, "T8": 53_282}},
+        rates={
+            "AU01": 0.097,
+            "AU02": 0.082,
+            "AU04": 0.058,
+            "AU06": 0.497,
+            "AU07": 0.663,
+            "AU10": 0.647,
+            "AU12": 0.578,
+            "AU14": 0.600,
+            "AU15": 0.107,
+            "AU17": 0.130,
+            "AU23": 0.167,
+            "AU24": 0.039,
+        },
+    )
+
+
+ADAPTER = Bp4dPlus
