@@ -1,0 +1,125 @@
+"""AffectNet (Mollahosseini et al., IEEE TAC 2017): photographs from the web, one of eight expressions each.
+
+Two releases, told apart by what lies there: the one of 2021 with cropped images and a NumPy file a label
+(`affectnet_npy`), and the first one with uncropped images, lists and face boxes (`affectnet_csv`). Its validation
+images are the test split: labels of the test images were never given out.
+"""
+
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from clef.datasets import affectnet_csv, affectnet_npy
+from clef.datasets.base import Sequence
+from clef.datasets.copy_root import found_in
+from clef.datasets.image_set import ImageSet, ImageSetOptions
+from clef.datasets.known import Known, Packaging
+from clef.errors import ClefError
+from clef.params import Count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXPRESSIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
+"""By code."""
+WITHOUT_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
+"""Codes of images that are kept and count as unlabelled."""
+TRAIN = (74_874, 134_415, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750)
+
+
+class AffectNetOptions(ImageSetOptions):
+    """Options of AffectNet."""
+
+    blocks: Count = 72
+    """Number of blocks that the images are dealt to; each is cropped by one job."""
+
+
+class AffectNet(ImageSet):
+    """Either release."""
+
+    Options = AffectNetOptions
+    label_names: ClassVar = list(EXPRESSIONS)
+    known: ClassVar = Known(
+        source="Mollahosseini et al., IEEE TAC 2017; the release of 2021 lacks one validation image",
+        labelled_frames=sum(TRAIN) + 4_000,
+        frames_by={"split": {"train": sum(TRAIN), "test": 4_000}},
+        classes={
+            "train": dict(zip(EXPRESSIONS, TRAIN, strict=True)),
+            "test": dict.fromkeys(EXPRESSIONS, 500),
+        },
+    )
+
+    def packaging(self, root: Path) -> Packaging:
+        if (npy := affectnet_npy.find(root)) is not None:
+            return Packaging("npy", f"{_place(npy, root)}train_set and val_set, cropped images, a .npy file a label")
+        if (lists := affectnet_csv.find(root)) is not None:
+            images = lists.images.relative_to(root)
+            return Packaging(
+                "csv", f"{lists.training.relative_to(root)} and {lists.validation.name}, uncropped images in {images}"
+            )
+        raise ClefError(
+            f"{root}: {found_in(root)}; expected AffectNet: train_set and val_set, each with images and annotations, "
+            "or training.csv and validation.csv with the folder Manually_Annotated; put or link the copy there"
+        )
+
+    def sequences(self, root: Path) -> list[Sequence]:
+        npy, lists = affectnet_npy.find(root), affectnet_csv.find(root)
+        if npy is not None:
+            found = affectnet_npy.images(npy)
+        elif lists is not None:
+            found = affectnet_csv.images(lists)
+        else:
+            return []
+        images = [
+            Sequence(
+                dataset=self.name,
+                sequence=image.name,
+                subject=None,
+                activity=None,
+                split=image.split,
+                shard=self._block(image.number),
+                kind="image",
+                source=image.path.relative_to(root).as_posix(),
+                first_frame=0,
+                box=image.box,
+            )
+            for image in found
+        ]
+        return sorted(images, key=lambda image: (image.shard, image.sequence))
+
+    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+        if (npy := affectnet_npy.find(root)) is not None:
+            there = affectnet_npy.image_files(npy)
+        elif (lists := affectnet_csv.find(root)) is not None:
+            there = affectnet_csv.image_files(lists)
+        else:
+            return []
+        known = {sequence.source for sequence in sequences}
+        prefix = f"{root}/"
+        return sorted(found for path in there if (found := path.removeprefix(prefix)) not in known)
+
+    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+        if affectnet_npy.find(root) is not None:
+            coded = affectnet_npy.codes(root, sequences)
+        elif (lists := affectnet_csv.find(root)) is not None:
+            coded = affectnet_csv.codes(lists, sequences)
+        else:
+            raise ClefError(f"{root}: {found_in(root)}; expected AffectNet")
+        labelled, unlabelled = [], []
+        for sequence, code, problem in coded:
+            if code is None:
+                unlabelled.append(f"{sequence.source} ({problem})")
+            elif 0 <= code < len(EXPRESSIONS):
+                labelled.append((sequence, EXPRESSIONS[code]))
+            elif code not in WITHOUT_EXPRESSION:
+                last = max(chain(range(len(EXPRESSIONS)), WITHOUT_EXPRESSION))
+                raise ClefError(f"{root / sequence.source}: class {code}; expected 0 to {last}")
+        return self._labels(root, labelled, unlabelled)
+
+
+def _place(folder: Path, root: Path) -> str:
+    return "" if folder == root else f"{folder.relative_to(root)}/: "
+
+
+ADAPTER = AffectNet

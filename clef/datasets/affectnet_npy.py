@@ -1,0 +1,100 @@
+"""AffectNet's release of 2021: cropped images by number, and each label in a NumPy file of its own.
+
+train_set/images/0.jpg    train_set/annotations/0_exp.npy
+val_set/images/0.jpg      val_set/annotations/0_exp.npy
+
+Numbers have gaps, and the same one may stand in both sets for two people.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clef.datasets.base import Sequence
+from clef.datasets.copy_root import find_folder
+from clef.errors import ClefError
+
+FOLDERS = {"train": "train_set", "test": "val_set"}
+IMAGE = re.compile(r"(\d+)\.(?:jpe?g|png|bmp|tiff?)", re.IGNORECASE)
+LABEL = re.compile(r"(\d+)_exp\.npy")
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """An image that a copy has, or says that it has."""
+
+    split: str
+    name: str
+    """Unique in the data set."""
+    number: int
+    """Deals it to a block."""
+    path: Path
+    box: tuple[int, int, int, int] | None = None
+    """As `Sequence.box`."""
+
+
+def find(root: Path) -> Path | None:
+    """The folder that holds both sets, if there is one."""
+    return find_folder(root, list(FOLDERS.values()))
+
+
+def images(base: Path) -> Iterator[ListedImage]:
+    """Every image, and every one that has a label and is missing.
+
+    Raises:
+        ClefError: A folder is missing, or two images have the same number.
+    """
+    for split, folder in FOLDERS.items():
+        pictures, annotations = base / folder / "images", base / folder / "annotations"
+        files: dict[int, str] = {}
+        for name in sorted(_names(pictures)):
+            if match := IMAGE.fullmatch(name):
+                number = int(match[1])
+                if number in files:
+                    raise ClefError(f"{pictures}: {files[number]} and {name} are both image {number}; remove one")
+                files[number] = name
+        labelled = {int(match[1]) for name in _names(annotations) if (match := LABEL.fullmatch(name))}
+        for number in sorted(files.keys() | labelled):
+            path = pictures / files.get(number, f"{number}.jpg")
+            yield ListedImage(split, f"{split}_{number}", number, path)
+
+
+def image_files(base: Path) -> Iterator[str]:
+    """Path of everything in the folders of images."""
+    for folder in FOLDERS.values():
+        pictures = base / folder / "images"
+        yield from (f"{pictures}/{name}" for name in _names(pictures))
+
+
+def codes(root: Path, sequences: Iterable[Sequence]) -> Iterator[tuple[Sequence, int | None, str | None]]:
+    """Class of each image, or none and why."""
+    for sequence in sequences:
+        image = root / sequence.source
+        try:
+            yield sequence, _code(image.parents[1] / "annotations" / f"{image.stem}_exp.npy"), None
+        except FileNotFoundError:
+            yield sequence, None, f"no {image.stem}_exp.npy"
+        except (OSError, ValueError, EOFError):
+            yield sequence, None, f"{image.stem}_exp.npy holds no number"
+
+
+def _code(path: Path) -> int:
+    """The number in an array without dimensions, which may be stored as text."""
+    import numpy as np
+
+    value = np.load(path, allow_pickle=False).item()
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(value)
+    return int(value)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise ClefError(
+            f"{folder}: cannot be listed ({error.strerror}); expected images and annotations; complete the copy"
+        ) from None

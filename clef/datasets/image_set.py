@@ -1,0 +1,80 @@
+"""What data sets of single images share: no subjects, no activities, an official split, and blocks for shards."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from clef.datasets.base import Dataset, Sequence
+from clef.errors import ClefError
+from clef.params import Count, Section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+FRAME = 0
+"""The only frame of an image."""
+MOST_NAMED = 8
+
+
+class ImageSetOptions(Section):
+    """Options of every such data set."""
+
+    blocks: Count = 8
+    """Number of blocks that the images are dealt to; each is cropped by one job."""
+
+
+class ImageSet(Dataset):
+    """Single images, whose names the copy alone knows."""
+
+    Options: ClassVar[type[Section]] = ImageSetOptions
+    options: ImageSetOptions
+
+    def shards(self) -> list[str]:
+        return [self._block(number) for number in range(self.options.blocks)]
+
+    def subjects(self) -> list[str]:
+        return []
+
+    def expected_sequences(self) -> list[str]:
+        return []
+
+    def version_of(self, shard: str) -> str:
+        return "images"
+
+    def _block(self, number: int) -> str:
+        """The block of an image, by any number that stays its own when images are added or removed."""
+        return f"block{number % self.options.blocks:03d}"
+
+    def _labels(self, root: Path, expressions: Iterable[tuple[Sequence, str]], unlabelled: list[str]) -> "pd.DataFrame":
+        """The table of labels.
+
+        Args:
+            root: The raw folder, for the message.
+            expressions: The labelled images and their class.
+            unlabelled: Images whose label should be there and is not, each with the reason.
+
+        Raises:
+            ClefError: More of them than `ingest.max_bad` allows.
+        """
+        import pandas as pd
+
+        rows = [(image.sequence, image.first_frame, expression) for image, expression in expressions]
+        self._allow(root, unlabelled, len(rows) + len(unlabelled))
+        return pd.DataFrame(rows, columns=["sequence", "frame", "expression"]).astype({"frame": "int32"})
+
+    def _allow(self, root: Path, unlabelled: list[str], images: int) -> None:
+        """Warn of images without a label, or stop where there are too many."""
+        if not unlabelled:
+            return
+        more = f" and {len(unlabelled) - MOST_NAMED} more" if len(unlabelled) > MOST_NAMED else ""
+        named = ", ".join(unlabelled[:MOST_NAMED]) + more
+        allowed = int(self.params.ingest.max_bad * images)
+        if len(unlabelled) > allowed:
+            raise ClefError(
+                f"{root}: {len(unlabelled)} of {images} images have no label, "
+                f"ingest.max_bad allows {allowed}: {named}; complete the copy"
+            )
+        log.warning("without a label: %s", named)

@@ -1,0 +1,221 @@
+from pathlib import Path
+
+import pytest
+
+from clef.datasets import open_dataset
+from clef.datasets.ferplus import EMOTIONS, VOTES, FerPlus
+from clef.datasets.ferplus_votes import FOLDERS, HEADER
+from clef.errors import ClefError
+from clef.params import Params
+from clef.votes import classes
+
+USAGES = list(FOLDERS)
+
+
+def open_with(votes: str | None = "majority", max_bad: float = 0.0, **options: str) -> FerPlus:
+    return open_dataset(
+        Params.model_validate(
+            {
+                "dataset": {"adapter": "ferplus", "options": {"blocks": 2, **options}},
+                "labels": {"kind": "expressions", "expressions": list(EMOTIONS), "votes": votes},
+                "folds": {"protocol": "official", "number": 1},
+                "ingest": {"max_bad": max_bad},
+            }
+        )
+    )
+
+
+def counted(happiness: int, fear: int = 0) -> list[int]:
+    return [0, happiness, 0, 0, 0, 0, fear, 0, 10 - happiness - fear, 0]
+
+
+ROWS = [
+    ("Training", "fer0000000.png", counted(8)),
+    ("Training", "", [0] * 9 + [10]),
+    ("Training", "fer0000001.png", counted(2, 6)),
+    ("Training", "fer0000001.png", counted(3, 5)),  # two rows of one name
+    ("PublicTest", "fer0000002.png", counted(9)),
+    ("PrivateTest", "fer0000003.png", counted(10)),
+]
+AGAIN = {
+    "fer0000000.png": ("Training", counted(7, 1)),
+    "fer0000001.png": ("Training", counted(4, 5)),
+    "fer0000002.png": ("PublicTest", counted(8)),
+    "fer0000003.png": ("PrivateTest", counted(9)),
+}
+
+
+def write_images(path: Path, usages: list[str], header: str = "emotion,pixels,Usage") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([header, *(f"0,1 2 3 4,{usage}" for usage in usages)]) + "\n")
+
+
+def write_rows(path: Path, rows: list[tuple[str, str, list[int]]], header: list[str] = HEADER) -> None:
+    lines = [",".join(header), *(",".join(map(str, (usage, name, *votes))) for usage, name, votes in rows)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\r\n".join(lines))
+
+
+def write_again(folder: Path, labels: dict[str, tuple[str, list[int]]]) -> None:
+    for usage, place in FOLDERS.items():
+        own = [(name, votes) for name, (of, votes) in labels.items() if of == usage]
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        text = "".join(f'{name},"(0, 0, 48, 48)",{",".join(map(str, votes))}\n' for name, votes in own)
+        (folder / place / "label.csv").write_text(text)
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    write_images(tmp_path / "fer2013" / "fer2013.csv", [usage for usage, _, _ in ROWS])
+    write_rows(tmp_path / "FERPlus" / "fer2013new.csv", ROWS)
+    write_again(tmp_path / "FERPlus" / "data", AGAIN)
+    return tmp_path
+
+
+def votes_of(dataset: FerPlus, root: Path) -> dict[str, list[int]]:
+    table = dataset.labels(root, dataset.sequences(root))
+    return dict(zip(table["sequence"], table[VOTES].to_numpy().tolist(), strict=True))
+
+
+def test_the_table_goes_by_row_and_a_row_without_a_name_has_no_label(root):
+    assert votes_of(open_with(labels="fer2013new.csv"), root) == {
+        f"row{row:05d}": votes for row, (_, name, votes) in enumerate(ROWS) if name
+    }
+
+
+def test_the_other_labels_go_by_name_and_the_later_row_of_a_shared_name_has_them(root):
+    assert votes_of(open_with(), root) == {
+        "row00000": counted(7, 1),
+        "row00003": counted(4, 5),
+        "row00004": counted(8),
+        "row00005": counted(9),
+    }
+
+
+@pytest.mark.parametrize(("tested", "splits"), [("private", ["unused", "test"]), ("public", ["test", "unused"])])
+def test_either_test_set_may_be_tested_and_the_other_is_not_used(root, tested, splits):
+    images = {image.sequence: image for image in open_with(tested=tested).sequences(root)}
+    assert [images[f"row{row:05d}"].split for row in range(6)] == ["train"] * 4 + splits
+    assert [images[f"row{row:05d}"].inside for row in range(6)] == ["0", "1", "2", "3", "4", "5"]
+    assert {image.source for image in images.values()} == {"fer2013/fer2013.csv"}
+
+
+def test_the_images_may_lie_in_kaggles_other_table(root):
+    (root / "fer2013" / "fer2013.csv").unlink()
+    lines = ["emotion, Usage, pixels", *(f"0, {usage},1 2 3 4" for usage, _, _ in ROWS)]
+    (root / "icml_face_data.csv").write_text("\n".join(lines))
+    dataset = open_with()
+    assert {image.source for image in dataset.sequences(root)} == {"icml_face_data.csv"}
+    assert dataset.packaging(root).name == "icml_face_data"
+    assert len(votes_of(dataset, root)) == 4
+
+
+def test_tables_that_are_not_row_for_row_of_the_same_images_are_refused(root):
+    usages = [usage for usage, _, _ in ROWS]
+    write_images(root / "fer2013" / "fer2013.csv", usages[:-1])
+    with pytest.raises(ClefError, match=r"fer2013\.csv: 5 rows, fer2013new\.csv has 6"):
+        open_with().sequences(root)
+    write_images(root / "fer2013" / "fer2013.csv", [*usages[:4], usages[5], usages[4]])
+    with pytest.raises(ClefError, match=r"row 4 is of PrivateTest, in fer2013new\.csv of PublicTest"):
+        open_with().sequences(root)
+
+
+def test_swapped_test_folders_are_noticed(root):
+    swapped = {"PublicTest": "PrivateTest", "PrivateTest": "PublicTest"}
+    labels = {name: (swapped.get(usage, usage), votes) for name, (usage, votes) in AGAIN.items()}
+    write_again(root / "FERPlus" / "data", labels)
+    with pytest.raises(ClefError, match=r"FER2013Valid: fer0000003\.png is of PrivateTest.*are two folders swapped\?"):
+        votes_of(open_with(), root)
+
+
+def test_labels_of_unknown_images_and_images_without_labels_are_told(root):
+    write_again(root / "FERPlus" / "data", AGAIN | {"fer0009999.png": ("Training", counted(5))})
+    with pytest.raises(ClefError, match=r"fer0009999\.png is not in fer2013new\.csv"):
+        votes_of(open_with(), root)
+    write_again(root / "FERPlus" / "data", {name: own for name, own in AGAIN.items() if name != "fer0000000.png"})
+    with pytest.raises(ClefError, match=r"1 of 6 images have no label.*fer0000000\.png \(in no label\.csv\)"):
+        votes_of(open_with(), root)
+    assert "row00000" not in votes_of(open_with(max_bad=0.5), root)
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "message"),
+    [
+        ([("Training", "fer0000000.png", counted(8)[:-1])], HEADER[:-1], "no column 'NF'"),
+        ([("Test", "fer0000000.png", counted(8))], HEADER, "row 0: usage 'Test'"),
+        ([("Training", "fer0000000.png", [-1, *counted(8)[1:]])], HEADER, "row 0: votes -1, 8"),
+        ([("Training", "fer0000000.png", ["many", *counted(8)[1:]])], HEADER, "row 0: votes many, 8"),
+        ([], HEADER, "no rows"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named(root, rows, header, message):
+    write_rows(root / "FERPlus" / "fer2013new.csv", rows, header)
+    with pytest.raises(ClefError, match=message):
+        open_with().sequences(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no lines; expected FER"),
+        ("fer0000000.png,1,2\n", "line 1: 3 values; expected image, box and 10 votes"),
+        (
+            'fer0000000.png,"(0, 0, 48, 48)",1,2,3,4,5,6,7,8,9,11\n',
+            "line 1: votes 1, 2, .* 11; expected numbers from 0 to 10",
+        ),
+        ('fer0000000.png,"(0, 0, 48, 48)",0,8,0,0,0,0,0,0,2,0\n' * 2, r"line 2: fer0000000\.png stands twice"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(root, text, message):
+    (root / "FERPlus/data/FER2013Train/label.csv").write_text(text)
+    with pytest.raises(ClefError, match=message):
+        votes_of(open_with(), root)
+
+
+def test_a_missing_part_is_named_with_what_to_do(root):
+    (root / "FERPlus/data/FER2013Train/label.csv").unlink()
+    with pytest.raises(ClefError, match=r"no FER2013Train.*or `options: \{labels: fer2013new\.csv\}`"):
+        open_with().packaging(root)
+    assert open_with(labels="fer2013new.csv").packaging(root).name == "fer2013"
+    (root / "FERPlus/fer2013new.csv").unlink()
+    with pytest.raises(ClefError, match=r"holds FERPlus, fer2013; expected FER\+'s table.*: fer2013new\.csv"):
+        open_with().packaging(root)
+    (root / "fer2013/fer2013.csv").unlink()
+    with pytest.raises(ClefError, match=r"expected FER2013's images.*: fer2013\.csv or icml_face_data\.csv"):
+        open_with().packaging(root)
+
+
+def test_votes_must_be_made_something_of():
+    with pytest.raises(
+        ClefError, match=r"labels\.votes: ferplus has votes; expected majority, probability or plurality"
+    ):
+        open_with(votes=None)
+    labels = {"kind": "expressions", "expressions": ["fear", "anger"], "votes": "majority"}
+    voteless = Params.model_validate({"dataset": {"adapter": "rafdb"}, "labels": labels})
+    with pytest.raises(ClefError, match=r"labels\.votes: rafdb has no votes"):
+        open_dataset(voteless)
+
+
+@pytest.mark.parametrize("source", ["label.csv", "fer2013new.csv"])
+@pytest.mark.parametrize("tested", ["private", "public"])
+def test_the_real_label_files_have_the_known_counts(testdata, tmp_path, source, tested):
+    folder = testdata / "ferplus"
+    if not folder.is_dir():
+        pytest.skip("no FER+ label files in shared/testdata")
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for part in folder.iterdir():
+        (raw / part.name).symlink_to(part)
+    usages = [line.split(",", 1)[0] for line in (folder / "fer2013new.csv").read_text().splitlines()[1:]]
+    write_images(raw / "fer2013.csv", usages)
+    dataset = open_with(labels=source, tested=tested)
+    images = dataset.sequences(raw)
+    table = dataset.labels(raw, images)
+    known = dataset.known
+    assert (len(images), len(table)) == (known.sequences, known.labelled_frames)
+    split_of = {image.sequence: image.split for image in images}
+    by_split = table["sequence"].map(split_of).value_counts().to_dict()
+    assert {split: by_split[split] for split in ("train", "test")} == known.frames_by["split"]
+    named = classes(table, "majority")
+    for split, counts in known.classes.items():
+        assert named[table["sequence"].map(split_of) == split].value_counts().to_dict() == counts
