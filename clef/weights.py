@@ -1,17 +1,48 @@
 """Files of weights that the project does not ship: what they are, where they come from, and their hashes."""
 
 import hashlib
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from clef.errors import ClefError
 
+log = logging.getLogger(__name__)
+
+FOLDER = Path("weights")
+"""Where `clef fetch-weights` puts files, and where they are looked for unless `crop.weights` says otherwise."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published file of weights."""
+
+    file: str
+    address: str
+    sha256: str
+    """Its SHA-256 as hexadecimal digits, or the first of them."""
+    confirmed: bool = True
+    """False where nothing says that those digits are a SHA-256: another hash is then told and not refused."""
+
+    def __str__(self) -> str:
+        digits = f"begins with {self.sha256}" if len(self.sha256) < 64 else f"is {self.sha256}"
+        unsure = "" if self.confirmed else ", going by its name"
+        return f"{self.file} (its SHA-256 {digits}{unsure}) from {self.address}"
+
+
 DETECTOR_RELEASES = {
-    "retinaface": (
-        "retinaface_resnet50_2020-07-20-f168fae3c.zip (its SHA-256 begins with f168fae3c) from "
-        "https://github.com/ternaus/retinaface/releases/download/0.01/retinaface_resnet50_2020-07-20-f168fae3c.zip"
+    # Nine digits are all that is published: they stand in the file's name, as torch.hub's convention has it.
+    "retinaface": Release(
+        "retinaface_resnet50_2020-07-20-f168fae3c.zip",
+        "https://github.com/ternaus/retinaface/releases/download/0.01/retinaface_resnet50_2020-07-20-f168fae3c.zip",
+        "f168fae3c",
+        confirmed=False,
     ),
-    "yunet": (
-        "face_detection_yunet_2023mar.onnx from https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
+    "yunet": Release(
+        "face_detection_yunet_2023mar.onnx",
+        "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+        "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
     ),
 }
 """What to get for each detector that needs a file."""
@@ -20,21 +51,46 @@ DETECTOR_RELEASES = {
 def detector_weights(detector: str, weights: str | None) -> Path | None:
     """The file of a detector's weights; None where the detector needs none.
 
+    A file that bears the name of the release must be the release. Weights of one's own bear another name.
+
     Args:
         detector: `crop.detector` of the params.
-        weights: `crop.weights` of the params.
+        weights: `crop.weights` of the params; None for where `clef fetch-weights` puts them.
 
     Raises:
-        ClefError: None is named, or it is not there.
+        ClefError: The file is not there, or it has the release's name and another hash.
     """
     if detector not in DETECTOR_RELEASES:
         return None
     release = DETECTOR_RELEASES[detector]
-    if weights is None:
-        raise ClefError(f"crop.weights: the detector {detector} needs a file; get {release} and give its path")
-    if not Path(weights).is_file():
-        raise ClefError(f"crop.weights: no file {weights}; get {release} and put it there")
-    return Path(weights)
+    path = FOLDER / release.file if weights is None else Path(weights)
+    if not path.is_file():
+        command = f"clef fetch-weights {detector}" + ("" if path == FOLDER / release.file else f" --to {path}")
+        raise ClefError(f"crop.weights: no file {path}; run `{command}`, or get {release} and put it there")
+    if path.name == release.file:
+        state = path.stat()
+        problem = hash_problem(release, _hash_of_state(path, state.st_size, state.st_mtime_ns))
+        if problem and release.confirmed:
+            raise ClefError(
+                f"crop.weights: {path} is not the release of that name: {problem}; get it again from "
+                f"{release.address}, or give weights of your own another name"
+            )
+        if problem:
+            log.warning("crop.weights: %s may not be the release of that name: %s", path, problem)
+    return path
+
+
+def hash_problem(release: Release, found: str) -> str | None:
+    """What is wrong with the SHA-256 of a file that should be the release; None where nothing is."""
+    if found.startswith(release.sha256):
+        return None
+    return f"its SHA-256 begins with {found[:9]}, expected {release.sha256[:9]}"
+
+
+@lru_cache
+def _hash_of_state(path: Path, size: int, time: int) -> str:
+    """Hash of a file in one state: a rule graph asks for the same hundred megabytes once a shard."""
+    return file_hash(path)
 
 
 def file_hash(path: Path) -> str:

@@ -72,7 +72,9 @@ def test_the_weights_are_in_the_fingerprint(settings):
 
 
 def test_missing_and_broken_weights_are_named(tmp_path):
-    with pytest.raises(ClefError, match=r"crop\.weights: no file .*x\.onnx; get face_detection_yunet.*github"):
+    with pytest.raises(
+        ClefError, match=r"no file .*x\.onnx; run `clef fetch-weights yunet --to .*`, or get face_.*github"
+    ):
         build_detector(CropParams(detector="yunet", weights=str(tmp_path / "x.onnx")))
     (tmp_path / "y.onnx").write_bytes(b"no network")
     with pytest.raises(ClefError, match=r"y\.onnx does not fit.*expected face_detection_yunet"):

@@ -1,0 +1,40 @@
+"""Is this copy of a data set whole? Found against expected, within seconds also on terabytes: it lists and samples."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from clef.checking.coding import check_labels
+from clef.checking.recordings import check_recordings
+from clef.checking.report import Findings, Report, Row, report
+from clef.datasets.base import Dataset
+from clef.errors import ClefError
+from clef.pointers import check_fetched, existing_pointers
+
+
+def check(dataset: Dataset, root: Path, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Check a copy.
+
+    Every recording is listed and looked for, some are opened; every label file is read.
+
+    Args:
+        dataset: The adapter, with a run's settings.
+        root: The raw folder.
+        progress: Called with recordings opened and to be opened.
+    """
+    findings = Findings()
+    try:
+        if not root.is_dir():
+            found = "is no folder" if root.exists() else "does not exist"
+            raise ClefError(f"{root}: {found}; expected the raw data of {dataset.name}; put or link it there")
+        check_fetched(existing_pointers(dataset, root), root)
+        packaging = dataset.packaging(root)
+        findings.rows.append(Row("copy", "packaging", packaging.name, note=packaging.found))
+        if packaging.offset is not None:
+            offset = f"label = image {packaging.offset:+d}" if packaging.offset else "label = image"
+            findings.rows.append(Row("copy", "frame number", offset, note=packaging.reason or ""))
+        sequences = check_recordings(dataset, root, findings, progress)
+        check_labels(dataset, root, sequences, findings)
+    except ClefError as error:  # what comes after it cannot be checked
+        findings.problems.append(str(error))
+    source = dataset.known.source if dataset.known else None
+    return report(dataset.name, dataset.params.dataset.adapter, str(root), source, findings)

@@ -1,0 +1,59 @@
+"""The subcommand that checks a copy of a data set."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clef.cli.app import DATA, Step, app
+from clef.cli.lookup import dataset_params
+from clef.cli.options import DatasetName
+from clef.errors import ClefError
+
+WIDTH = 120
+
+
+@app.command(cls=Step, rich_help_panel=DATA, epilog="Example: clef check demo")
+def check(
+    dataset: DatasetName,
+    raw: Annotated[Path | None, typer.Option(help="Folder of the raw data; data/raw/DATASET without.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it for a machine.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File to write instead of printing, if the copy is usable.")] = None,
+) -> None:
+    """Say what of a data set was found and what was expected: a table, and a verdict. Quick also on terabytes.
+
+    Exit code 1 where something would stop the workflow. What differs from published counts is marked and does not.
+    """
+    import io
+
+    from rich.console import Console
+    from rich.text import Text
+
+    from clef.checking.check import check as run_check
+    from clef.checking.terminal import format_report
+    from clef.datasets import open_dataset
+    from clef.files import write_text
+    from clef.progress import notice, progress
+
+    with progress("recording") as tell:
+        report = run_check(open_dataset(dataset_params(dataset)), raw or Path("data/raw", dataset), tell)
+    if json:
+        from json import dumps
+
+        print(dumps(report.as_dict(), indent=1))
+    else:
+        text = io.StringIO()
+        console = Console(file=text, width=WIDTH)
+        for part in format_report(report):
+            console.print(part, soft_wrap=isinstance(part, Text))  # a line stays one for whoever searches for it
+        if out is None:
+            print(text.getvalue(), end="")
+        elif report.usable:
+            write_text(out, text.getvalue())
+            notice("%s", report.verdict)
+        else:
+            print(text.getvalue(), end="", file=sys.stderr)
+            raise ClefError(report.verdict)
+    if not report.usable:
+        raise typer.Exit(1)

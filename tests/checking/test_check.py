@@ -1,0 +1,240 @@
+"""Whole, half-copied and mixed-up copies: what a check says of each."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clef.checking.check import check
+from clef.checking.report import Report
+from clef.datasets import open_dataset
+from clef.datasets.bp4d import Bp4d
+from clef.datasets.known import Known
+from clef.fixtures import bp4d, write_fixture
+from clef.fixtures.size import FixtureSize
+from clef.params import Params
+
+SUBJECTS = ("F001", "M001")
+SIZE = FixtureSize(subjects=SUBJECTS, frames=6, pixels=64)
+
+
+@pytest.fixture(scope="session")
+def copies(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("copies")
+    for dataset, packaging in (("bp4d", "full"), ("bp4d", "fera2015"), ("bp4d", "videos"), ("bp4dplus", "zips")):
+        write_fixture(dataset, packaging, folder / packaging, SIZE)
+    return folder
+
+
+@pytest.fixture
+def full(copies, tmp_path) -> Path:
+    return Path(shutil.copytree(copies / "full", tmp_path / "raw"))
+
+
+@pytest.fixture
+def videos(copies, tmp_path) -> Path:
+    return Path(shutil.copytree(copies / "videos", tmp_path / "raw"))
+
+
+@pytest.fixture
+def zips(copies, tmp_path) -> Path:
+    return Path(shutil.copytree(copies / "zips", tmp_path / "raw"))
+
+
+def checked(root: Path, adapter: str = "bp4d", max_bad: float = 0.02, subjects: tuple[str, ...] = SUBJECTS) -> Report:
+    options = {"subjects": list(subjects)}
+    values = {"dataset": {"adapter": adapter, "options": options}, "ingest": {"max_bad": max_bad}}
+    return check(open_dataset(Params.model_validate(values)), root)
+
+
+def row(report: Report, what: str) -> tuple[object, object, bool]:
+    (found,) = [row for row in report.rows if row.what == what]
+    return found.found, found.expected, found.differs
+
+
+def truth() -> dict[str, float]:
+    """Share of the labelled frames of the full release in which each action unit is present."""
+    filmed = [(recording, frame) for recording in bp4d.recordings(SIZE, "full") for frame in recording.labelled]
+    units = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
+    return {f"AU{unit:02d}": sum(r.code(frame, unit) for r, frame in filmed) / len(filmed) for unit in units}
+
+
+def test_a_whole_copy_is_counted(full, monkeypatch):
+    lost = sum(bp4d.is_missing(r, frame) for r in bp4d.recordings(SIZE, "full") for frame in r.labelled)
+    known = Known(source="the writer", subjects=2, sequences=16, labelled_frames=64, rates=truth())
+    monkeypatch.setattr(Bp4d, "known", known)
+    report = checked(full, max_bad=0.05)
+    assert report.usable
+    assert row(report, "packaging")[0] == "full release"
+    assert row(report, "frame number")[0] == "label = image +1"
+    assert row(report, "subjects") == (2, 2, False)
+    assert row(report, "sequences") == (16, 16, False)
+    assert row(report, "labelled frames") == (64, 64, False)
+    assert row(report, "labelled frames without an image") == (lost, 0, lost > 0)
+    for name, share in truth().items():
+        assert row(report, f"rate of {name}") == (pytest.approx(share), share, False)
+
+
+def test_a_rate_other_than_published_is_marked(full, monkeypatch):
+    rates = truth() | {"AU12": truth()["AU12"] - 0.01}
+    monkeypatch.setattr(Bp4d, "known", Known(source="the writer", labelled_frames=64, rates=rates))
+    report = checked(full, max_bad=0.05)
+    assert [r.what for r in report.rows if r.differs and r.part == "rates"] == ["rate of AU12"]
+    assert report.usable
+    assert "rate of AU12" in report.verdict
+
+
+def test_a_wrong_path(tmp_path):
+    report = checked(tmp_path / "nowhere")
+    assert report.verdict.startswith(
+        f"not usable: {tmp_path / 'nowhere'}: does not exist; expected the raw data of bp4d"
+    )
+    assert not report.usable
+
+
+def test_a_placeholder_folder(tmp_path):
+    (tmp_path / "README.txt").write_text("put the data here")
+    report = checked(tmp_path)
+    (problem,) = report.problems
+    assert "no recordings of BP4D" in problem
+    assert "README.txt" in problem
+
+
+def test_a_missing_subject(full):
+    shutil.rmtree(full / "Sequences" / "M001")
+    report = checked(full)
+    assert row(report, "subjects") == (1, 2, True)
+    assert "no recordings of 1 of 2 subjects: M001; complete the copy" in report.problems
+
+
+@pytest.mark.parametrize("max_bad", [0.02, 0.6])
+def test_a_zip_cut_off(zips, max_bad):
+    (path,) = zips.rglob("M001.zip")
+    path.write_bytes(path.read_bytes()[:-500])
+    report = checked(zips, "bp4dplus", max_bad)
+    named = [message for message in report.problems if "M001.zip" in message]
+    assert named[0].startswith("10 recordings cannot be read, ")
+    assert "M001.zip (not a whole zip file; did copying it break off? Copy it again)" in named[0]
+
+
+def test_every_broken_label_file_is_named(full):
+    (full / "AUCoding" / "AU_OCC" / "F001_T2.csv").write_text("")
+    (full / "AUCoding" / "AU_OCC" / "M001_T3.csv").write_text("0,1\nfoo,bar\n")
+    report = checked(full)
+    assert not report.usable
+    assert [problem.split(":")[0] for problem in report.problems[:2]] == [
+        "AUCoding/AU_OCC/F001_T2.csv",
+        "AUCoding/AU_OCC/M001_T3.csv",
+    ]
+    assert len(report.problems) == 2
+
+
+def test_labels_without_images_and_images_without_labels(full):
+    shutil.rmtree(full / "Sequences" / "F001" / "T3")
+    (full / "AUCoding" / "AU_OCC" / "M001_T5.csv").unlink()
+    report = checked(full)
+    assert any(problem.startswith("1 recordings are missing, ") and "F001_T3" in problem for problem in report.problems)
+    assert any("AUCoding/AU_OCC/F001_T3.csv" in remark for remark in report.remarks)
+    assert any("1 of 16 recordings have no labels, " in problem and "M001_T5" in problem for problem in report.problems)
+    assert row(report, "sequences") == (15, 16, True)
+
+
+def test_images_of_labelled_frames_that_are_not_there(full):
+    folder = full / "Sequences" / "F001" / "T1"
+    for path in sorted(folder.glob("*.jpg"))[2:5]:
+        path.unlink()
+    before = sum(bp4d.is_missing(r, frame) for r in bp4d.recordings(SIZE, "full") for frame in r.labelled)
+    report = checked(full, max_bad=0.2)
+    assert row(report, "labelled frames without an image")[0] == before + 3
+    assert any("F001_T1 (3)" in remark for remark in report.remarks)
+
+
+def test_images_one_off_from_their_labels(copies):
+    values = {"dataset": {"adapter": "bp4d", "options": {"subjects": list(SUBJECTS), "first_image": 0}}}
+    report = check(open_dataset(Params.model_validate(values)), copies / "fera2015")
+    assert any("numbered lower by one: set dataset.options.first_image" in problem for problem in report.problems)
+    assert checked(copies / "fera2015").usable
+
+
+def test_labels_beyond_the_end_of_a_video(videos):
+    path = videos / "AUCoding" / "AU_OCC" / "F001_T1.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, "999," + lines[-1].partition(",")[2]]) + "\n")
+    report = checked(videos)
+    assert row(report, "windows past the video's end") == (1, 0, True)
+    assert any("F001_T1 (frames 1 to 6, labels 2 to 999)" in problem for problem in report.problems)
+
+
+def test_empty_videos(videos):
+    for path in videos.rglob("2F01_*.avi"):
+        path.write_bytes(b"")
+    report = checked(videos)
+    assert row(report, "unreadable recordings") == (8, 0, True)
+    assert any("2F01_01.avi (empty)" in problem for problem in report.problems)
+
+
+def test_images_that_are_none(full):
+    for path in full.rglob("*.jpg"):
+        path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    report = checked(full, max_bad=0.5)
+    assert any("the first image cannot be decoded in 16 of 16 recordings opened" in p for p in report.problems)
+
+
+def test_what_belongs_to_no_recording_is_named(full):
+    shutil.copytree(full / "Sequences" / "F001" / "T1", full / "Sequences" / "F001" / "T1 (copy)")
+    report = checked(full, max_bad=0.05)
+    assert row(report, "files of no recording") == (1, 0, True)
+    assert any("Sequences/F001/T1 (copy)" in remark for remark in report.remarks)
+
+
+def test_a_report_shows_no_path_but_the_root(full):
+    (full / "AUCoding" / "AU_OCC" / "F001_T2.csv").write_text("")
+    shutil.rmtree(full / "Sequences" / "M001" / "T1")
+    report = checked(full)
+    said = json.dumps(report.as_dict() | {"root": ""})
+    assert str(full.parent) not in said
+    assert report.root == str(full)
+    assert set(report.versions) >= {"clef", "python", "av", "pyarrow"}
+
+
+def test_a_frame_that_cannot_be_coded_counts_for_no_rate(full):
+    """Recording F001_T1 keeps its frames; of the first, nothing is known any more."""
+    path = full / "AUCoding" / "AU_OCC" / "F001_T1.csv"
+    header, first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([header, ",".join([first.split(",")[0], *["9"] * 98, "1"]), *rest]) + "\n")
+    report = checked(full, max_bad=0.05)
+    assert row(report, "uncodable frames")[0] == 1
+    assert row(report, "labelled frames")[0] == 64
+    filmed = [
+        (r, frame) for r in bp4d.recordings(SIZE, "full") for frame in r.labelled if (r.name, frame) != ("F001_T1", 2)
+    ]
+    share = sum(r.code(frame, 12) for r, frame in filmed) / len(filmed)
+    assert row(report, "rate of AU12")[0] == pytest.approx(share)
+
+
+def test_frames_are_counted_by_activity_and_fold(full, monkeypatch):
+    by = {"activity": {"T1": 8, "T2": 9}, "fold": {"P1": 64, "P2": 0}}  # both people are in the first part
+    monkeypatch.setattr(Bp4d, "known", Known(source="the writer", frames_by=by))
+    report = checked(full, max_bad=0.05)
+    assert row(report, "labelled frames of activity T1") == (8, 8, False)
+    assert row(report, "labelled frames of activity T2") == (8, 9, True)
+    assert row(report, "labelled frames of fold P1") == (64, 64, False)
+    assert row(report, "labelled frames of fold P2") == (0, 0, False)
+
+
+def test_classes_are_counted_by_split_and_told_apart_from_the_runs(tmp_path):
+    write_fixture("rafdb", "aligned", tmp_path / "raw", FixtureSize(frames=4, pixels=64))
+    values = {
+        "dataset": {"adapter": "rafdb"},
+        "labels": {"kind": "expressions", "expressions": ["surprise", "fear"]},
+        "crop": {"detector": "none"},
+        "folds": {"protocol": "official", "number": 1},
+    }
+    report = check(open_dataset(Params.model_validate(values)), tmp_path / "raw")
+    assert row(report, "train surprise") == (4, 1290, True)
+    assert row(report, "test neutral") == (4, 680, True)
+    assert {r.what.split()[1]: r.note for r in report.rows if r.part == "classes"}[
+        "neutral"
+    ] == "not a class of the run"
+    assert report.usable
