@@ -1,6 +1,7 @@
 """What each key of a params file means, its type and its default: read from the schema itself."""
 
 import ast
+import importlib
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from clef import params as schema
+from clef.datasets import adapters
 from clef.errors import ClefError
 from clef.params import Params, Section
 
@@ -50,7 +51,7 @@ def explain(prefix: str = "") -> list[Group]:
         ClefError: There is no such key.
     """
     groups = []
-    for group in _groups(Params, "", "Keys outside any section.", None):
+    for group in (*_groups(Params, "", "Keys outside any section.", None), *_option_groups()):
         keys = [key for key in group.keys if not prefix or f"{key.name}.".startswith(f"{prefix}.")]
         if keys:
             groups.append(Group(group.name, group.meaning, keys))
@@ -87,23 +88,32 @@ def format_groups(groups: list[Group]) -> RichGroup:
 
 def _groups(section: type[Section], prefix: str, meaning: str, defaults: Section | None) -> Iterator[Group]:
     """A section and, after it, those inside it; the same section can have other defaults in another place."""
-    meanings = _docstrings()[section.__name__]
-    keys, inner = [], []
+    meanings = _meanings(section)
+    keys: list[Key] = []
+    inner: list[Group] = []
     for name, field in section.model_fields.items():
         full = f"{prefix}{field.alias or name}"
         below = _section_of(field)
         if below is None:
-            default = getattr(defaults, name) if defaults is not None else field.default
+            default = getattr(defaults, name) if defaults is not None else field.get_default(call_default_factory=True)
             allowed = _allowed(field.annotation, field.metadata)
             keys.append(Key(full, allowed, _as_yaml(default), meanings.get(name, "")))
         else:
-            own = _docstrings()[below.__name__][""]
+            own = _meanings(below)[""]
             if type(None) in get_args(field.annotation):
                 own += f" `{full}: null` leaves it out" + (", as is the default." if field.default is None else ".")
             inner += _groups(below, f"{full}.", own, field.default if isinstance(field.default, Section) else None)
     if keys:
         yield Group(prefix.removesuffix("."), meaning, keys)
     yield from inner
+
+
+def _option_groups() -> Iterator[Group]:
+    """What each adapter takes as `dataset.options`."""
+    for name in adapters():
+        options = importlib.import_module(f"clef.datasets.{name}").ADAPTER.Options
+        for group in _groups(options, "dataset.options.", f"With `adapter: {name}`.", None):
+            yield Group(f"{group.name} of {name}", group.meaning, group.keys)
 
 
 def _section_of(field: FieldInfo) -> type[Section] | None:
@@ -114,11 +124,13 @@ def _section_of(field: FieldInfo) -> type[Section] | None:
 def _allowed(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _allowed(inside[0], [bound for info in inside[1:] for bound in info.metadata])
+        return _allowed(inside[0], [bound for info in inside[1:] for bound in getattr(info, "metadata", ())])
     if origin is Literal:
         return " or ".join(map(str, inside))
     if origin in (Union, types.UnionType):
         return " or ".join("null" if option is type(None) else _allowed(option) for option in inside)
+    if origin is dict:
+        return "keys and values"
     if origin is list:
         return f"{_allowed(inside[0])}, a list"
     if origin is tuple:
@@ -137,11 +149,18 @@ def _as_yaml(default: Any) -> str:
     return yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
 
 
+def _meanings(section: type[Section]) -> dict[str, str]:
+    """Field of a section, inherited ones too, to the text under it; the section's own text under the empty name."""
+    bases = [base for base in reversed(section.__mro__) if issubclass(base, Section)]
+    return {name: text for base in bases for name, text in _docstrings(base.__module__)[base.__name__].items()}
+
+
 @cache
-def _docstrings() -> dict[str, dict[str, str]]:
+def _docstrings(module: str) -> dict[str, dict[str, str]]:
     """Class to its fields to the text under each; the class's own text under the empty name."""
     found = {}
-    for node in ast.parse(Path(schema.__file__).read_text(encoding="utf-8")).body:
+    source = Path(importlib.import_module(module).__file__ or "").read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef):
             texts = {"": " ".join((ast.get_docstring(node) or "").split())}
             for statement, after in zip(node.body, node.body[1:], strict=False):

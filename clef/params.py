@@ -7,9 +7,10 @@ this module, so it must stay light: no torch, no pandas.
 
 import hashlib
 import json
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from clef.errors import ClefError
 
@@ -20,9 +21,33 @@ PRETRAIN_SECTIONS = ("dataset", "texts", "model", "folds", "pretrain", "device",
 FINETUNE_SECTIONS = ("dataset", "texts", "model", "folds", "labels", "finetune", "device", "threads", "deterministic")
 """What stage 2 depends on, likewise."""
 
+NAME = re.compile(r"\w[\w.+-]*")
+"""Names of runs and data sets: they stand in paths and commands."""
+NAME_EXPECTED = "letters, digits and . _ + - only"
+
+
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ValueError(f"expected {NAME_EXPECTED}")
+    return value
+
+
+def _distinct(values: list[int]) -> list[int]:
+    if len(set(values)) < len(values):
+        raise ValueError("expected each number once")
+    return values
+
+
+def _rising(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError("expected the smaller number first")
+    return limits
+
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Limits = Annotated[tuple[Positive, Positive], AfterValidator(_rising)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -38,14 +63,26 @@ class Section(BaseModel):
     operational: ClassVar[frozenset[str]] = frozenset()
     """Keys that change how a result is computed and never the result: they make nothing stale."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_number_is_yes(cls, values: Any) -> Any:
+        """YAML reads `yes` and `on` as true, which would pass for 1."""
+        for key, value in values.items() if isinstance(values, dict) else ():
+            field = next((f for name, f in cls.model_fields.items() if key in (name, f.alias)), None)
+            if isinstance(value, bool) and field is not None and field.annotation is not bool:
+                raise ValueError(f"{key} is {str(value).lower()}; expected no yes or no (YAML reads on and off so too)")
+        return values
+
 
 class DatasetParams(Section):
     """Which recordings the run is about, and where they lie."""
 
     adapter: str
     """Module of `clef.datasets` that knows the layout."""
-    name: str = ""
+    name: Annotated[str, AfterValidator(_name)] = ""
     """Folder below data/raw, data/interim and data/processed; the adapter's name unless given."""
+    options: dict[str, Any] = Field(default_factory=dict, exclude_if=lambda options: not options)
+    """What this adapter leaves open, such as which camera; `clef explain dataset.options` lists them all."""
 
     @model_validator(mode="before")
     @classmethod
@@ -68,7 +105,7 @@ class RenderParams(Section):
     """People (videos)."""
     activities: Annotated[int, Field(ge=2, le=6)] = 6
     """Activities each person is filmed in (videos)."""
-    seconds: tuple[Positive, Positive] = (6.0, 8.0)
+    seconds: Limits = (6.0, 8.0)
     """Shortest and longest clip."""
     labelled_share: Fraction = 0.45
     """Share of each clip that has AU labels: one window, as the coders of BP4D chose."""
@@ -133,9 +170,16 @@ class LabelParams(Section):
     """Least raw code that counts as present: 1 for occurrence codes, 2 for DISFA's intensities."""
     expressions: list[str] = []
     """Names of the classes, as the texts file has them; images of other classes are left out."""
+    votes: Literal["majority", "probability", "plurality"] | None = Field(
+        default=None, exclude_if=lambda votes: votes is None
+    )
+    """What is made of annotators' votes (FER+): `majority`, the class with more than half of them; `probability`, train
+    with their shares and test by majority; `plurality`, the class with most. None where the data set gives classes."""
 
     @model_validator(mode="after")
     def _named(self) -> "LabelParams":
+        if self.votes is not None and self.kind != "expressions":
+            raise ValueError("votes go with kind expressions; leave them out")
         if len(self.names) < 2 or len(set(self.names)) != len(self.names):
             raise ValueError(f"expected two or more distinct {self.kind}, got {self.names}")
         return self
@@ -151,20 +195,67 @@ class LabelParams(Section):
 class FoldParams(Section):
     """How subjects are split for cross-validation."""
 
-    protocol: Literal["subjects", "official"] = "subjects"
-    """`subjects`: subject-exclusive folds; `official`: the data set's own train and test split as the only fold."""
-    number: Annotated[int, Field(ge=1)] = 3
-    """Of folds."""
+    protocol: Literal["subjects", "standard", "leave_one_out", "given", "official"] = "subjects"
+    """`subjects`: subject-exclusive folds, drawn; `standard`: published ones, see `partition`; `leave_one_out`: a fold
+    a subject, F1 from the counts of all folds together; `given`: those of `test_subjects`; `official`: the data set's
+    own train and test split as the only fold."""
+    number: Annotated[int, Field(ge=1)] | None = Field(default=3, exclude_if=lambda number: number is None)
+    """Of folds; counted where `partition` or `test_subjects` say which they are."""
     seed: int = 0
     """Draws which subjects share a fold (`subjects`)."""
+    test_subjects: list[list[str]] | None = Field(default=None, exclude_if=lambda given: given is None)
+    """Whom each fold tests (`given`), such as [[F001, M003], [F002]]; it trains on all others. Every subject of the
+    data set stands in exactly one fold."""
+    partition: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    """Name of the published folds (`standard`); null takes the data set's usual ones. `clef folds RUN` shows them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counted(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("number") is not None:
+            return values
+        given = values.get("test_subjects")
+        if isinstance(given, list):
+            return {**values, "number": len(given)}
+        by_protocol = {"standard": None, "leave_one_out": None, "official": 1}
+        return {**values, "number": by_protocol.get(str(values.get("protocol")), 3)}
+
+    @field_validator("test_subjects", mode="before")
+    @classmethod
+    def _quoted(cls, given: Any) -> Any:
+        for fold in given if isinstance(given, list) else []:
+            for subject in fold if isinstance(fold, list) else []:
+                if not isinstance(subject, str):
+                    raise ValueError(f"subject {subject!r} is no text; put names of digits in quotes")
+        return given
 
     @model_validator(mode="after")
     def _countable(self) -> "FoldParams":
-        if self.protocol == "official" and self.number != 1:
-            raise ValueError("number must be 1 with protocol official")
-        if self.protocol == "subjects" and self.number < 2:
-            raise ValueError("number must be 2 or more with protocol subjects")
+        if self.protocol in ("standard", "leave_one_out"):
+            if self.number is not None:
+                raise ValueError(f"protocol {self.protocol} says itself how many folds; leave number out, or null")
+        elif self.protocol == "official":
+            if self.number != 1:
+                raise ValueError("number must be 1 with protocol official")
+        elif self.number is None or self.number < 2:
+            raise ValueError(f"number must be 2 or more with protocol {self.protocol}")
+        if self.partition is not None and self.protocol != "standard":
+            raise ValueError("partition goes with protocol standard; leave it out, or null")
+        if (self.protocol == "given") != (self.test_subjects is not None):
+            raise ValueError("protocol given and test_subjects go together; say both or neither")
+        if self.test_subjects is not None and len(self.test_subjects) != self.number:
+            raise ValueError(
+                f"number is {self.number}, test_subjects has {len(self.test_subjects)} folds; leave number out"
+            )
         return self
+
+
+class TestParams(Section):
+    """Tests on another data set than is trained on: trainings are one a seed, on every subject, as fold `all`."""
+
+    run: str
+    """A run over that data set: every subject of it is tested, at that run's label threshold. Both have the same crop
+    settings."""
 
 
 class TextParams(Section):
@@ -211,7 +302,7 @@ class AugmentParams(Section):
 
     rotation: NonNegative = 20.0
     """Largest rotation in degrees, either way."""
-    scale: tuple[Positive, Positive] = (0.6, 1.0)
+    scale: Limits = (0.6, 1.0)
     """Smallest and largest share of the crop's area that is seen."""
     shift: Fraction = 1.0
     """How far the seen square may lie off the middle, as a share of the room that the scale leaves."""
@@ -311,7 +402,7 @@ class FinetuneParams(Section):
     label_weight: Literal["inverse", "none"] = "inverse"
     """`inverse`: rare action units weigh more, normalised over the action units as the field does."""
     balance: Literal["none", "classes"] = "none"
-    """`classes`: draw every expression equally often."""
+    """`classes`: draw every expression equally often; an image with votes for several counts as its likeliest."""
     logit_scale: Positive = 14.285714285714286
     """Start of the learnt scale of the cosines, 1 / 0.07 as CLIP's."""
     freeze_image: bool = False
@@ -357,11 +448,20 @@ class TuneParams(Section):
     """Share of a fold's training subjects on whom thresholds and temperature are chosen."""
 
 
+class TrackingParams(Section):
+    """Where trainings are shown. Their records lie beside the weights in any case."""
+
+    mlflow: bool = True
+    """Show them in MLflow while they run; without, `clef track sync` does so when asked."""
+
+    operational = frozenset({"mlflow"})
+
+
 class Params(Section):
     """One run."""
 
     dataset: DatasetParams
-    seeds: Annotated[list[int], Field(min_length=1)] = [0, 1, 2]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_distinct)] = [0, 1, 2]
     """Each trains and tests every fold once more, with other first weights, batches and augmentation."""
     device: Literal["cpu", "cuda"] = "cuda"
     """Where training and evaluation compute; `cuda` without a GPU is an error, not a quiet fall to the CPU."""
@@ -379,12 +479,16 @@ class Params(Section):
     pretrain: PretrainParams | None = PretrainParams()
     finetune: FinetuneParams = FinetuneParams()
     evaluate: EvaluateParams = EvaluateParams()
+    tracking: TrackingParams = TrackingParams()
     tune: TuneParams | None = None
+    test: TestParams | None = Field(default=None, exclude_if=lambda test: test is None)
 
     @model_validator(mode="after")
     def _tunable(self) -> "Params":
         if self.tune is not None and (self.labels.kind != "action_units" or self.folds.protocol == "official"):
             raise ValueError("tune needs action units and folds by subject; leave it out")
+        if self.tune is not None and self.test is not None:
+            raise ValueError("tune chooses thresholds within a data set, and test is on another; leave one of them out")
         return self
 
     def section(self, name: str) -> Any:

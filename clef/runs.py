@@ -1,13 +1,17 @@
 """Reading params files: `extends`, the runs of a folder, and mistakes told in one line."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from clef.params import Params, ParamsError, Section
+from clef.datasets import adapter_of, open_dataset
+from clef.folds import FoldName
+from clef.mistakes import Place, explain_mistake, place_of
+from clef.params import NAME, NAME_EXPECTED, Params, ParamsError, Section
 
 
 def load_params(path: Path | str) -> Params:
@@ -19,16 +23,28 @@ def load_params(path: Path | str) -> Params:
     Raises:
         ParamsError: The file, a file it extends, a key or a value is not as expected.
     """
-    files = _with_parents(Path(path))
+    path = Path(path)
+    if not NAME.fullmatch(path.stem):
+        raise ParamsError(f"{path}: a run cannot be named {path.stem!r}; expected {NAME_EXPECTED}")
+    files = _with_parents(path)
     values: dict[str, Any] = {}
     for own in reversed(files.values()):
         values = _override(values, own)
+    below: Place = ()
+    section: type[Section] = Params
     try:
-        return Params.model_validate(values)
+        params = Params.model_validate(values)
+        section, below = adapter_of(params).Options, ("dataset", "options")
+        options = section.model_validate(params.dataset.options)
     except ValidationError as error:
-        place = error.errors()[0]["loc"]
+        place = place_of(error, below)
         origin = next((file for file, own in files.items() if _sets(own, place)), path)
-        raise ParamsError(f"{origin}: {_explain(error)}") from None
+        raise ParamsError(f"{origin}: {explain_mistake(error, section, below)}") from None
+    except ParamsError as error:
+        raise ParamsError(f"{path}: {error}") from None
+    # Every option with its default: runs that say the same in other words are the same.
+    dataset = params.dataset.model_copy(update={"options": options.model_dump(mode="json", by_alias=True)})
+    return params.model_copy(update={"dataset": dataset})
 
 
 def load_runs(folder: Path | str) -> dict[str, Params]:
@@ -39,7 +55,9 @@ def load_runs(folder: Path | str) -> dict[str, Params]:
     """
     runs = {path.stem: load_params(path) for path in sorted(Path(folder).glob("*.yaml"))}
     for name, params in runs.items():
-        _check_stage_1_source(name, runs, Path(folder))
+        where = Path(folder) / f"{name}.yaml"
+        _check_stage_1_source(name, runs, where)
+        _check_tested_elsewhere(name, runs, where)
         for other in runs:
             if other == name:
                 break
@@ -48,28 +66,100 @@ def load_runs(folder: Path | str) -> dict[str, Params]:
             for section in ("dataset", "render", "ingest"):
                 if runs[other].section(section) != params.section(section):
                     raise ParamsError(
-                        f"{Path(folder) / name}.yaml: {section} differs from {other}.yaml, which uses the same data "
+                        f"{where}: {section} differs from {other}.yaml, which uses the same data "
                         f"set {params.dataset.name}: give one of them another dataset.name"
                     )
     return runs
 
 
-def _check_stage_1_source(name: str, runs: dict[str, Params], folder: Path) -> None:
+def stage1_source(runs: Mapping[str, Params], run: str, fold: FoldName) -> tuple[str, FoldName] | None:
+    """Run and fold whose stage 1 a fold of a run starts from; None without a stage 1.
+
+    From a run over another data set it is the fold `all`: whoever is in that one is not in this one.
+    """
+    params = runs[run]
+    if params.pretrain is None:
+        return None
+    source = params.pretrain.from_ or run
+    return source, fold if runs[source].dataset.name == params.dataset.name else "all"
+
+
+def _check_stage_1_source(name: str, runs: dict[str, Params], where: Path) -> None:
     params = runs[name]
-    if params.pretrain is None or params.pretrain.from_ is None:
+    if params.pretrain is None:
         return
-    where = f"{folder / name}.yaml: pretrain.from"
-    source = runs.get(params.pretrain.from_)
-    if source is None:
-        raise ParamsError(f"{where}: no run {params.pretrain.from_}; expected one of {', '.join(runs)}")
+    if params.pretrain.from_ is None:
+        if not _activities(params, where):
+            raise ParamsError(
+                f"{where}: pretrain: {params.dataset.name} has no activities to contrast; expected stage 1 of another "
+                "run, `pretrain: {from: RUN}`, or `pretrain: null`"
+            )
+        return
+    where_from = f"{where}: pretrain.from"
+    source = _other_run(params.pretrain.from_, runs, where_from)
     if source.pretrain is None or source.pretrain.from_ is not None:
-        raise ParamsError(f"{where}: run {params.pretrain.from_} trains no stage 1 of its own")
-    for section in ("dataset", "crop", "folds", "model"):
-        if source.section(section) != params.section(section):
-            raise ParamsError(f"{where}: {section} differs from that of {params.pretrain.from_}; expected the same")
+        raise ParamsError(f"{where_from}: run {params.pretrain.from_} trains no stage 1 of its own")
+    same = source.dataset.name == params.dataset.name
+    if not same:
+        _require_other_people(params, source, f"{where_from}: {params.pretrain.from_}")
+    sections = ["dataset", "crop", "folds", "model"] if same else ["model"]
+    if not same and "none" not in (source.crop.detector, params.crop.detector):
+        sections.append("crop")
+    _require_same(params, source, sections, f"{where_from}: {{}} differs from that of {params.pretrain.from_}")
     missing = sorted(set(params.seeds) - set(source.seeds))
     if missing:
-        raise ParamsError(f"{where}: run {params.pretrain.from_} has no seed {missing[0]}")
+        raise ParamsError(f"{where_from}: run {params.pretrain.from_} has no seed {missing[0]}")
+
+
+def _activities(params: Params, where: Path) -> Mapping[str, str]:
+    try:
+        return open_dataset(params).activities
+    except ParamsError as error:
+        raise ParamsError(f"{where}: {error}") from None
+
+
+def _check_tested_elsewhere(name: str, runs: dict[str, Params], where: Path) -> None:
+    params = runs[name]
+    if params.test is None:
+        return
+    other = _other_run(params.test.run, runs, f"{where}: test.run")
+    if other.dataset.name == params.dataset.name:
+        raise ParamsError(f"{where}: test.run: {params.test.run} is over the same data set {params.dataset.name}")
+    _require_other_people(params, other, f"{where}: test.run: {params.test.run}")
+    known = adapter_of(other).label_names
+    unknown = [label for label in params.labels.names if label not in known]
+    if unknown:
+        common = [label for label in adapter_of(params).label_names if label in known]
+        raise ParamsError(
+            f"{where}: labels: {params.test.run} has no label {unknown[0]}; "
+            f"expected some of {', '.join(common) or 'a data set with labels in common'}"
+        )
+    if other.labels.kind != params.labels.kind:
+        raise ParamsError(f"{where}: labels.kind: {params.test.run} has {other.labels.kind}; expected the same")
+    _require_same(params, other, ["crop"], f"{where}: {{}} differs from that of {params.test.run}, which test names")
+
+
+def _other_run(name: str, runs: dict[str, Params], where: str) -> Params:
+    if name not in runs:
+        raise ParamsError(f"{where}: no run {name}; expected one of {', '.join(runs)}")
+    return runs[name]
+
+
+def _require_same(params: Params, other: Params, sections: list[str], what: str) -> None:
+    for section in sections:
+        if other.section(section) != params.section(section):
+            raise ParamsError(f"{what.format(section)}; expected the same")
+
+
+def _require_other_people(params: Params, other: Params, where: str) -> None:
+    """Two names for one set of people would let test subjects into training."""
+    published = params.dataset.adapter == other.dataset.adapter and adapter_of(params).known is not None
+    drawn = [(run.render.kind, run.render.seed) if run.render is not None else None for run in (params, other)]
+    if published or (drawn[0] is not None and drawn[0] == drawn[1]):
+        raise ParamsError(
+            f"{where}: its data set {other.dataset.name} has the same people as {params.dataset.name}, by another "
+            "name; expected other people, or the same dataset.name in both"
+        )
 
 
 def _with_parents(path: Path) -> dict[Path, dict[str, Any]]:
@@ -84,16 +174,39 @@ def _with_parents(path: Path) -> dict[Path, dict[str, Any]]:
         try:
             files[path] = _read(path)
         except FileNotFoundError:
-            raise ParamsError(f"{f'{child}: extends: ' if files else ''}{path}: no such file") from None
+            raise ParamsError(_no_parent(child, path) if files else f"{path}: no such file") from None
         parent = files[path].pop("extends", None)
         if not isinstance(parent, str | None):
             raise ParamsError(f"{path}: extends: expected the name of a params file, found {parent!r}")
     return files
 
 
+def _no_parent(child: Path, parent: Path) -> str:
+    known = sorted(other.stem for other in child.parent.glob("*.yaml") if other != child)
+    near = difflib.get_close_matches(parent.stem, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known) or 'the files beside it'}"
+    return f"{child}: extends: no file {parent}; {hint}"
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes no key twice: YAML would let the last one win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ParamsError(f"{path}: cannot be read ({error.strerror}); expected a params file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -102,7 +215,7 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def _sets(values: Any, place: tuple[int | str, ...]) -> bool:
+def _sets(values: Any, place: Place) -> bool:
     """Whether a file itself says something at this place, or about the section that it is missing from."""
     for key in place:
         if not isinstance(values, dict) or key not in values:
@@ -117,33 +230,3 @@ def _override(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _override(merged[key], value) if both else value
     return merged
-
-
-def _explain(error: ValidationError) -> str:
-    """The first problem, as one line: key, what was found, what was expected."""
-    problem = error.errors()[0]
-    parts = [str(part) for part in problem["loc"]]
-    key = ".".join(parts)
-    if problem["type"] == "extra_forbidden":
-        known = _fields_at(parts[:-1])
-        near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
-        return f"{key}: unknown key; {hint}"
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    if problem["type"] == "missing":
-        return f"{key}: missing"
-    if isinstance(problem["input"], dict | Section):
-        return f"{key}: {message}" if key else message
-    return f"{key}: {message}, found {problem['input']!r}"
-
-
-def _fields_at(parts: list[str]) -> list[str]:
-    model: Any = Params
-    for part in parts:
-        field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
-        options = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        model = next((o for o in options if isinstance(o, type) and issubclass(o, Section)), None)
-        if model is None:
-            return []
-    return [field.alias or name for name, field in model.model_fields.items()]

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from clef import votes
+from clef.datasets.ferplus import VOTES
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
 from clef.folds import Fold, require_disjoint
@@ -36,11 +38,13 @@ def training_frames(manifest: Path, fold: Fold, labels: LabelParams, stride: int
     """Every n-th labelled and cropped frame of the training side, with targets.
 
     Returns:
-        Keys and one float column per action unit (1, 0, NaN unknown), or the column `expression` with its class.
+        Keys and one float column per action unit (1, 0, NaN unknown), or the column `expression` with its class and,
+        where the data set gives votes, the columns of these.
     """
     frames = training_labels(manifest, fold, labels)
     frames = every_nth(frames[frames["status"].isin(CROPPED)], stride)
-    known = frames[labels.names].notna().any(axis=1) if labels.kind == "action_units" else frames["expression"].notna()
+    known = targets(frames, labels)
+    known = known >= 0 if known.ndim == 1 else ~np.isnan(known).all(axis=1)
     frames = frames[known].reset_index(drop=True)
     if frames.empty:
         raise ClefError(f"{manifest}: fold {fold.number} has no labelled training frame with a crop")
@@ -70,10 +74,22 @@ def every_nth(frames: pd.DataFrame, stride: int) -> pd.DataFrame:
 
 
 def targets(frames: pd.DataFrame, labels: LabelParams) -> np.ndarray:
-    """Targets as an array: (frame, action unit) float32 with NaN, or (frame,) int64 class index with -1."""
+    """What the losses learn from.
+
+    Returns:
+        (frame, action unit) float32 with NaN; or (frame,) int64 class index with -1; or, where votes count as
+        probabilities, (frame, class) float32 of sum 1, with rows of NaN.
+    """
     if labels.kind == "action_units":
         return frames[labels.names].to_numpy(dtype=np.float32)
+    if labels.votes == "probability":
+        return votes.distributions(frames, labels.expressions)
     return pd.Categorical(frames["expression"], categories=labels.expressions).codes.astype(np.int64)
+
+
+def most_likely(targets: np.ndarray) -> np.ndarray:
+    """Class index of each frame, (frame,), for targets of expressions: a distribution's largest share."""
+    return targets if targets.ndim == 1 else targets.argmax(axis=1)
 
 
 def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataFrame:
@@ -93,12 +109,16 @@ def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataF
 
 
 def _raw_columns(labels: LabelParams) -> list[str]:
+    if labels.votes is not None:
+        return VOTES
     return labels.names if labels.kind == "action_units" else ["expression"]
 
 
 def _with_targets(frames: pd.DataFrame, labels: LabelParams) -> pd.DataFrame:
     frames = frames[frames["labelled"]].copy()
     if labels.kind == "expressions":
+        if labels.votes is not None:
+            frames["expression"] = votes.classes(frames, labels.votes)
         frames["expression"] = frames["expression"].where(frames["expression"].isin(labels.expressions))
         return frames
     for name in labels.names:

@@ -31,11 +31,23 @@ def test_every_key_is_explained():
 
 def test_keys_and_defaults_are_those_of_a_run_that_says_nothing():
     params = Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}, "tune": {}})
-    resolved = flat(params.model_dump(mode="json", by_alias=True))
-    explained = keys()
+    unsaid = {"dataset.options": {}, "labels.votes": None, "folds.test_subjects": None, "folds.partition": None}
+    resolved = flat(params.model_dump(mode="json", by_alias=True)) | unsaid
+    explained = {name: default for name, default in keys().items() if not name.startswith("dataset.options.")}
+    assert explained.pop("test.run") == "required"
     assert explained.keys() == resolved.keys()
     for name in explained.keys() - {"dataset.adapter", "dataset.name"}:
         assert yaml.safe_load(explained[name]) == resolved[name], name
+
+
+def test_the_options_of_every_adapter_are_explained():
+    groups = {group.name: group for group in explain("dataset.options")}
+    assert {"dataset.options of disfa", "dataset.options of rafdb"} <= groups.keys()
+    (camera,) = [key for key in groups["dataset.options of disfa"].keys if key.name == "dataset.options.camera"]
+    assert (camera.allowed, camera.default) == ("left or right", "left")
+    # One that the adapter inherits.
+    assert "dataset.options.blocks" in {key.name for key in groups["dataset.options of rafdb"].keys}
+    assert "dataset.options of demo" not in groups
 
 
 def test_the_same_section_has_the_defaults_of_its_place():

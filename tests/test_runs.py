@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from clef.params import ParamsError
-from clef.runs import load_params, load_runs
+from clef.runs import load_params, load_runs, stage1_source
 
 BASE = {"dataset": {"adapter": "demo"}, "render": {"kind": "videos"}, "device": "cpu"}
 
@@ -49,8 +49,28 @@ def test_data_set_is_named_after_its_adapter_unless_named(tmp_path):
             "pretrain: image_image and image_text are both 0",
         ),
         ({**BASE, "texts": {"name_template": "a face"}}, "expected one {} where the text goes"),
-        ({**BASE, "folds": {"protocol": "official"}}, "folds: number must be 1"),
+        ({**BASE, "folds": {"protocol": "official", "number": 3}}, "folds: number must be 1"),
         ({"device": "cpu"}, "dataset: missing"),
+        ({**BASE, "finetune": 3}, "finetune: expected a section of keys and values, found 3"),
+        ({**BASE, "finetune": {"epochs": True}}, "finetune: epochs is true; expected no yes or no"),
+        ({**BASE, "pretrain": {"epochs": float("inf")}}, "pretrain.epochs: input should be a finite number"),
+        ({**BASE, "seeds": [0, 1, 0]}, "seeds: expected each number once, found [0, 1, 0]"),
+        ({**BASE, "seeds": [-1]}, "seeds.0: input should be greater than or equal to 0, found -1"),
+        ({**BASE, "seeds": []}, "seeds: list should have at least 1 item"),
+        (
+            {**BASE, "finetune": {"augment": {"scale": [1.0, 0.5]}}},
+            "finetune.augment.scale: expected the smaller number",
+        ),
+        (
+            {**BASE, "dataset": {"adapter": "demo", "name": "my set"}},
+            "dataset.name: expected letters, digits and . _ + -",
+        ),
+        (
+            {**BASE, "dataset": {"adapter": "demo", "name": "../x"}},
+            "dataset.name: expected letters, digits and . _ + -",
+        ),
+        ({**BASE, "labels": {"action_units": [1, "two"]}}, "labels.action_units.1: input should be a valid integer"),
+        ({**BASE, "device": "gpu"}, "device: input should be 'cpu' or 'cuda', found 'gpu'"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_key_and_expectation(tmp_path, values, message):
@@ -79,8 +99,53 @@ def test_a_circle_of_extends_is_named(tmp_path):
 
 def test_a_missing_parent_is_named_with_its_child(tmp_path):
     path = write(tmp_path, "a", extends="nowhere")
-    with pytest.raises(ParamsError, match=r"a\.yaml: extends: .*nowhere\.yaml: no such file"):
+    with pytest.raises(ParamsError, match=r"a\.yaml: extends: no file .*nowhere\.yaml; expected one of the files"):
         load_params(path)
+
+
+def test_a_misspelt_parent_is_told_with_the_nearest_name(tmp_path):
+    write(tmp_path, "bp4d", **BASE)
+    path = write(tmp_path, "a", extends="bp4")
+    with pytest.raises(ParamsError, match=r"a\.yaml: extends: no file .*bp4\.yaml; did you mean bp4d\?"):
+        load_params(path)
+
+
+def test_a_key_that_stands_twice_is_named_with_its_line(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("dataset: {adapter: demo}\nfinetune: {epochs: 3}\nfinetune: {batch: 8}\n")
+    with pytest.raises(
+        ParamsError, match=r"a\.yaml: not valid YAML: the key finetune stands twice .* line 3, column 1"
+    ):
+        load_params(path)
+
+
+def test_a_merged_key_may_be_overridden(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "dataset: {adapter: demo}\ncrop: &c {size: 80, quality: 90}\nfinetune: {optimiser: &o {lr_text: 0.5}}\n"
+        "pretrain: {optimiser: {<<: *o, lr_text: 0.25}}\n"
+    )
+    params = load_params(path)
+    assert params.pretrain is not None
+    assert params.pretrain.optimiser.lr_text == 0.25
+
+
+def test_a_run_cannot_have_a_name_that_a_shell_would_part(tmp_path):
+    with pytest.raises(ParamsError, match="a run cannot be named 'my run'; expected letters, digits and"):
+        load_params(write(tmp_path, "my run", **BASE))
+    assert load_params(write(tmp_path, "größe+1.5", **BASE)).device == "cpu"
+
+
+def test_what_is_no_file_is_one_line(tmp_path):
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ParamsError, match=r"folder\.yaml: cannot be read \(Is a directory\)"):
+        load_params(tmp_path / "folder.yaml")
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    with pytest.raises(ParamsError, match=r"loop\.yaml: cannot be read \(Too many levels of symbolic links\)"):
+        load_params(tmp_path / "loop.yaml")
+    (tmp_path / "wide.yaml").write_text("device: cpu\n", encoding="utf-16")
+    with pytest.raises(ParamsError, match=r"wide\.yaml: not valid YAML: 'utf-8' codec"):
+        load_params(tmp_path / "wide.yaml")
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [1\n", "", "extends: 3\n"])
@@ -113,6 +178,155 @@ def test_stage_1_of_another_run_must_fit(tmp_path, changes, message):
     write(tmp_path, "b", **{**BASE, **changes})
     with pytest.raises(ParamsError, match=message):
         load_runs(tmp_path)
+
+
+DISFA = {"dataset": {"adapter": "disfa"}, "labels": {"action_units": [1, 4, 12]}, "pretrain": None}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"camra": "left"}, "dataset.options.camra: unknown key; did you mean camera?"),
+        ({"camera": "top"}, "dataset.options.camera: input should be 'left' or 'right', found 'top'"),
+        ({"camera": True}, "dataset.options: camera is true; expected no yes or no"),
+        ("left", "dataset.options: input should be a valid dictionary, found 'left'"),
+    ],
+)
+def test_a_mistaken_option_of_an_adapter_is_one_line_like_any_key(tmp_path, options, message):
+    path = write(tmp_path, "run", **{**DISFA, "dataset": {"adapter": "disfa", "options": options}})
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_option_is_blamed_on_the_file_that_sets_it(tmp_path):
+    write(tmp_path, "base", **{**DISFA, "dataset": {"adapter": "disfa", "options": {"camera": "top"}}})
+    with pytest.raises(ParamsError, match=r"base\.yaml: dataset\.options\.camera: "):
+        load_params(write(tmp_path, "child", extends="base", seeds=[0]))
+
+
+def test_an_adapter_without_options_takes_none(tmp_path):
+    with pytest.raises(ParamsError, match=r"run\.yaml: dataset\.options\.colour: unknown key; expected no keys"):
+        load_params(write(tmp_path, "run", **{**BASE, "dataset": {"adapter": "demo", "options": {"colour": 1}}}))
+
+
+def test_an_unknown_adapter_is_told_with_the_file(tmp_path):
+    with pytest.raises(ParamsError, match=r"run\.yaml: dataset\.adapter: no adapter bp5d; expected one of .*bp4d"):
+        load_params(write(tmp_path, "run", **{**BASE, "dataset": {"adapter": "bp5d"}}))
+
+
+def test_runs_that_say_a_default_option_and_that_do_not_are_over_one_data_set(tmp_path):
+    write(tmp_path, "a", **DISFA)
+    write(tmp_path, "b", **{**DISFA, "dataset": {"adapter": "disfa", "options": {"camera": "left"}}})
+    runs = load_runs(tmp_path)
+    assert runs["a"].tracked("dataset") == runs["b"].tracked("dataset")
+    assert runs["a"].dataset.options["camera"] == "left"
+
+
+def test_options_are_not_in_what_makes_a_training_stale_where_there_are_none(tmp_path):
+    params = load_params(write(tmp_path, "a", **BASE))
+    assert params.tracked("dataset") == {"adapter": "demo", "name": "demo"}
+
+
+PLUS = {"dataset": {"adapter": "demo", "name": "plus"}, "render": {"kind": "videos", "seed": 5}, "device": "cpu"}
+
+
+def test_stage_1_over_another_data_set_is_that_of_its_fold_all(tmp_path):
+    write(tmp_path, "plus", **PLUS)
+    write(tmp_path, "own", **BASE)
+    write(tmp_path, "same", **BASE, pretrain={"from": "own"})
+    write(tmp_path, "other", **BASE, pretrain={"from": "plus"}, folds={"number": 2})
+    write(tmp_path, "none", **BASE, pretrain=None)
+    runs = load_runs(tmp_path)
+    found = {run: stage1_source(runs, run, 1) for run in runs}
+    assert found == {
+        "plus": ("plus", 1),
+        "own": ("own", 1),
+        "same": ("own", 1),
+        "other": ("plus", "all"),
+        "none": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {"name": "clef-tiny", "image_size": 64}}, "pretrain.from: model differs from that of plus"),
+        ({"crop": {"size": 100}}, "pretrain.from: crop differs from that of plus"),
+        ({"seeds": [4]}, "pretrain.from: run plus has no seed 4"),
+        (
+            {"render": {"kind": "videos", "seed": 5}},
+            "pretrain.from: plus: its data set plus has the same people as demo, by another name",
+        ),
+    ],
+)
+def test_stage_1_over_another_data_set_must_fit(tmp_path, changes, message):
+    write(tmp_path, "plus", **PLUS)
+    write(tmp_path, "b", **{**BASE, "pretrain": {"from": "plus"}, **changes})
+    with pytest.raises(ParamsError) as caught:
+        load_runs(tmp_path)
+    assert message in str(caught.value)
+
+
+def test_one_published_data_set_under_two_names_is_told(tmp_path):
+    write(tmp_path, "images", dataset={"adapter": "bp4d"})
+    write(tmp_path, "videos", dataset={"adapter": "bp4d", "name": "bp4d-videos"}, pretrain={"from": "images"})
+    with pytest.raises(
+        ParamsError, match=r"videos\.yaml: pretrain\.from: images: its data set bp4d has the same people as bp4d-v"
+    ):
+        load_runs(tmp_path)
+
+
+def test_labels_that_a_data_set_has_not_are_told_with_the_file(tmp_path):
+    write(tmp_path, "a", **{**BASE, "labels": {"action_units": [1, 9]}})
+    with pytest.raises(ParamsError, match=r"a\.yaml: labels: demo has no label AU09"):
+        load_runs(tmp_path)
+
+
+def test_a_data_set_that_comes_cropped_may_start_from_one_that_does_not(tmp_path):
+    write(tmp_path, "plus", **PLUS)
+    write(tmp_path, "b", **BASE, pretrain={"from": "plus"}, crop={"detector": "none", "size": 100})
+    assert stage1_source(load_runs(tmp_path), "b", 0) == ("plus", "all")
+
+
+def test_a_data_set_without_activities_trains_no_stage_1_of_its_own(tmp_path):
+    write(tmp_path, "a", **{**DISFA, "pretrain": {}})
+    with pytest.raises(
+        ParamsError, match=r"a\.yaml: pretrain: disfa has no activities to contrast; expected stage 1 of"
+    ):
+        load_runs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"test": {"run": "nowhere"}}, "test.run: no run nowhere; expected one of"),
+        ({"test": {"run": "own"}}, "test.run: own is over the same data set demo"),
+        (
+            {"test": {"run": "plus"}, "render": {"kind": "videos", "seed": 5}},
+            "test.run: plus: its data set plus has the same people",
+        ),
+        ({"test": {"run": "plus"}, "crop": {"size": 99}}, "crop differs from that of plus, which test names"),
+        ({"test": {"run": "expressions"}}, "labels: expressions has no label AU01; expected some of a data set with"),
+        ({"test": {"run": "disfa"}}, "labels: disfa has no label AU07; expected some of AU01, AU02, AU04, AU06, AU12"),
+        ({"test": {"run": "plus"}, "tune": {}}, "tune chooses thresholds within a data set, and test is on another"),
+    ],
+)
+def test_a_run_that_is_tested_on_another_data_set_must_fit_it(tmp_path, changes, message):
+    write(tmp_path, "plus", **PLUS)
+    write(tmp_path, "own", **BASE)
+    write(tmp_path, "disfa", **DISFA)
+    labels = {"kind": "expressions", "expressions": ["neutral", "fear"]}
+    folds = {"protocol": "official", "number": 1}
+    stills = {"dataset": {"adapter": "demo_expr"}, "render": {"kind": "stills"}, "pretrain": None}
+    write(tmp_path, "expressions", **stills, labels=labels, folds=folds)
+    write(tmp_path, "z", **{**BASE, "dataset": {"adapter": "demo", "name": "z"}, **changes})
+    if changes["test"]["run"] == "own":
+        write(tmp_path, "z", **BASE, **changes)
+    with pytest.raises(ParamsError) as caught:
+        load_runs(tmp_path)
+    assert f"z.yaml: {message}" in str(caught.value)
 
 
 def test_every_params_file_of_the_project_is_valid():

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from clef import selection
+from clef.datasets.ferplus import VOTES
 from clef.errors import ClefError
 from clef.folds import Fold
 from clef.params import LabelParams
@@ -88,3 +89,37 @@ def test_a_fold_that_leaks_is_refused(toy):
     ):
         with pytest.raises(ClefError, match=f"{fold.test_subjects[0]} are in training and in test"):
             read()
+
+
+def test_the_likeliest_class_of_a_distribution_is_its_largest_share():
+    shares = np.array([[0.2, 0.8, 0.0], [0.5, 0.3, 0.2], [0.0, 0.0, 1.0]], dtype=np.float32)
+    assert selection.most_likely(shares).tolist() == [1, 0, 2]
+    assert selection.most_likely(np.array([2, 0, 1])).tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "known"), [("majority", ["x", "z"]), ("plurality", ["x", "y", "z"]), ("probability", ["x", "y"])]
+)
+def test_votes_decide_who_is_trained_on(tmp_path, rule, known):
+    manifest = tmp_path / "m.parquet"
+    votes = {
+        "x": {"fear": 6, "anger": 4},
+        "y": {"fear": 4, "anger": 4, "surprise": 2},
+        "z": {"contempt": 9},
+        "w": {"no_face": 10},
+    }
+    table = {column: [votes[name].get(column.removeprefix("votes_"), 0) for name in votes] for column in VOTES}
+    pd.DataFrame(
+        {column: ["x"] * 4 for column in selection.KEYS}
+        | {"sequence": list(votes), "frame": 0, "split": "train", "status": "detected", "labelled": True}
+        | table
+    ).to_parquet(manifest)
+    expressions = ["anger", "fear", "contempt"] if rule != "probability" else ["anger", "fear"]
+    labels = LabelParams(kind="expressions", expressions=expressions, votes=rule)
+    frames = selection.training_frames(manifest, Fold(0, (), ()), labels, stride=1)
+    assert frames["sequence"].tolist() == known
+    targets = selection.targets(frames, labels)
+    if rule == "probability":
+        np.testing.assert_allclose(targets, [[0.4, 0.6], [0.5, 0.5]], rtol=1e-6)
+    else:
+        assert targets.tolist() == {"majority": [1, 2], "plurality": [1, 0, 2]}[rule]

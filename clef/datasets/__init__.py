@@ -1,9 +1,14 @@
 """The data sets, one module each. A module is an adapter when it defines `ADAPTER`, a subclass of `base.Dataset`."""
 
+import ast
 import importlib
 import pkgutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
+from clef.mistakes import explain_mistake
 from clef.params import ParamsError
 
 if TYPE_CHECKING:
@@ -17,19 +22,55 @@ def adapters() -> list[str]:
     return [name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "ADAPTER")]
 
 
+def adapter_of(params: "Params") -> type["Dataset"]:
+    """The adapter that a run names.
+
+    Raises:
+        ParamsError: There is no such adapter.
+    """
+    name = params.dataset.adapter
+    modules = {module.name for module in pkgutil.iter_modules(__path__)}
+    module = importlib.import_module(f"{__name__}.{name}") if name in modules else None
+    if not hasattr(module, "ADAPTER"):
+        raise ParamsError(f"dataset.adapter: no adapter {name}; expected one of {', '.join(adapters())}")
+    return module.ADAPTER  # type: ignore[union-attr]
+
+
+def modules_of(adapter: str) -> list[str]:
+    """Names of the modules here that an adapter is made of: its own and those that it imports, also through others."""
+    own = {module.name for module in pkgutil.iter_modules(__path__)}
+    found: set[str] = set()
+    waiting = [adapter]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        tree = ast.parse(Path(__path__[0], f"{name}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(__name__):
+                named = [alias.name for alias in node.names] if node.module == __name__ else [node.module.split(".")[2]]
+                waiting += [name for name in named if name in own - found]
+    return sorted(found)
+
+
 def open_dataset(params: "Params") -> "Dataset":
     """The adapter of a run, with its settings.
 
     Raises:
-        ParamsError: No such adapter, or one whose labels are not of the kind that the run wants.
+        ParamsError: No such adapter, one whose labels are not of the kind that the run wants, or that has no such
+            option.
     """
-    name = params.dataset.adapter
-    if name not in adapters():
-        raise ParamsError(f"dataset.adapter: no adapter {name}; expected one of {', '.join(adapters())}")
-    adapter: type[Dataset] = importlib.import_module(f"{__name__}.{name}").ADAPTER
-    unknown = [label for label in params.labels.names if label not in adapter.label_names]
+    adapter = adapter_of(params)
+    if adapter.voted != (params.labels.votes is not None):
+        has, expected = ("votes", "majority, probability or plurality") if adapter.voted else ("no votes", "none")
+        raise ParamsError(f"labels.votes: {params.dataset.adapter} has {has}; expected {expected}")
+    try:
+        dataset = adapter(params)
+    except ValidationError as error:
+        raise ParamsError(explain_mistake(error, adapter.Options, ("dataset", "options"))) from None
+    unknown = [label for label in params.labels.names if label not in dataset.label_names]
     if unknown:
         raise ParamsError(
-            f"labels: {name} has no label {unknown[0]}; expected some of {', '.join(adapter.label_names)}"
+            f"labels: {params.dataset.adapter} has no label {unknown[0]}; "
+            f"expected some of {', '.join(dataset.label_names)}"
         )
-    return adapter(params)
+    return dataset

@@ -1,22 +1,30 @@
 """What every data set answers, and the one record they share: a sequence."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+from clef.datasets.known import Known, Packaging
+from clef.params import Section
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from clef.params import Params
 
-Kind = Literal["video", "images", "image"]
+Kind = Literal["video", "images", "image", "zip", "pixels"]
+NUMBERED: tuple[Kind, ...] = ("images", "zip")
+"""Kinds whose frames are files named by number: one may be missing, and the rest keep their numbers."""
+
+PLAIN = "plain"
+"""Name of the packaging of an adapter that knows only one."""
 
 
 @dataclass(frozen=True)
 class Sequence:
-    """One recording: a video, a folder of numbered images, or a single image.
+    """One recording: a video, a folder of numbered images, also inside a zip file, or a single image, also in a table.
 
     `(dataset, subject, activity, sequence, frame)` identifies a frame. `frame` is the number that the labels use.
     """
@@ -32,16 +40,27 @@ class Sequence:
     """The unit of cropping: a subject, or a block of images."""
     kind: Kind
     source: str
-    """Path of the video, folder or image, relative to the data set's raw folder."""
+    """Path of the video, folder, image, zip file or table of pixels, relative to the data set's raw folder."""
     first_frame: int
-    """Label number of the first decoded frame (`video`), or of the image named 0 (`images`), or of the image."""
+    """Label number of the first decoded frame (`video`), of the image named 0 (`images`, `zip`), or of the image."""
     frames: int | None = None
     """Frames as the container declares them, or as found in the folder."""
     fps: float | None = None
     width: int | None = None
     height: int | None = None
+    file_size: int | None = None
+    """Bytes of the file, or of the files in the folder together."""
     problem: str | None = None
     """Why the source cannot be read at all; its rows say so too."""
+    inside: str | None = None
+    """Folder of the images inside the zip file (`zip`), such as `F001/T1`; or row of the table (`pixels`), from 0."""
+    box: tuple[int, int, int, int] | None = None
+    """Left, top, width and height of the face in a single image, where the data set gives it; no width, no face."""
+
+    @property
+    def single(self) -> bool:
+        """One image, with no neighbours in time."""
+        return self.kind in ("image", "pixels")
 
 
 SEQUENCE_COLUMNS = [field.name for field in fields(Sequence)]
@@ -55,12 +74,31 @@ class Dataset(ABC):
 
     label_names: ClassVar[list[str]]
     """Every label that the data set codes: `AU01` ... or class names."""
+    voted: ClassVar[bool] = False
+    """Whether the data set gives the votes of several annotators instead of a class; see `labels.votes`."""
     activities: ClassVar[dict[str, str]] = {}
     """Activity id to the key of its description in the texts file; empty without activities."""
+    unread: ClassVar[Collection[str]] = ()
+    """Lower-case names of folders that nothing here reads, and that no version of the data holds."""
+    Options: ClassVar[type[Section]] = Section
+    """What `dataset.options` may say; nothing, unless an adapter has options."""
+    options: Section
+    partitions: ClassVar[dict[str, list[list[str]]]] = {}
+    """Published folds, the usual ones first: name to the test subjects of each fold. `folds.partition` names one."""
+    published_as: ClassVar[dict[str, list[str]]] = {}
+    """By name of a partition: what publications call each of its folds, since they number them differently."""
+    known: ClassVar[Known | None] = None
+    """Published counts and rates, where there are any."""
 
     def __init__(self, params: "Params") -> None:
+        """Take the settings of a run.
+
+        Raises:
+            ValidationError: `dataset.options` are not those of the adapter.
+        """
         self.params = params
         self.name = params.dataset.name
+        self.options = self.Options.model_validate(params.dataset.options)
 
     @abstractmethod
     def shards(self) -> list[str]:
@@ -78,15 +116,48 @@ class Dataset(ABC):
         """File below the raw folder that says the raw data is complete, where the project makes it itself."""
         return None
 
+    def packaging(self, root: Path) -> Packaging:
+        """How the copy below `root` is packed.
+
+        Raises:
+            ClefError: As nothing that the adapter knows.
+        """
+        return Packaging(PLAIN, f"files of the adapter {self.params.dataset.adapter}")
+
+    def version_of(self, shard: str) -> str:
+        """Name of the DVC pointer of a shard's recordings: its own, unless shards lie mixed in one folder."""
+        return shard
+
     @abstractmethod
     def sequences(self, root: Path) -> list[Sequence]:
         """List the recordings below `root` by name and number, without opening them, sorted by shard and name."""
 
+    def labelled_sequences(self) -> list[str]:
+        """Names of the recordings that a complete copy has labels for; of all, unless said otherwise."""
+        return self.expected_sequences()
+
+    @abstractmethod
+    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+        """Files and entries, below `root` and in the places of recordings and labels, that belong to none of these.
+
+        They are named to the user and not used: a misspelt name, a copy, labels whose recording is not there.
+        """
+
     @abstractmethod
     def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
-        """Read the raw labels.
+        """Read the raw labels of these recordings; one without a file of labels has no rows.
 
         Returns:
             Columns `sequence`, `frame` and one raw column per label: `AU01` ... with occurrence codes or
             intensities (9 or missing where unknown), or `expression` with the name of the class.
         """
+
+
+def strangers(root: Path, patterns: Iterable[str], known: Collection[str]) -> list[str]:
+    """Files in the places that the patterns name, below `root`, other than the known ones.
+
+    Hidden ones and DVC's pointers are no data.
+    """
+    there = {path for pattern in patterns for path in root.glob(pattern) if not path.name.startswith(".")}
+    there = {path for path in there if path.suffix != ".dvc"}
+    return sorted({path.relative_to(root).as_posix() for path in there} - set(known))

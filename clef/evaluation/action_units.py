@@ -21,6 +21,7 @@ def score_action_units(
     Returns:
         `rows`: label, or `mean`, to its metrics (see `clef.evaluation.fold`); `field` and `field_max`: the
         epoch and threshold chosen on the test fold; `tuned`: what was chosen on held-out training subjects;
+        `confusions`: counts (labels, 4) of tp, fp, fn, tn behind other columns than `f1`, to be added up over folds;
         `resampled` and `counts`: what the bootstrap needs.
     """
     truth, probability = fold.truth, fold.probability
@@ -29,6 +30,7 @@ def score_action_units(
     faces = count(truth[has_crop], probability[has_crop], [threshold])[0]
     field = best_epoch(truth, fold.epochs, threshold)
     field_max = best_epoch_and_threshold(truth, fold.epochs, threshold)
+    baseline = _baseline(fold)
     undefined = np.full(len(names), np.nan)
     rate = metrics.base_rate(strict)
     columns = {
@@ -44,7 +46,7 @@ def score_action_units(
         "f1_within_activity": metrics.within_activity_f1(truth, probability, fold.activity, threshold),
         "base_rate": rate,
         "floor": metrics.always_positive_f1(rate),
-        **_activity_only(fold, threshold, undefined),
+        **_activity_only(baseline, fold, threshold, undefined),
         "coverage": metrics.coverage(truth, probability),
     }
     frames = (~np.isnan(truth)).sum(axis=0)
@@ -55,23 +57,36 @@ def score_action_units(
     }
     rows["mean"] = {key: mean_known(values) for key, values in columns.items()}
     rows["mean"] |= {"frames": len(truth), "positives": None}
+    confusions = {"f1_faces": faces}
+    if tuning is not None:
+        confusions["f1_tuned"] = tuning.counts(truth, probability)
+    if baseline is not None:
+        confusions["activity_only"] = baseline.counts(truth, fold.activity)
     units = named_units(truth, probability, threshold, fold.subject, fold.sequence)
     return {
         "rows": rows,
         "field": _choice(field),
         "field_max": _choice(field_max),
         "tuned": _tuned(fold, names, tuning),
+        "confusions": confusions,
         "resampled": units.kind,
         "counts": units.to_plain(),
     }
 
 
-def _activity_only(fold: FoldArrays, threshold: float, undefined: Floats) -> dict[str, Floats]:
+def _baseline(fold: FoldArrays) -> ActivityOnly | None:
+    if all(name is None for name in fold.train_activity):
+        return None
+    return ActivityOnly.fit(fold.train_truth, fold.train_activity)
+
+
+def _activity_only(
+    baseline: ActivityOnly | None, fold: FoldArrays, threshold: float, undefined: Floats
+) -> dict[str, Floats]:
     """The baseline's F1 at its own thresholds, its F1 at the run's threshold, and its AUC."""
     keys = ("activity_only", "activity_only_untuned", "activity_only_auc")
-    if all(name is None for name in fold.train_activity):
+    if baseline is None:
         return dict.fromkeys(keys, undefined)
-    baseline = ActivityOnly.fit(fold.train_truth, fold.train_activity)
     scores = baseline.scores(fold.activity)
     tuned = metrics.f1(baseline.counts(fold.truth, fold.activity))
     untuned = metrics.f1(count(fold.truth, scores, [threshold])[0])
@@ -82,6 +97,7 @@ def _tuned(fold: FoldArrays, names: list[str], tuning: Tuning | None) -> dict[st
     if tuning is None:
         return None
     return {
+        "frames": tuning.frames,
         "temperature": tuning.temperature,
         "thresholds": dict(zip(names, tuning.thresholds, strict=True)),
         "log_loss": log_loss(fold.truth, fold.probability),

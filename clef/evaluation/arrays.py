@@ -75,7 +75,7 @@ def align(
         number = int(rows["epoch"].iloc[0])
         by_epoch[number] = _epoch(rows, index, probability, labels, f"epoch {epoch}")[known]
     subject = _names(predictions, "subject")
-    require_disjoint(_names(train_labels, "subject").tolist(), subject.tolist())
+    _require_other_people(train_labels, predictions)
     status = predictions.loc[known, "status"].value_counts().sort_index()
     return FoldArrays(
         truth=truth[known],
@@ -169,6 +169,13 @@ def _epoch(rows: pd.DataFrame, index: pd.MultiIndex, final: Floats, labels: Labe
     probability = np.full_like(final, np.nan)
     probability[has_crop] = _probabilities(rows, labels, name)[position[has_crop]]
     return probability
+
+
+def _require_other_people(trained: pd.DataFrame, tested: pd.DataFrame) -> None:
+    """Subjects are compared within a data set: F001 of one is not F001 of another."""
+    if "dataset" in trained:
+        trained = trained[trained["dataset"].isin(tested["dataset"])]
+    require_disjoint(_names(trained, "subject").tolist(), _names(tested, "subject").tolist())
 
 
 def _names(table: pd.DataFrame, column: str) -> NDArray:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from clef.errors import ClefError
+from clef.folds import FoldName
 
-Grid = dict[int, dict[int, dict[str, Any]]]
+Grid = dict[int, dict[FoldName, dict[str, Any]]]
 """Seed, then fold, to what `score_fold` returned for them."""
 
 SHARED = ("dataset", "kind", "labels", "threshold", "resampled")
@@ -44,7 +45,7 @@ def cross_validation(fold_metrics: list[dict[str, Any]]) -> Grid:
                     f"summary: fold {fold} was tested on other {m['resampled']} or frames with seed {seed} "
                     f"than with seed {first_seed}; evaluate both from the same manifest"
                 )
-    tested: dict[str, int] = {}
+    tested: dict[str, FoldName] = {}
     for fold, m in expected.items():
         for subject in m["subjects"]:
             if tested.setdefault(subject, fold) != fold:

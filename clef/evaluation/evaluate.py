@@ -1,6 +1,5 @@
 """Predict the test frames of a fold with its stage 2, and score them. The only place that reads test labels."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,10 @@ from clef.manifest import manifest_fingerprint
 from clef.model import Encoders, LabelTask
 from clef.params import Params
 from clef.prediction import prediction_table, probabilities
+from clef.progress import notice
 from clef.texts import LabelTexts, label_texts
-from clef.training.checkpoint import load_weights, require_fingerprint
-from clef.training.inputs import Inputs
-
-log = logging.getLogger(__name__)
+from clef.training.checkpoint import load_weights, require_fingerprint, require_same_crops, restore
+from clef.training.inputs import Inputs, WhoIsTested
 
 
 def evaluate(
@@ -39,6 +37,7 @@ def evaluate(
     predictions: Path,
     target: Path,
     inner: Path | None = None,
+    elsewhere: WhoIsTested | None = None,
 ) -> None:
     """Write the predictions and the metrics of one seed and fold.
 
@@ -52,21 +51,25 @@ def evaluate(
         predictions: The parquet file of predictions to write.
         target: The JSON file of metrics to write, last.
         inner: What the inner stage 2 predicted for the training subjects that `tune` holds out; None without.
+        elsewhere: Whom to test, if not the fold's own test subjects.
 
     Raises:
         ClefError: The weights saw a test subject, crops of other settings, or other texts than the run has now.
     """
     device = prepare_device(params)
-    state, sidecar = load_weights(weights)
+    state, sidecar = load_weights(weights, "finetune")
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_fingerprint(sidecar, fingerprint, weights, inputs.manifest)
     texts = label_texts(params.texts, params.labels)
     _require_same_run(sidecar, params, texts, weights)
-    test = selection.test_frames(inputs.manifest, fold, params.evaluate.stride)
-    require_disjoint([subject for _, subject in sidecar["trained_on"]], set(test["subject"].dropna()))
+    tested = elsewhere or WhoIsTested(params.dataset.name, inputs, fold, params.labels)
+    require_same_crops(tested.inputs.manifest, inputs.manifest)
+    test = selection.test_frames(tested.inputs.manifest, tested.fold, params.evaluate.stride)
+    trained_on = [subject for dataset, subject in sidecar["trained_on"] if dataset == tested.dataset]
+    require_disjoint(trained_on, set(test["subject"].dropna()))
     cropped = test["status"].isin(CROPPED).to_numpy()
     if not cropped.any():
-        raise ClefError(f"{inputs.manifest}: fold {fold.number} has no test frame with a crop")
+        raise ClefError(f"{tested.inputs.manifest}: fold {fold.number} has no test frame with a crop")
 
     task = LabelTask(
         Encoders(params.model.model_copy(update={"pretrained": None})),
@@ -77,40 +80,47 @@ def evaluate(
         None,
         seed,
     )
-    task.load_state_dict(state)
+    restore(task, state, weights)
     task.to(device)
-    values = probabilities(task, Crops(inputs.shards, test[cropped], fingerprint), params.evaluate.batch, device)
+    values = probabilities(task, Crops(tested.inputs.shards, test[cropped], fingerprint), params.evaluate.batch, device)
     table = prediction_table(test, params.labels.names, values, cropped)
     with appearing(predictions) as partial:
         table.to_parquet(partial, index=False)
 
     after_epochs = pd.read_parquet(epochs).merge(test[["sequence", "frame"]], on=["sequence", "frame"])
     train_labels = selection.training_labels(inputs.manifest, fold, params.labels)
+    if elsewhere is not None:
+        train_labels["activity"] = None  # the other data set's are other activities, whatever they are called
     tuning = None
     if params.tune is not None:
         if inner is None:
             raise ClefError(f"{target}: the run has a `tune` section; give --inner, from `clef finetune --inner`")
         held_out = inner_split(fold, params.tune.held_out, params.folds.seed).test_subjects
+        predicted = pd.read_parquet(inner)
+        if set(predicted["subject"]) != set(held_out):
+            raise ClefError(
+                f"{inner}: predictions of other people than `tune` holds out now; train the inner stage 2 again"
+            )
         known = train_labels[train_labels["subject"].isin(held_out)]
-        tuning = tune(*align_held_out(pd.read_parquet(inner), known, params.labels), params.evaluate.threshold)
+        tuning = tune(*align_held_out(predicted, known, params.labels), params.evaluate.threshold)
     metrics = score_fold(
         table,
         after_epochs,
-        selection.test_labels(inputs.manifest, fold, params.labels, params.evaluate.stride),
+        selection.test_labels(tested.inputs.manifest, tested.fold, tested.labels, params.evaluate.stride),
         train_labels,
         params.labels,
         params.evaluate,
         tuning,
     )
-    write_json(target, metrics | {"seed": seed, "fold": fold.number})
-    log.info("%d test frames, %d with a crop", len(test), int(np.sum(cropped)))
+    write_json(target, metrics | {"seed": seed, "fold": fold.number, "trained_on": params.dataset.name})
+    notice("%d test frames, %d with a crop", len(test), int(np.sum(cropped)))
 
 
 def _require_same_run(sidecar: dict[str, Any], params: Params, texts: list[LabelTexts], weights: Path) -> None:
     """Refuse weights trained with other texts or settings than they would be scored with."""
-    now = {name: params.tracked(name) for name in ("model", "labels", "texts", "finetune")}
+    now = {name: params.tracked(name) for name in ("dataset", "model", "labels", "texts", "finetune")}
     now["label_texts"] = [[text.name, text.description] for text in texts]
-    differing = [name for name, value in now.items() if sidecar[name] != value]
+    differing = [name for name, value in now.items() if sidecar.get(name) != value]
     if differing:
         raise ClefError(
             f"{weights}: trained with other {', '.join(differing)} than the run has now; "

@@ -24,7 +24,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     Returns:
         `rows`: class, `mean` or `accuracy` to its metrics (see `clef.evaluation.fold`); the row `accuracy`
         holds accuracies under the same keys. `confusion`: true class by predicted class, the last column "no
-        crop". `field`, `field_max`, `resampled` and `counts` as for action units.
+        crop". `field`, `field_max`, `confusions`, `resampled` and `counts` as for action units.
     """
     truth = fold.truth
     predicted = decided(fold.probability)
@@ -72,6 +72,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
         "confusion": confusion,
         "field": None if field is None else {"epoch": field, "threshold": None},
         "field_max": None,
+        "confusions": {key: counts for key, counts in variants.items() if key in ("f1_faces", "floor")},
         "resampled": units.kind,
         "counts": units.to_plain(),
     }

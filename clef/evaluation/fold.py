@@ -11,8 +11,9 @@ undefined:
   Optimistic.
 - `f1_field_max`: the best of 99 thresholds on the test fold too. Optimistic. Action units only.
 - `f1_tuned`: the last epoch, with each label's threshold chosen on training subjects held out for it; null
-  without a `tune` section. The key `tuned` beside `rows` has the thresholds, the temperature, and the log loss of
-  the test frames with a crop before and after it. Action units only.
+  without a `tune` section. The key `tuned` beside `rows` has the thresholds, the temperature, on how many frames
+  they were chosen, and the log loss of the test frames with a crop before and after the temperature. Action
+  units only.
 - `auc`, `ap`: free of a threshold; a frame without a crop has probability 0.
 - `f1_within_activity`: F1 inside one activity at a time, mean over the activities in which the label occurs.
 - `base_rate`, `coverage`, `frames`, `positives`: share present, share with a crop, known frames, frames

@@ -19,6 +19,10 @@ numbers lie between 0 and 1 and are empty where undefined. Its columns:
 `sd_seeds` is empty with one seed, `activity_only` where there are no activities.
 
 In the row `accuracy` the columns `f1` ... hold the accuracy over all classes, not an F1.
+
+With folds of one subject each (`leave_one_out`) nothing but `auc` and `ap` is a mean over folds: `f1`, its interval and
+the other columns come from the counts of all folds together, as `clef.evaluation.pooling` explains, and what would be
+chosen on the test fold is empty. The key `pooled` of `summary.json` says that it was so.
 """
 
 from pathlib import Path
@@ -32,9 +36,11 @@ from clef.evaluation.crossvalidation import Grid, cross_validation
 from clef.evaluation.intervals import bootstrap_interval
 from clef.evaluation.metrics import Floats, mean_known
 from clef.evaluation.plain import plain, write_json
+from clef.evaluation.pooling import pooled_rows
 from clef.evaluation.published import comparable
-from clef.evaluation.units import Units
+from clef.evaluation.units import Units, all_together
 from clef.files import write_text
+from clef.folds import FoldName
 
 DECIMALS = 4
 
@@ -49,7 +55,11 @@ CHOSEN = ["field", "field_max", "last_epoch"]
 
 
 def summarize(
-    fold_metrics: list[dict[str, Any]], run: str, bootstrap: int, published_on: str | None = None
+    fold_metrics: list[dict[str, Any]],
+    run: str,
+    bootstrap: int,
+    published_on: str | None = None,
+    pooled: bool = False,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Bring the metrics of all seeds and folds of a run together.
 
@@ -58,6 +68,7 @@ def summarize(
         run: The run's name.
         bootstrap: Resamples of the intervals; 0 for none.
         published_on: Data set to look up among the published numbers; the metrics' own unless given.
+        pooled: Take F1 from the counts of all folds together instead of averaging over folds.
 
     Returns:
         The table of `summary.csv`, and the plain data of `summary.json`.
@@ -70,6 +81,9 @@ def summarize(
     first = grid[seeds[0]][folds[0]]
     names = [*first["labels"], *(name for name in ("mean", "accuracy") if name in first["rows"])]
     units = [[Units.from_plain(m["resampled"], m["counts"]) for m in (grid[s][fold] for s in seeds)] for fold in folds]
+    if pooled:
+        units = [[all_together(of_seed) for of_seed in zip(*units, strict=True)]]
+    together = [pooled_rows(list(of_seed.values())) for of_seed in grid.values()] if pooled else []
     low, high = bootstrap_interval(units, lambda counts: _headline(counts, "accuracy" in names), bootstrap)
     rows = []
     for i, name in enumerate(names):
@@ -79,6 +93,13 @@ def summarize(
         row |= {f"f1_fold{fold}": value for fold, value in zip(folds, by_fold, strict=True)}
         row |= {"sd_folds": _deviation(by_fold), "sd_seeds": _deviation(mean_known(f1, axis=1))}
         row |= {key: mean_known(mean_known(_values(grid, name, key), axis=0)) for key in AVERAGED}
+        if pooled:
+            by_seed = {
+                key: np.array([of_seed[name].get(key, np.nan) for of_seed in together]) for key in ("f1", *AVERAGED)
+            }
+            row |= {key: mean_known(values) for key, values in by_seed.items()} | {
+                "sd_seeds": _deviation(by_seed["f1"])
+            }
         row |= {key: _total(_values(grid, name, key)[0]) for key in SUMMED}
         rows.append(row)
     rows = plain(rows, DECIMALS)
@@ -88,9 +109,11 @@ def summarize(
     summary = {
         "run": run,
         "dataset": first["dataset"],
+        "trained_on": first.get("trained_on", first["dataset"]),
         "kind": first["kind"],
         "labels": first["labels"],
         "threshold": first["threshold"],
+        "pooled": pooled,
         "seeds": seeds,
         "folds": [
             {
@@ -150,6 +173,6 @@ def _deviation(values: Floats) -> float:
     return float(np.std(known, ddof=1)) if len(known) > 1 else np.nan
 
 
-def _status(folds: dict[int, dict[str, Any]]) -> dict[str, int]:
+def _status(folds: dict[FoldName, dict[str, Any]]) -> dict[str, int]:
     names = sorted({name for m in folds.values() for name in m["status"]})
     return {name: sum(m["status"].get(name, 0) for m in folds.values()) for name in names}

@@ -7,7 +7,10 @@ from rich.table import Table
 
 def format_table(summary: dict[str, Any]) -> Table:
     """The plain data of `summary.json` as a table in percent, with the verdict under it."""
-    table = Table(title=f"{summary['run']} (folds: {len(summary['folds'])}, seeds: {len(summary['seeds'])})")
+    folds = f"{len(summary['folds'])}{', counts of all together' if summary.get('pooled') else ''}"
+    trained_on = summary.get("trained_on", summary["dataset"])
+    across = "" if trained_on == summary["dataset"] else f"trained on {trained_on}, tested on {summary['dataset']}; "
+    table = Table(title=f"{summary['run']} ({across}folds: {folds}, seeds: {len(summary['seeds'])})")
     table.add_column("label")
     columns = {"F1": "f1", "field (optimistic)": "f1_field", "tuned": "f1_tuned", "floor": "floor"}
     columns |= {"activity only": "activity_only", "coverage": "coverage"}

@@ -25,6 +25,8 @@ class Tuning:
 
     temperature: float
     thresholds: Floats
+    frames: int
+    """Held-out frames that these were chosen on."""
 
     def temper(self, probability: Floats) -> Floats:
         """Probabilities whose logits are divided by the temperature; NaN stays NaN."""
@@ -45,8 +47,8 @@ def tune(truth: Floats, probability: Floats, default: float) -> Tuning:
     Args:
         truth: (held-out frames, labels): 1, 0, NaN unknown.
         probability: The same shape; NaN without a crop, which counts as "absent".
-        default: The threshold where several do equally well and it is one of the nearest, or where nobody held out
-            shows the label.
+        default: Of thresholds that do equally well the nearest to it is taken: itself for a label that nobody held
+            out shows, or that is not known of anybody.
 
     Returns:
         Thresholds among 0.01 to 0.99 and the default.
@@ -62,10 +64,10 @@ def tune(truth: Floats, probability: Floats, default: float) -> Tuning:
     grid = np.array(sorted({*GRID, default}))
     scores = f1(count(truth, _tempered(probability, temperature), grid.tolist()))  # (thresholds, labels)
     thresholds = np.full(truth.shape[1], default)
-    for label in np.flatnonzero(np.nansum(truth, axis=0) > 0):
+    for label in np.flatnonzero(~np.isnan(truth).all(axis=0)):
         best = grid[scores[:, label] == scores[:, label].max()]
         thresholds[label] = best[np.argmin(np.abs(best - default))]
-    return Tuning(temperature, thresholds)
+    return Tuning(temperature, thresholds, len(truth))
 
 
 def log_loss(truth: Floats, probability: Floats) -> float:

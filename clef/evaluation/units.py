@@ -4,6 +4,7 @@ A unit is a subject; where a data set names no subjects, a sequence; for express
 image. Images with the same true and the same predicted class are alike, so only their number is kept.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,6 +50,16 @@ class Units:
             np.array([unit["number"] for unit in units], dtype=np.int64),
             np.array([[unit[name] for name in CELLS] for unit in units], dtype=np.int64).transpose(0, 2, 1),
         )
+
+
+def all_together(folds: Sequence[Units]) -> Units:
+    """The units of all folds as if they were of one."""
+    return Units(
+        folds[0].kind,
+        tuple(name for fold in folds for name in fold.names),
+        np.concatenate([fold.number for fold in folds]),
+        np.concatenate([fold.counts for fold in folds]),
+    )
 
 
 def named_units(truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray) -> Units:

@@ -3,41 +3,89 @@
 import hashlib
 import json
 import logging
+import pickle
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
 
 from clef.errors import ClefError
 from clef.faces.shard import crop_fingerprint
 from clef.files import appearing, write_text
+from clef.manifest import manifest_fingerprint
 from clef.params import CropParams, ModelParams
 from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
 
+Stage = Literal["pretrain", "finetune"]
+SIDECAR = ("fingerprint", "trained_on", "model")
+"""What a sidecar says, beside the stage, that is asked of it later."""
+
 
 def save_weights(target: Path, weights: Mapping[str, Tensor], sidecar: Mapping[str, Any]) -> None:
     """Write `target` (safetensors) and beside it, first, the JSON that says what the weights are."""
     write_text(target.with_suffix(".json"), json.dumps(sidecar, indent=2, sort_keys=True) + "\n")
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
     with appearing(target) as partial:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial)
+        partial.write_bytes(content)  # safetensors' own `save_file` would make a file that only its owner may read
 
 
-def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_weights(path: Path, stage: Stage) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read weights and their sidecar.
 
     Raises:
-        ClefError: One of the two files is not there.
+        ClefError: One of the two files is not there or damaged, or they are weights of the other stage.
     """
-    for file in (path, path.with_suffix(".json")):
-        if not file.exists():
-            raise ClefError(f"{file}: no such file; train it first")
-    return load_file(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    beside = path.with_suffix(".json")
+    for file in (path, beside):
+        if not file.is_file():
+            raise ClefError(f"{file}: no such file; train it first: `clef {stage}` writes it")
+    try:
+        sidecar = json.loads(beside.read_text(encoding="utf-8"))
+        found = sidecar["stage"]
+        lacking = [name for name in SIDECAR if name not in sidecar]
+    except (ValueError, TypeError, KeyError):
+        raise ClefError(f"{beside}: not what `clef {stage}` writes beside its weights; train again") from None
+    if found != stage:
+        raise ClefError(f"{path}: weights of `clef {found}`; expected those of `clef {stage}`")
+    if lacking:
+        raise ClefError(f"{beside}: {lacking[0]} is missing; expected what `clef {stage}` writes; train again")
+    try:
+        return load_file(path), sidecar
+    except SafetensorError as error:
+        raise ClefError(f"{path}: not a whole file of weights ({error}); restore it, or train again") from None
+
+
+def restore(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Load weights into the model that they were saved from.
+
+    Args:
+        module: Gets the weights.
+        weights: All of its parameters and buffers by name.
+        path: Where they are from, for messages.
+
+    Raises:
+        ClefError: They are of a model with other names or shapes.
+    """
+    own = module.state_dict()
+    wrong = [f"{name} is missing" for name in own if name not in weights]
+    wrong += [f"{name} is unknown" for name in weights if name not in own]
+    wrong += [
+        f"{name} has shape {tuple(weights[name].shape)}, not {tuple(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in weights and weights[name].shape != tensor.shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise ClefError(f"{path}: weights of another model than the run has: {wrong[0]}{more}; restore its `model:`")
+    module.load_state_dict(weights)
 
 
 def require_fingerprint(sidecar: Mapping[str, Any], fingerprint: Mapping[str, Any], weights: Path, crops: Path) -> None:
@@ -55,6 +103,30 @@ def require_fingerprint(sidecar: Mapping[str, Any], fingerprint: Mapping[str, An
             if theirs.get(name) != fingerprint.get(name)
         ]
         raise ClefError(f"{weights}: trained on crops unlike those of {crops}: {'; '.join(differing)}; crop alike")
+
+
+def require_model(sidecar: Mapping[str, Any], model: ModelParams, weights: Path) -> None:
+    """Refuse weights of another architecture or input size, which some architectures would take without a word.
+
+    Raises:
+        ClefError: With both sides.
+    """
+    names = ("name", "image_size")
+    theirs, ours = ([of.get(name) for name in names] for of in (sidecar["model"], model.model_dump()))
+    if theirs != ours:
+        raise ClefError(
+            f"{weights}: trained as {theirs[0]} at {theirs[1]} pixels, but the run has {ours[0]} at {ours[1]}; "
+            "expected the same `model:`"
+        )
+
+
+def require_same_crops(tested: Path, trained: Path) -> None:
+    """Refuse a manifest to test whose crops have other settings than those of the manifest that is trained on.
+
+    Raises:
+        ClefError: With each setting that differs.
+    """
+    require_fingerprint({"fingerprint": manifest_fingerprint(trained)}, manifest_fingerprint(tested), trained, tested)
 
 
 def require_crop_settings(fingerprint: Mapping[str, Any], settings: CropParams, manifest: Path) -> None:
@@ -81,10 +153,10 @@ def pretrained_hash(model: ModelParams) -> str | None:
 
 
 def package_hash() -> str:
-    """SHA-256 over the source files of the package: which code made a result."""
+    """SHA-256 over the files of the package, code and texts alike: what made a result."""
     root = Path(__file__).parents[1]
     total = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(path for path in root.rglob("*") if path.suffix in (".py", ".json", ".yaml", ".csv")):
         total.update(path.relative_to(root).as_posix().encode())
         total.update(path.read_bytes())
     return total.hexdigest()
@@ -110,12 +182,19 @@ class Recovery:
     def save(self, step: int, model: Mapping[str, Tensor], optimiser: Mapping[str, Any]) -> None:
         """Write the state after `step` steps."""
         state = {"key": self.key, "step": step, "model": dict(model), "optimiser": dict(optimiser)}
-        with appearing(self.path) as partial:
-            torch.save(state, partial)
+        with appearing(self.path) as partial, open(partial, "wb") as file:
+            torch.save(state, file)
+        # Written second: what lies before this step is certain never to be trained again.
+        write_text(self.path.with_name("step"), str(step))
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The state to go on from, or None where there is none of this key."""
         if not self.path.exists():
             return None
-        state = torch.load(self.path, map_location=device, weights_only=True)
+        try:
+            state = torch.load(self.path, map_location=device, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+            reason = " ".join(str(error).split())[:100]
+            log.warning("starting over: %s is damaged (%s)", self.path, reason)
+            return None
         return state if state["key"] == self.key else None

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from clef import selection
 from clef.augmentation import augment, draw, normalise
-from clef.device import prepare_device
+from clef.device import describe_device, prepare_device
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
 from clef.files import appearing
@@ -25,11 +25,12 @@ from clef.lease import leased
 from clef.loading import Crops, load_steps
 from clef.losses import inverse_rate_weight
 from clef.manifest import manifest_fingerprint
-from clef.model import Encoders, LabelTask
+from clef.model import Encoders, LabelTask, architecture
 from clef.params import FINETUNE_SECTIONS, Params, digest
 from clef.prediction import prediction_table, probabilities
 from clef.sampling import EpochBatches
 from clef.texts import label_texts
+from clef.tracking.tracked import tracked_training
 from clef.training.checkpoint import (
     Recovery,
     load_weights,
@@ -37,9 +38,12 @@ from clef.training.checkpoint import (
     pretrained_hash,
     require_crop_settings,
     require_fingerprint,
+    require_model,
+    require_same_crops,
+    restore,
     save_weights,
 )
-from clef.training.inputs import Inputs
+from clef.training.inputs import Inputs, WhoIsTested
 from clef.training.loop import Plan, train, work_folder
 from clef.training.metrics_file import MetricsFile
 from clef.weights import file_hash
@@ -48,7 +52,14 @@ log = logging.getLogger(__name__)
 
 
 def finetune(
-    params: Params, seed: int, fold: Fold, inputs: Inputs, stage1: Path | None, target: Path, epochs: Path
+    params: Params,
+    seed: int,
+    fold: Fold,
+    inputs: Inputs,
+    stage1: Path | None,
+    target: Path,
+    epochs: Path,
+    elsewhere: WhoIsTested | None = None,
 ) -> None:
     """Train stage 2 on the labelled training frames of a fold.
 
@@ -60,6 +71,7 @@ def finetune(
         stage1: Encoders to start from, or None for those of `model.pretrained`.
         target: The weights to write (safetensors, with a JSON sidecar).
         epochs: The parquet file of test predictions after each epoch to write.
+        elsewhere: Whom to predict, if not the fold's own test subjects.
 
     Raises:
         ClefError: Stage 1 saw a test subject or other crops, or the training failed.
@@ -67,23 +79,28 @@ def finetune(
     settings, labels = params.finetune, params.labels
     device = prepare_device(params)
     frames = selection.training_frames(inputs.manifest, fold, labels, settings.stride)
-    test = selection.test_frames(inputs.manifest, fold, stride=1)
+    tested = elsewhere or WhoIsTested(params.dataset.name, inputs, fold, labels)
+    test = selection.test_frames(tested.inputs.manifest, tested.fold, stride=1)
     test = test[test["status"].isin(CROPPED)].reset_index(drop=True)
     targets = selection.targets(frames, labels)
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_crop_settings(fingerprint, params.crop, inputs.manifest)
+    require_same_crops(tested.inputs.manifest, inputs.manifest)
 
     torch.manual_seed(seed)
     encoders = Encoders(params.model)
     if stage1 is not None:
-        _start_from(encoders, stage1, fold, params.dataset.name, fingerprint, inputs.manifest)
+        _start_from(encoders, stage1, tested, params, fingerprint, inputs.manifest)
     texts = label_texts(params.texts, labels)
     weight = None
     if labels.kind == "action_units" and settings.label_weight == "inverse":
         weight = inverse_rate_weight(np.nanmean(targets, axis=0).tolist())
     task = LabelTask(encoders, texts, labels, params.texts, settings, weight, seed)
     batches = EpochBatches(
-        len(frames), settings.batch, seed, classes=targets if settings.balance == "classes" else None
+        len(frames),
+        settings.batch,
+        seed,
+        classes=selection.most_likely(targets) if settings.balance == "classes" else None,
     )
     steps = settings.epochs * batches.steps_per_epoch
     predicted = [settings.epochs] if fold.inner else range(1, settings.epochs + 1)
@@ -94,18 +111,21 @@ def finetune(
         "fold": fold.number,
         "steps": steps,
         "trained_on": [list(subject) for subject in trained_on],
-        "test_subjects": list(fold.test_subjects),
+        "test_subjects": list(tested.fold.test_subjects),
         "fingerprint": fingerprint,
         "manifest": file_hash(inputs.manifest),
         "stage1": None if stage1 is None else file_hash(stage1),
         "pretrained": pretrained_hash(params.model),
+        "architecture": architecture(params.model.name),
         "label_texts": [[text.name, text.description] for text in texts],
         "package": package_hash(),
         **{name: params.tracked(name) for name in FINETUNE_SECTIONS},
     }
+    if elsewhere is not None:
+        sidecar["tested"] = {"dataset": tested.dataset, "manifest": file_hash(tested.inputs.manifest)}
     key = digest({name: value for name, value in sidecar.items() if name != "package"}, length=64)
     log.info(
-        "stage 2, seed %d, fold %d%s: %d labelled frames, %d epochs of %d steps",
+        "stage 2, seed %d, fold %s%s: %d labelled frames, %d epochs of %d steps",
         seed,
         fold.number,
         f", {len(fold.test_subjects)} subjects held out" if fold.inner else "",
@@ -115,7 +135,7 @@ def finetune(
     )
 
     work = work_folder(target)
-    crops, test_crops = Crops(inputs.shards, frames, fingerprint), Crops(inputs.shards, test, fingerprint)
+    crops, test_crops = Crops(inputs.shards, frames, fingerprint), Crops(tested.inputs.shards, test, fingerprint)
 
     def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
         draws = draw(settings.augment, seed, "training view", step, positions)
@@ -130,7 +150,8 @@ def finetune(
         with appearing(work / f"epoch{epoch:04d}.parquet") as partial:
             table.to_parquet(partial, index=False)
 
-    with leased(target) as lease:
+    tracked = tracked_training(params, target, inputs.manifest, key, sidecar, describe_device(device))
+    with leased(target) as lease, tracked:
         train(
             task,
             Plan(
@@ -157,14 +178,29 @@ def finetune(
 
 
 def _start_from(
-    encoders: Encoders, stage1: Path, fold: Fold, dataset: str, fingerprint: dict[str, Any], manifest: Path
+    encoders: Encoders, stage1: Path, tested: WhoIsTested, params: Params, fingerprint: dict[str, Any], manifest: Path
 ) -> None:
-    weights, sidecar = load_weights(stage1)
-    require_fingerprint(sidecar, fingerprint, stage1, manifest)
+    weights, sidecar = load_weights(stage1, "pretrain")
+    require_model(sidecar, params.model, stage1)
+    if _cropped_alike(sidecar, fingerprint):
+        require_fingerprint(sidecar, fingerprint, stage1, manifest)
+    else:
+        log.info("%s: stage 1 saw pictures of another kind: one of the two data sets comes cropped", stage1)
     seen = {tuple(subject) for subject in sidecar["trained_on"]}
-    leaked = sorted(seen & {(dataset, subject) for subject in fold.never_seen})
+    leaked = sorted(seen & {(tested.dataset, subject) for subject in tested.fold.never_seen})
     if leaked:
         names = ", ".join(subject for _, subject in leaked)
-        raise ClefError(f"{stage1}: stage 1 was trained on test subjects {names} of fold {fold.number}; expected none")
-    encoders.load_state_dict(weights)
+        raise ClefError(
+            f"{stage1}: stage 1 was trained on test subjects {names} of fold {tested.fold.number}; expected none"
+        )
+    restore(encoders, weights, stage1)
     log.info("starting from %s", stage1)
+
+
+def _cropped_alike(sidecar: dict[str, Any], fingerprint: dict[str, Any]) -> bool:
+    """Whether stage 1 and this stage should have crops of the same settings.
+
+    They cannot where one data set comes cropped and the other one does not, as RAF-DB does and BP4D+ does not.
+    """
+    detectors = {fingerprint["detector"]["name"], sidecar["fingerprint"]["detector"]["name"]}
+    return "none" not in detectors or len(detectors) == 1

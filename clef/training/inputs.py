@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from clef.folds import Fold
+from clef.params import LabelParams
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -10,3 +13,15 @@ class Inputs:
 
     manifest: Path
     shards: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class WhoIsTested:
+    """The test side: that of the fold which is trained, or everybody of another data set."""
+
+    dataset: str
+    inputs: Inputs
+    fold: Fold
+    """Its test subjects."""
+    labels: LabelParams
+    """The labels that are trained, read as the tested data set's: by its threshold, by its way with votes."""

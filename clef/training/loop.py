@@ -15,13 +15,12 @@ from clef.device import autocast, describe_device
 from clef.errors import ClefError
 from clef.model import Task
 from clef.params import CheckpointParams, OptimiserParams
+from clef.progress import Step, duration, notice, progress
 from clef.training.checkpoint import Recovery
 from clef.training.metrics_file import MetricsFile
 from clef.training.optimiser import build_optimiser, cosine_with_warmup
 
 log = logging.getLogger(__name__)
-
-REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -70,59 +69,60 @@ def train(
         task.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         start = state["step"]
-        log.info("going on from step %d of %d", start, plan.steps)
+        notice("going on from step %d of %d", start, plan.steps)
     metrics.cut_back(start)
     log.info("%d steps on %s", plan.steps, describe_device(device))
-    clock = _Clock(start, plan.steps)
     saved = time.monotonic()
 
-    for step, (positions, images) in zip(range(start, plan.steps), plan.load(range(start, plan.steps)), strict=True):
-        torch.manual_seed(seed * 1_000_003 + step)  # dropout, if the model has any, is a function of the step
-        factor = schedule(step)
-        views = plan.views(images.to(device, non_blocking=True), positions, step)
-        with autocast(device):
-            losses = task.losses(views, plan.targets(positions).to(device), step)
-        total = torch.stack(list(losses.values())).sum()
-        if not math.isfinite(total.item()):
-            values = ", ".join(f"{name} {loss.item():g}" for name, loss in losses.items())
-            raise ClefError(f"step {step}: loss is not finite ({values}); lower the learning rate")
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(
-            [p for group in optimiser.param_groups for p in group["params"]], optimisation.clip_gradient
-        )
-        optimiser.step()
-        task.clamp()
+    with progress("step", start) as tell:
+        clock = _Clock(plan.steps, tell)
+        to_do = range(start, plan.steps)
+        for step, (positions, images) in zip(to_do, plan.load(to_do), strict=True):
+            torch.manual_seed(seed * 1_000_003 + step)  # dropout, if the model has any, is a function of the step
+            factor = schedule(step)
+            views = plan.views(images.to(device, non_blocking=True), positions, step)
+            with autocast(device):
+                losses = task.losses(views, plan.targets(positions).to(device), step)
+            total = torch.stack(list(losses.values())).sum()
+            if not math.isfinite(total.item()):
+                values = ", ".join(f"{name} {loss.item():g}" for name, loss in losses.items())
+                raise ClefError(f"step {step}: loss is not finite ({values}); lower the learning rate")
+            optimiser.zero_grad(set_to_none=True)
+            total.backward()
+            norm = torch.nn.utils.clip_grad_norm_(
+                [p for group in optimiser.param_groups for p in group["params"]], optimisation.clip_gradient
+            )
+            optimiser.step()
+            task.clamp()
 
-        done = step + 1
-        record = {f"train/{name}": loss.item() for name, loss in losses.items()}
-        record |= {"train/loss": total.item(), "train/lr_factor": factor, "train/gradient_norm": norm.item()}
-        metrics.append(done, record | dict(plan.report(positions)) | clock.tick(done, len(positions), total.item()))
-        if plan.epoch_steps is not None and done % plan.epoch_steps == 0:
-            plan.on_epoch(done // plan.epoch_steps)
-            task.train()
-        by_step = checkpoint.every_steps is not None and done % checkpoint.every_steps == 0
-        if done < plan.steps and (by_step or time.monotonic() - saved >= checkpoint.every_seconds):
-            recovery.save(done, task.state_dict(), optimiser.state_dict())
-            saved = time.monotonic()
+            done = step + 1
+            record = {f"train/{name}": loss.item() for name, loss in losses.items()}
+            record |= {"train/loss": total.item(), "train/lr_factor": factor, "train/gradient_norm": norm.item()}
+            metrics.append(done, record | dict(plan.report(positions)) | clock.tick(done, len(positions), total.item()))
+            if plan.epoch_steps is not None and done % plan.epoch_steps == 0:
+                plan.on_epoch(done // plan.epoch_steps)
+                task.train()
+            by_step = checkpoint.every_steps is not None and done % checkpoint.every_steps == 0
+            if done < plan.steps and (by_step or time.monotonic() - saved >= checkpoint.every_seconds):
+                recovery.save(done, task.state_dict(), optimiser.state_dict())
+                saved = time.monotonic()
     task.eval()
 
 
 class _Clock:
-    """Images a second and time left, logged every few seconds."""
+    """Images a second, and what is told of each step."""
 
-    def __init__(self, start: int, steps: int) -> None:
-        self.start, self.steps = start, steps
-        self.began = self.last = self.reported = time.monotonic()
+    def __init__(self, steps: int, tell: Step) -> None:
+        self.steps, self.tell = steps, tell
+        self.began = self.last = time.monotonic()
 
     def tick(self, done: int, images: int, loss: float) -> dict[str, float]:
         now = time.monotonic()
         rate = images / max(now - self.last, 1e-9)
         self.last = now
-        if now - self.reported >= REPORT_SECONDS or done == self.steps:
-            self.reported = now
-            left = (now - self.began) / (done - self.start) * (self.steps - done)
-            log.info("step %d of %d, loss %.3f, %.0f images/s, %.0f s left", done, self.steps, loss, rate, left)
+        self.tell(done, self.steps, f"loss {loss:.3f}, {rate:.0f} images/s")
+        if done == self.steps:
+            notice("%d steps done in %s, loss %.3f, %.0f images/s", done, duration(now - self.began), loss, rate)
         return {"speed/images_per_second": rate}
 
 

@@ -12,16 +12,17 @@ from torch import Tensor
 
 from clef.augmentation import augment, draw, normalise
 from clef.datasets import open_dataset
-from clef.device import prepare_device
+from clef.device import describe_device, prepare_device
 from clef.folds import Fold
 from clef.lease import leased
 from clef.loading import Crops, load_steps
 from clef.manifest import manifest_fingerprint
-from clef.model import ActivityTask, Encoders
+from clef.model import ActivityTask, Encoders, architecture
 from clef.params import PRETRAIN_SECTIONS, Params, PretrainParams, digest
 from clef.sampling import CrossedBatches, cross_subject_share
 from clef.selection import pretraining_frames
 from clef.texts import activity_texts
+from clef.tracking.tracked import tracked_training
 from clef.training.checkpoint import (
     Recovery,
     package_hash,
@@ -81,13 +82,14 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         "fingerprint": fingerprint,
         "manifest": file_hash(inputs.manifest),
         "pretrained": pretrained_hash(params.model),
+        "architecture": architecture(params.model.name),
         "activity_texts": texts,
         "package": package_hash(),
         **{name: params.tracked(name) for name in PRETRAIN_SECTIONS},
     }
     key = digest({name: value for name, value in sidecar.items() if name != "package"}, length=64)
     log.info(
-        "stage 1, seed %d, fold %d: %d frames of %d subjects and %d activities, %d images a batch",
+        "stage 1, seed %d, fold %s: %d frames of %d subjects and %d activities, %d images a batch",
         seed,
         fold.number,
         len(frames),
@@ -104,7 +106,8 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         return {"batch/cross_subject_positives": shares[-1]}
 
     work = work_folder(target)
-    with leased(target) as lease:
+    tracked = tracked_training(params, target, inputs.manifest, key, sidecar, describe_device(device))
+    with leased(target) as lease, tracked:
         train(
             task,
             Plan(

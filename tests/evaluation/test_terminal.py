@@ -39,7 +39,7 @@ def test_the_table_shows_percent(summary):
 def test_tuned_thresholds_have_a_column_only_where_a_run_tunes(action_unit_tables, summary):
     assert "tuned" not in printed(format_table(summary))
     tables = action_unit_tables()
-    tuning = Tuning(1.0, np.full(len(tables.labels.names), 0.01))
+    tuning = Tuning(1.0, np.full(len(tables.labels.names), 0.01), 9)
     metrics = score_fold(*tables.parts(), EvaluateParams(), tuning)
     tuned = summarize([metrics | {"seed": 0, "fold": 0}], "bp4d", 0)[1]
     text = printed(format_table(tuned))

@@ -58,6 +58,14 @@ def test_a_label_that_nobody_held_out_shows_keeps_the_threshold_of_the_run():
     assert tune(truth, expit(logits), 0.37).thresholds[1] == 0.37
 
 
+def test_a_label_that_is_not_known_of_anybody_keeps_the_threshold_of_the_run():
+    truth, logits = drawn(1)
+    truth[:, 1] = np.nan
+    tuning = tune(truth, expit(logits), 0.37)
+    assert tuning.thresholds[1] == 0.37
+    assert tuning.frames == len(truth)
+
+
 def test_among_equals_the_threshold_nearest_to_that_of_the_run():
     truth = np.array([[1.0], [0.0]] * 50)
     probability = np.array([[0.9], [0.1]] * 50)
@@ -65,7 +73,7 @@ def test_among_equals_the_threshold_nearest_to_that_of_the_run():
 
 
 def test_a_frame_without_a_crop_stays_absent_and_probabilities_of_0_and_1_are_allowed():
-    tuning = Tuning(2.0, np.array([0.0]))
+    tuning = Tuning(2.0, np.array([0.0]), 3)
     truth, probability = np.array([[1.0], [1.0], [0.0]]), np.array([[np.nan], [1.0], [0.0]])
     assert np.isnan(tuning.temper(probability)[0, 0])
     assert tuning.counts(truth, probability).tolist() == [[1, 1, 1, 0]]

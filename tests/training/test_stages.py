@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.evaluation.evaluate import evaluate
-from clef.folds import inner_split
+from clef.folds import Fold, inner_split
+from clef.model import architecture
 from clef.texts import PACKAGED
 from clef.training.finetune import finetune
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
-from tests.toy import make_toy, toy_fold, toy_params
+from tests.toy import LABELLED, make_toy, toy_fold, toy_params
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,20 @@ def test_stage_1_says_what_it_was_trained_on_and_leaves_nothing_else(stage1):
     assert [subject for _, subject in sidecar["trained_on"]] == sorted(fold.train_subjects)
     assert sidecar["fingerprint"]["size"] == 40
     left = {path.name for path in target.parent.glob("pretrain*")}
-    assert left == {"pretrain.safetensors", "pretrain.json", "pretrain.metrics.jsonl"}
+    assert left == {"pretrain.safetensors", "pretrain.json", "pretrain.metrics.jsonl", "pretrain.track.json"}
+
+
+def test_a_training_says_what_it_is_even_in_the_fold_of_everybody(stage1, tmp_path, caplog):
+    params, inputs, _ = stage1
+    everybody = Fold("all", tuple(open_dataset(params).subjects()), ())
+    with caplog.at_level("INFO", "clef"):
+        pretrain(params, 0, everybody, inputs, tmp_path / "pretrain.safetensors")
+    assert "stage 1, seed 0, fold all: " in caplog.text
+
+
+def test_what_a_model_name_stands_for_is_kept_with_the_weights(stage1):
+    _, _, target = stage1
+    assert json.loads(target.with_suffix(".json").read_text())["architecture"] == architecture("clef-tiny")
 
 
 def test_stage_1_logs_the_share_of_positives_across_subjects(stage1):
@@ -146,11 +161,20 @@ def test_thresholds_come_from_the_people_held_out_and_from_nobody_else(stage1, s
 
     plain = tuned(())
     assert plain["rows"]["mean"]["f1_tuned"] is not None
+    assert plain["tuned"]["frames"] == len(inner.test_subjects) * 3 * len(LABELLED)
     assert plain["tuned"]["thresholds"].keys() == {"AU01", "AU04", "AU12"}
     for others in (fold.test_subjects, inner.train_subjects):
         chosen = {key: tuned(others)["tuned"][key] for key in ("thresholds", "temperature")}
         assert chosen == {key: plain["tuned"][key] for key in chosen}
     assert tuned(inner.test_subjects)["tuned"]["thresholds"] != plain["tuned"]["thresholds"]
+
+
+def test_inner_predictions_of_other_people_are_refused(stage2, tmp_path):
+    _, inputs, folder = stage2
+    params = toy_params(tune={"held_out": 0.5})
+    trained = [folder / "finetune.safetensors", folder / "epochs.parquet", tmp_path / "p.parquet", tmp_path / "m.json"]
+    with pytest.raises(ClefError, match="other people than `tune` holds out now"):
+        evaluate(params, 0, toy_fold(params), inputs, *trained, inner=folder / "epochs.parquet")
 
 
 def test_a_run_that_tunes_asks_for_the_inner_predictions(stage2, tmp_path):
