@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from clef.cuda import NO_GPU
 from clef.errors import ClefError
 from clef.params import Params
 
@@ -15,7 +16,7 @@ def prepare_device(params: Params) -> torch.device:
         ClefError: cuda asked for where there is none.
     """
     if params.device == "cuda" and not torch.cuda.is_available():
-        raise ClefError("device: cuda asked for, but torch sees no GPU; run where there is one, or set `device: cpu`")
+        raise ClefError(f"device: {NO_GPU}")
     torch.set_num_threads(params.threads)
     if params.device == "cpu" or params.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

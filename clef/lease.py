@@ -23,6 +23,8 @@ from clef.files import write_text
 
 HEARTBEAT_SECONDS = 20.0
 STALE_SECONDS = 180.0
+HOLDER = {"token", "host", "process", "started", "job", "heartbeat"}
+"""What a lease file says of who holds it."""
 
 
 class Lease:
@@ -110,6 +112,12 @@ def leased(target: Path) -> Iterator[Lease]:
         lease.release()
 
 
+def live(target: Path) -> bool:
+    """Whether a live process holds the lease of an output, its work folder, or the lease file itself."""
+    holder = _read(target.with_suffix(".lease"))
+    return holder is not None and _alive(holder)
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep others from looking and taking at the same moment. A lock on the folder itself leaves no file behind."""
@@ -122,11 +130,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """The lease in a file; None where there is none, or half of one that a kill left."""
+    """The lease in a file; None where there is none, or something else."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
+    return found if isinstance(found, dict) and found.keys() >= HOLDER else None
 
 
 def _alive(holder: dict[str, Any]) -> bool:

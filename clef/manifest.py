@@ -12,10 +12,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clef.datasets.base import Dataset, Sequence
+from clef.datasets.base import NUMBERED, Dataset, Sequence
 from clef.errors import ClefError
-from clef.faces.shard import open_shard, read_fingerprint
+from clef.faces.shard import open_shard, read_fingerprint, read_recordings, recordings_digest
 from clef.files import appearing
+from clef.labels import read_labels
+from clef.weights import file_hash
 
 NO_ROW = -1
 """`row` of a labelled frame that a damaged recording no longer has."""
@@ -39,8 +41,8 @@ def build_manifest(
         The table written.
 
     Raises:
-        ClefError: Shards of different crop settings, a recording without rows, labels for frames that a sound
-            recording does not have, or more undecodable frames than `ingest.max_bad` allows.
+        ClefError: Shards of different crop settings or other recordings, a recording without rows, labels for frames
+            that a sound recording does not have, or more undecodable frames than `ingest.max_bad` allows.
     """
     fingerprints = {name: read_fingerprint(path) for name, path in shards.items()}
     first = next(iter(fingerprints))
@@ -50,6 +52,12 @@ def build_manifest(
                 f"{shards[name]}: cropped as {fingerprint}, but {shards[first]} as {fingerprints[first]}; "
                 "expected one crop fingerprint: delete the older and run again"
             )
+    for name, path in shards.items():
+        if read_recordings(path) != recordings_digest(s for s in sequences if s.shard == name):
+            raise ClefError(
+                f"{path}: cropped from other recordings of {name} than are in {root} now: "
+                "delete it and run the same command again"
+            )
     frames = pd.concat([_shard_rows(name, path) for name, path in shards.items()], ignore_index=True)
     known = pd.DataFrame(
         [(s.dataset, s.subject, s.activity, s.sequence, s.split) for s in sequences],
@@ -58,13 +66,9 @@ def build_manifest(
     without_rows = sorted(set(known["sequence"]) - set(frames["sequence"]))
     if without_rows:
         raise ClefError(f"{target}: no rows for {', '.join(without_rows[:8])} in the shards; crop them again")
-    labels = dataset.labels(root, sequences)
+    labels = read_labels(dataset, root, sequences)
     label_columns = [column for column in labels.columns if column not in ("sequence", "frame")]
-    twice = labels[labels.duplicated(["sequence", "frame"])]
-    if len(twice):
-        frame, sequence = twice[["frame", "sequence"]].iloc[0]
-        raise ClefError(f"{root}: frame {frame} of {sequence} is labelled twice; expected one label a frame")
-    frames = pd.concat([frames, _lost_frames(frames, labels)], ignore_index=True)
+    frames = pd.concat([frames, _lost_frames(frames, labels, sequences)], ignore_index=True)
     _check_undecodable(frames, dataset.params.ingest.max_bad, root)
     manifest = frames.merge(known, on="sequence", how="left", validate="many_to_one")
     manifest = manifest.merge(labels, on=["sequence", "frame"], how="left", validate="one_to_one", indicator=True)
@@ -74,8 +78,9 @@ def build_manifest(
         pairs = labels.merge(frames[["sequence", "frame"]], how="left", indicator=True)
         example = pairs[pairs["_merge"] == "left_only"].iloc[0]
         raise ClefError(
-            f"{root}: {surplus} labelled frames do not exist, such as frame {example['frame']} of "
-            f"{example['sequence']}; expected labels only for frames of a recording"
+            f"{root}: {example['sequence']} has a label for frame {example['frame']}, which the recording has not "
+            f"({surplus} such {'label' if surplus == 1 else 'labels'} in all); "
+            "expected labels and frames of one recording"
         )
     for column in label_columns:
         if column != "expression":
@@ -83,21 +88,45 @@ def build_manifest(
     columns = ["dataset", "subject", "activity", "sequence", "frame", "split", "status", "faces", "score"]
     manifest = manifest[[*columns, "shard", "row", "labelled", *label_columns]]
     table = pa.Table.from_pandas(manifest, preserve_index=False)
-    meta = {"fingerprint": fingerprints[first], "labels": label_columns}
+    # With the shards' hashes in it, the manifest's own hash stands for labels and pictures alike.
+    hashes = {name: file_hash(path) for name, path in shards.items()}
+    meta = {"fingerprint": fingerprints[first], "labels": label_columns, "shards": hashes}
     table = table.replace_schema_metadata({_METADATA: json.dumps(meta, sort_keys=True).encode()})
     with appearing(target) as partial:
         pq.write_table(table, partial)
     return manifest
 
 
-def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """Rows for labelled frames that a damaged recording no longer has: they are undecodable, not absent."""
-    damaged = frames[frames["status"] == "undecodable"].groupby("sequence")["shard"].first()
+def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[Sequence]) -> pd.DataFrame:
+    """Rows for labelled frames that a damaged recording, or a row of numbered images, has not: undecodable, not absent.
+
+    Raises:
+        ClefError: In most rows of numbered images the labels would fit the images if they were one off.
+    """
     pairs = labels[["sequence", "frame"]].merge(frames[["sequence", "frame"]], how="left", indicator=True)
-    lost = pairs[(pairs["_merge"] == "left_only") & pairs["sequence"].isin(damaged.index)]
+    lost = pairs[pairs["_merge"] == "left_only"]
+    numbered = [s.sequence for s in sequences if s.kind in NUMBERED]
+    _check_numbering(frames, labels, lost[lost["sequence"].isin(numbered)])
+    damaged = frames.loc[frames["status"] == "undecodable", "sequence"]
+    lost = lost[lost["sequence"].isin({*damaged, *numbered})]
     rows = lost[["sequence", "frame"]].assign(status="undecodable", row=NO_ROW)
-    rows["shard"] = rows["sequence"].map(damaged)
+    rows["shard"] = rows["sequence"].map(frames.groupby("sequence")["shard"].first())
     return rows.astype({"frame": "int32", "row": "int32"})
+
+
+def _check_numbering(frames: pd.DataFrame, labels: pd.DataFrame, lost: pd.DataFrame) -> None:
+    """Refuse labels that are off by one from the images: scattered gaps do not close by a shift, a wrong count does."""
+    suspects = set(lost["sequence"])
+    labelled = labels.loc[labels["sequence"].isin(suspects), ["sequence", "frame"]]
+    for shift in (-1, 1):
+        moved = labelled.assign(frame=labelled["frame"] + shift)
+        missing = moved.merge(frames[["sequence", "frame"]], how="left", indicator=True).query("_merge == 'left_only'")
+        fitting = suspects - set(missing["sequence"])
+        if len(fitting) > labels["sequence"].nunique() / 2:
+            raise ClefError(
+                f"{len(fitting)} recordings, such as {min(fitting)}, lack images for labels and would not if they "
+                f"were numbered {'higher' if shift < 0 else 'lower'} by one: set dataset.options.first_image"
+            )
 
 
 def _check_undecodable(frames: pd.DataFrame, max_bad: float, root: Path) -> None:
@@ -122,10 +151,33 @@ def _shard_rows(name: str, path: Path) -> pd.DataFrame:
 def read_manifest(
     path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, object]] | None = None
 ) -> pd.DataFrame:
-    """Read the manifest, or the columns and rows of it that are asked for and no others."""
+    """Read the manifest, or the columns and rows of it that are asked for and no others.
+
+    Raises:
+        ClefError: The file is missing or no manifest, or has no such column.
+    """
+    there = _schema(path).names
+    missing = sorted({*(columns or []), *(name for name, _, _ in filters or [])} - set(there))
+    if missing:
+        raise ClefError(f"{path}: no column {', '.join(missing)}; expected a manifest of this run; build it again")
     return pq.read_table(path, columns=columns, filters=filters).to_pandas()
 
 
 def manifest_fingerprint(path: Path) -> dict[str, object]:
-    """The crop fingerprint that every crop of this manifest has."""
-    return json.loads(pq.read_schema(path).metadata[_METADATA])["fingerprint"]
+    """The crop fingerprint that every crop of this manifest has.
+
+    Raises:
+        ClefError: The file is missing or no manifest.
+    """
+    metadata = _schema(path).metadata or {}
+    if _METADATA not in metadata:
+        raise ClefError(f"{path}: no fingerprint inside; expected a manifest; make it with `clef manifest`")
+    return json.loads(metadata[_METADATA])["fingerprint"]
+
+
+def _schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())
+        raise ClefError(f"{path}: {reason}; expected a manifest; make it with `clef manifest`") from None

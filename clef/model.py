@@ -93,22 +93,33 @@ class Encoders(nn.Module):
         return self.tokenizer(list(texts), context_length=context)
 
 
+def architecture(name: str) -> dict[str, Any] | None:
+    """What stands behind a model's name: open_clip's config of it, or the project's own."""
+    return open_clip.get_model_config(name)
+
+
 def _create(settings: ModelParams) -> nn.Module:
     if settings.name not in open_clip.list_models():
         raise ClefError(f"model.name: open_clip has no model {settings.name}; see open_clip.list_models()")
     tag = settings.pretrained
     tags = open_clip.list_pretrained_tags_by_model(settings.name)
-    if tag is not None and tag not in tags and not Path(tag).exists():
+    a_file = tag is not None and tag not in tags and Path(tag).is_file()
+    if tag is not None and tag not in tags and not a_file:
         known = ", ".join(tags) or "none"
         raise ClefError(f"model.pretrained: {tag}: no such file, and no tag of {settings.name} (it has {known})")
     try:
         return open_clip.create_model(settings.name, pretrained=tag, force_image_size=settings.image_size)
-    except (OSError, RuntimeError) as error:
-        if tag is None:
+    except Exception as error:  # torch, pickle and safetensors each refuse a file in ways of their own
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        if a_file:
+            raise ClefError(
+                f"model.pretrained: {tag} does not fit {settings.name} at {settings.image_size} pixels ({reason}); "
+                "expected whole weights of that architecture: restore the file, or give its model.name"
+            ) from None
+        if tag is None or not isinstance(error, OSError | RuntimeError):
             raise
         source = open_clip.get_pretrained_cfg(settings.name, tag)
         address = source.get("url") or source.get("hf_hub") or tag
-        reason = " ".join(str(error).split())[:200]
         raise ClefError(
             f"model.pretrained: {tag} of {settings.name} cannot be had ({reason}); fetch {address} on a machine with a "
             "network and give the file's path"
@@ -223,7 +234,8 @@ class LabelTask(Task):
 
         Args:
             views: One augmentation of the images, (batch, 3, size, size).
-            targets: (batch, label) occurrences with NaN, or (batch,) class indices with -1.
+            targets: (batch, label) occurrences with NaN, or (batch,) class indices with -1, or (batch, label) shares of
+                annotators' votes.
             step: Draws a template for each description.
         """
         (images,) = views

@@ -10,6 +10,7 @@ from clef.augmentation import centre, normalise
 from clef.device import autocast
 from clef.loading import Crops, in_batches
 from clef.model import LabelTask
+from clef.progress import progress
 
 KEYS = ["dataset", "subject", "activity", "sequence", "frame", "status"]
 
@@ -27,12 +28,13 @@ def probabilities(task: LabelTask, crops: Crops, batch: int, device: torch.devic
     task.eval()
     encoders = task.encoders
     results = []
-    with autocast(device):
+    with autocast(device), progress("test frame") as tell:
         texts = task.texts_for_prediction()
         for positions in in_batches(len(crops), batch):
             images = centre(crops.decode(positions).to(device), encoders.image_size)
             images = normalise(images, encoders.mean, encoders.std)
             results.append(task.probabilities(images, texts).float().cpu().numpy())
+            tell(int(positions[-1]) + 1, len(crops))
     return np.concatenate(results)
 
 

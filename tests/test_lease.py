@@ -53,7 +53,14 @@ def test_a_lease_that_another_took_over_is_neither_renewed_nor_given_back(tmp_pa
 
 def test_of_many_that_start_at_once_one_gets_the_lease(tmp_path):
     target = tmp_path / "x.safetensors"
-    dead = {"token": "dead", "host": socket.gethostname(), "process": os.getpid(), "started": 0.0, "heartbeat": 0.0}
+    dead = {
+        "token": "dead",
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "started": 0.0,
+        "job": None,
+        "heartbeat": 0.0,
+    }
     target.with_suffix(".lease").write_text(json.dumps(dead))
     go = threading.Barrier(8)
     outcomes: list[str] = []
@@ -75,6 +82,15 @@ def test_of_many_that_start_at_once_one_gets_the_lease(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["held", *["refused"] * 7]
+
+
+@pytest.mark.parametrize("content", ["", '{"token": "th', "[]", "{}", '{"token": "theirs", "host": "here"}'])
+def test_a_file_that_is_no_lease_holds_nobody_up(tmp_path, content):
+    target = tmp_path / "x.safetensors"
+    target.with_suffix(".lease").write_text(content)
+    with leased(target) as lease:
+        assert lease.held()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("age", "free"), [(STALE_SECONDS / 2, False), (STALE_SECONDS * 2, True)])

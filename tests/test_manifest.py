@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from clef.datasets import open_dataset
 from clef.datasets.base import Sequence
 from clef.errors import ClefError
-from clef.faces.shard import SCHEMA, open_shard, read_fingerprint, write_shard
+from clef.faces.shard import SCHEMA, open_shard, read_fingerprint, read_recordings, write_shard
 from clef.manifest import NO_ROW, build_manifest, manifest_fingerprint, read_manifest
 from tests.toy import FRAMES, LABELLED, SUBJECTS, make_toy, toy_params
 
@@ -39,13 +41,37 @@ def test_the_fingerprint_is_kept(toy):
     assert manifest_fingerprint(inputs.manifest)["size"] == 40
 
 
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 or so", b"PAR1" + bytes(40) + b"PAR1"])
+def test_what_is_no_manifest_is_one_line(content, tmp_path):
+    path = tmp_path / "manifest.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    for read in (read_manifest, manifest_fingerprint):
+        with pytest.raises(
+            ClefError, match=r"manifest\.parquet: .*; expected a manifest; make it with `clef man"
+        ) as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_something_else_is_no_manifest(toy, tmp_path):
+    _, _, inputs = toy
+    pd.DataFrame({"subject": ["F001"]}).to_parquet(tmp_path / "other.parquet")
+    with pytest.raises(ClefError, match=r"other\.parquet: no fingerprint inside; expected a manifest"):
+        manifest_fingerprint(tmp_path / "other.parquet")
+    with pytest.raises(ClefError, match=r"no column AU39, valence; expected a manifest of this run"):
+        read_manifest(inputs.manifest, ["subject", "AU39", "valence"])
+
+
 def test_labels_that_a_damaged_recording_lost_are_rows_and_count(toy, tmp_path):
     folder, params, inputs = toy
     damaged = tmp_path / "F001.arrow"
     rows = open_shard(inputs.shards["F001"]).to_pylist()
     kept = [row for row in rows if row["sequence"] != "F001_T2"]
     kept.append({"sequence": "F001_T2", "frame": 1, "status": "undecodable"})
-    write_shard(damaged, [pa.RecordBatch.from_pylist(kept, schema=SCHEMA)], read_fingerprint(inputs.shards["F001"]))
+    whole = inputs.shards["F001"]
+    batch = pa.RecordBatch.from_pylist(kept, schema=SCHEMA)
+    write_shard(damaged, [batch], read_fingerprint(whole), read_recordings(whole))
     shards = inputs.shards | {"F001": damaged}
     allowed = params.model_copy(update={"ingest": params.ingest.model_copy(update={"max_bad": 0.2})})
     manifest = rebuild((folder, allowed, inputs), tmp_path, shards=shards)
@@ -88,6 +114,16 @@ def rebuild(toy, tmp_path, sequences=None, shards=None):
     )
 
 
+def test_other_pictures_make_another_manifest(toy, tmp_path):
+    params = toy_params()
+    make_toy(tmp_path, params)
+    manifest = tmp_path / "manifest.parquet"
+    before, frames = manifest.read_bytes(), read_manifest(manifest)
+    make_toy(tmp_path, params, light=70)
+    pd.testing.assert_frame_equal(read_manifest(manifest), frames)
+    assert manifest.read_bytes() != before
+
+
 def test_shards_of_two_crop_settings_do_not_mix(toy, tmp_path):
     _, _, inputs = toy
     other = tmp_path / "F001.arrow"
@@ -109,7 +145,23 @@ def test_labels_past_the_end_of_a_recording_are_named(toy, tmp_path):
     last = text.rstrip().split("\n")[-1]
     try:
         path.write_text(text + ",".join(["900", *last.split(",")[1:]]) + "\n")
-        with pytest.raises(ClefError, match="1 labelled frames do not exist, such as frame 900 of F002_T2"):
+        with pytest.raises(
+            ClefError, match=r"F002_T2 has a label for frame 900, which the recording has not \(1 such label in all\)"
+        ):
             rebuild(toy, tmp_path)
     finally:
         path.write_text(text)
+
+
+@pytest.mark.parametrize("change", [{"file_size": 7}, {"frames": 7}, {"first_frame": 0}, {"source": "other.mp4"}])
+def test_a_shard_that_was_cropped_from_other_recordings_is_named(toy, tmp_path, change):
+    _, _, inputs = toy
+    listed = read_manifest(inputs.manifest).drop_duplicates("sequence")
+    sequences = [
+        Sequence("toy", r.sequence, r.subject, r.activity, None, r.subject, "video", f"{r.sequence}.mp4", 1)
+        for r in listed.itertuples()
+    ]
+    assert len(rebuild(toy, tmp_path, sequences)) == len(read_manifest(inputs.manifest))
+    changed = [replace(s, **change) if s.sequence == "F002_T2" else s for s in sequences]
+    with pytest.raises(ClefError, match=r"F002\.arrow: cropped from other recordings of F002 than .* delete it"):
+        rebuild(toy, tmp_path, changed)

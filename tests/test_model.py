@@ -59,6 +59,29 @@ def test_an_unknown_model_or_tag_is_named():
         Encoders(ModelParams(pretrained="openay"))
 
 
+@pytest.mark.parametrize("name", ["text.pt", "empty.pt", "cut.pt", "list.pt", "other.safetensors", "cut.safetensors"])
+def test_a_file_that_does_not_fit_is_one_line(name, tmp_path):
+    path = tmp_path / name
+    weights = {"visual.first": torch.zeros(300)}
+    if path.suffix == ".safetensors":
+        save_file(weights, path)
+    else:
+        torch.save([weights] if name == "list.pt" else weights, path)
+    if name.startswith("cut"):
+        path.write_bytes(path.read_bytes()[:500])
+    if name in ("text.pt", "empty.pt"):
+        path.write_text("hello" if name == "text.pt" else "")
+    message = rf"model\.pretrained: .*{name} does not fit clef-tiny at 32 pixels \(\w+:.*; expected whole weights"
+    with pytest.raises(ClefError, match=message) as caught:
+        Encoders(TINY.model_copy(update={"pretrained": str(path)}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_file_of_weights(tmp_path):
+    with pytest.raises(ClefError, match="no such file, and no tag of clef-tiny"):
+        Encoders(TINY.model_copy(update={"pretrained": str(tmp_path)}))
+
+
 def test_gradient_checkpointing_changes_memory_and_not_gradients():
     settings = ModelParams(name="ViT-S-32-alt", image_size=64)
     gradients = []

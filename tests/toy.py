@@ -9,7 +9,7 @@ import pyarrow as pa
 from clef.datasets import open_dataset
 from clef.datasets.base import Sequence
 from clef.demo.behaviour import ACTION_UNITS
-from clef.faces.shard import SCHEMA, crop_fingerprint, write_shard
+from clef.faces.shard import SCHEMA, crop_fingerprint, recordings_digest, write_shard
 from clef.folds import make_folds
 from clef.manifest import build_manifest
 from clef.params import Params
@@ -45,14 +45,15 @@ def toy_params(**changes) -> Params:
             "augment": {"rotation": 0, "scale": [1, 1], "shift": 0, "flip": 0, "grey": 0, "blur": 0},
         },
         "evaluate": {"bootstrap": 50},
+        "tracking": {"mlflow": False},
     }
     for name, change in changes.items():
         values[name] = values[name] | change if isinstance(change, dict) and name in values else change
     return Params.model_validate(values)
 
 
-def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = ()) -> Inputs:
-    """Write raw labels, shards and manifest; the labels of some subjects may be turned round."""
+def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = (), light: int = 60) -> Inputs:
+    """Write raw labels, shards and manifest; the labels of some subjects may be turned round, the pictures lighter."""
     dataset = open_dataset(params)
     fingerprint = crop_fingerprint(params.crop, {"name": "none"})
     sequences, shards = [], {}
@@ -60,12 +61,13 @@ def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = ())
         rows = []
         for activity in ("T1", "T2", "T3"):
             name = f"{subject}_{activity}"
-            sequences.append(Sequence("toy", name, subject, activity, None, subject, "video", f"{name}.mp4", 1))
+            sequences.append(Sequence(dataset.name, name, subject, activity, None, subject, "video", f"{name}.mp4", 1))
             shown = _occurrences(number, activity)
-            rows += [_row(name, frame, shown[frame], number) for frame in range(FRAMES)]
+            rows += [_row(name, frame, shown[frame], light + 15 * number) for frame in range(FRAMES)]
             _write_labels(folder / "raw" / "AUCoding" / "AU_OCC" / f"{name}.csv", shown, subject in flip_labels_of)
         shards[subject] = folder / f"{subject}.arrow"
-        write_shard(shards[subject], [pa.RecordBatch.from_pylist(rows, schema=SCHEMA)], fingerprint)
+        own = recordings_digest(sequence for sequence in sequences if sequence.shard == subject)
+        write_shard(shards[subject], [pa.RecordBatch.from_pylist(rows, schema=SCHEMA)], fingerprint, own)
     manifest = folder / "manifest.parquet"
     build_manifest(dataset, folder / "raw", sequences, shards, manifest)
     return Inputs(manifest, shards)
@@ -81,11 +83,11 @@ def _occurrences(subject: int, activity: str) -> np.ndarray:
     return random.integers(0, 2, (FRAMES, len(SHOWN)))
 
 
-def _row(sequence: str, frame: int, shown: np.ndarray, subject: int) -> dict[str, object]:
+def _row(sequence: str, frame: int, shown: np.ndarray, light: int) -> dict[str, object]:
     row: dict[str, object] = {"sequence": sequence, "frame": frame + 1, "status": "detected", "faces": 1}
     if frame == FRAMES - 1:  # the last frame of each clip has no face, and is labelled all the same
         return row | {"status": "no_face", "faces": 0}
-    image = np.full((40, 40, 3), 60 + 15 * subject, np.uint8)
+    image = np.full((40, 40, 3), light, np.uint8)
     corners = [(slice(2, 16), slice(2, 16)), (slice(2, 16), slice(24, 38)), (slice(24, 38), slice(8, 32))]
     for present, corner in zip(shown, corners, strict=True):
         image[corner] = 230 if present else 20

@@ -4,7 +4,21 @@ Each subcommand imports what it computes with when it runs, so that `--help` and
 cost nothing. `--help` lists them in the order of the imports here.
 """
 
-from clef.cli import data, train, results  # isort: skip
+from clef.cli import data, train, results, compare, explain, folds, versions, clean, track, check, weights, fixture  # isort: skip
 from clef.cli.app import main
 
-__all__ = ["data", "main", "results", "train"]
+__all__ = [
+    "check",
+    "clean",
+    "compare",
+    "data",
+    "explain",
+    "fixture",
+    "folds",
+    "main",
+    "results",
+    "track",
+    "train",
+    "versions",
+    "weights",
+]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clef.cli.app import app
+from clef.cli.app import step
 from clef.cli.lookup import dataset_params, shards
 from clef.cli.options import Crop, Crops, DatasetName, Out, Raw, Sequences, Workers
 from clef.errors import ClefError
@@ -14,73 +14,79 @@ from clef.errors import ClefError
 log = logging.getLogger(__name__)
 
 
-@app.command("render-demo")
+@step("clef render-demo demo --out data/raw/demo --workers 2", "render-demo")
 def render_demo(
     dataset: DatasetName, out: Annotated[Path, typer.Option(help="Folder to fill.")], workers: Workers = 1
 ) -> None:
     """Draw the demo: people, activities and action units (or still expressions), with labels."""
     from clef.demo.render import render_demo as render
-    from clef.progress import progress
+    from clef.progress import notice, progress
 
     settings = dataset_params(dataset).render
     if settings is None:
         raise ClefError(f"{dataset}: not a demo set; only runs with a `render:` section are drawn")
-    with progress("rendering") as step:
-        render(settings, out, workers, step)
+    with progress("video" if settings.kind == "videos" else "image") as tell:
+        files = render(settings, out, workers, tell)
+    notice("%d files in %s", files, out)
 
 
-@app.command()
+@step("clef ingest demo --raw data/raw/demo --out data/interim/demo/sequences.parquet")
 def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
     """List the raw recordings and check them against what is expected."""
     from clef.datasets import open_dataset
     from clef.ingest import ingest as run_ingest
-    from clef.progress import progress
+    from clef.progress import notice, progress
 
-    with progress("ingesting") as step:
-        run_ingest(open_dataset(dataset_params(dataset)), raw, out, step)
+    with progress("recording") as tell:
+        listed = run_ingest(open_dataset(dataset_params(dataset)), raw, out, tell)
+    notice("%d recordings", len(listed))
 
 
-@app.command()
+@step("clef crop demo --crop {crop} --raw data/raw/demo --shard F001 --out data/interim/demo/{crop}/F001.arrow")
 def crop(
     dataset: DatasetName,
     crop: Crop,
     raw: Raw,
-    sequences: Sequences,
     shard: Annotated[str, typer.Option(help="Name of the shard.")],
     out: Out,
 ) -> None:
     """Find and cut out the faces of one shard: one row for every frame."""
+    from clef.datasets import open_dataset
     from clef.faces.crop import crop_shard
-    from clef.ingest import read_sequences
+    from clef.ingest import shard_sequences
     from clef.lease import leased
-    from clef.progress import progress
+    from clef.progress import notice, progress
 
-    settings = dataset_params(dataset, crop).crop
-    listed = read_sequences(sequences, shard)
+    params = dataset_params(dataset, crop)
+    listed = shard_sequences(open_dataset(params), raw, shard)
     expected = sum(sequence.frames or 1 for sequence in listed)
     done = 0
 
-    with leased(out), progress("cropping") as step:
+    with leased(out), progress("frame") as tell:
 
         def add(sequence: str, frames: int) -> None:
             nonlocal done
             done += frames
-            step(done, max(done, expected))
+            tell(done, max(done, expected))
 
-        report = crop_shard(raw, listed, settings, out, out.with_suffix(".work"), add)
+        report = crop_shard(raw, listed, params.crop, out, out.with_suffix(".work"), add)
     for name, problem in report.problems:
         log.warning("%s: %s", name, problem)
     counts = ", ".join(f"{count} {status}" for status, count in report.statuses.items() if count)
-    log.info("%d frames: %s", report.frames, counts)
+    notice("%d frames: %s", report.frames, counts)
 
 
-@app.command()
+@step(
+    "clef manifest demo --crop {crop} --raw data/raw/demo --sequences data/interim/demo/sequences.parquet "
+    "--crops data/interim/demo/{crop} --out data/processed/demo/{crop}/manifest.parquet"
+)
 def manifest(dataset: DatasetName, crop: Crop, raw: Raw, sequences: Sequences, crops: Crops, out: Out) -> None:
     """Join crops and labels into one table with a row for every frame."""
     from clef.datasets import open_dataset
     from clef.ingest import read_sequences
     from clef.manifest import build_manifest
+    from clef.progress import notice
 
     adapter = open_dataset(dataset_params(dataset, crop))
     table = build_manifest(adapter, raw, read_sequences(sequences), shards(adapter.shards(), crops), out)
-    log.info("%d frames, %d labelled", len(table), table["labelled"].sum())
+    notice("%d frames, %d labelled", len(table), table["labelled"].sum())

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from clef.cli.app import app
+from clef.cli.app import DATA, app
 
 
-@app.command()
+@app.command(rich_help_panel=DATA, epilog="Example: clef explain finetune.head")
 def explain(
     key: Annotated[str, typer.Argument(help="A key or a section, such as `finetune.head` or `crop`.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown, as in docs/params.md.")] = False,

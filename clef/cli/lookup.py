@@ -9,6 +9,7 @@ from clef.errors import ClefError
 if TYPE_CHECKING:
     from clef.folds import Fold
     from clef.params import Params
+    from clef.training.inputs import WhoIsTested
 
 
 @dataclass
@@ -56,17 +57,33 @@ def dataset_params(dataset: str, crop: str | None = None) -> "Params":
     raise ClefError(f"--crop: no run over {dataset} has crops {crop}; expected one of {known}")
 
 
-def training(run: str, fold: int, crops: Path) -> "tuple[Params, Fold, dict[str, Path]]":
+def training(run: str, fold: str, crops: Path) -> "tuple[Params, Fold, dict[str, Path]]":
     """Params, fold and shards of one training or its evaluation."""
     from clef.datasets import open_dataset
-    from clef.folds import make_folds
+    from clef.folds import named_fold
 
     params = run_params(run)
     adapter = open_dataset(params)
-    folds = make_folds(adapter)
-    if not 0 <= fold < len(folds):
-        raise ClefError(f"--fold: {run} has no fold {fold}; expected 0 to {len(folds) - 1}")
-    return params, folds[fold], shards(adapter.shards(), crops)
+    return params, named_fold(adapter, fold, run), shards(adapter.shards(), crops)
+
+
+def tested(params: "Params", manifest: Path | None, crops: Path | None) -> "WhoIsTested | None":
+    """Whom a run tests on another data set; None where it tests its own."""
+    from clef.datasets import open_dataset
+    from clef.folds import everybody_tested
+    from clef.training.inputs import Inputs, WhoIsTested
+
+    if params.test is None:
+        if manifest is not None or crops is not None:
+            raise ClefError("--test-manifest, --test-crops: the run has no `test` section; leave both out")
+        return None
+    if manifest is None or crops is None:
+        raise ClefError(f"--test-manifest, --test-crops: expected those of {params.test.run}, which the run tests")
+    other = run_params(params.test.run)
+    adapter = open_dataset(other)
+    labels = params.labels.model_copy(update={"threshold": other.labels.threshold, "votes": other.labels.votes})
+    inputs = Inputs(manifest, shards(adapter.shards(), crops))
+    return WhoIsTested(adapter.name, inputs, everybody_tested(adapter), labels)
 
 
 def shards(names: list[str], crops: Path) -> dict[str, Path]:

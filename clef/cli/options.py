@@ -13,6 +13,12 @@ Crop = Annotated[str, typer.Option(help="Digest of the crop settings, as `clef p
 Crops = Annotated[Path, typer.Option(help="Folder of the shards.")]
 Manifest = Annotated[Path, typer.Option(help="The manifest.")]
 Seed = Annotated[int, typer.Option(help="Seed of weights, sampling and augmentation.")]
-FoldNumber = Annotated[int, typer.Option("--fold", help="Fold, counted from 0.")]
+FoldNumber = Annotated[
+    str, typer.Option("--fold", help="Fold, counted from 0, as `clef folds` shows; or `all`, every subject.")
+]
+TestManifest = Annotated[
+    Path | None, typer.Option(help="The manifest of the run that `test` names: another data set to test on.")
+]
+TestCrops = Annotated[Path | None, typer.Option(help="Folder of its shards.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]

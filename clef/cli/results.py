@@ -5,13 +5,18 @@ from typing import Annotated
 
 import typer
 
-from clef.cli.app import app
-from clef.cli.lookup import run_params, training
-from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed
+from clef.cli.app import DATA, RESULTS, app, step
+from clef.cli.lookup import run_params, tested, training
+from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
 from clef.errors import ClefError
 
 
-@app.command()
+@step(
+    "clef evaluate demo --seed 0 --fold 0 --manifest data/processed/demo/{crop}/manifest.parquet "
+    "--crops data/interim/demo/{crop} --weights results/demo/seed0/fold0/finetune.safetensors "
+    "--epochs results/demo/seed0/fold0/finetune.epochs.parquet "
+    "--predictions results/demo/seed0/fold0/predictions.parquet --out results/demo/seed0/fold0/metrics.json"
+)
 def evaluate(
     run: Run,
     seed: Seed,
@@ -23,35 +28,48 @@ def evaluate(
     predictions: Annotated[Path, typer.Option(help="Table of predictions to write.")],
     out: Out,
     inner: Annotated[Path | None, typer.Option(help="Predictions of the subjects that `tune` held out.")] = None,
+    test_manifest: TestManifest = None,
+    test_crops: TestCrops = None,
 ) -> None:
     """Predict the test frames of a fold and score them."""
     from clef.evaluation.evaluate import evaluate as run_evaluate
+    from clef.tracking.tracked import tracked_evaluation
     from clef.training.inputs import Inputs
 
     params, split, shards = training(run, fold, crops)
-    run_evaluate(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner)
+    elsewhere = tested(params, test_manifest, test_crops)
+    with tracked_evaluation(params, weights, out):
+        run_evaluate(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner, elsewhere)
 
 
-@app.command()
+@step("clef summarize demo results/demo/seed0/fold*/metrics.json --out results/demo/summary.csv")
 def summarize(
     run: Run, metrics: Annotated[list[Path], typer.Argument(help="metrics.json of every seed and fold.")], out: Out
 ) -> None:
-    """Average the folds and seeds of a run into summary.csv and summary.json, and show them."""
+    """Average the folds and seeds of a run into summary.csv and summary.json, with plots, and show them."""
     import json
 
     from rich.console import Console
 
     from clef.evaluation import summary
     from clef.evaluation.terminal import format_table
+    from clef.plots.run import write_plots
+    from clef.tracking.tracked import tracked_summary
 
     params = run_params(run)
     read = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
-    table, details = summary.summarize(read, run, params.evaluate.bootstrap, params.dataset.adapter)
-    summary.write_summary(out.parent, table, details)
+    with tracked_summary(params, out.parent):
+        # Nobody published what another data set's frames were worth to this one.
+        published_on = params.dataset.adapter if params.test is None else "another"
+        pooled = params.folds.protocol == "leave_one_out" and params.test is None
+        table, details = summary.summarize(read, run, params.evaluate.bootstrap, published_on, pooled)
+        stage1 = None if params.pretrain is None else params.pretrain.from_ or run
+        write_plots(out.parent / "plots", details, dict(zip(metrics, read, strict=True)), stage1)
+        summary.write_summary(out.parent, table, details)
     Console().print(format_table(details))
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS, epilog="Example: clef show demo")
 def show(run: Annotated[str, typer.Argument(help="Name of a finished run, or the path of its summary.json.")]) -> None:
     """Show the summary of a run."""
     import json
@@ -71,7 +89,7 @@ def show(run: Annotated[str, typer.Argument(help="Name of a finished run, or the
     Console().print(table)
 
 
-@app.command()
+@app.command(rich_help_panel=DATA, epilog="Example: clef params demo")
 def params(run: Run) -> None:
     """Print the params of a run with every default filled in."""
     import yaml

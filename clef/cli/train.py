@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-from clef.cli.app import app
-from clef.cli.lookup import training
-from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed
+from clef.cli.app import step
+from clef.cli.lookup import tested, training
+from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
 from clef.errors import ClefError
 
 
-@app.command()
+@step(
+    "clef pretrain demo --seed 0 --fold 0 --manifest data/processed/demo/{crop}/manifest.parquet "
+    "--crops data/interim/demo/{crop} --out results/demo/seed0/fold0/pretrain.safetensors"
+)
 def pretrain(run: Run, seed: Seed, fold: FoldNumber, manifest: Manifest, crops: Crops, out: Out) -> None:
     """Stage 1: contrast with the activity as the weak label."""
     from clef.training.inputs import Inputs
@@ -21,7 +24,11 @@ def pretrain(run: Run, seed: Seed, fold: FoldNumber, manifest: Manifest, crops: 
     train(params, seed, split, Inputs(manifest, shards), out)
 
 
-@app.command()
+@step(
+    "clef finetune demo --seed 0 --fold 0 --manifest data/processed/demo/{crop}/manifest.parquet "
+    "--crops data/interim/demo/{crop} --stage1 results/demo/seed0/fold0/pretrain.safetensors "
+    "--epochs results/demo/seed0/fold0/finetune.epochs.parquet --out results/demo/seed0/fold0/finetune.safetensors"
+)
 def finetune(
     run: Run,
     seed: Seed,
@@ -34,6 +41,8 @@ def finetune(
     inner: Annotated[
         bool, typer.Option("--inner", help="Hold out the training subjects of `tune`, and predict them.")
     ] = False,
+    test_manifest: TestManifest = None,
+    test_crops: TestCrops = None,
 ) -> None:
     """Stage 2: match images with the texts of the labels."""
     from clef.folds import inner_split
@@ -45,4 +54,5 @@ def finetune(
         if params.tune is None:
             raise ClefError(f"--inner: {run} has no `tune` section; expected one to say how many subjects to hold out")
         split = inner_split(split, params.tune.held_out, params.folds.seed)
-    train(params, seed, split, Inputs(manifest, shards), stage1, out, epochs)
+    elsewhere = tested(params, test_manifest, test_crops)
+    train(params, seed, split, Inputs(manifest, shards), stage1, out, epochs, elsewhere)

@@ -4,20 +4,23 @@ videos/F001/T1.mp4
 AUCoding/AU_OCC/F001_T1.csv
 """
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clef.datasets.base import Dataset, Sequence
+from clef.datasets.base import Dataset, Sequence, strangers
 from clef.datasets.occurrence_csv import read_occurrence_csv
 from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES, subject_ids
+from clef.errors import ClefError
 from clef.params import ParamsError, RenderParams
 
 if TYPE_CHECKING:
     import pandas as pd
 
 VIDEO = re.compile(r"videos/(?P<subject>[FM]\d{3})/(?P<activity>T\d)\.mp4")
+LABELS = "AUCoding/AU_OCC"
 
 
 class Demo(Dataset):
@@ -46,11 +49,11 @@ class Demo(Dataset):
         return "render.json"
 
     def sequences(self, root: Path) -> list[Sequence]:
-        found = []
+        found, subjects = [], set(self.subjects())
         for path in sorted(root.glob("videos/*/*.mp4")):
             source = path.relative_to(root).as_posix()
             match = VIDEO.fullmatch(source)
-            if match is None:
+            if match is None or match["subject"] not in subjects or match["activity"] not in ACTIVITIES:
                 continue
             subject, activity = match["subject"], match["activity"]
             found.append(
@@ -68,15 +71,28 @@ class Demo(Dataset):
             )
         return found
 
+    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+        known = {path for sequence in sequences for path in (sequence.source, _label_file(sequence))}
+        return strangers(root, ("videos/*/*", f"{LABELS}/*"), known)
+
     def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
         import pandas as pd
 
         tables = []
         for sequence in sequences:
-            table = read_occurrence_csv(root / "AUCoding" / "AU_OCC" / f"{sequence.sequence}.csv", ACTION_UNITS)
+            path = root / _label_file(sequence)
+            if not os.path.lexists(path):
+                continue
+            table = read_occurrence_csv(path, ACTION_UNITS)
             table.insert(0, "sequence", sequence.sequence)
             tables.append(table)
+        if not tables:
+            raise ClefError(f"{root / LABELS}: no labels of any recording; expected files such as F001_T1.csv")
         return pd.concat(tables, ignore_index=True)
+
+
+def _label_file(sequence: Sequence) -> str:
+    return f"{LABELS}/{sequence.sequence}.csv"
 
 
 ADAPTER = Demo

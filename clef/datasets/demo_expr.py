@@ -5,11 +5,14 @@ images/test/00001.jpg
 labels.csv               image,expression
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clef.datasets.base import Dataset, Sequence
+from clef.datasets.base import Dataset, Sequence, strangers
+from clef.datasets.csv_file import read_csv
 from clef.demo.behaviour import EXPRESSIONS
 from clef.errors import ClefError
 from clef.params import ParamsError, RenderParams
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BLOCKS = 4
+IMAGE = re.compile(r"images/(?P<split>train|test)/(?P<number>\d{5})\.jpg")
+LABELS = "labels.csv"
 
 
 class DemoExpressions(Dataset):
@@ -41,46 +46,64 @@ class DemoExpressions(Dataset):
         counts = {"train": self._render.train_images, "test": self._render.test_images}
         return [f"{split}_{image:05d}" for split, count in counts.items() for image in range(1, count + 1)]
 
+    def version_of(self, shard: str) -> str:
+        return "images"
+
     def made_by(self) -> str | None:
         return "render.json"
 
     def sequences(self, root: Path) -> list[Sequence]:
-        found = [
-            self._image(root, path) for split in ("train", "test") for path in (root / "images" / split).glob("*.jpg")
-        ]
+        there = sorted(path.relative_to(root).as_posix() for path in root.glob("images/*/*.jpg"))
+        found = [self._image(match) for source in there if (match := IMAGE.fullmatch(source))]
         return sorted(found, key=lambda sequence: (sequence.shard, sequence.sequence))
 
-    def _image(self, root: Path, path: Path) -> Sequence:
-        split = path.parent.name
+    def _image(self, match: re.Match[str]) -> Sequence:
+        split, number = match["split"], match["number"]
         return Sequence(
             dataset=self.name,
-            sequence=f"{split}_{path.stem}",
+            sequence=f"{split}_{number}",
             subject=None,
             activity=None,
             split=split,
-            shard=f"block{int(path.stem) % BLOCKS}",
+            shard=f"block{int(number) % BLOCKS}",
             kind="image",
-            source=path.relative_to(root).as_posix(),
+            source=match.string,
             first_frame=0,
         )
+
+    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+        known = {sequence.source for sequence in sequences}
+        without_image = sorted({f"images/{image}" for image, _ in _read_labels(root)} - known)
+        return strangers(root, ("images/*/*",), known) + [f"{LABELS}: {source}" for source in without_image]
 
     def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
         import pandas as pd
 
-        path = root / "labels.csv"
-        table = pd.read_csv(path, encoding="utf-8-sig")
-        if list(table.columns) != ["image", "expression"]:
-            raise ClefError(f"{path}: columns {', '.join(table.columns)}; expected image, expression")
-        unknown = sorted(set(table["expression"]) - set(EXPRESSIONS))
-        if unknown:
-            raise ClefError(f"{path}: expression {unknown[0]}; expected one of {', '.join(EXPRESSIONS)}")
-        by_image = dict(zip(table["image"], table["expression"], strict=True))
+        expression_of = {f"images/{image}": expression for image, expression in _read_labels(root)}
         rows = [
-            (sequence.sequence, sequence.first_frame, by_image[image])
+            (sequence.sequence, sequence.first_frame, expression_of[sequence.source])
             for sequence in sequences
-            if (image := sequence.source.removeprefix("images/")) in by_image
+            if sequence.source in expression_of
         ]
         return pd.DataFrame(rows, columns=["sequence", "frame", "expression"]).astype({"frame": "int32"})
+
+
+def _read_labels(root: Path) -> list[tuple[str, str]]:
+    """Image, such as train/00001.jpg, and its expression."""
+    import pyarrow as pa
+
+    path = root / LABELS
+    table = read_csv(path, pa.string(), "the columns image, expression")
+    if set(table.column_names) != {"image", "expression"}:
+        raise ClefError(f"{path}: columns {', '.join(table.column_names)}; expected image, expression")
+    images, expressions = table["image"].to_pylist(), table["expression"].to_pylist()
+    for image, expression in zip(images, expressions, strict=True):
+        if expression not in EXPRESSIONS:
+            raise ClefError(f"{path}: {image}: expression {expression!r}; expected one of {', '.join(EXPRESSIONS)}")
+    twice = [image for image, times in Counter(images).items() if times > 1]
+    if twice:
+        raise ClefError(f"{path}: {twice[0]} is labelled twice; expected one row an image")
+    return list(zip(images, expressions, strict=True))
 
 
 ADAPTER = DemoExpressions

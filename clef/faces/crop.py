@@ -4,7 +4,7 @@ import itertools
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,18 @@ import pyarrow as pa
 from clef.datasets.base import Sequence
 from clef.errors import ClefError
 from clef.faces.alignment import crop_face
-from clef.faces.detectors import Detector, build_detector
+from clef.faces.detectors import Detector, Face, build_detector
 from clef.faces.frames import Frame, read_frames
 from clef.faces.parts import Part, PartReport
-from clef.faces.shard import ROWS_A_BATCH, SCHEMA, STATUSES, crop_fingerprint, read_batches, write_shard
+from clef.faces.shard import (
+    ROWS_A_BATCH,
+    SCHEMA,
+    STATUSES,
+    crop_fingerprint,
+    read_batches,
+    recordings_digest,
+    write_shard,
+)
 from clef.faces.tracking import Tracked, observe, track
 from clef.params import CropParams
 
@@ -74,14 +82,15 @@ def crop_shard(
             progress(part.sequences[-1].sequence, sum(report.statuses.values()))
         statuses.update(report.statuses)
         problems.extend(report.problems)
-    write_shard(target, (batch for part in parts for batch in read_batches(part.rows)), fingerprint)
+    rows = (batch for part in parts for batch in read_batches(part.rows))
+    write_shard(target, rows, fingerprint, recordings_digest(sequences))
     shutil.rmtree(work, ignore_errors=True)
     return ShardReport(sum(statuses.values()), dict(statuses), problems)
 
 
 def _groups(sequences: list[Sequence]) -> Iterator[list[Sequence]]:
     """Videos and folders one by one, single images by the batch: a part is never one tiny file."""
-    for single, group in itertools.groupby(sequences, lambda sequence: sequence.kind == "image"):
+    for single, group in itertools.groupby(sequences, lambda sequence: sequence.single):
         members = list(group)
         size = ROWS_A_BATCH if single else 1
         yield from (members[start : start + size] for start in range(0, len(members), size))
@@ -120,15 +129,26 @@ def _batches(
 def _followed(
     root: Path, sequences: list[Sequence], settings: CropParams, detector: Detector
 ) -> Iterator[tuple[Sequence, Tracked]]:
-    if sequences[0].kind == "image":
+    if sequences[0].single:
         # one frame each; they share detector calls, but nothing is tracked from one to the next
         frames = (frame for sequence in sequences for frame in read_frames(root, sequence))
-        yield from zip(sequences, observe(frames, detector, settings, every=1), strict=True)
+        for sequence, item in zip(sequences, observe(frames, detector, settings, every=1), strict=True):
+            yield sequence, _in_its_box(sequence, item) if settings.detector == "none" else item
         return
     every = 1 if settings.detector == "none" else settings.every
     for sequence in sequences:
         tracked = track(read_frames(root, sequence), detector, settings.model_copy(update={"every": every}))
         yield from ((sequence, item) for item in tracked)
+
+
+def _in_its_box(sequence: Sequence, tracked: Tracked) -> Tracked:
+    """The face where the data set says that it is; in the whole picture where it says nothing."""
+    if sequence.box is None or tracked.frame.image is None:
+        return tracked
+    left, top, width, height = map(float, sequence.box)
+    if not width:
+        return Tracked(tracked.frame, "no_face", faces=0)
+    return replace(tracked, face=Face((left, top, width, height), 1.0))
 
 
 def _row(sequence: Sequence, tracked: Tracked, settings: CropParams) -> dict[str, Any]:

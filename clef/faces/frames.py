@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import ZipInfo
 
 import cv2
 import numpy as np
 
 from clef.datasets.base import Sequence
 from clef.errors import ClefError
+from clef.faces.pixels import read_pixels, row_bytes
 from clef.faces.video import VideoFacts, probe, read_video
+from clef.numbered import numbered_images, read_zipped, zipped_images
 
 __all__ = ["Frame", "VideoFacts", "inspect", "numbered_images", "probe", "read_frames"]
-
-IMAGE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ def read_frames(root: Path, sequence: Sequence) -> Iterator[Frame]:
         elif sequence.kind == "images":
             for number, file in numbered_images(path):
                 yield _still(sequence.first_frame + number, file)
+        elif sequence.kind == "zip":
+            for number, member in zipped_images(path, sequence.inside or ""):
+                yield _zipped(sequence.first_frame + number, path, member)
+        elif sequence.kind == "pixels":
+            yield Frame(sequence.first_frame, read_pixels(path, int(sequence.inside or 0)))
         else:
             yield _still(sequence.first_frame, path)
     except ClefError as error:  # raised before the first frame: by opening or listing the source
@@ -53,12 +59,20 @@ def read_frames(root: Path, sequence: Sequence) -> Iterator[Frame]:
             yield Frame(sequence.first_frame + number, None, str(error))
 
 
-def inspect(root: Path, sequence: Sequence) -> Sequence:
-    """Fill in frames, rate, size, or the problem that keeps the source from being read.
+def inspect(root: Path, sequence: Sequence, look: bool = True) -> Sequence:
+    """Fill in frames, rate, sizes, or the problem that keeps the source from being read.
 
     Videos are not decoded past their first frame, nor folders past their first image.
+
+    Args:
+        root: The data set's raw folder.
+        sequence: As listed.
+        look: Decode a single image; without, only its size is asked, and width and height stay unknown.
     """
     path = root / sequence.source
+    if sequence.single:
+        return _inspect_single(path, root, sequence, look)
+    sequence = replace(sequence, file_size=_bytes_in(path))
     try:
         if sequence.kind == "video":
             facts = probe(path)
@@ -70,45 +84,74 @@ def inspect(root: Path, sequence: Sequence) -> Sequence:
                 height=facts.height,
                 problem=None,
             )
-        files = [file for _, file in numbered_images(path)] if sequence.kind == "images" else [path]
+        if sequence.kind == "zip":
+            return _inspect_zipped(path, sequence)
+        files = [file for _, file in numbered_images(path)]
     except ClefError as error:
-        return replace(sequence, problem=str(error))
+        return replace(sequence, problem=str(error).removeprefix(f"{path}: "))  # the source stands beside it
     first = _still(0, files[0])
     if first.image is None:
-        # one bad image of a folder costs itself only
-        return replace(sequence, frames=len(files), problem=first.problem if sequence.kind == "image" else None)
+        return replace(sequence, frames=len(files), problem=None)  # one bad image of a folder costs itself only
     height, width = first.image.shape[:2]
     return replace(sequence, frames=len(files), width=width, height=height, problem=None)
 
 
-def numbered_images(folder: Path) -> list[tuple[int, Path]]:
-    """The images of a folder by the number that is their name; zero padding does not matter.
+def _inspect_single(path: Path, root: Path, sequence: Sequence, look: bool) -> Sequence:
+    try:
+        row = int(sequence.inside or 0)
+        size = row_bytes(path, row) if sequence.kind == "pixels" else path.stat().st_size
+    except OSError as error:
+        return replace(sequence, frames=1, problem=f"cannot be read ({error.strerror})")
+    except ClefError as error:
+        return replace(sequence, frames=1, problem=str(error).removeprefix(f"{path}: "))
+    sequence = replace(sequence, frames=1, file_size=size, problem=None if size else "not a whole image file")
+    if not size or not look:
+        return sequence
+    (frame,) = read_frames(root, sequence)
+    if frame.image is None:
+        return replace(sequence, problem=(frame.problem or "").removeprefix(f"{path}: "))
+    height, width = frame.image.shape[:2]
+    return replace(sequence, width=width, height=height)
 
-    Raises:
-        ClefError: The folder is missing, holds no numbered image, or two with the same number.
-    """
-    if not folder.is_dir():
-        raise ClefError(f"{folder}: no such folder; expected numbered images; restore it")
-    found: dict[int, Path] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() not in IMAGE_SUFFIXES or not file.stem.isdecimal():
-            continue
-        number = int(file.stem)
-        if number in found:
-            raise ClefError(f"{folder}: {found[number].name} and {file.name} are both image {number}; remove one")
-        found[number] = file
-    if not found:
-        raise ClefError(f"{folder}: holds no image named by a number, such as 0001.jpg; restore it")
-    return sorted(found.items())
+
+def _bytes_in(path: Path) -> int | None:
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+    return path.stat().st_size if path.exists() else None
 
 
 def _still(number: int, path: Path) -> Frame:
     """Decode an image file: grey, alpha and 16 bit come as RGB uint8, turned as its EXIF orientation says."""
     try:
-        encoded = np.frombuffer(path.read_bytes(), np.uint8)
+        return _decoded(number, path.read_bytes(), str(path))
+    except OSError as error:
+        return Frame(number, None, f"{path}: cannot be read ({error.strerror})")
+
+
+def _zipped(number: int, path: Path, member: ZipInfo) -> Frame:
+    """Decode an image inside a zip file."""
+    try:
+        return _decoded(number, read_zipped(path, member), f"{path}: {member.filename}")
+    except ClefError as error:
+        return Frame(number, None, str(error))
+
+
+def _inspect_zipped(path: Path, sequence: Sequence) -> Sequence:
+    members = [member for _, member in zipped_images(path, sequence.inside or "")]
+    sequence = replace(sequence, frames=len(members), file_size=sum(member.file_size for member in members))
+    first = _zipped(0, path, members[0])
+    if first.image is None:
+        return replace(sequence, problem=None)
+    height, width = first.image.shape[:2]
+    return replace(sequence, width=width, height=height, problem=None)
+
+
+def _decoded(number: int, content: bytes, where: str) -> Frame:
+    try:
+        encoded = np.frombuffer(content, np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    except (OSError, cv2.error) as error:
-        return Frame(number, None, f"{path}: cannot be read ({' '.join(str(error).split())})")
+    except cv2.error as error:
+        return Frame(number, None, f"{where}: cannot be read ({' '.join(str(error).split())})")
     if image is None:
-        return Frame(number, None, f"{path}: not a whole image file")
+        return Frame(number, None, f"{where}: not a whole image file")
     return Frame(number, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))

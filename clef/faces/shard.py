@@ -7,11 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from clef.datasets.base import SEQUENCE_COLUMNS, Sequence
 from clef.errors import ClefError
 from clef.files import appearing
-from clef.params import CropParams
+from clef.params import CropParams, digest
 
 FINGERPRINT = b"clef.fingerprint"
+RECORDINGS = b"clef.recordings"
 ROWS_A_BATCH = 256
 CROPPED = ("detected", "tracked", "bridged")
 """Statuses of frames that have a crop."""
@@ -32,6 +34,11 @@ SCHEMA = pa.schema(
         pa.field("crop", pa.binary()),  # JPEG
     ]
 )
+
+
+# Who and what a recording shows, and what follows from its file, changes no crop by itself.
+_WITHOUT_EFFECT = {"dataset", "subject", "activity", "split", "fps", "width", "height", "problem"}
+_WITH_EFFECT = [column for column in SEQUENCE_COLUMNS if column not in _WITHOUT_EFFECT]
 
 
 def crop_fingerprint(settings: CropParams, detector: Mapping[str, str | None]) -> dict[str, Any]:
@@ -59,9 +66,24 @@ def crop_fingerprint(settings: CropParams, detector: Mapping[str, str | None]) -
     return dict(sorted(fingerprint.items()))
 
 
-def write_shard(target: Path, batches: Iterable[pa.RecordBatch], fingerprint: Mapping[str, Any]) -> None:
-    """Write record batches of `SCHEMA` one by one, uncompressed, into a file that appears whole."""
-    schema = SCHEMA.with_metadata({FINGERPRINT: json.dumps(fingerprint, sort_keys=True)})
+def recordings_digest(sequences: Iterable[Sequence]) -> str:
+    """Short name of a set of recordings: another file, length or numbering of frames gives another."""
+    ordered = sorted(sequences, key=lambda sequence: sequence.sequence)
+    return digest([[getattr(sequence, column) for column in _WITH_EFFECT] for sequence in ordered])
+
+
+def write_shard(
+    target: Path, batches: Iterable[pa.RecordBatch], fingerprint: Mapping[str, Any], recordings: str = ""
+) -> None:
+    """Write record batches of `SCHEMA` one by one, uncompressed, into a file that appears whole.
+
+    Args:
+        target: The file.
+        batches: Consumed one by one.
+        fingerprint: What the crops depend on.
+        recordings: Digest of the recordings that the rows come from.
+    """
+    schema = SCHEMA.with_metadata({FINGERPRINT: json.dumps(fingerprint, sort_keys=True), RECORDINGS: recordings})
     with (
         appearing(target) as partial,
         pa.OSFile(str(partial), "wb") as sink,
@@ -98,6 +120,15 @@ def read_fingerprint(path: Path) -> dict[str, Any]:
         ClefError: The file is missing or no shard.
     """
     return json.loads(_reader(path).schema.metadata[FINGERPRINT])
+
+
+def read_recordings(path: Path) -> str:
+    """Digest of the recordings that a shard was made from; empty where none was written.
+
+    Raises:
+        ClefError: The file is missing or no shard.
+    """
+    return _reader(path).schema.metadata.get(RECORDINGS, b"").decode()
 
 
 def _reader(path: Path) -> pa.RecordBatchFileReader:

@@ -129,7 +129,9 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, av.FFmpegError) else error
+        reason = getattr(error, "strerror", None) or error
+        if path.is_file() and not path.stat().st_size:
+            reason = "the file is empty"
         raise ClefError(f"{path}: cannot be opened ({reason}); expected a video file; replace it") from None
     with container:
         yield container
@@ -139,7 +141,7 @@ def _video_stream(container: av.container.InputContainer, path: Path) -> av.Vide
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
-    raise ClefError(f"{path}: holds no video stream; expected a video file; replace it")
+    raise ClefError(f"{path}: holds no video stream, or was cut off before it; expected a video file; replace it")
 
 
 def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:

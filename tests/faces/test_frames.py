@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from clef.errors import ClefError
 from clef.faces.frames import inspect, numbered_images, read_frames
@@ -57,7 +58,8 @@ def test_grey_alpha_and_sixteen_bit_become_rgb(tmp_path, sequence):
     ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
     rgba = np.dstack([np.zeros_like(ramp), np.zeros_like(ramp), ramp, np.full_like(ramp, 255)])  # red in BGRA
     deep = ramp.astype(np.uint16) * 257
-    written = {"grey.png": ramp, "deep.png": deep, "alpha.png": rgba, "deep.tif": deep}
+    deep_alpha = rgba.astype(np.uint16) * 257
+    written = {"grey.png": ramp, "deep.png": deep, "alpha.png": rgba, "deep_alpha.png": deep_alpha, "deep.tif": deep}
     for name, image in written.items():
         assert cv2.imwrite(str(tmp_path / name), image)
         (frame,) = read_frames(tmp_path, sequence(name, "image", first_frame=3))
@@ -65,7 +67,16 @@ def test_grey_alpha_and_sixteen_bit_become_rgb(tmp_path, sequence):
         assert frame.image.dtype == np.uint8
         assert frame.image.shape == (64, 64, 3)
         assert np.array_equal(frame.image[..., 0], ramp), name
-        assert np.array_equal(frame.image[..., 2], ramp * 0 if name == "alpha.png" else ramp)
+        assert np.array_equal(frame.image[..., 2], ramp * 0 if "alpha" in name else ramp)
+    Image.fromarray(np.dstack([ramp, np.full_like(ramp, 255)]), "LA").save(tmp_path / "grey_alpha.png")
+    (frame,) = read_frames(tmp_path, sequence("grey_alpha.png", "image"))
+    assert all(np.array_equal(frame.image[..., channel], ramp) for channel in range(3))
+
+
+def test_a_very_wide_image_is_read(tmp_path, sequence):
+    assert cv2.imwrite(str(tmp_path / "wide.png"), np.zeros((3, 10_000, 3), np.uint8))
+    (frame,) = read_frames(tmp_path, sequence("wide.png", "image"))
+    assert frame.image.shape == (3, 10_000, 3)
 
 
 def test_a_source_that_cannot_be_opened_keeps_its_rows(tmp_path, sequence):
@@ -92,6 +103,21 @@ def test_inspect_fills_in_what_it_finds(tmp_path, folder, write_video, coded, se
 def test_inspect_names_what_cannot_be_read(tmp_path, folder, sequence):
     (tmp_path / "empty.mp4").touch()
     (folder / "000.jpg").write_bytes(b"")
-    for kind, source in [("video", "empty.mp4"), ("images", "F001"), ("image", "F001/T1/000.jpg")]:
-        assert source in inspect(tmp_path, sequence(source, kind)).problem
+    for kind, source, problem in [
+        ("video", "empty.mp4", "cannot be opened (the file is empty); expected a video file; replace it"),
+        ("images", "F001", "holds no image named by a number, such as 0001.jpg; restore it"),
+        ("images", "F009", "no such folder; expected numbered images; restore it"),
+        ("image", "F001/T1/000.jpg", "not a whole image file"),
+        ("image", "F001/T1", "cannot be read (Is a directory)"),
+    ]:
+        assert inspect(tmp_path, sequence(source, kind)).problem == problem
     assert inspect(tmp_path, sequence("F001/T1", "images")).problem is None  # one bad image of five
+
+
+def test_inspect_tells_how_large_the_files_are(tmp_path, folder, sequence):
+    (tmp_path / "broken.mp4").write_bytes(b"broken")
+    assert inspect(tmp_path, sequence("broken.mp4")).file_size == 6
+    sizes = [file.stat().st_size for file in folder.iterdir()]
+    assert inspect(tmp_path, sequence("F001/T1", "images")).file_size == sum(sizes)
+    assert inspect(tmp_path, sequence("F001/T1/2.png", "image")).file_size == (folder / "2.png").stat().st_size
+    assert inspect(tmp_path, sequence("nowhere.mp4")).file_size is None

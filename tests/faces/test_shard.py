@@ -1,11 +1,21 @@
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from clef.errors import ClefError
 from clef.faces.detectors import build_detector
-from clef.faces.shard import SCHEMA, crop_fingerprint, open_shard, read_batches, read_fingerprint, write_shard
+from clef.faces.shard import (
+    SCHEMA,
+    crop_fingerprint,
+    open_shard,
+    read_batches,
+    read_fingerprint,
+    read_recordings,
+    recordings_digest,
+    write_shard,
+)
 from clef.params import CropParams
 
 FINGERPRINT = {"detector": {"name": "none"}, "size": 32}
@@ -90,3 +100,13 @@ def test_the_fingerprint_tells_settings_apart_and_ignores_what_only_saves_time()
     for key, value in {"batch": 4, "device": "cuda", "weights": "elsewhere"}.items():
         assert crop_fingerprint(plain.model_copy(update={key: value}), detector) == made, key
     assert build_detector(plain).fingerprint == detector
+
+
+def test_a_shard_tells_which_recordings_it_was_made_from(tmp_path, sequence):
+    one, two = sequence("one.mp4", frames=5, file_size=9), sequence("two.mp4", frames=5, file_size=9)
+    write_shard(tmp_path / "s.arrow", [batch(0, 1)], FINGERPRINT, recordings_digest([one, two]))
+    assert read_recordings(tmp_path / "s.arrow") == recordings_digest([two, one])
+    for other in (replace(two, frames=6), replace(two, file_size=8), replace(two, first_frame=7)):
+        assert recordings_digest([one, other]) != read_recordings(tmp_path / "s.arrow")
+    write_shard(tmp_path / "s.arrow", [batch(0, 1)], FINGERPRINT)
+    assert read_recordings(tmp_path / "s.arrow") == ""

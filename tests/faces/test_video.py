@@ -179,6 +179,29 @@ def test_probe_of_the_real_files(testdata):
     assert moving.fps == pytest.approx(26.4, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels", "height", "width", "count"),
+    [
+        ("odd.mp4", "libx264", "yuv444p", 241, 321, 3),
+        ("grey.mp4", "libx264", "gray", 64, 80, 3),
+        ("grey.mkv", "ffv1", "gray", 64, 80, 3),
+        ("ten bits.mp4", "libx264", "yuv420p10le", 64, 80, 3),
+        ("alpha.mov", "png", "rgba", 64, 80, 3),
+        ("wide.mp4", "libx264", "yuv420p", 64, 10_000, 2),
+        ("one frame.mp4", "libx264", "yuv420p", 64, 80, 1),
+        ("Übung mit Leerzeichen/Élodie 😀.mp4", "libx264", "yuv420p", 64, 80, 3),
+    ],
+)
+def test_unusual_videos_are_read_like_others(name, codec, pixels, height, width, count, tmp_path, write_video, coded):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    pictures = [coded[0](n, height, width) for n in range(count)]
+    path = write_video(tmp_path / name, pictures, codec=codec, pixels=pixels)
+    facts = probe(path)
+    assert (facts.frames, facts.height, facts.width) == (count, height, width)
+    assert shown(path, coded) == list(range(count))
+    assert {image.shape for _, image, _ in read_video(path)} == {(height, width, 3)}
+
+
 def test_what_is_no_video_is_named(tmp_path):
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("this is a text\n" * 50, encoding="utf-8")
@@ -187,6 +210,26 @@ def test_what_is_no_video_is_named(tmp_path):
             probe(tmp_path / name)
         with pytest.raises(ClefError, match=name):
             list(read_video(tmp_path / name))
+    with pytest.raises(ClefError, match=r"empty\.mp4: cannot be opened \(the file is empty\); expected a video file"):
+        probe(tmp_path / "empty.mp4")
+
+
+def test_a_folder_or_a_link_to_itself_is_no_video(tmp_path):
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    with pytest.raises(ClefError, match=r"folder\.mp4: cannot be opened \(Is a directory\)"):
+        probe(tmp_path / "folder.mp4")
+    with pytest.raises(ClefError, match=r"loop\.mp4: cannot be opened \(Too many levels of symbolic links\)"):
+        probe(tmp_path / "loop.mp4")
+
+
+def test_an_mp4_cut_off_before_its_index_is_named(tmp_path, write_video, coded):
+    path = write_video(tmp_path / "cut.mp4", [coded[0](n) for n in range(12)], faststart=False)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ClefError, match=r"cut\.mp4: .* expected a video file; replace it") as caught:
+        probe(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_sound_alone_is_no_video(tmp_path):

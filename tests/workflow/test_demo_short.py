@@ -55,7 +55,8 @@ def kill_in(folder: Path, step: str, sign: str) -> None:
                 output = found.parent.relative_to(folder).with_suffix("")
                 for process in psutil.Process(running.pid).children(recursive=True):
                     command = process.cmdline()
-                    at_it = command[1:4] == ["-m", "clef", step] and any(str(output) in word for word in command)
+                    at_it = command[1:3] == ["-m", "clef"] and step in command
+                    at_it = at_it and any(str(output) in word for word in command)
                     if at_it and found.exists():
                         os.kill(process.pid, signal.SIGKILL)
                         assert running.wait(240) != 0

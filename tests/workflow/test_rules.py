@@ -20,6 +20,7 @@ def test_the_demo_is_planned_from_nothing(checkout):
     jobs = planned(snakemake(checkout, "-n", "results/demo/summary.csv"))
     assert jobs == {
         "render_demo": 1,
+        "check": 1,
         "ingest": 1,
         "crop": 18,
         "manifest": 1,
@@ -27,7 +28,7 @@ def test_the_demo_is_planned_from_nothing(checkout):
         "finetune": 3,
         "evaluate": 3,
         "summarize": 1,
-        "total": 31,
+        "total": 32,
     }
 
 
@@ -129,7 +130,7 @@ def stale(folder: Path) -> set[str]:
         (
             "kind: videos",
             "kind: videos, seed: 7",
-            {"render_demo", "ingest", "crop", "manifest", "pretrain", "finetune", "evaluate", "summarize"},
+            {"render_demo", "check", "ingest", "crop", "manifest", "pretrain", "finetune", "evaluate", "summarize"},
         ),
         ("size: 72", "size: 80", {"crop", "manifest", "pretrain", "finetune", "evaluate", "summarize"}),
     ],
@@ -140,6 +141,20 @@ def test_a_change_makes_its_stage_and_what_follows_stale(finished, old, new, rul
     assert old in text
     path.write_text(text.replace(old, new, 1))
     assert stale(finished) == rules
+
+
+def test_another_share_held_out_trains_the_inner_stage_2_again_and_no_other(finished):
+    path = finished / "params" / "demo.yaml"
+    text = path.read_text()
+    path.write_text(text + "\ntune: {held_out: 0.2}\n")
+    assert stale(finished) == {"finetune_inner", "evaluate", "summarize"}
+    for fold in finished.glob("results/demo/seed0/fold*"):
+        for name in ("inner.safetensors", "inner.json", "inner.epochs.parquet"):
+            (fold / name).write_text("made")
+    snakemake(finished, "--touch", "--forceall", "results/demo/summary.csv")
+    assert stale(finished) == set()
+    path.write_text(text + "\ntune: {held_out: 0.3}\n")
+    assert stale(finished) == {"finetune_inner", "evaluate", "summarize"}
 
 
 def test_new_crop_settings_keep_the_old_crops(finished):
@@ -159,11 +174,19 @@ def test_readme_and_training_code_make_nothing_stale(finished):
     assert stale(finished) == set()
 
 
+def test_another_architecture_under_the_same_name_trains_again(finished):
+    path = finished / "clef" / "model_configs" / "clef-tiny.json"
+    path.write_text(path.read_text().replace('"context_length": 40', '"context_length": 41'))
+    assert stale(finished) == {"pretrain", "finetune", "evaluate", "summarize"}
+
+
 @pytest.mark.parametrize(
     ("code", "rules"),
     [
         ("clef/evaluation/metrics.py", {"evaluate", "summarize"}),
         ("clef/evaluation/summary.py", {"summarize"}),
+        ("clef/plots/f1.py", {"summarize"}),
+        ("clef/comparison/differences.py", set()),
         ("clef/manifest.py", {"manifest", "pretrain", "finetune", "evaluate", "summarize"}),
     ],
 )
@@ -185,12 +208,12 @@ def test_edited_texts_make_stale_what_used_them(finished):
         (
             "detector: lbp",
             "detector: yunet\n  weights: none.onnx",
-            "crop.weights: no file none.onnx; get face_detection",
+            "crop.weights: no file none.onnx; run `clef fetch-weights yunet --to none.onnx`, or get face_detection",
         ),
         (
             "detector: lbp",
             "detector: retinaface",
-            "crop.weights: the detector retinaface needs a file; get retinaface_",
+            "run `clef fetch-weights retinaface`, or get retinaface_",
         ),
         ("number: 3", "number: 30", "params/demo-linear.yaml: folds.number: 30 folds of 18 subjects"),
         ("device: cpu", "device: cpu\ntexts: {file: none.yaml}", "texts.file: none.yaml: no such file"),
@@ -207,4 +230,4 @@ def test_what_is_missing_is_said_before_anything_runs(checkout, old, new, messag
 
 def test_a_name_that_is_a_pattern_means_itself(checkout):
     (checkout / "params" / "demo+.yaml").write_text("extends: demo\ndataset: {name: demo+}\n")
-    assert planned(snakemake(checkout, "-n", "results/demo+/summary.csv"))["total"] == 31
+    assert planned(snakemake(checkout, "-n", "results/demo+/summary.csv"))["total"] == 32

@@ -3,11 +3,12 @@ import re
 import sys
 from pathlib import Path
 
-from clef.datasets import open_dataset
+from clef.datasets import modules_of, open_dataset
 from clef.errors import ClefError
 from clef.folds import make_folds
 from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
-from clef.runs import load_runs
+from clef.pointers import LABELS, existing_pointers, pointer_names, pointer_path
+from clef.runs import load_runs, stage1_source
 from clef.texts import activity_texts, label_texts
 from clef.weights import detector_weights
 
@@ -47,6 +48,12 @@ RUN_OF_CROPS = {
     (RUNS[run].dataset.name, RUNS[run].crop_digest): run for run in reversed(RUNS)
 }
 
+# A data set that DVC versions has pointers; they are small, so that Snakemake compares what they say and not their time.
+POINTERS = {
+    dataset: existing_pointers(DATASETS[run], Path("data/raw", dataset))
+    for dataset, run in RUN_OF_DATASET.items()
+}
+
 # Snakemake ignores resource limits that nobody set: without this, `--cores 8` would start two trainings on one GPU.
 # `--resources gpu=N` still wins. Not under an executor, where it would serialise the cluster, nor inside its jobs.
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
@@ -58,7 +65,7 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, RUN_OF_DATASET)),
     crop="[0-9a-f]{8}",
     seed=r"\d+",
-    fold=r"\d+",
+    fold=r"\d+|all",
 
 
 def of_run(wildcards):
@@ -97,16 +104,36 @@ def manifest_of(run):
     return f"data/processed/{RUNS[run].dataset.name}/{RUNS[run].crop_digest}/manifest.parquet"
 
 
-def raw_marker(wildcards):
-    """The file that says that raw data of the project's own making is complete; none for recordings."""
+def raw_version(wildcards, *names):
+    """What stands for raw data: its pointers where it is versioned; else, if the project makes it, the file that says
+    that it is complete."""
+    root = Path("data/raw", wildcards.dataset)
+    if POINTERS[wildcards.dataset]:
+        wanted = {pointer_path(root, name) for name in names}
+        return [str(path) for path in POINTERS[wildcards.dataset] if path in wanted]
     marker = DATASETS[RUN_OF_DATASET[wildcards.dataset]].made_by()
-    return [] if marker is None else f"data/raw/{wildcards.dataset}/{marker}"
+    return [] if marker is None else str(root / marker)
+
+
+def all_raw(wildcards):
+    dataset = DATASETS[RUN_OF_DATASET[wildcards.dataset]]
+    return raw_version(wildcards, *pointer_names(dataset))
+
+
+def shard_raw(wildcards):
+    dataset = DATASETS[RUN_OF_DATASET[wildcards.dataset]]
+    return raw_version(wildcards, dataset.version_of(wildcards.shard))
+
+
+def labels_raw(wildcards):
+    return raw_version(wildcards, LABELS)
 
 
 def adapter_code(wildcards):
     """Modules that know a data set's layout and labels."""
     adapter = of_dataset(wildcards).dataset.adapter
-    return [f"clef/datasets/{name}.py" for name in (adapter, "base", "occurrence_csv")]
+    modules = [f"clef/datasets/{name}.py" for name in modules_of(adapter)]
+    return ["clef/labels.py", *modules]
 
 
 def crop_weights(wildcards):
@@ -116,10 +143,11 @@ def crop_weights(wildcards):
     return [] if path is None else str(path)
 
 
-def model_weights(wildcards):
-    """The file that the model starts from, if `model.pretrained` is one and no tag."""
-    pretrained = of_run(wildcards).model.pretrained
-    return [pretrained] if pretrained and Path(pretrained).exists() else []
+def model_files(wildcards):
+    """The file that the model starts from, if `model.pretrained` is one and no tag, and an architecture of our own."""
+    model = of_run(wildcards).model
+    files = [model.pretrained, f"clef/model_configs/{model.name}.json"]
+    return [path for path in files if path and Path(path).is_file()]
 
 
 def activity_sentences(wildcards):
@@ -133,12 +161,31 @@ def label_sentences(wildcards):
 
 def stage1(wildcards):
     """Stage 1 that a fine-tuning starts from: its own, another run's, or none."""
-    pretrain = RUNS[wildcards.run].pretrain
-    if pretrain is None:
+    source = stage1_source(RUNS, wildcards.run, wildcards.fold)
+    if source is None:
         return []
-    run = pretrain.from_ or wildcards.run
+    run, fold = source
+    return f"results/{run}/seed{wildcards.seed}/fold{fold}/pretrain.safetensors"
+
+
+def test_inputs(wildcards):
+    """Manifest and crops of the other data set that a run tests, if it does."""
+    test = of_run(wildcards).test
+    return [] if test is None else [manifest_of(test.run), *shards_of(test.run)]
+
+
+def test_labels(wildcards):
+    """How the run over the other data set reads its labels."""
+    test = of_run(wildcards).test
+    return [] if test is None else RUNS[test.run].tracked("labels")
+
+
+def test_options(wildcards):
+    test = of_run(wildcards).test
+    if test is None:
+        return ""
     return (
-        f"results/{run}/seed{wildcards.seed}/fold{wildcards.fold}/pretrain.safetensors"
+        f"--test-manifest {manifest_of(test.run)} --test-crops {crops_folder(test.run)}"
     )
 
 
@@ -146,7 +193,9 @@ def inner_predictions(wildcards):
     """Predictions for the training subjects that `tune` holds out, if the run tunes."""
     if of_run(wildcards).tune is None:
         return []
-    return "results/{run}/seed{seed}/fold{fold}/inner.epochs.parquet".format(**wildcards)
+    return "results/{run}/seed{seed}/fold{fold}/inner.epochs.parquet".format(
+        **wildcards
+    )
 
 
 def all_metrics(wildcards):

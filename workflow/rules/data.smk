@@ -10,32 +10,57 @@ rule render_demo:
     params:
         section(of_dataset, "render"),
     shell:
-        "python -m clef render-demo {wildcards.dataset} --out data/raw/{wildcards.dataset}"
-        " --workers {threads} 2> {log}"
+        "python -m clef --log {log} render-demo {wildcards.dataset} --out data/raw/{wildcards.dataset}"
+        " --workers {threads}"
+
+
+# Nothing long starts on a broken copy: it comes first and, since it takes all cores for its seconds, alone. Cropping does
+# not wait for its file: a second check would make every shard stale, or, by way of `ancient`, hide those that are.
+rule check:
+    input:
+        all_raw,
+        code=adapter_code,
+    output:
+        "data/interim/{dataset}/check.txt",
+    log:
+        "data/interim/{dataset}/check.log",
+    priority: 2
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
+        runtime="30m",
+    params:
+        section(of_dataset, "ingest"),
+    shell:
+        "python -m clef --log {log} check {wildcards.dataset} --raw data/raw/{wildcards.dataset} --out {output}"
 
 
 rule ingest:
     input:
-        raw_marker,
+        all_raw,
+        "data/interim/{dataset}/check.txt",
         code=lambda wildcards: ["clef/ingest.py", *adapter_code(wildcards)],
     output:
         "data/interim/{dataset}/sequences.parquet",
     log:
         "data/interim/{dataset}/ingest.log",
+    # It finds an incomplete copy within minutes, so it starts before the cropping.
+    priority: 1
     resources:
         mem_mb=2000,
         runtime="2h",
     params:
         section(of_dataset, "ingest"),
     shell:
-        "python -m clef ingest {wildcards.dataset} --raw data/raw/{wildcards.dataset}"
-        " --out {output} 2> {log}"
+        "python -m clef --log {log} ingest {wildcards.dataset} --raw data/raw/{wildcards.dataset}"
+        " --out {output}"
 
 
+# Not from the table of `ingest`: that is new whenever one recording is, and so would every shard be stale.
 rule crop:
     input:
         crop_weights,
-        sequences="data/interim/{dataset}/sequences.parquet",
+        shard_raw,
     output:
         "data/interim/{dataset}/{crop}/{shard}.arrow",
     log:
@@ -48,14 +73,15 @@ rule crop:
     params:
         section(of_crops, "crop"),
     shell:
-        "python -m clef crop {wildcards.dataset} --crop {wildcards.crop}"
-        " --raw data/raw/{wildcards.dataset} --sequences {input.sequences}"
-        " --shard {wildcards.shard} --out {output} 2> {log}"
+        "python -m clef --log {log} crop {wildcards.dataset} --crop {wildcards.crop}"
+        " --raw data/raw/{wildcards.dataset}"
+        " --shard {wildcards.shard} --out {output}"
 
 
 rule manifest:
     input:
         lambda wildcards: shards_of(RUN_OF_CROPS[wildcards.dataset, wildcards.crop]),
+        labels_raw,
         sequences="data/interim/{dataset}/sequences.parquet",
         code=lambda wildcards: ["clef/manifest.py", *adapter_code(wildcards)],
     output:
@@ -66,6 +92,6 @@ rule manifest:
         mem_mb=4000,
         runtime="1h",
     shell:
-        "python -m clef manifest {wildcards.dataset} --crop {wildcards.crop}"
+        "python -m clef --log {log} manifest {wildcards.dataset} --crop {wildcards.crop}"
         " --raw data/raw/{wildcards.dataset} --sequences {input.sequences}"
-        " --crops data/interim/{wildcards.dataset}/{wildcards.crop} --out {output} 2> {log}"
+        " --crops data/interim/{wildcards.dataset}/{wildcards.crop} --out {output}"

@@ -5,20 +5,28 @@ SUMMARY_CODE = [
         "summary.py",
         "crossvalidation.py",
         "intervals.py",
+        "pooling.py",
         "terminal.py",
         "published.py",
         "published.csv",
     )
-]
+] + sorted(map(str, Path("clef/plots").glob("*.py")))
 SCORING_CODE = sorted(
     {*map(str, Path("clef/evaluation").glob("*.py"))} - {*SUMMARY_CODE}
 )
-EVALUATION_CODE = [*SCORING_CODE, "clef/prediction.py", "clef/selection.py"]
+EVALUATION_CODE = [
+    *SCORING_CODE,
+    *(
+        f"clef/{name}.py"
+        for name in ("prediction", "selection", "loading", "augmentation", "model")
+    ),
+]
 
 
 rule evaluate:
     input:
         lambda wildcards: shards_of(wildcards.run),
+        test_inputs,
         manifest=lambda wildcards: manifest_of(wildcards.run),
         weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
         sidecar="results/{run}/seed{seed}/fold{fold}/finetune.json",
@@ -43,10 +51,12 @@ rule evaluate:
         inner=lambda wildcards: (
             f"--inner {inner_predictions(wildcards)}" if of_run(wildcards).tune else ""
         ),
+        elsewhere=test_options,
+        test_labels=test_labels,
     shell:
-        "python -m clef evaluate {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
+        "python -m clef --log {log} evaluate {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
         " --manifest {input.manifest} --crops {params.crops} --weights {input.weights}"
-        " --epochs {input.epochs} {params.inner} --predictions {output.predictions} --out {output.metrics} 2> {log}"
+        " --epochs {input.epochs} {params.inner} {params.elsewhere} --predictions {output.predictions} --out {output.metrics}"
 
 
 rule summarize:
@@ -56,10 +66,12 @@ rule summarize:
     output:
         table="results/{run}/summary.csv",
         details="results/{run}/summary.json",
+        # Beside these: training.svg, which holds no result, and confusion.svg for expressions.
+        plots=multiext("results/{run}/plots/f1", ".csv", ".svg", ".png"),
     log:
         "results/{run}/summarize.log",
     localrule: True
     params:
         bootstrap=lambda wildcards: of_run(wildcards).evaluate.bootstrap,
     shell:
-        "python -m clef summarize {wildcards.run} {input.metrics} --out {output.table} 2> {log}"
+        "python -m clef --log {log} summarize {wildcards.run} {input.metrics} --out {output.table}"

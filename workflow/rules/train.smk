@@ -4,7 +4,7 @@
 rule pretrain:
     input:
         lambda wildcards: shards_of(wildcards.run),
-        model_weights,
+        model_files,
         manifest=lambda wildcards: manifest_of(wildcards.run),
     output:
         weights="results/{run}/seed{seed}/fold{fold}/pretrain.safetensors",
@@ -23,14 +23,15 @@ rule pretrain:
         activity_texts=activity_sentences,
         crops=lambda wildcards: crops_folder(wildcards.run),
     shell:
-        "python -m clef pretrain {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --manifest {input.manifest} --crops {params.crops} --out {output.weights} 2> {log}"
+        "python -m clef --log {log} pretrain {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
+        " --manifest {input.manifest} --crops {params.crops} --out {output.weights}"
 
 
 rule finetune:
     input:
         lambda wildcards: shards_of(wildcards.run),
-        model_weights,
+        test_inputs,
+        model_files,
         manifest=lambda wildcards: manifest_of(wildcards.run),
         stage1=stage1,
     output:
@@ -52,10 +53,11 @@ rule finetune:
             f"--stage1 {stage1(wildcards)}" if stage1(wildcards) else ""
         ),
         inner="",
+        elsewhere=test_options,
     shell:
-        "python -m clef finetune {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --manifest {input.manifest} --crops {params.crops} {params.stage1} {params.inner}"
-        " --epochs {output.epochs} --out {output.weights} 2> {log}"
+        "python -m clef --log {log} finetune {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
+        " --manifest {input.manifest} --crops {params.crops} {params.stage1} {params.inner} {params.elsewhere}"
+        " --epochs {output.epochs} --out {output.weights}"
 
 
 use rule finetune as finetune_inner with:

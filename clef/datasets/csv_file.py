@@ -1,0 +1,54 @@
+"""Comma-separated label files, read strictly: what does not fit is an error with its line, never a guess."""
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clef.errors import ClefError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read_csv(path: Path, column_type: "pa.DataType", expected: str) -> "pa.Table":
+    """Read a file whose columns are all of one type.
+
+    UTF-8 with or without a byte-order mark, any line ends, empty lines left out.
+
+    Args:
+        path: The file.
+        column_type: Of every column.
+        expected: What the file should hold, for messages.
+
+    Raises:
+        ClefError: The file is missing, of another encoding or without rows; two columns share a name, a line has more
+            or fewer values than the header, or a value is not of the type.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise ClefError(f"{path}: cannot be read ({error.strerror}); expected {expected}; restore it") from None
+    except UnicodeDecodeError:
+        encoding = "UTF-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "not UTF-8"
+        raise ClefError(f"{path}: the text is {encoding}; expected {expected}; save it as UTF-8") from None
+    lines = text.splitlines()
+    if len([line for line in lines if line.strip()]) < 2:
+        raise ClefError(f"{path}: no rows; expected {expected}; restore it, or remove it if nothing is labelled")
+    names = next(csv.reader([lines[0]], skipinitialspace=True), [""])
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ClefError(f"{path}: two columns are named {twice[0]!r}; expected {expected}")
+    try:
+        return arrow_csv.read_csv(
+            io.BytesIO(content),
+            arrow_csv.ReadOptions(use_threads=False, skip_rows=1, column_names=names),
+            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, column_type), null_values=[]),
+        )
+    except pa.ArrowInvalid as error:
+        reason = " ".join(str(error).split()).replace("Row #", "line ")[:200]
+        raise ClefError(f"{path}: {reason}; expected {expected}") from None

@@ -1,0 +1,28 @@
+"""The commands that the documentation tells a reader to type."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PROGRAMS = ["clef", "snakemake", "make", "source", "printf", "git", "dvc", "cd", "mkdir", "cp", "tail", "cat", "bash"]
+
+
+def code_blocks(page: Path) -> list[str]:
+    """Indented blocks, without their indentation."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"(?:^    .*\n?)+", text, re.MULTILINE)
+    return ["\n".join(line[4:] for line in block.rstrip("\n").split("\n")) for block in blocks]
+
+
+def commands(page: Path) -> list[str]:
+    """Every line of a code block that begins with a program, without the comment after it."""
+    lines = [line for block in code_blocks(page) for line in block.split("\n")]
+    return [re.sub(r"\s+#.*", "", line) for line in lines if line.split(" ")[0] in PROGRAMS]
+
+
+def inline(page: Path) -> list[str]:
+    """Commands in running text, in backquotes."""
+    text = page.read_text(encoding="utf-8")
+    found = [" ".join(code.split()) for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", text)]
+    return [code for code in found if code.split(" ")[0] in ("clef", "make", "snakemake") and " " in code]

@@ -1,0 +1,161 @@
+"""A disk that is really full: nothing half-made is left, and with some space the same call goes on."""
+
+import errno
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from PIL import Image
+
+from clef.datasets.base import Sequence
+from clef.faces.crop import crop_shard
+from clef.faces.shard import SCHEMA, write_shard
+from clef.files import write_text
+from clef.params import CropParams
+from clef.training.checkpoint import Recovery, save_weights
+from clef.training.metrics_file import MetricsFile
+from clef.training.pretrain import pretrain
+from tests.toy import make_toy, toy_fold, toy_params
+
+FULL = Path("/dev/full")
+
+
+def mounted(folder: Path, size: int) -> Path:
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+    if made.returncode:
+        pytest.skip("only root may mount the small file system that this needs")
+    return folder
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Make a real file system of some bytes."""
+    made = []
+
+    def make(size: int) -> Path:
+        made.append(mounted(tmp_path / f"disk{len(made)}", size))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(folder: Path, left: int) -> Path:
+    """Take all space but about `left` bytes."""
+    filler = folder / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)) == 4096:
+                pass
+        except OSError:
+            pass
+        file.truncate(max(0, file.tell() - left))
+    return filler
+
+
+def save_checkpoint(target: Path) -> None:
+    recovery = Recovery(target.parent / "work", "key")
+    recovery.path = target
+    recovery.save(1, {"w": torch.zeros(50_000)}, {})
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "text": lambda target: write_text(target, "x" * 10_000),
+    "weights": lambda target: save_weights(target, {"w": torch.zeros(50_000)}, {}),
+    "checkpoint": save_checkpoint,
+    "shard": lambda target: write_shard(
+        target,
+        [pa.RecordBatch.from_pylist([{"sequence": "a", "frame": 1, "status": "no_face"}], schema=SCHEMA)],
+        {},
+        "",
+    ),
+}
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="has no /dev/full")
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_writer_names_its_file_and_keeps_what_was_there(name, tmp_path):
+    target = tmp_path / "out.safetensors"
+    target.write_text("the one before")
+    partial = tmp_path / ".out.safetensors.partial"
+    partial.symlink_to(FULL)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        WRITERS[name](target)
+    assert caught.value.errno == errno.ENOSPC
+    assert str(caught.value.filename) == str(target)
+    assert target.read_text() == "the one before"
+    assert not partial.is_symlink()
+
+
+def test_weights_are_whole_or_not_there(disk):
+    small = disk(1_000_000)
+    filler = fill(small, left=50_000)
+    weights = {"w": torch.zeros(50_000)}
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        save_weights(small / "w.safetensors", weights, {})
+    assert caught.value.filename == str(small / "w.safetensors")
+    assert {path.name for path in small.iterdir()} <= {"filler", "w.json"}
+    filler.unlink()
+    save_weights(small / "w.safetensors", weights, {})
+    assert {path.name for path in small.iterdir()} == {"w.json", "w.safetensors"}
+
+
+def test_cropping_keeps_what_it_has_and_goes_on(disk, tmp_path):
+    sequences = []
+    for number in (1, 2, 3):
+        folder = tmp_path / "raw" / f"s{number}"
+        folder.mkdir(parents=True)
+        for frame in range(1, 9):
+            noise = np.random.default_rng([number, frame]).integers(0, 256, (96, 96, 3), np.uint8)
+            Image.fromarray(noise).save(folder / f"{frame:04d}.png")
+        sequences.append(Sequence("toy", f"s{number}", "s", None, None, "s", "images", f"s{number}", 0))
+    settings = CropParams(detector="none", size=96)
+
+    def crop(folder: Path) -> bytes:
+        crop_shard(tmp_path / "raw", sequences, settings, folder / "s.arrow", folder / "s.work")
+        return (folder / "s.arrow").read_bytes()
+
+    undisturbed = crop(tmp_path)
+    small = disk(8 * len(undisturbed))
+    filler = fill(small, left=len(undisturbed) // 2)
+    with pytest.raises(OSError, match="No space left on device"):
+        crop(small)
+    assert {path.name for path in small.iterdir()} == {"filler", "s.work"}
+    first = small / "s.work" / "s1.arrow"
+    assert first.exists()
+    assert not list(small.rglob("*.partial"))
+    made = first.stat().st_mtime_ns
+    filler.unlink()
+    kept = small / "kept.arrow"
+    kept.hardlink_to(first)
+    assert crop(small) == undisturbed
+    assert kept.stat().st_mtime_ns == made  # the finished part was not made again
+    assert {path.name for path in small.iterdir()} == {"s.arrow", "kept.arrow"}
+
+
+def test_a_training_keeps_its_checkpoint_and_goes_on_to_the_same_weights(disk, tmp_path):
+    params = toy_params(pretrain={"epochs": 4, "checkpoint": {"every_steps": 2}})
+    inputs = make_toy(tmp_path / "toy", params)
+
+    def train(folder: Path) -> bytes:
+        pretrain(params, 0, toy_fold(params), inputs, folder / "pretrain.safetensors")
+        return (folder / "pretrain.safetensors").read_bytes()
+
+    undisturbed = train(tmp_path / "undisturbed")
+    small = disk(16 * len(undisturbed))
+    filler = fill(small, left=int(1.5 * len(undisturbed)))
+    with pytest.raises(OSError, match="No space left on device"):
+        train(small)
+    assert not (small / "pretrain.safetensors").exists()
+    assert not list(small.rglob("*.partial"))
+    assert not list(small.rglob("*.lease"))
+    filler.unlink()
+    assert train(small) == undisturbed
+    steps = [record["step"] for record in MetricsFile(small / "pretrain.metrics.jsonl").read()]
+    assert steps == list(range(1, len(steps) + 1))

@@ -1,0 +1,89 @@
+import logging
+from dataclasses import replace
+
+import pytest
+
+from clef.datasets import open_dataset
+from clef.datasets.base import Sequence
+from clef.errors import ClefError
+from clef.labels import read_labels
+from tests.toy import FRAMES, LABELLED, SUBJECTS, make_toy, toy_params
+
+
+@pytest.fixture
+def toy(tmp_path):
+    params = toy_params()
+    make_toy(tmp_path, params)
+    sequences = [
+        Sequence("toy", f"{s}_{a}", s, a, None, s, "video", f"videos/{s}/{a}.mp4", 1, frames=FRAMES)
+        for s in open_dataset(params).subjects()
+        for a in ("T1", "T2", "T3")
+    ]
+    return params, tmp_path / "raw", sequences
+
+
+def label_file(raw, name):
+    return raw / "AUCoding" / "AU_OCC" / f"{name}.csv"
+
+
+def tolerant(params, max_bad):
+    return params.model_copy(update={"ingest": params.ingest.model_copy(update={"max_bad": max_bad})})
+
+
+def read(toy, max_bad=0.0):
+    params, raw, sequences = toy
+    return read_labels(open_dataset(tolerant(params, max_bad)), raw, sequences)
+
+
+def test_labels_that_fit_are_read_without_a_word(toy, caplog):
+    assert len(read(toy)) == SUBJECTS * 3 * len(LABELLED)
+    assert not caplog.records
+
+
+def test_a_recording_without_labels_is_named_up_to_the_share_allowed(toy, caplog):
+    _, raw, _ = toy
+    label_file(raw, "F002_T1").unlink()
+    with caplog.at_level(logging.WARNING):
+        labels = read(toy, max_bad=1 / 18)
+    assert "F002_T1" not in set(labels["sequence"])
+    assert [record.getMessage() for record in caplog.records] == ["without labels: F002_T1"]
+    label_file(raw, "F002_T2").unlink()
+    with pytest.raises(ClefError, match=r"2 of 18 recordings have no labels, .* allows 1: F002_T1, F002_T2; restore"):
+        read(toy, max_bad=1 / 18)
+
+
+def test_labels_without_a_recording_are_named_and_not_used(toy, caplog):
+    _, raw, _ = toy
+    label_file(raw, "F009_T1").write_bytes(label_file(raw, "F001_T1").read_bytes())
+    with caplog.at_level(logging.WARNING):
+        labels = read(toy)
+    assert "F009_T1" not in set(labels["sequence"])
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{label_file(raw, 'F009_T1')}: belongs to no recording of toy; it is not used"
+    ]
+
+
+@pytest.mark.parametrize("frame", [0, FRAMES + 1])
+def test_a_label_beyond_its_video_is_told_with_the_frames_that_there_are(toy, frame):
+    _, raw, _ = toy
+    path = label_file(raw, "F002_T2")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, ",".join([str(frame), *lines[-1].split(",")[1:]])]))
+    message = f"F002_T2 has a label for frame {frame}, but videos/F002/T2.mp4 has frames 1 to {FRAMES}; expected"
+    with pytest.raises(ClefError, match=message):
+        read(toy)
+
+
+def test_a_damaged_recording_keeps_its_labels(toy):
+    params, raw, sequences = toy
+    damaged = replace(sequences[0], frames=1, problem="cannot be opened")
+    labels = read_labels(open_dataset(params), raw, [damaged, *sequences[1:]])
+    assert (labels["sequence"] == damaged.sequence).sum() == len(LABELLED)
+
+
+def test_a_mistake_in_one_file_is_one_line(toy):
+    _, raw, _ = toy
+    path = label_file(raw, "M001_T3")
+    path.write_text(path.read_text().replace("\n5,0", "\n5,7").replace("\n5,1", "\n5,7"))
+    with pytest.raises(ClefError, match=r"M001_T3\.csv: frame 5, action unit 1: code 7; expected 0, 1 or 9"):
+        read(toy)

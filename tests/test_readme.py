@@ -1,0 +1,45 @@
+"""A newcomer's first hour: every command of README.md, as it stands there, in a fresh clone."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.documentation import ROOT, commands
+
+pytestmark = pytest.mark.readme
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("newcomer") / "clef"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    return folder
+
+
+def typed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as after `source .venv/bin/activate`, once there is something to activate."""
+    activate = "[ ! -e .venv/bin/activate ] || source .venv/bin/activate; "
+    clean = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    return subprocess.run(
+        ["bash", "-uo", "pipefail", "-c", activate + command],
+        cwd=folder,
+        env=clean,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_command_does_what_the_readme_says(clone):
+    listed = commands(ROOT / "README.md")
+    assert listed[:2] == ["make demo", "make test"]
+    for command in listed:
+        # `make test` is what runs this; that its recipe is there is enough here.
+        ran = typed("make --dry-run test" if command == "make test" else command, clone)
+        assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
+        assert "Traceback" not in ran.stdout + ran.stderr, command
+    assert (clone / "results" / "demo" / "summary.csv").exists()
+    assert (clone / "results" / "mine" / "summary.csv").exists()
