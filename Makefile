@@ -2,9 +2,10 @@
 
 python ?= python3
 cores ?= 2
+port ?= 5000
 bin := .venv/bin
 
-.PHONY: help setup demo demo-short test test-slow lint types
+.PHONY: help setup demo demo-short ui test test-slow test-readme lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -18,13 +19,19 @@ setup: .venv/installed  ## create .venv and install the project with the version
 	touch $@
 
 demo: setup  ## run the whole chain on rendered videos: results/demo/summary.csv
-	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo/summary.csv --rerun-incomplete --show-failed-logs --quiet rules
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo/summary.csv --rerun-incomplete --quiet rules host reason
+
+ui: setup  ## open MLflow on this machine: http://127.0.0.1:5000, or port=N
+	$(bin)/python -m clef track ui --port $(port)
 
 test: setup  ## run the tests
 	$(bin)/python -m pytest
 
 test-slow: setup  ## run the tests that take minutes
 	$(bin)/python -m pytest -m slow
+
+test-readme: setup  ## run every command of README.md in a fresh clone
+	$(bin)/python -m pytest -m readme
 
 lint: setup  ## check style of code and workflow
 	$(bin)/ruff check .
@@ -39,4 +46,4 @@ types: setup  ## check types
 	$(bin)/mypy
 
 demo-short: setup  ## the same chain cut short, as CI runs it
-	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo-short/summary.csv --rerun-incomplete --show-failed-logs --quiet rules
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo-short/summary.csv --rerun-incomplete --quiet rules host reason
