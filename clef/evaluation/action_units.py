@@ -22,7 +22,7 @@ def score_action_units(
         `rows`: label, or `mean`, to its metrics (see `clef.evaluation.fold`); `field` and `field_max`: the
         epoch and threshold chosen on the test fold; `tuned`: what was chosen on held-out training subjects;
         `confusions`: counts (labels, 4) of tp, fp, fn, tn behind other columns than `f1`, to be added up over folds;
-        `resampled` and `counts`: what the bootstrap needs.
+        `resampled`, `counts` and `counts_activity_only`: what the bootstrap needs.
     """
     truth, probability = fold.truth, fold.probability
     has_crop = any_known(probability)
@@ -63,6 +63,10 @@ def score_action_units(
     if baseline is not None:
         confusions["activity_only"] = baseline.counts(truth, fold.activity)
     units = named_units(truth, probability, threshold, fold.subject, fold.sequence)
+    without_faces = None
+    if baseline is not None:
+        predicted = baseline.predictions(fold.activity)
+        without_faces = named_units(truth, predicted, 0.5, fold.subject, fold.sequence).to_plain()
     return {
         "rows": rows,
         "field": _choice(field),
@@ -71,6 +75,7 @@ def score_action_units(
         "confusions": confusions,
         "resampled": units.kind,
         "counts": units.to_plain(),
+        "counts_activity_only": without_faces,
     }
 
 

@@ -46,10 +46,13 @@ class ActivityOnly:
         """(frames, labels): the rate of each frame's activity; the overall rate where unknown or new."""
         return _scores(self.overall, self.rates, activity)
 
+    def predictions(self, activity: NDArray) -> Floats:
+        """(frames, labels): 1 where the rate reaches the learnt threshold, else 0."""
+        return (self.scores(activity) >= self.thresholds).astype(np.float64)
+
     def counts(self, truth: Floats, activity: NDArray) -> NDArray[np.int64]:
         """Confusion counts (labels, 4) on test frames at the learnt thresholds."""
-        score = self.scores(activity)
-        return np.stack([count(truth[:, [i]], score[:, [i]], [limit])[0, 0] for i, limit in enumerate(self.thresholds)])
+        return count(truth, self.predictions(activity), [0.5])[0]
 
 
 def _rate(truth: Floats) -> Floats:

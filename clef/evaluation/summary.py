@@ -18,6 +18,9 @@ numbers lie between 0 and 1 and are empty where undefined. Its columns:
 
 `sd_seeds` is empty with one seed, `activity_only` where there are no activities.
 
+`summary.json` holds the same rows and, under `margins`, the intervals of F1 less `floor` and less `activity_only` (see
+`clef.evaluation.margins`): what the verdict goes by. With few test subjects a fold all intervals are somewhat narrow.
+
 In the row `accuracy` the columns `f1` ... hold the accuracy over all classes, not an F1.
 
 With folds of one subject each (`leave_one_out`) nothing but `auc` and `ap` is a mean over folds: `f1`, its interval and
@@ -34,6 +37,7 @@ import pandas as pd
 from clef.evaluation import metrics
 from clef.evaluation.crossvalidation import Grid, cross_validation
 from clef.evaluation.intervals import bootstrap_interval
+from clef.evaluation.margins import margins
 from clef.evaluation.metrics import Floats, mean_known
 from clef.evaluation.plain import plain, write_json
 from clef.evaluation.pooling import pooled_rows
@@ -80,9 +84,7 @@ def summarize(
     seeds, folds = list(grid), list(next(iter(grid.values())))
     first = grid[seeds[0]][folds[0]]
     names = [*first["labels"], *(name for name in ("mean", "accuracy") if name in first["rows"])]
-    units = [[Units.from_plain(m["resampled"], m["counts"]) for m in (grid[s][fold] for s in seeds)] for fold in folds]
-    if pooled:
-        units = [[all_together(of_seed) for of_seed in zip(*units, strict=True)]]
+    units = _units(grid, "counts", pooled)
     together = [pooled_rows(list(of_seed.values())) for of_seed in grid.values()] if pooled else []
     low, high = bootstrap_interval(units, lambda counts: _headline(counts, "accuracy" in names), bootstrap)
     rows = []
@@ -127,6 +129,7 @@ def summarize(
         "resampled": first["resampled"],
         "bootstrap": bootstrap,
         "optimistic": OPTIMISTIC,
+        "margins": _margins(grid, units, pooled, bootstrap) if first["kind"] == "action_units" else None,
         "rows": {row["label"]: {key: value for key, value in row.items() if key != "label"} for row in rows},
         "chosen_on_test": [
             {
@@ -156,6 +159,20 @@ def _headline(counts: Floats, with_accuracy: bool) -> Floats:
     if with_accuracy:
         parts.append(metrics.accuracy(counts)[..., None])
     return np.concatenate(parts, axis=-1)
+
+
+def _units(grid: Grid, key: str, pooled: bool) -> list[list[Units]]:
+    """Per fold, or once for all folds together, the units under each seed."""
+    folds = zip(*(of_seed.values() for of_seed in grid.values()), strict=True)
+    units = [[Units.from_plain(m["resampled"], m[key]) for m in seeds] for seeds in folds]
+    return [[all_together(of_seed) for of_seed in zip(*units, strict=True)]] if pooled else units
+
+
+def _margins(grid: Grid, units: list[list[Units]], pooled: bool, bootstrap: int) -> dict[str, Any]:
+    every = [m for of_seed in grid.values() for m in of_seed.values()]
+    with_activities = all(m["counts_activity_only"] is not None for m in every)
+    without_faces = _units(grid, "counts_activity_only", pooled) if with_activities else None
+    return margins(units, without_faces, every[0]["labels"], bootstrap)
 
 
 def _values(grid: Grid, row: str, key: str) -> Floats:

@@ -4,6 +4,8 @@ from typing import Any
 
 from rich.table import Table
 
+from clef.evaluation.margins import BASELINES
+
 
 def format_table(summary: dict[str, Any]) -> Table:
     """The plain data of `summary.json` as a table in percent, with the verdict under it."""
@@ -33,32 +35,46 @@ def verdict(summary: dict[str, Any]) -> str:
     """Whether the headline is above what can be had without looking at a face, in one line."""
     accuracy = "accuracy" in summary["rows"]
     row = summary["rows"]["accuracy" if accuracy else "mean"]
-    floor = "the floor of the most frequent class" if accuracy else "the always-positive floor"
-    baselines = [(floor, row["floor"]), ("knowing the activity only", row["activity_only"])]
-    parts = [
-        f"{_relation(row['f1'], row['ci_low'], value)} {name} ({_percent(value)})"
-        for name, value in baselines
-        if value is not None
-    ]
+    names = {
+        "floor": "the floor of the most frequent class" if accuracy else "the always-positive floor",
+        "activity_only": "knowing the activity only",
+    }
+    parts = []
+    for key, name in names.items():
+        if row[key] is not None:
+            clear = row["ci_low"] is None or _clear(summary, "mean", key)
+            parts.append(f"{_relation(row['f1'], row[key], clear)} {name} ({_percent(row[key])})")
     headline = f"{'Accuracy' if accuracy else 'Mean strict F1'} {_percent(row['f1'])}"
-    below = [] if accuracy else _not_above(summary["rows"])
-    exceptions = f"; not above both: {', '.join(below)}" if below else ""
+    below = [] if accuracy else _not_above(summary)
+    exceptions = f"; not clearly above both: {', '.join(below)}" if below else ""
     return f"{headline} is {' and '.join(parts)}{exceptions}; field columns are optimistic, chosen on the test folds."
 
 
-def _not_above(rows: dict[str, dict[str, Any]]) -> list[str]:
-    """Labels whose F1 is not above what can be had without looking at a face."""
+def _not_above(summary: dict[str, Any]) -> list[str]:
+    """Labels whose F1 is not clearly above what can be had without looking at a face."""
     return [
         label
-        for label, row in rows.items()
-        if label != "mean" and any(row[key] is not None and row["f1"] <= row[key] for key in ("floor", "activity_only"))
+        for label, row in summary["rows"].items()
+        if label != "mean"
+        and any(
+            row[key] is not None and (row["f1"] <= row[key] or not _clear(summary, label, key)) for key in BASELINES
+        )
     ]
 
 
-def _relation(value: float, low: float | None, baseline: float) -> str:
+def _clear(summary: dict[str, Any], label: str, key: str) -> bool:
+    """Whether the interval of the difference lies above 0; for accuracies, the interval above the floor."""
+    if "accuracy" in summary["rows"]:
+        row = summary["rows"]["accuracy"]
+        return bool(row["ci_low"] > row[key])
+    ends = summary["margins"][key][label]
+    return ends[0] is None or ends[0] > 0
+
+
+def _relation(value: float, baseline: float, clear: bool) -> str:
     if value <= baseline:
         return "NOT above"
-    return "above, but by less than its interval," if low is not None and low <= baseline else "above"
+    return "above" if clear else "above, but not clearly,"
 
 
 def _has(summary: dict[str, Any], key: str) -> bool:

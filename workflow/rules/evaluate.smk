@@ -5,6 +5,7 @@ SUMMARY_CODE = [
         "summary.py",
         "crossvalidation.py",
         "intervals.py",
+        "margins.py",
         "pooling.py",
         "terminal.py",
         "published.py",
