@@ -1,0 +1,90 @@
+"""MLflow's pages in a real browser; `python -m tests.tracking.pages` takes the picture of README.md.
+
+python -m tests.tracking.pages results docs/pictures/mlflow-compare.png demo demo-no-pretrain demo-linear
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlflow import MlflowClient
+from playwright.sync_api import Page, sync_playwright
+
+from clef.tracking.store import local_uri
+from tests.tracking.conftest import wait_until
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@contextmanager
+def pages(checkout: Path, port: int) -> Iterator[str]:
+    """`clef track ui` of a checkout; its address."""
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    command = [sys.executable, "-m", "clef", "track", "ui", "--port", str(port)]
+    with subprocess.Popen(command, cwd=checkout, env=environment, stdout=subprocess.DEVNULL) as served:
+        try:
+            wait_until(lambda: _answers(f"http://127.0.0.1:{port}/health"), 120)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            served.terminate()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+@contextmanager
+def browser(width: int = 1300, height: int = 900) -> Iterator[Page]:
+    """A page of a headless Chromium with a profile of its own."""
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, args=OPTIONS, viewport={"width": width, "height": height}
+        )
+        try:
+            yield context.new_page()
+        finally:
+            context.close()
+
+
+def compare_address(checkout: Path, base: str, runs: list[str]) -> str:
+    """The address that ticking these runs and pressing Compare leads to."""
+    client = MlflowClient(local_uri(checkout))
+    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+    by_name = {run.info.run_name: run.info for run in client.search_runs(everywhere, "tags.stage = 'run'")}
+    chosen = [by_name[name] for name in runs]
+    listed = ",".join(f'"{info.run_id}"' for info in chosen)
+    query = urllib.parse.urlencode(
+        {"runs": f"[{listed}]", "experiments": f'["{chosen[0].experiment_id}"]', "workflowType": "machine_learning"}
+    )
+    return f"{base}/#/compare-runs?{query}"
+
+
+def open_comparison(page: Page, checkout: Path, base: str, runs: list[str]) -> None:
+    """Open the compare view and wait for its plot."""
+    page.goto(compare_address(checkout, base, runs), timeout=60_000)
+    page.get_by_text("Parallel Coordinates Plot").wait_for(timeout=60_000)
+    page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
+    close = page.get_by_role("button", name="Close")
+    if close.count():
+        close.first.click()
+
+
+if __name__ == "__main__":
+    results, picture, *names = sys.argv[1:]
+    folder = Path(results).absolute().parent
+    with pages(folder, 5_917) as address, browser() as shown:
+        open_comparison(shown, folder, address, names)
+        shown.wait_for_timeout(3_000)
+        shown.screenshot(path=picture)
