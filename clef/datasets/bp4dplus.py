@@ -29,6 +29,19 @@ FMAE = [
 ]
 """Test subjects of FMAE-IAT's four folds; there is no standard partition."""
 
+BIGSMALL = (
+    "F003 F004 F005 F006 F009 F017 F022 F028 F029 F031 F032 F033 F038 F044 F047 F048 F052 F053 F055 F061 F063 F067 "
+    "F068 F074 F075 F076 F081 M003 M005 M006 M009 M012 M019 M025 M026 M028 M031 M036 M037 M040 M046 M047 M049 M051 "
+    "M054 M056",
+    "F001 F002 F008 F018 F021 F025 F026 F035 F036 F037 F039 F040 F041 F042 F046 F049 F057 F058 F060 F062 F064 F066 "
+    "F070 F071 F072 F073 F077 M001 M002 M007 M013 M014 M016 M022 M023 M024 M027 M029 M030 M034 M035 M041 M042 M043 "
+    "M048 M055",
+    "F007 F010 F011 F012 F013 F014 F015 F016 F019 F020 F023 F024 F027 F030 F034 F043 F045 F050 F051 F054 F056 F059 "
+    "F065 F069 F078 F079 F080 M004 M008 M010 M011 M015 M017 M018 M020 M021 M032 M033 M038 M039 M044 M045 M050 M052 "
+    "M053 M057 M058",
+)
+"""Test subjects of BigSmall's three splits; F082, of whom much is missing, is in none."""
+
 
 class Bp4dPlus(Binghamton):
     """See the module."""
@@ -53,8 +66,14 @@ class Bp4dPlus(Binghamton):
     packagings = (Zips, Images, Videos)
     video = re.compile(r"(?P<subject>[FM]\d{3})_(?P<task>T\d+)\.(?:avi|mp4|mkv|mov|wmv)", re.IGNORECASE)
     expected = "2D+3D/F001.zip (as released), 2D+3D/F001/T1/0000.jpg (unpacked) or F001_T1.mp4 (videos)"
-    partitions: ClassVar = {"fmae": [fold.split() for fold in FMAE]}
-    published_as: ClassVar = {"fmae": [f"fold {number} of FMAE-IAT" for number in range(1, 5)]}
+    partitions: ClassVar = {
+        "fmae": [fold.split() for fold in FMAE],
+        "bigsmall": [fold.split() for fold in BIGSMALL],
+    }
+    published_as: ClassVar = {
+        "fmae": [f"fold {number} of FMAE-IAT" for number in range(1, 5)],
+        "bigsmall": [f"split {number} of BigSmall" for number in range(1, 4)],
+    }
     known: ClassVar = Known(
         source="counts of the label sums in github.com/scanavan/MultimodalExpressionAnalysis",
         subjects=140,
