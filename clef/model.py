@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from clef import losses
 from clef.errors import ClefError
 from clef.params import FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
+from clef.pretrained import not_to_be_had
 from clef.randomness import integers
 from clef.texts import LabelTexts, fill
 
@@ -110,20 +111,15 @@ def _create(settings: ModelParams) -> nn.Module:
     try:
         return open_clip.create_model(settings.name, pretrained=tag, force_image_size=settings.image_size)
     except Exception as error:  # torch, pickle and safetensors each refuse a file in ways of their own
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         if a_file:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise ClefError(
                 f"model.pretrained: {tag} does not fit {settings.name} at {settings.image_size} pixels ({reason}); "
                 "expected whole weights of that architecture: restore the file, or give its model.name"
             ) from None
         if tag is None or not isinstance(error, OSError | RuntimeError):
             raise
-        source = open_clip.get_pretrained_cfg(settings.name, tag)
-        address = source.get("url") or source.get("hf_hub") or tag
-        raise ClefError(
-            f"model.pretrained: {tag} of {settings.name} cannot be had ({reason}); fetch {address} on a machine with a "
-            "network and give the file's path"
-        ) from None
+        raise not_to_be_had(settings.name, tag, error) from None
 
 
 def _scale(start: float) -> nn.Parameter:

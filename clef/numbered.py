@@ -3,10 +3,12 @@
 A zip is read in place. Members are taken by what their names look like; no name in it ever becomes a path.
 """
 
+import os
 import zipfile
 import zlib
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from itertools import pairwise
+from pathlib import Path
 
 from clef.errors import ClefError
 
@@ -17,8 +19,8 @@ LARGEST_IMAGE = 64 * 2**20
 
 def image_number(name: str) -> int | None:
     """The number that an image is named by; None for any other file."""
-    path = PurePosixPath(name)
-    return int(path.stem) if path.suffix.lower() in IMAGE_SUFFIXES and path.stem.isdecimal() else None
+    stem, dot, suffix = name.rpartition(".")  # not by pathlib: a folder may hold thousands, a data set a million
+    return int(stem) if stem.isdecimal() and (dot + suffix).lower() in IMAGE_SUFFIXES else None
 
 
 def numbered_images(folder: Path) -> list[tuple[int, Path]]:
@@ -27,19 +29,18 @@ def numbered_images(folder: Path) -> list[tuple[int, Path]]:
     Raises:
         ClefError: The folder is missing, holds no numbered image, or two with the same number.
     """
-    if not folder.is_dir():
-        raise ClefError(f"{folder}: no such folder; expected numbered images; restore it")
-    found: dict[int, Path] = {}
-    for file in sorted(folder.iterdir()):
-        number = image_number(file.name)
-        if number is None:
-            continue
-        if number in found:
-            raise ClefError(f"{folder}: {found[number].name} and {file.name} are both image {number}; remove one")
-        found[number] = file
-    if not found:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except (FileNotFoundError, NotADirectoryError):
+        raise ClefError(f"{folder}: no such folder; expected numbered images; restore it") from None
+    named = sorted((number, name) for name in names if (number := image_number(name)) is not None)
+    if not named:
         raise ClefError(f"{folder}: holds no image named by a number, such as 0001.jpg; restore it")
-    return sorted(found.items())
+    for (number, name), (following, other) in pairwise(named):
+        if number == following:
+            raise ClefError(f"{folder}: {name} and {other} are both image {number}; remove one")
+    return [(number, folder / name) for number, name in named]
 
 
 def zipped_images(path: Path, inside: str) -> list[tuple[int, zipfile.ZipInfo]]:
@@ -53,7 +54,7 @@ def zipped_images(path: Path, inside: str) -> list[tuple[int, zipfile.ZipInfo]]:
         ClefError: The file is missing or no whole zip, or has no such folder, two of them, or two images of a number.
     """
     folders = _opened(path)[1]
-    fitting = [folder for folder in folders if folder == inside or folder.endswith(f"/{inside}")]
+    fitting = [folder for folder in folders if is_folder(folder, inside)]
     if not fitting:
         there = ", ".join(sorted(folders)[:4]) or "none at all"
         raise ClefError(f"{path}: no numbered images in a folder {inside}; found {there}; copy it again")
@@ -66,6 +67,11 @@ def zipped_images(path: Path, inside: str) -> list[tuple[int, zipfile.ZipInfo]]:
             raise ClefError(f"{path}: {twice} are both image {number}; expected one; remove one")
         found[number] = member
     return sorted(found.items(), key=lambda item: item[0])
+
+
+def is_folder(folder: str, inside: str) -> bool:
+    """Whether a folder of a zip file is the one that is meant, which may lie within others."""
+    return folder == inside or folder.endswith(f"/{inside}")
 
 
 def zipped_folders(path: Path) -> dict[str, set[int]]:
@@ -109,9 +115,14 @@ def _opened_in_state(path: Path, size: int, time: int) -> tuple[zipfile.ZipFile,
     archive = zipfile.ZipFile(path)
     folders: Folders = {}
     for member in archive.infolist():
-        *above, name = member.filename.replace("\\", "/").split("/")
-        number = image_number(name)
-        if number is not None and ".." not in above:
-            folder = "/".join(part for part in above if part not in ("", "."))
+        folder, number = folder_and_number(member.filename)
+        if folder is not None and number is not None:
             folders.setdefault(folder, []).append((number, member))
     return archive, folders
+
+
+def folder_and_number(name: str) -> tuple[str | None, int | None]:
+    """Folder in plain form (None where it leads upwards) and number (None for no image) of a member by its name."""
+    *above, last = name.replace("\\", "/").split("/")
+    folder = None if ".." in above else "/".join(part for part in above if part not in ("", "."))
+    return folder, image_number(last)

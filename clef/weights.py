@@ -14,6 +14,10 @@ FOLDER = Path("weights")
 """Where `clef fetch-weights` puts files, and where they are looked for unless `crop.weights` says otherwise."""
 
 
+MODEL_SUFFIXES = (".bin", ".npz", ".pt", ".pth", ".safetensors")
+"""Of files of a model's weights; no tag ends so."""
+
+
 @dataclass(frozen=True)
 class Release:
     """A published file of weights."""
@@ -78,6 +82,34 @@ def detector_weights(detector: str, weights: str | None) -> Path | None:
         if problem:
             log.warning("crop.weights: %s may not be the release of that name: %s", path, problem)
     return path
+
+
+def fetchable(detector: str, weights: str | None) -> Path | None:
+    """The release that `clef fetch-weights` would put where these settings look for it; None where it need not."""
+    if detector not in DETECTOR_RELEASES:
+        return None
+    path = FOLDER / DETECTOR_RELEASES[detector].file
+    return path if weights in (None, str(path)) and not path.exists() else None
+
+
+def model_note(name: str, pretrained: str | None) -> Path | None:
+    """The note that says which file of published weights was fetched for a model.
+
+    Args:
+        name: `model.name` of the params.
+        pretrained: `model.pretrained` of the params: a tag of open_clip's, or a file.
+
+    Returns:
+        None where the model starts from a file or from nothing.
+
+    Raises:
+        ClefError: It should start from a file that is not there.
+    """
+    if pretrained is None or Path(pretrained).is_file():
+        return None
+    if "/" in pretrained or Path(pretrained).suffix in MODEL_SUFFIXES:
+        raise ClefError(f"model.pretrained: no file {pretrained}; put it there, or give a tag of open_clip's")
+    return FOLDER / f"{name}.{pretrained}.json"
 
 
 def hash_problem(release: Release, found: str) -> str | None:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "clef"
 
 LAYERS = [
     {"errors"},
-    {"files", "numbered", "progress", "randomness"},
+    {"files", "numbered", "zip_contents", "progress", "randomness"},
     {"cuda"},
     {"params", "weights", "lease", "device", "messages"},
     {"mistakes", "disk_space", "download"},
@@ -19,12 +19,13 @@ LAYERS = [
     {"runs", "explain"},
     {"cleaning"},
     {"faces", "labels"},
-    {"pointers"},
+    {"pointers", "listing"},
     {"ingest"},
     {"versioning", "checking"},
     {"manifest"},
     {"selection"},
     {"loading", "sampling", "augmentation", "losses"},
+    {"pretrained"},
     {"model"},
     {"prediction"},
     {"tracking"},

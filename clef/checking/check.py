@@ -22,19 +22,21 @@ def check(dataset: Dataset, root: Path, progress: Callable[[int, int], None] | N
         progress: Called with recordings opened and to be opened.
     """
     findings = Findings()
+    known = dataset.known
     try:
         if not root.is_dir():
             found = "is no folder" if root.exists() else "does not exist"
-            raise ClefError(f"{root}: {found}; expected the raw data of {dataset.name}; put or link it there")
+            raise ClefError(f"the raw folder {found}; expected the raw data of {dataset.name}; put or link it there")
         check_fetched(existing_pointers(dataset, root), root)
         packaging = dataset.packaging(root)
         findings.rows.append(Row("copy", "packaging", packaging.name, note=packaging.found))
         if packaging.offset is not None:
             offset = f"label = image {packaging.offset:+d}" if packaging.offset else "label = image"
             findings.rows.append(Row("copy", "frame number", offset, note=packaging.reason or ""))
-        sequences = check_recordings(dataset, root, findings, progress)
-        check_labels(dataset, root, sequences, findings)
+        known = dataset.known_of(root)
+        opened = check_recordings(dataset, known, root, findings, progress)
+        check_labels(dataset, known, root, opened, findings)
     except ClefError as error:  # what comes after it cannot be checked
         findings.problems.append(str(error))
-    source = dataset.known.source if dataset.known else None
+    source = known.source if known else None
     return report(dataset.name, dataset.params.dataset.adapter, str(root), source, findings)

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clef.checking.report import MOST_NAMED, Findings, Row, some
-from clef.datasets.base import NUMBERED, Dataset, Sequence
+from clef.checking.recordings import Opened
+from clef.checking.report import MOST_NAMED, Findings, Row, number_of, some
+from clef.datasets.base import Dataset, Sequence
+from clef.datasets.image_set import UnlabelledError
 from clef.datasets.known import Known
 from clef.errors import ClefError
-from clef.numbered import numbered_images, zipped_images
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,27 +20,43 @@ PART_OF_A_COPY = 0.02
 """By how much a share may differ where not all frames are there."""
 
 
-def check_labels(dataset: Dataset, root: Path, sequences: list[Sequence], findings: Findings) -> None:
+def check_labels(dataset: Dataset, known: Known | None, root: Path, opened: Opened, findings: Findings) -> None:
     """Read all labels and set them against the recordings and the published counts.
 
     Args:
         dataset: The adapter.
+        known: What is published of this packaging.
         root: The raw folder.
-        sequences: Every recording; some with their facts.
+        opened: Every recording, and the frames of some.
         findings: To add to.
     """
-    strangers = dataset.strangers(root, sequences)
-    findings.count("copy", "files of no recording", len(strangers), 0)
-    if strangers:
-        findings.remarks.append(f"{len(strangers)} files belong to no recording and are not used: {some(strangers)}")
+    sequences = opened.sequences
+    _check_strangers(dataset, root, sequences, findings)
     labels, unread = _read(dataset, root, sequences, findings)
     if labels is None:
         return
     _check_once(labels, findings)
-    _check_unlabelled(dataset, [s for s in sequences if s.sequence not in unread], labels, findings)
+    _check_unlabelled(dataset, known, [s for s in sequences if s.sequence not in unread], labels, findings)
     _check_windows(sequences, labels, findings)
-    _check_images(dataset, root, sequences, labels, findings)
-    _count(dataset, sequences, labels, findings)
+    _check_images(dataset, opened.frames, labels, findings)
+    _count(dataset, known or Known(source=""), sequences, labels, findings)
+
+
+def _check_strangers(dataset: Dataset, root: Path, sequences: list[Sequence], findings: Findings) -> None:
+    strangers = dataset.strangers(root, sequences)
+    findings.count("copy", "files of no recording", len(strangers), 0)
+    if not strangers:
+        return
+    images = len(strangers) + len(sequences)
+    allowed = int(dataset.params.ingest.max_bad * images)
+    if dataset.all_labelled and len(strangers) > allowed:
+        findings.problems.append(
+            f"{len(strangers)} of {images} images have no label, ingest.max_bad allows {allowed}: {some(strangers)}; "
+            "restore the whole list of labels"
+        )
+    else:
+        belong = "file belongs" if len(strangers) == 1 else "files belong"
+        findings.remarks.append(f"{len(strangers)} {belong} to no recording, not used: {some(strangers)}")
 
 
 def _read(
@@ -47,12 +64,16 @@ def _read(
 ) -> "tuple[pd.DataFrame | None, set[str]]":
     """Labels of all recordings; after a mistake shard by shard, so that every broken file is named.
 
+    Where only labels are missing, more of them than allowed, that is said once, and what is there is read.
     Also the recordings whose shard could not be read.
     """
     import pandas as pd
 
     try:
         return dataset.labels(root, sequences), set()
+    except UnlabelledError as error:
+        findings.problems.append(str(error))
+        return _lenient(dataset).labels(root, sequences), set()
     except ClefError as error:
         first = str(error)
     tables, mistakes = [], [first]
@@ -68,6 +89,12 @@ def _read(
     return (pd.concat(tables, ignore_index=True) if tables else None), unread
 
 
+def _lenient(dataset: Dataset) -> Dataset:
+    """The same adapter, for which no label need be there."""
+    ingest = dataset.params.ingest.model_copy(update={"max_bad": 1.0})
+    return type(dataset)(dataset.params.model_copy(update={"ingest": ingest}))
+
+
 def _check_once(labels: "pd.DataFrame", findings: Findings) -> None:
     twice = labels[labels.duplicated(["sequence", "frame"])]
     if len(twice):
@@ -75,24 +102,21 @@ def _check_once(labels: "pd.DataFrame", findings: Findings) -> None:
         findings.problems.append(f"{len(twice)} frames are labelled twice: {some(names)}; expected one label a frame")
 
 
-def _check_unlabelled(dataset: Dataset, sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings) -> None:
+def _check_unlabelled(
+    dataset: Dataset, known: Known | None, sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings
+) -> None:
     expected = dataset.labelled_sequences()
     labelled = set(labels["sequence"])
-    findings.count("labels", "labelled sequences", len(labelled), _labelled_sequences(dataset))
+    published = known.labelled_sequences if known else None
+    findings.count("labels", "labelled sequences", len(labelled), len(expected) or published)
     without = sorted(({sequence.sequence for sequence in sequences} & set(expected)) - labelled)
     if without:
         allowed = int(dataset.params.ingest.max_bad * len(expected))
         findings.judge(
             len(without) > allowed,
-            f"{len(without)} of {len(expected)} recordings have no labels, ingest.max_bad allows {allowed}: "
-            f"{some(without)}; restore their files",
+            f"{len(without)} of {number_of(len(expected), 'recording')} without labels, "
+            f"ingest.max_bad allows {allowed}: {some(without)}; restore their files",
         )
-
-
-def _labelled_sequences(dataset: Dataset) -> int | None:
-    if dataset.labelled_sequences():
-        return len(dataset.labelled_sequences())
-    return dataset.known.labelled_sequences if dataset.known else None
 
 
 def _check_windows(sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings) -> None:
@@ -117,54 +141,52 @@ def _check_windows(sequences: list[Sequence], labels: "pd.DataFrame", findings: 
         )
 
 
-def _check_images(
-    dataset: Dataset, root: Path, sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings
-) -> None:
-    """Labels of numbered images that are not there, of the recordings that were opened."""
-    labelled = {name: set(frames) for name, frames in labels.groupby("sequence")["frame"]}
-    opened = [s for s in sequences if s.kind in NUMBERED and s.frames and not s.problem and s.sequence in labelled]
-    if not opened:
+def _check_images(dataset: Dataset, images_of: dict[str, set[int]], labels: "pd.DataFrame", findings: Findings) -> None:
+    """Labels of numbered images that are not there, of the recordings that were opened.
+
+    As the manifest counts: against all frames of a recording, labelled or not, and of recordings without labels.
+    """
+    labelled = {str(name): set(frames) for name, frames in labels.groupby("sequence")["frame"]}
+    opened = {name: images for name, images in images_of.items() if images}
+    coded = [name for name in opened if name in labelled]
+    if not coded:
         return
     lost = {}
     shifted = {-1: 0, 1: 0}
     frames = 0
-    for sequence in opened:
-        images = _images(root, sequence)
-        wanted = labelled[sequence.sequence]
+    for name, images in opened.items():
+        wanted = labelled.get(name, set())
         frames += len(wanted | images)
         if wanted <= images:
             continue
-        lost[sequence.sequence] = len(wanted - images)
+        lost[name] = len(wanted - images)
         for shift in shifted:
             shifted[shift] += {frame + shift for frame in wanted} <= images
     number = sum(lost.values())
-    findings.count("labels", "labelled frames without an image", number, 0, f"in {len(opened)} recordings opened")
+    findings.count("labels", "labelled frames without an image", number, 0, f"in {len(coded)} recordings opened")
     if not number:
         return
-    worst = sorted(lost, key=lambda name: -lost[name])
-    message = f"{number} labelled frames have no image: {some([f'{name} ({lost[name]})' for name in worst])}; "
-    off_by_one = [shift for shift, fitting in shifted.items() if fitting > len(opened) / 2]
-    too_many = number > dataset.params.ingest.max_bad * frames
+    worst = some([f"{name} ({lost[name]})" for name in sorted(lost, key=lambda name: -lost[name])])
+    lack = f"{number_of(number, 'labelled frame')} {'has' if number == 1 else 'have'} no image"
+    allowed = int(dataset.params.ingest.max_bad * frames)
+    off_by_one = [shift for shift, fitting in shifted.items() if fitting > len(coded) / 2]
     if off_by_one:
-        message += f"none would if images were numbered {'higher' if off_by_one[0] < 0 else 'lower'} by one: set "
-        message += "dataset.options.first_image"
+        direction = "higher" if off_by_one[0] < 0 else "lower"
+        findings.problems.append(
+            f"{lack}: {worst}; none would if images were numbered {direction} by one: set dataset.options.first_image"
+        )
+    elif number > allowed:
+        findings.problems.append(
+            f"{lack}, ingest.max_bad allows {allowed} of {frames}: {worst}; complete the copy, or raise it if these "
+            "images were never written"
+        )
     else:
-        message += "complete the copy" if too_many else "they count as not decodable"
-    findings.judge(bool(off_by_one) or too_many, message)
+        findings.remarks.append(f"{lack} (not written: face hidden?), they count as not decodable: {worst}")
 
 
-def _images(root: Path, sequence: Sequence) -> set[int]:
-    """Numbers of the frames that there are images of."""
-    path = root / sequence.source
-    if sequence.kind == "zip":
-        numbers = [number for number, _ in zipped_images(path, sequence.inside or "")]
-    else:
-        numbers = [number for number, _ in numbered_images(path)]
-    return {sequence.first_frame + number for number in numbers}
-
-
-def _count(dataset: Dataset, sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings) -> None:
-    known = dataset.known or Known(source="")
+def _count(
+    dataset: Dataset, known: Known, sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings
+) -> None:
     findings.count("labels", "labelled frames", len(labels), known.labelled_frames)
     for by, expected in known.frames_by.items():
         names = _names_by(by, dataset, sequences)
@@ -236,9 +258,25 @@ def _count_classes(
     counts = classes.groupby([names.map(split_of).fillna("all"), classes]).size()
     splits = sorted(known.classes) if known.classes else sorted({str(split) for split, _ in counts.index})
     wanted = dataset.params.labels.expressions
+    if dataset.params.folds.protocol == "official":
+        splits = sorted({*splits, "test", "train"})
+    _require_every_class(splits, wanted, counts, findings)
     for split in splits:
         published = known.classes.get(split, {})
         found = {str(name) for own, name in counts.index if own == split}
         for name in dict.fromkeys([*(published or wanted), *sorted(found)]):
             note = "" if name in wanted else "not a class of the run"
             findings.count("classes", f"{split} {name}", int(counts.get((split, name), 0)), published.get(name), note)
+
+
+def _require_every_class(splits: list[str], wanted: list[str], counts: "pd.Series", findings: Findings) -> None:
+    """Every split has labels, and of every class that the run wants."""
+    if not wanted:
+        return
+    for split in splits:
+        without = [name for name in wanted if not counts.get((split, name), 0)]
+        if len(without) == len(wanted):
+            findings.problems.append(f"the split {split} has no labels of the run's classes; restore its labels")
+        elif without:
+            where = f"the split {split}" if split != "all" else "the data set"
+            findings.problems.append(f"{where} has no labels of {some(without)}; restore them, or leave the class out")

@@ -4,39 +4,57 @@ import os
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from clef.checking.report import Findings, some
+from clef.checking.report import Findings, number_of, some
 from clef.datasets.base import NUMBERED, Dataset, Sequence
+from clef.datasets.known import Known
 from clef.errors import ClefError
-from clef.faces.frames import inspect
+from clef.faces.frames import inspect, inspect_numbered
+from clef.zip_contents import folders_of_images, is_inside
 
 Item = TypeVar("Item")
 
 OPENED = 400
 """Recordings that are opened, of however many: at some ten milliseconds each. Of two thousand zipped ones that is too
-many, since each zip has a list of contents to read."""
+many, since the images of each zip have to be listed; which recordings lie in a zip is asked of all."""
 ZIPS_OPENED = 8
+ZIPS_AT_ONCE = 4
 SIZES_ASKED = 5000
 """Sources whose size is asked; of more than that, of those opened only."""
 
-EMPTY, MISSING, CUT_OFF = "empty", "missing", "not a whole zip file; did copying it break off? Copy it again"
+NO_ZIP = "not a whole zip file"
+EMPTY, MISSING, CUT_OFF = "empty", "missing", f"{NO_ZIP}; did copying it break off? Copy it again"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The recordings of a copy, some of which were opened."""
+
+    sequences: list[Sequence]
+    """All; those that were opened with their facts."""
+    frames: dict[str, set[int]]
+    """Frames that there are images of, by name of each opened recording of numbered images."""
 
 
 def check_recordings(
-    dataset: Dataset, root: Path, findings: Findings, progress: Callable[[int, int], None] | None = None
-) -> list[Sequence]:
+    dataset: Dataset,
+    known: Known | None,
+    root: Path,
+    findings: Findings,
+    progress: Callable[[int, int], None] | None = None,
+) -> Opened:
     """List the recordings, test all of them cheaply and open some.
 
     Args:
         dataset: The adapter.
+        known: What is published of this packaging.
         root: The raw folder.
         findings: To add to.
         progress: Called with recordings opened and to be opened.
-
-    Returns:
-        All, those that were opened with their facts.
 
     Raises:
         ClefError: There is nothing that could be listed.
@@ -44,26 +62,55 @@ def check_recordings(
     listed = dataset.sequences(root)
     if not listed:
         raise ClefError(f"{root}: no recordings of {dataset.name} found; put or link the raw data there")
-    _count_subjects(dataset, listed, findings)
-    missing = _count_sequences(dataset, listed, findings)
     damaged = _test_all(root, listed)
-    sample = _sample([sequence for sequence in listed if sequence.source not in damaged])
+    absent = _absent_in_zips(root, listed, damaged, findings)
+    there = [sequence for sequence in listed if sequence.sequence not in absent]
+    nobody = _count_subjects(dataset, known, there, findings)
+    missing = _count_sequences(dataset, known, there, nobody, findings)
+    sample = _sample([sequence for sequence in there if sequence.source not in damaged])
     opened: dict[str, Sequence] = {}
+    frames: dict[str, set[int]] = {}
     for done, sequence in enumerate(sample, start=1):
-        opened[sequence.sequence] = inspect(root, sequence)
+        if sequence.kind in NUMBERED:
+            opened[sequence.sequence], numbers = inspect_numbered(root, sequence)
+            frames[sequence.sequence] = set(numbers)
+        else:
+            opened[sequence.sequence] = inspect(root, sequence)
         if progress is not None:
             progress(done, len(sample))
     unreadable = [f"{sequence.source} ({sequence.problem})" for sequence in opened.values() if sequence.problem]
-    _count_unreadable(dataset, listed, missing, damaged, opened, unreadable, findings)
-    return [opened.get(sequence.sequence, sequence) for sequence in listed]
+    _count_unreadable(dataset, there, missing, damaged, opened, unreadable, findings)
+    return Opened([opened.get(sequence.sequence, sequence) for sequence in there], frames)
 
 
-def _count_subjects(dataset: Dataset, listed: list[Sequence], findings: Findings) -> None:
+def _absent_in_zips(root: Path, listed: list[Sequence], damaged: dict[str, str], findings: Findings) -> set[str]:
+    """Names of recordings that their zip does not hold: every zip's list of contents is read."""
+    sources = sorted({s.source for s in listed if s.kind == "zip"} - damaged.keys())
+    if not sources:
+        return set()
+
+    def read(source: str) -> set[str] | str:
+        try:
+            return folders_of_images(root / source)
+        except ClefError as error:
+            return str(error).removeprefix(f"{root / source}: ")
+
+    with ThreadPoolExecutor(ZIPS_AT_ONCE) as threads:
+        folders = dict(zip(sources, threads.map(read, sources), strict=True))
+    damaged |= {source: found for source, found in folders.items() if isinstance(found, str)}
+    zips = {s.source for s in listed if s.kind == "zip"}
+    whole = {source: found for source, found in folders.items() if not isinstance(found, str)}
+    findings.count("copy", "zips whose list of contents was read", len(whole), len(zips))
+    return {s.sequence for s in listed if s.source in whole and not is_inside(whole[s.source], s.inside or "")}
+
+
+def _count_subjects(dataset: Dataset, known: Known | None, listed: list[Sequence], findings: Findings) -> list[str]:
+    """Count people; those who are missing."""
     expected = set(dataset.subjects())
     if not expected:
-        return
+        return []
     found = {sequence.subject for sequence in listed if sequence.subject is not None}
-    everybody = dataset.known.subjects if dataset.known else None
+    everybody = known.subjects if known else None
     chosen = f"the run takes these of the set's {everybody}" if everybody not in (None, len(expected)) else ""
     findings.count("copy", "subjects", len(found & expected), len(expected), chosen)
     missing = sorted(expected - found)
@@ -71,20 +118,23 @@ def _count_subjects(dataset: Dataset, listed: list[Sequence], findings: Findings
         findings.problems.append(
             f"no recordings of {len(missing)} of {len(expected)} subjects: {some(missing)}; complete the copy"
         )
+    return missing
 
 
-def _count_sequences(dataset: Dataset, listed: list[Sequence], findings: Findings) -> list[str]:
-    """Count recordings; the names of those missing."""
+def _count_sequences(
+    dataset: Dataset, known: Known | None, listed: list[Sequence], nobody: list[str], findings: Findings
+) -> list[str]:
+    """Count recordings; the names of those missing, but for people of whom there is none: they are told already."""
     expected = set(dataset.expected_sequences())
     names = {sequence.sequence for sequence in listed}
     number: int | None = len(expected)
     if not expected:
-        number = dataset.known.sequences if dataset.known else None
+        number = known.sequences if known else None
     findings.count("copy", "sequences", len(names), number)
     missing = sorted(expected - names)
     if expected:
         findings.count("copy", "missing sequences", len(missing), 0)
-    return missing
+    return [name for name in missing if not any(name == one or name.startswith(f"{one}_") for one in nobody)]
 
 
 def _test_all(root: Path, listed: list[Sequence]) -> dict[str, str]:
@@ -146,12 +196,12 @@ def _count_unreadable(
     named = [f"{source} ({problem})" for source, problem in sorted(damaged.items())] + sorted(unreadable)
     if named:
         # A zip that was cut off is a subject that is missing, however few that makes.
-        stops = too_many or CUT_OFF in damaged.values()
-        findings.judge(stops, f"{affected + len(unreadable)} recordings cannot be read, {allowed}: {some(named)}")
+        stops = too_many or any(problem.startswith(NO_ZIP) for problem in damaged.values())
+        unread = number_of(affected + len(unreadable), "recording")
+        findings.judge(stops, f"{unread} cannot be read, {allowed}: {some(named)}")
     if missing:
-        findings.judge(
-            too_many, f"{len(missing)} recordings are missing, {allowed}: {some(missing)}; complete the copy"
-        )
+        lack = f"{number_of(len(missing), 'recording')} {'is' if len(missing) == 1 else 'are'} missing"
+        findings.judge(too_many, f"{lack}, {allowed}: {some(missing)}; complete the copy")
     blank = [s for s in opened.values() if s.kind in NUMBERED and not s.problem and s.width is None]
     if blank:
         findings.judge(

@@ -1,5 +1,6 @@
 """What a check found, row by row against what was expected, and the verdict."""
 
+import re
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from platform import python_version, system
@@ -72,13 +73,13 @@ class Report:
     def verdict(self) -> str:
         """One line."""
         if self.problems:
-            more = f" (and {_number(len(self.problems) - 1, 'more problem')})" if len(self.problems) > 1 else ""
+            more = f" (and {number_of(len(self.problems) - 1, 'more problem')})" if len(self.problems) > 1 else ""
             return f"not usable: {self.problems[0]}{more}"
         differing = [row.what for row in self.rows if row.differs]
         if differing:
             return f"usable, not as expected: {some(differing)}"
         if self.remarks:
-            return f"usable, with {_number(len(self.remarks), 'remark')}: {self.remarks[0]}"
+            return f"usable, with {number_of(len(self.remarks), 'remark')}: {self.remarks[0]}"
         return "complete: all as expected"
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,9 +90,10 @@ class Report:
 
 def report(dataset: str, adapter: str, root: str, source: str | None, findings: Findings) -> Report:
     """Put a report together. Paths in it are relative to the root: it is made to be shown to others."""
+    below = re.compile(rf"(?<![\w./-]){re.escape(root.rstrip('/'))}(?:/|: )")
 
     def relative(message: str) -> str:
-        return message.replace(f"{root}/", "")
+        return below.sub("", message)
 
     problems, remarks = (list(map(relative, said)) for said in (findings.problems, findings.remarks))
     return Report(dataset, adapter, root, source, findings.rows, problems, remarks, _versions())
@@ -103,7 +105,8 @@ def some(names: list[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-def _number(count: int, thing: str) -> str:
+def number_of(count: int, thing: str) -> str:
+    """Such as `1 recording` or `2 recordings`."""
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 

@@ -1,31 +1,62 @@
 """The subcommand that fetches what the project does not ship."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clef.cli.app import DATA, app
+from clef.cli.app import DATA, Step, app
 from clef.errors import ClefError
+from clef.weights import DETECTOR_RELEASES, FOLDER, Release, file_hash
+
+CLIP = "ViT-B-16-quickgelu/openai"
 
 
-@app.command("fetch-weights", rich_help_panel=DATA, epilog="Example: clef fetch-weights yunet")
+@app.command("fetch-weights", cls=Step, rich_help_panel=DATA, epilog="Example: clef fetch-weights yunet")
 def fetch_weights(
-    detector: Annotated[str, typer.Argument(help="Whose weights: retinaface or yunet.")],
+    whose: Annotated[
+        str, typer.Argument(help="retinaface or yunet; clip, or open_clip's name and tag of a model: NAME/TAG.")
+    ],
     to: Annotated[
-        Path | None, typer.Option(help="File to write, as `crop.weights` names it; in weights/ without.")
+        Path | None,
+        typer.Option(
+            help="File to write, as `crop.weights` names it; in weights/ without. Of a model, whose file lies where "
+            "open_clip looks for it: a note of that file and its hash."
+        ),
     ] = None,
 ) -> None:
-    """Download a face detector's weights and check their hash; without a network, say what to get from where."""
+    """Download published weights and check their hash; without a network, say what to get from where.
+
+    The workflow does it by itself, before anything long.
+    """
+    release = DETECTOR_RELEASES.get(whose)
+    if release is not None:
+        _fetch_release(release, to or FOLDER / release.file)
+        return
+    name, slash, tag = (CLIP if whose == "clip" else whose).rpartition("/")
+    if not slash:
+        known = ", ".join(DETECTOR_RELEASES)
+        raise ClefError(f"fetch-weights: no weights of {whose}; expected one of {known}, clip, or NAME/TAG of a model")
+    _fetch_model(name, tag, to)
+
+
+def _fetch_release(release: Release, target: Path) -> None:
     from clef.download import fetch
     from clef.progress import notice
-    from clef.weights import DETECTOR_RELEASES, FOLDER, file_hash
 
-    release = DETECTOR_RELEASES.get(detector)
-    if release is None:
-        raise ClefError(f"fetch-weights: no weights of {detector}; expected one of {', '.join(DETECTOR_RELEASES)}")
-    target = to or FOLDER / release.file
     if target.is_dir():
         target /= release.file
     fetched = fetch(release, target)
     notice("%s: %s, SHA-256 %s", target, "fetched" if fetched else "there already", file_hash(target))
+
+
+def _fetch_model(name: str, tag: str, to: Path | None) -> None:
+    from clef.files import write_text
+    from clef.pretrained import fetch_pretrained
+    from clef.progress import notice
+
+    path, found = fetch_pretrained(name, tag)
+    notice("%s: SHA-256 %s", path, found)
+    if to is not None:
+        write_text(to, json.dumps({"model": name, "tag": tag, "file": str(path), "sha256": found}, indent=1) + "\n")

@@ -6,6 +6,7 @@ images are the test split: labels of the test images were never given out.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -39,9 +40,10 @@ class AffectNet(ImageSet):
     """Either release."""
 
     Options = AffectNetOptions
+    all_labelled: ClassVar = True
     label_names: ClassVar = list(EXPRESSIONS)
     known: ClassVar = Known(
-        source="Mollahosseini et al., IEEE TAC 2017; the release of 2021 lacks one validation image",
+        source="Mollahosseini et al., IEEE TAC 2017",
         labelled_frames=sum(TRAIN) + 4_000,
         frames_by={"split": {"train": sum(TRAIN), "test": 4_000}},
         classes={
@@ -49,6 +51,9 @@ class AffectNet(ImageSet):
             "test": dict.fromkeys(EXPRESSIONS, 500),
         },
     )
+
+    def known_of(self, root: Path) -> Known | None:
+        return KNOWN_NPY if affectnet_npy.find(root) is not None else self.known
 
     def packaging(self, root: Path) -> Packaging:
         if (npy := affectnet_npy.find(root)) is not None:
@@ -116,6 +121,18 @@ class AffectNet(ImageSet):
                 last = max(chain(range(len(EXPRESSIONS)), WITHOUT_EXPRESSION))
                 raise ClefError(f"{root / sequence.source}: class {code}; expected 0 to {last}")
         return self._labels(root, labelled, unlabelled)
+
+
+KNOWN_NPY = replace(
+    AffectNet.known,
+    source="Mollahosseini et al., IEEE TAC 2017, less one validation image that the release of 2021 lacks",
+    labelled_frames=sum(TRAIN) + 3_999,
+    frames_by={"split": {"train": sum(TRAIN), "test": 3_999}},
+    classes={
+        "train": dict(zip(EXPRESSIONS, TRAIN, strict=True)),
+        "test": dict.fromkeys(EXPRESSIONS, 500) | {"contempt": 499},
+    },
+)
 
 
 def _place(folder: Path, root: Path) -> str:

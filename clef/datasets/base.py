@@ -74,6 +74,8 @@ class Dataset(ABC):
 
     label_names: ClassVar[list[str]]
     """Every label that the data set codes: `AU01` ... or class names."""
+    all_labelled: ClassVar[bool] = False
+    """Whether every image of a complete copy has a label, so that one without means that its list is not whole."""
     voted: ClassVar[bool] = False
     """Whether the data set gives the votes of several annotators instead of a class; see `labels.votes`."""
     activities: ClassVar[dict[str, str]] = {}
@@ -111,6 +113,10 @@ class Dataset(ABC):
     @abstractmethod
     def expected_sequences(self) -> list[str]:
         """Names of the recordings that a complete copy has."""
+
+    def known_of(self, root: Path) -> Known | None:
+        """What is published of the packaging below `root`, where packagings differ."""
+        return self.known
 
     def made_by(self) -> str | None:
         """File below the raw folder that says the raw data is complete, where the project makes it itself."""

@@ -187,10 +187,14 @@ class Binghamton(Dataset):
             key=lambda packed: -len(packed.subjects & set(self.subjects())),
         )
         if not usable:
-            empty = f", with folders of subjects in {relative(folders['images'][0], root)}" if folders["images"] else ""
+            empty = (
+                f", with folders of subjects in {relative(folders['images'][0], root)} but no such files"
+                if folders["images"]
+                else ""
+            )
             raise ClefError(
                 f"{root}: no {'recordings' if asked == 'auto' else asked} of {self.title}; expected {self.expected}; "
-                f"found {contents(root)}{empty}, but no such files; put or link the raw data there"
+                f"found {contents(root)}{empty}; put or link the raw data there"
             )
         first_image, reason = self._first_image(usable[0])
         return Copy(usable[0], [packed for packed in found if packed is not usable[0]], labels, first_image, reason)

@@ -12,6 +12,11 @@ from clef.params import Count, Section
 if TYPE_CHECKING:
     import pandas as pd
 
+
+class UnlabelledError(ClefError):
+    """More images have no label than `ingest.max_bad` allows."""
+
+
 log = logging.getLogger(__name__)
 
 FRAME = 0
@@ -57,7 +62,7 @@ class ImageSet(Dataset):
             unlabelled: Images whose label should be there and is not, each with the reason.
 
         Raises:
-            ClefError: More of them than `ingest.max_bad` allows.
+            UnlabelledError: More of them than `ingest.max_bad` allows.
         """
         import pandas as pd
 
@@ -73,7 +78,7 @@ class ImageSet(Dataset):
         named = ", ".join(unlabelled[:MOST_NAMED]) + more
         allowed = int(self.params.ingest.max_bad * images)
         if len(unlabelled) > allowed:
-            raise ClefError(
+            raise UnlabelledError(
                 f"{root}: {len(unlabelled)} of {images} images have no label, "
                 f"ingest.max_bad allows {allowed}: {named}; complete the copy"
             )

@@ -41,6 +41,7 @@ class RafDb(ImageSet):
 
     Options = RafDbOptions
     options: RafDbOptions
+    all_labelled: ClassVar = True
     label_names: ClassVar = list(EXPRESSIONS)
     known: ClassVar = Known(
         source="Li et al., CVPR 2017; list_patition_label.txt",

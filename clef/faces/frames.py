@@ -1,5 +1,6 @@
 """Frames of a sequence, numbered as its labels are: one record for every input frame, broken or not."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from zipfile import ZipInfo
 import cv2
 import numpy as np
 
-from clef.datasets.base import Sequence
+from clef.datasets.base import NUMBERED, Sequence
 from clef.errors import ClefError
 from clef.faces.pixels import read_pixels, row_bytes
 from clef.faces.video import VideoFacts, probe, read_video
@@ -73,27 +74,43 @@ def inspect(root: Path, sequence: Sequence, look: bool = True) -> Sequence:
     if sequence.single:
         return _inspect_single(path, root, sequence, look)
     sequence = replace(sequence, file_size=_bytes_in(path))
+    if sequence.kind in NUMBERED:
+        return inspect_numbered(root, sequence)[0]
     try:
-        if sequence.kind == "video":
-            facts = probe(path)
-            return replace(
-                sequence,
-                frames=facts.frames,
-                fps=facts.fps,
-                width=facts.width,
-                height=facts.height,
-                problem=None,
-            )
-        if sequence.kind == "zip":
-            return _inspect_zipped(path, sequence)
-        files = [file for _, file in numbered_images(path)]
+        facts = probe(path)
     except ClefError as error:
         return replace(sequence, problem=str(error).removeprefix(f"{path}: "))  # the source stands beside it
-    first = _still(0, files[0])
-    if first.image is None:
-        return replace(sequence, frames=len(files), problem=None)  # one bad image of a folder costs itself only
-    height, width = first.image.shape[:2]
-    return replace(sequence, frames=len(files), width=width, height=height, problem=None)
+    return replace(sequence, frames=facts.frames, fps=facts.fps, width=facts.width, height=facts.height, problem=None)
+
+
+def inspect_numbered(root: Path, sequence: Sequence) -> tuple[Sequence, list[int]]:
+    """Fill in what `inspect` does for numbered images, without asking the size of files in a folder.
+
+    Args:
+        root: The data set's raw folder.
+        sequence: As listed.
+
+    Returns:
+        The sequence, and its frames as the labels number them; none where the source cannot be read.
+    """
+    path = root / sequence.source
+    try:
+        if sequence.kind == "zip":
+            members = zipped_images(path, sequence.inside or "")
+            numbers = [number for number, _ in members]
+            size = sum(member.file_size for _, member in members)
+            sequence, first = replace(sequence, file_size=size), _zipped(0, path, members[0][1])
+        else:
+            files = numbered_images(path)
+            numbers = [number for number, _ in files]
+            first = _still(0, files[0][1])
+    except ClefError as error:
+        return replace(sequence, problem=str(error).removeprefix(f"{path}: ")), []
+    sequence = replace(sequence, frames=len(numbers), problem=None)
+    if first.image is not None:  # one bad image costs itself only
+        height, width = first.image.shape[:2]
+        sequence = replace(sequence, width=width, height=height)
+    return sequence, [sequence.first_frame + number for number in numbers]
 
 
 def _inspect_single(path: Path, root: Path, sequence: Sequence, look: bool) -> Sequence:
@@ -116,7 +133,8 @@ def _inspect_single(path: Path, root: Path, sequence: Sequence, look: bool) -> S
 
 def _bytes_in(path: Path) -> int | None:
     if path.is_dir():
-        return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+        with os.scandir(path) as entries:
+            return sum(entry.stat().st_size for entry in entries if entry.is_file())
     return path.stat().st_size if path.exists() else None
 
 
@@ -134,16 +152,6 @@ def _zipped(number: int, path: Path, member: ZipInfo) -> Frame:
         return _decoded(number, read_zipped(path, member), f"{path}: {member.filename}")
     except ClefError as error:
         return Frame(number, None, str(error))
-
-
-def _inspect_zipped(path: Path, sequence: Sequence) -> Sequence:
-    members = [member for _, member in zipped_images(path, sequence.inside or "")]
-    sequence = replace(sequence, frames=len(members), file_size=sum(member.file_size for member in members))
-    first = _zipped(0, path, members[0])
-    if first.image is None:
-        return replace(sequence, problem=None)
-    height, width = first.image.shape[:2]
-    return replace(sequence, width=width, height=height, problem=None)
 
 
 def _decoded(number: int, content: bytes, where: str) -> Frame:

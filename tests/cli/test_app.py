@@ -25,10 +25,10 @@ def test_help_imports_nothing_heavy():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["params", "nowhere"], "params: no run nowhere; expected one of bp4d, "),
+        (["params", "nowhere"], "params: no run nowhere; expected one of affectnet, "),
         (["show", "nowhere"], "results/nowhere/summary.json: no such file; finish the run"),
         (["show", "{folder}/other.json"], "other.json: not a summary; expected the summary.json"),
-        (["params", "params/demo.yaml"], "no run params/demo.yaml; expected one of bp4d, "),
+        (["params", "params/demo.yaml"], "no run params/demo.yaml; expected one of affectnet, "),
         (["ingest", "demo", "--raw", "nowhere", "--out", "x"], "nowhere: no recordings of demo found"),
         (
             ["crop", "demo", "--crop", "00000000", "--raw", ".", "--shard", "F001", "--out", "x"],

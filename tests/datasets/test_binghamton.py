@@ -191,10 +191,10 @@ def test_the_compact_table_of_bp4dplus_goes_by_header_or_position(tmp_path, head
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], "no recordings of BP4D; expected Sequences/F001/T1/0000.jpg .* found nothing, but no such files"),
+        ([], "no recordings of BP4D; expected Sequences/F001/T1/0000.jpg .* found nothing; put or link"),
         (
             ["Sequences/F001/T1/0000.obj"],
-            "BP4D; .* found Sequences, with folders of subjects in Sequences, but no such",
+            "BP4D; .* found Sequences, with folders of subjects in Sequences but no such",
         ),
         (["a/F001/T1/0.jpg", "b/F002/T1/0.jpg"], "a and b both hold images; expected one; take the other out"),
         (["S/F001/T1/0.jpg", "a/F001_T1.csv", "b/F001_T1.csv"], "a and b both hold label files; expected one"),

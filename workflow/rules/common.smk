@@ -6,11 +6,17 @@ from pathlib import Path
 from clef.datasets import modules_of, open_dataset
 from clef.errors import ClefError
 from clef.folds import make_folds
+from clef.listing import Listing
 from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
 from clef.pointers import LABELS, existing_pointers, pointer_names, pointer_path
 from clef.runs import load_runs, stage1_source
 from clef.texts import activity_texts, label_texts
-from clef.weights import detector_weights
+from clef.weights import (
+    DETECTOR_RELEASES,
+    detector_weights,
+    fetchable,
+    model_note,
+)
 
 # The `python` of the rules is the one that runs Snakemake, also where nobody activated its environment.
 os.environ["PATH"] = os.pathsep.join(
@@ -52,6 +58,23 @@ RUN_OF_CROPS = {
 POINTERS = {
     dataset: existing_pointers(DATASETS[run], Path("data/raw", dataset))
     for dataset, run in RUN_OF_DATASET.items()
+}
+
+# What a data set without pointers holds: a copy that is completed later makes stale what it completes.
+LISTINGS = {
+    dataset: Listing(
+        DATASETS[run],
+        Path("data/raw", dataset),
+        Path("data/interim", dataset, "listing.json"),
+    )
+    for dataset, run in RUN_OF_DATASET.items()
+    if not POINTERS[dataset] and DATASETS[run].made_by() is None
+}
+
+# What `clef fetch-weights` makes in `weights/`, and whose it is.
+PUBLISHED = {release.file: name for name, release in DETECTOR_RELEASES.items()} | {
+    f"{params.model.name}.{params.model.pretrained}.json": f"{params.model.name}/{params.model.pretrained}"
+    for params in RUNS.values()
 }
 
 # Snakemake ignores resource limits that nobody set: without this, `--cores 8` would start two trainings on one GPU.
@@ -125,6 +148,28 @@ def shard_raw(wildcards):
     return raw_version(wildcards, dataset.version_of(wildcards.shard))
 
 
+def ingest_settings(wildcards):
+    """Settings of `ingest`, and what there is to list."""
+    settings, listing = (
+        of_dataset(wildcards).tracked("ingest"),
+        LISTINGS.get(wildcards.dataset),
+    )
+    return settings if listing is None else settings | {"raw": listing.whole()}
+
+
+def crop_settings(wildcards):
+    """Settings of the crops, and what there is of the shard."""
+    settings, listing = (
+        of_crops(wildcards).tracked("crop"),
+        LISTINGS.get(wildcards.dataset),
+    )
+    return (
+        settings
+        if listing is None
+        else settings | {"raw": listing.shard(wildcards.shard)}
+    )
+
+
 def labels_raw(wildcards):
     return raw_version(wildcards, LABELS)
 
@@ -137,10 +182,31 @@ def adapter_code(wildcards):
 
 
 def crop_weights(wildcards):
-    """The detector's weights; where they are missing, it is said before anything runs."""
+    """The detector's weights. The project's own releases are fetched; others that are missing are told before anything
+    runs, and so are the releases where crops were made with them already: a new file would make all of those stale.
+    """
     crop = of_crops(wildcards).crop
+    path = fetchable(crop.detector, crop.weights)
+    if path is not None and not any(
+        Path("data/interim", wildcards.dataset, wildcards.crop).glob("*.arrow")
+    ):
+        return str(path)
     path = checked(detector_weights, crop.detector, crop.weights)
     return [] if path is None else str(path)
+
+
+def model_weights(wildcards):
+    """The note that the model's published weights were fetched, for a run and those whose stage 1 it starts from."""
+    sources = [
+        stage1_source(RUNS, wildcards.run, str(fold.number))
+        for fold in FOLDS[wildcards.run]
+    ]
+    runs = {wildcards.run, *(source[0] for source in sources if source)}
+    notes = {
+        checked(model_note, RUNS[run].model.name, RUNS[run].model.pretrained, run=run)
+        for run in runs
+    }
+    return sorted(str(note) for note in notes if note is not None)
 
 
 def model_files(wildcards):

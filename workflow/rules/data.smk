@@ -1,3 +1,21 @@
+# Where there is a network. The first of all, and since it takes all cores for its minute, alone: what is missing is said
+# before anything long.
+rule fetch_weights:
+    output:
+        "weights/{file}",
+    log:
+        "weights/{file}.log",
+    wildcard_constraints:
+        file="|".join(map(re.escape, PUBLISHED)),
+    priority: 3
+    localrule: True
+    threads: workflow.cores or 1
+    params:
+        whose=lambda wildcards: PUBLISHED[wildcards.file],
+    shell:
+        "python -m clef --log {log} fetch-weights {params.whose} --to {output}"
+
+
 rule render_demo:
     output:
         "data/raw/{dataset}/render.json",
@@ -30,7 +48,7 @@ rule check:
         mem_mb=2000,
         runtime="30m",
     params:
-        section(of_dataset, "ingest"),
+        ingest_settings,
     shell:
         "python -m clef --log {log} check {wildcards.dataset} --raw data/raw/{wildcards.dataset} --out {output}"
 
@@ -50,7 +68,7 @@ rule ingest:
         mem_mb=2000,
         runtime="2h",
     params:
-        section(of_dataset, "ingest"),
+        ingest_settings,
     shell:
         "python -m clef --log {log} ingest {wildcards.dataset} --raw data/raw/{wildcards.dataset}"
         " --out {output}"
@@ -71,7 +89,7 @@ rule crop:
         mem_mb=4000,
         runtime="4h",
     params:
-        section(of_crops, "crop"),
+        crop_settings,
     shell:
         "python -m clef --log {log} crop {wildcards.dataset} --crop {wildcards.crop}"
         " --raw data/raw/{wildcards.dataset}"

@@ -63,6 +63,8 @@ rule evaluate:
 rule summarize:
     input:
         metrics=all_metrics,
+        # Fetched before anything long. Not an input of the trainings, which a note that was lost would make stale.
+        model=model_weights,
         code=SUMMARY_CODE,
     output:
         table="results/{run}/summary.csv",

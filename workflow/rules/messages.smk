@@ -69,6 +69,13 @@ onstart:
         # Under an executor the GPUs are elsewhere.
         if workflow.resource_settings.nodes is None and any(map(wants_gpu, jobs)):
             checked(require_cuda)
+        listed = {
+            job.wildcards.dataset
+            for job in jobs
+            if job.rule.name in ("check", "ingest", "crop")
+        }
+        for dataset in listed & LISTINGS.keys():
+            LISTINGS[dataset].remember()
         disks = checked(require_space, disk_needs(jobs))
         SAID.update(runs=sorted(runs), began=time.monotonic())
         print(
