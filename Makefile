@@ -28,7 +28,7 @@ test: setup  ## run the tests
 	$(bin)/python -m pytest
 
 test-slow: setup  ## run the tests that take minutes
-	$(bin)/python -m pytest -m slow
+	$(bin)/python -m pytest -m slow $(only)
 
 test-readme: setup  ## run every command of README.md in a fresh clone
 	$(bin)/python -m pytest -m readme
