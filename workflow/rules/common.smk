@@ -1,5 +1,6 @@
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -19,9 +20,7 @@ from clef.weights import (
 )
 
 # The `python` of the rules is the one that runs Snakemake, also where nobody activated its environment.
-os.environ["PATH"] = os.pathsep.join(
-    [os.path.dirname(sys.executable), os.environ["PATH"]]
-)
+shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
 
 
 def checked(what, *arguments, run=None):
