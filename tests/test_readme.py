@@ -42,4 +42,4 @@ def test_every_command_does_what_the_readme_says(clone):
         assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
         assert "Traceback" not in ran.stdout + ran.stderr, command
     assert (clone / "results" / "demo" / "summary.csv").exists()
-    assert (clone / "results" / "mine" / "summary.csv").exists()
+    assert (clone / "results" / "demo-pictures" / "summary.csv").exists()

@@ -26,7 +26,9 @@ def check(dataset: Dataset, root: Path, progress: Callable[[int, int], None] | N
     try:
         if not root.is_dir():
             found = "is no folder" if root.exists() else "does not exist"
-            raise ClefError(f"the raw folder {found}; expected the raw data of {dataset.name}; put or link it there")
+            raise ClefError(
+                f"the raw folder {root} {found}; expected the raw data of {dataset.name}; put or link it there"
+            )
         check_fetched(existing_pointers(dataset, root), root)
         packaging = dataset.packaging(root)
         findings.rows.append(Row("copy", "packaging", packaging.name, note=packaging.found))

@@ -88,7 +88,7 @@ def test_a_rate_other_than_published_is_marked(full, monkeypatch):
 def test_a_wrong_path(tmp_path):
     report = checked(tmp_path / "nowhere")
     assert report.verdict.startswith(
-        f"not usable: {tmp_path / 'nowhere'}: does not exist; expected the raw data of bp4d"
+        f"not usable: the raw folder {tmp_path / 'nowhere'} does not exist; expected the raw data of bp4d"
     )
     assert not report.usable
 
@@ -134,9 +134,9 @@ def test_labels_without_images_and_images_without_labels(full):
     shutil.rmtree(full / "Sequences" / "F001" / "T3")
     (full / "AUCoding" / "AU_OCC" / "M001_T5.csv").unlink()
     report = checked(full)
-    assert any(problem.startswith("1 recordings are missing, ") and "F001_T3" in problem for problem in report.problems)
+    assert any(problem.startswith("1 recording is missing, ") and "F001_T3" in problem for problem in report.problems)
     assert any("AUCoding/AU_OCC/F001_T3.csv" in remark for remark in report.remarks)
-    assert any("1 of 16 recordings have no labels, " in problem and "M001_T5" in problem for problem in report.problems)
+    assert any("1 of 16 recordings without labels, " in problem and "M001_T5" in problem for problem in report.problems)
     assert row(report, "sequences") == (15, 16, True)
 
 
