@@ -70,7 +70,10 @@ def test_a_file_is_written_of_a_usable_copy_only(laboratory):
 def test_weights_of_nobody_are_one_line(tmp_path):
     ran = clef("fetch-weights", "mtcnn", folder=tmp_path)
     assert ran.returncode == 1
-    assert ran.stderr == "clef: error: fetch-weights: no weights of mtcnn; expected one of retinaface, yunet\n"
+    assert ran.stderr == (
+        "clef: error: fetch-weights: no weights of mtcnn; "
+        "expected one of retinaface, yunet, clip, or NAME/TAG of a model\n"
+    )
 
 
 def test_without_a_network_file_address_hash_and_place_are_one_line(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from tests.workflow.conftest import snakemake
 FEW = """
 dataset: {adapter: demo_expr, name: few}
 device: cpu
-render: {kind: stills, size: 160, train_images: 20, test_images: 8}
+render: {kind: stills, size: 160, train_images: 20, test_images: 30}
 crop: {detector: lbp}
 labels: {kind: expressions, expressions: [neutral, happiness]}
 folds: {protocol: official, number: 1}
@@ -34,11 +34,11 @@ def test_a_run_is_told_in_whole_lines_from_start_to_end(few):
     lines = output.splitlines()
     assert "CLEF: the files asked for" in lines
     assert re.search(r"^  disk    about \d+ kB needed in data/raw/, .* free$", output, re.MULTILINE)
-    assert "render-demo few: 29 files in data/raw/few" in lines
+    assert "render-demo few: 51 files in data/raw/few" in lines
     assert "check few: complete: all as expected" in lines
-    assert "ingest few: 28 recordings" in lines
+    assert "ingest few: 50 recordings" in lines
     assert re.search(r"^CLEF: done in .* Next:$", output, re.MULTILINE)
-    assert "28 of 28 expected recordings" in (few / "data/interim/few/ingest.log").read_text()
+    assert "50 of 50 expected recordings" in (few / "data/interim/few/ingest.log").read_text()
 
 
 def test_a_failed_job_is_led_and_ended_by_its_own_line(few):
@@ -46,7 +46,7 @@ def test_a_failed_job_is_led_and_ended_by_its_own_line(few):
     for path in (few / "data/raw/few/images").rglob("*.jpg"):
         path.unlink()
     output = snakemake(few, LISTED, "--quiet", "rules", "host", check=False)
-    told = "check few: error: not usable: data/raw/few: no recordings of few found"
+    told = "check few: error: not usable: no recordings of few found"
     lines = output.splitlines()
     first = next(number for number, line in enumerate(lines) if "rror" in line)
     assert lines[first].startswith(told)

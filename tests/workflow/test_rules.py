@@ -210,11 +210,6 @@ def test_edited_texts_make_stale_what_used_them(finished):
             "detector: yunet\n  weights: none.onnx",
             "crop.weights: no file none.onnx; run `clef fetch-weights yunet --to none.onnx`, or get face_detection",
         ),
-        (
-            "detector: lbp",
-            "detector: retinaface",
-            "run `clef fetch-weights retinaface`, or get retinaface_",
-        ),
         ("number: 3", "number: 30", "params/demo-linear.yaml: folds.number: 30 folds of 18 subjects"),
         ("device: cpu", "device: cpu\ntexts: {file: none.yaml}", "texts.file: none.yaml: no such file"),
         ("device: cpu", "device: cpu\nlabels: {action_units: [1, 9]}", "labels: demo has no label AU09"),
@@ -226,6 +221,19 @@ def test_what_is_missing_is_said_before_anything_runs(checkout, old, new, messag
     assert old in text
     path.write_text(text.replace(old, new, 1))
     assert message in snakemake(checkout, "-n", "results/demo/summary.csv", check=False)
+
+
+def test_published_weights_are_fetched_before_anything_else(checkout, monkeypatch):
+    path = checkout / "params" / "demo-short.yaml"
+    path.write_text(path.read_text() + "\ncrop: {detector: retinaface, device: cpu}\n")
+    target = "results/demo-short/summary.csv"
+    assert planned(snakemake(checkout, "-n", target))["fetch_weights"] == 1
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    output = snakemake(checkout, target, check=False)
+    for part in ("retinaface_resnet50_2020-07-20-f168fae3c.zip", "SHA-256", "weights/"):
+        assert part in output
+    assert "Finished jobid" not in output
+    assert not (checkout / "data").exists() or not list((checkout / "data/raw").rglob("*.mp4"))
 
 
 def test_a_name_that_is_a_pattern_means_itself(checkout):
