@@ -61,3 +61,15 @@ def test_disfa_starts_from_every_subject_of_bp4dplus(tmp_path):
     trained = json.loads((folder / "results/bp4dplus-small/seed0/foldall/pretrain.json").read_text())["trained_on"]
     assert trained == [["bp4dplus-small", subject] for subject in sorted(PEOPLE["bp4dplus"])]
     assert not list((folder / "results" / "bp4dplus-small").glob("seed0/fold[0-9]"))
+
+
+def test_bp4dplus(tmp_path):
+    folder = copy_checkout(tmp_path)
+    prepare(folder, "bp4dplus", "zips", STAGE_1)
+    table = results(folder, "bp4dplus-small")
+    assert {"AU01", "AU24"} <= set(table.to_numpy().ravel())
+    for fold, tested in enumerate((["F004", "F013"], ["F012"], ["F001"], ["F003"])):
+        finetuned = json.loads((folder / f"results/bp4dplus-small/seed0/fold{fold}/finetune.json").read_text())
+        assert finetuned["test_subjects"] == tested
+        pretrained = json.loads((folder / f"results/bp4dplus-small/seed0/fold{fold}/pretrain.json").read_text())
+        assert not set(tested) & {subject for _, subject in pretrained["trained_on"]}
