@@ -25,8 +25,8 @@ from clef.lease import leased
 from clef.loading import Crops, load_steps
 from clef.losses import inverse_rate_weight
 from clef.manifest import manifest_fingerprint
-from clef.model import Encoders, LabelTask, architecture
-from clef.params import FINETUNE_SECTIONS, Params, digest
+from clef.model import Encoders, LabelTask
+from clef.params import FINETUNE_SECTIONS, Params
 from clef.prediction import prediction_table, probabilities
 from clef.sampling import EpochBatches
 from clef.texts import label_texts
@@ -34,8 +34,6 @@ from clef.tracking.tracked import tracked_training
 from clef.training.checkpoint import (
     Recovery,
     load_weights,
-    package_hash,
-    pretrained_hash,
     require_crop_settings,
     require_fingerprint,
     require_model,
@@ -46,6 +44,7 @@ from clef.training.checkpoint import (
 from clef.training.inputs import Inputs, WhoIsTested
 from clef.training.loop import Plan, train, work_folder
 from clef.training.metrics_file import MetricsFile
+from clef.training.provenance import provenance, training_key
 from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
@@ -104,26 +103,17 @@ def finetune(
     )
     steps = settings.epochs * batches.steps_per_epoch
     predicted = [settings.epochs] if fold.inner else range(1, settings.epochs + 1)
-    trained_on = sorted(set(zip(frames["dataset"], frames["subject"].fillna(""), strict=True)))
     sidecar = {
         "stage": "finetune",
-        "seed": seed,
-        "fold": fold.number,
         "steps": steps,
-        "trained_on": [list(subject) for subject in trained_on],
-        "test_subjects": list(tested.fold.test_subjects),
-        "fingerprint": fingerprint,
-        "manifest": file_hash(inputs.manifest),
         "stage1": None if stage1 is None else file_hash(stage1),
-        "pretrained": pretrained_hash(params.model),
-        "architecture": architecture(params.model.name),
         "label_texts": [[text.name, text.description] for text in texts],
-        "package": package_hash(),
-        **{name: params.tracked(name) for name in FINETUNE_SECTIONS},
+        **provenance(params, FINETUNE_SECTIONS, seed, fold, inputs, frames, fingerprint),
+        "test_subjects": list(tested.fold.test_subjects),
     }
     if elsewhere is not None:
         sidecar["tested"] = {"dataset": tested.dataset, "manifest": file_hash(tested.inputs.manifest)}
-    key = digest({name: value for name, value in sidecar.items() if name != "package"}, length=64)
+    key = training_key(sidecar)
     log.info(
         "stage 2, seed %d, fold %s%s: %d labelled frames, %d epochs of %d steps",
         seed,

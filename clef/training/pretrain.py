@@ -17,23 +17,17 @@ from clef.folds import Fold
 from clef.lease import leased
 from clef.loading import Crops, load_steps
 from clef.manifest import manifest_fingerprint
-from clef.model import ActivityTask, Encoders, architecture
-from clef.params import PRETRAIN_SECTIONS, Params, PretrainParams, digest
+from clef.model import ActivityTask, Encoders
+from clef.params import PRETRAIN_SECTIONS, Params, PretrainParams
 from clef.sampling import CrossedBatches, cross_subject_share
 from clef.selection import pretraining_frames
 from clef.texts import activity_texts
 from clef.tracking.tracked import tracked_training
-from clef.training.checkpoint import (
-    Recovery,
-    package_hash,
-    pretrained_hash,
-    require_crop_settings,
-    save_weights,
-)
+from clef.training.checkpoint import Recovery, require_crop_settings, save_weights
 from clef.training.inputs import Inputs
 from clef.training.loop import Plan, train, work_folder
 from clef.training.metrics_file import MetricsFile
-from clef.weights import file_hash
+from clef.training.provenance import provenance, training_key
 
 log = logging.getLogger(__name__)
 
@@ -71,29 +65,19 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
     torch.manual_seed(seed)
     encoders = Encoders(params.model)
     task = ActivityTask(encoders, [texts[activity] for activity in sorted(texts)], settings)
-    trained_on = sorted(set(zip(frames["dataset"], frames["subject"], strict=True)))
     sidecar = {
         "stage": "pretrain",
-        "seed": seed,
-        "fold": fold.number,
         "steps": steps,
-        "trained_on": [list(subject) for subject in trained_on],
-        "test_subjects": list(fold.test_subjects),
-        "fingerprint": fingerprint,
-        "manifest": file_hash(inputs.manifest),
-        "pretrained": pretrained_hash(params.model),
-        "architecture": architecture(params.model.name),
         "activity_texts": texts,
-        "package": package_hash(),
-        **{name: params.tracked(name) for name in PRETRAIN_SECTIONS},
+        **provenance(params, PRETRAIN_SECTIONS, seed, fold, inputs, frames, fingerprint),
     }
-    key = digest({name: value for name, value in sidecar.items() if name != "package"}, length=64)
+    key = training_key(sidecar)
     log.info(
         "stage 1, seed %d, fold %s: %d frames of %d subjects and %d activities, %d images a batch",
         seed,
         fold.number,
         len(frames),
-        len(trained_on),
+        len(sidecar["trained_on"]),
         len(texts),
         batches.batch_size,
     )
