@@ -30,15 +30,15 @@ def read_labels(dataset: Dataset, root: Path, sequences: list[Sequence]) -> "pd.
         As `Dataset.labels`.
 
     Raises:
-        ClefError: A frame is labelled twice or lies beyond its video, or more recordings are without labels than
-            `ingest.max_bad` allows.
+        ClefError: A frame is labelled twice or lies further beyond its video than `ingest.overhang` allows, or more
+            recordings are without labels than `ingest.max_bad` allows.
     """
     labels = dataset.labels(root, sequences)
     twice = labels[labels.duplicated(["sequence", "frame"])]
     if len(twice):
         frame, sequence = twice[["frame", "sequence"]].iloc[0]
         raise ClefError(f"{root}: frame {frame} of {sequence} is labelled twice; expected one label a frame")
-    _require_within(labels, sequences, root)
+    _require_within(labels, sequences, root, dataset.params.ingest.overhang)
     strangers = dataset.strangers(root, sequences)
     for stranger in strangers[:MOST_NAMED]:
         log.warning("%s: belongs to no recording of %s; it is not used", root / stranger, dataset.name)
@@ -58,20 +58,34 @@ def read_labels(dataset: Dataset, root: Path, sequences: list[Sequence]) -> "pd.
     return labels
 
 
-def _require_within(labels: "pd.DataFrame", sequences: list[Sequence], root: Path) -> None:
+def _require_within(labels: "pd.DataFrame", sequences: list[Sequence], root: Path, overhang: int) -> None:
     """Refuse labels of frames that a sound recording does not have; a damaged one is judged once it is decoded."""
     import pandas as pd
 
     sound = [s for s in sequences if s.frames is not None and not s.problem and s.kind not in NUMBERED]
     limits = pd.DataFrame(
-        [(s.sequence, s.source, s.first_frame, s.first_frame + (s.frames or 0) - 1) for s in sound],
-        columns=["sequence", "source", "first", "last"],
+        [(s.sequence, s.source, s.kind, s.first_frame, s.first_frame + (s.frames or 0) - 1) for s in sound],
+        columns=["sequence", "source", "kind", "first", "last"],
     )
     labelled = labels[["sequence", "frame"]].merge(limits, on="sequence")
-    beyond = labelled[~labelled["frame"].between(labelled["first"], labelled["last"])]
+    past = labelled["frame"] - labelled["last"]
+    allowed = (labelled["kind"] == "video") * overhang
+    beyond = labelled[(labelled["frame"] < labelled["first"]) | (past > allowed)]
     if len(beyond):
         example = beyond.iloc[0]
+        at_the_end = example["kind"] == "video" and example["frame"] > example["last"]
+        hint = f"; if the video is whole, raise ingest.overhang, which allows {overhang} past its end"
         raise ClefError(
             f"{root}: {example['sequence']} has a label for frame {example['frame']}, but {example['source']} has "
             f"frames {example['first']} to {example['last']}; expected labels and frames of one recording"
+            f"{hint if at_the_end else ''}"
+        )
+    hanging = labelled.loc[past > 0, "sequence"]
+    if len(hanging):
+        log.warning(
+            "%d labelled frames lie past the end of their video, as ingest.overhang allows, in %d recordings such as "
+            "%s; they count as not decodable",
+            len(hanging),
+            hanging.nunique(),
+            hanging.iloc[0],
         )

@@ -20,7 +20,7 @@ from clef.labels import read_labels
 from clef.weights import file_hash
 
 NO_ROW = -1
-"""`row` of a labelled frame that a damaged recording no longer has."""
+"""`row` of a labelled frame that its recording does not have."""
 
 _METADATA = b"clef.manifest"
 
@@ -70,6 +70,8 @@ def build_manifest(
     label_columns = [column for column in labels.columns if column not in ("sequence", "frame")]
     frames = pd.concat([frames, _lost_frames(frames, labels, sequences)], ignore_index=True)
     _check_undecodable(frames, dataset.params.ingest.max_bad, root)
+    overhang = dataset.params.ingest.overhang
+    frames = pd.concat([frames, _hanging_frames(frames, labels, sequences, overhang)], ignore_index=True)
     manifest = frames.merge(known, on="sequence", how="left", validate="many_to_one")
     manifest = manifest.merge(labels, on=["sequence", "frame"], how="left", validate="one_to_one", indicator=True)
     manifest["labelled"] = manifest.pop("_merge") == "both"
@@ -80,7 +82,7 @@ def build_manifest(
         raise ClefError(
             f"{root}: {example['sequence']} has a label for frame {example['frame']}, which the recording has not "
             f"({surplus} such {'label' if surplus == 1 else 'labels'} in all); "
-            "expected labels and frames of one recording"
+            f"expected labels and frames of one recording; ingest.overhang allows {overhang} past a video's end"
         )
     for column in label_columns:
         if column != "expression":
@@ -103,13 +105,32 @@ def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[Seq
     Raises:
         ClefError: In most rows of numbered images the labels would fit the images if they were one off.
     """
-    pairs = labels[["sequence", "frame"]].merge(frames[["sequence", "frame"]], how="left", indicator=True)
-    lost = pairs[pairs["_merge"] == "left_only"]
+    lost = _without_row(frames, labels)
     numbered = [s.sequence for s in sequences if s.kind in NUMBERED]
     _check_numbering(frames, labels, lost[lost["sequence"].isin(numbered)])
     damaged = frames.loc[frames["status"] == "undecodable", "sequence"]
-    lost = lost[lost["sequence"].isin({*damaged, *numbered})]
-    rows = lost[["sequence", "frame"]].assign(status="undecodable", row=NO_ROW)
+    return _undecodable(lost[lost["sequence"].isin({*damaged, *numbered})], frames)
+
+
+def _hanging_frames(
+    frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[Sequence], overhang: int
+) -> pd.DataFrame:
+    """Rows for labelled frames up to `overhang` past the end of their video; what allows them is not `max_bad`."""
+    lost = _without_row(frames, labels)
+    last = frames.groupby("sequence")["frame"].max().rename("last")
+    past = lost["frame"] - lost.join(last, on="sequence")["last"]
+    videos = [s.sequence for s in sequences if s.kind == "video"]
+    return _undecodable(lost[lost["sequence"].isin(videos) & past.between(1, overhang)], frames)
+
+
+def _without_row(frames: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Labelled frames, `sequence` and `frame`, that the shards have no row of."""
+    pairs = labels[["sequence", "frame"]].merge(frames[["sequence", "frame"]], how="left", indicator=True)
+    return pairs.loc[pairs["_merge"] == "left_only", ["sequence", "frame"]]
+
+
+def _undecodable(lost: pd.DataFrame, frames: pd.DataFrame) -> pd.DataFrame:
+    rows = lost.assign(status="undecodable", row=NO_ROW)
     rows["shard"] = rows["sequence"].map(frames.groupby("sequence")["shard"].first())
     return rows.astype({"frame": "int32", "row": "int32"})
 

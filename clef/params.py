@@ -120,6 +120,9 @@ class IngestParams(Section):
 
     max_bad: Fraction = 0.02
     """Share of sequences that may be unreadable before the rule stops with their list."""
+    overhang: Annotated[int, Field(ge=0)] = 0
+    """How many frames labels may reach past the end of their video, since decoders differ by a frame; such labelled
+    frames count as not decodable."""
 
 
 class CropParams(Section):

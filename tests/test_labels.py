@@ -30,6 +30,17 @@ def tolerant(params, max_bad):
     return params.model_copy(update={"ingest": params.ingest.model_copy(update={"max_bad": max_bad})})
 
 
+def label_further(raw, *frames, name="F002_T2"):
+    path = label_file(raw, name)
+    lines = path.read_text().splitlines()
+    codes = lines[-1].split(",")[1:]
+    path.write_text("\n".join([*lines, *(",".join([str(frame), *codes]) for frame in frames)]))
+
+
+def with_overhang(params, overhang):
+    return params.model_copy(update={"ingest": params.ingest.model_copy(update={"overhang": overhang})})
+
+
 def read(toy, max_bad=0.0):
     params, raw, sequences = toy
     return read_labels(open_dataset(tolerant(params, max_bad)), raw, sequences)
@@ -66,12 +77,33 @@ def test_labels_without_a_recording_are_named_and_not_used(toy, caplog):
 @pytest.mark.parametrize("frame", [0, FRAMES + 1])
 def test_a_label_beyond_its_video_is_told_with_the_frames_that_there_are(toy, frame):
     _, raw, _ = toy
-    path = label_file(raw, "F002_T2")
-    lines = path.read_text().splitlines()
-    path.write_text("\n".join([*lines, ",".join([str(frame), *lines[-1].split(",")[1:]])]))
+    label_further(raw, frame)
     message = f"F002_T2 has a label for frame {frame}, but videos/F002/T2.mp4 has frames 1 to {FRAMES}; expected"
-    with pytest.raises(ClefError, match=message):
+    with pytest.raises(ClefError, match=message) as caught:
         read(toy)
+    assert ("ingest.overhang, which allows 0 past its end" in str(caught.value)) == (frame > FRAMES)
+
+
+def test_labels_may_reach_past_the_end_as_far_as_the_overhang(toy, caplog):
+    params, raw, sequences = toy
+    label_further(raw, FRAMES + 1, FRAMES + 2)
+    label_further(raw, FRAMES + 1, name="M001_T1")
+    with caplog.at_level(logging.WARNING):
+        labels = read_labels(open_dataset(with_overhang(params, 2)), raw, sequences)
+    assert labels.query("sequence == 'F002_T2'")["frame"].tolist()[-2:] == [FRAMES + 1, FRAMES + 2]
+    (told,) = (record.getMessage() for record in caplog.records)
+    assert told.startswith("3 labelled frames lie past the end of their video, as ingest.overhang allows, in 2 record")
+    with pytest.raises(ClefError, match=rf"label for frame {FRAMES + 2}, .* ingest\.overhang, which allows 1 past"):
+        read_labels(open_dataset(with_overhang(params, 1)), raw, sequences)
+
+
+@pytest.mark.parametrize(("kind", "frame"), [("video", 0), ("image", FRAMES + 1)])
+def test_no_overhang_reaches_before_the_first_frame_or_beyond_an_image(toy, kind, frame):
+    params, raw, sequences = toy
+    label_further(raw, frame)
+    listed = [replace(sequence, kind=kind) for sequence in sequences]
+    with pytest.raises(ClefError, match=rf"F002_T2 has a label for frame {frame}, .* of one recording$"):
+        read_labels(open_dataset(with_overhang(params, 5)), raw, listed)
 
 
 def test_a_damaged_recording_keeps_its_labels(toy):

@@ -153,6 +153,26 @@ def test_labels_past_the_end_of_a_recording_are_named(toy, tmp_path):
         path.write_text(text)
 
 
+def test_labels_in_the_overhang_are_rows_that_cannot_be_decoded(toy, tmp_path):
+    params = toy_params()
+    params = params.model_copy(update={"ingest": params.ingest.model_copy(update={"overhang": 2, "max_bad": 0.0})})
+    inputs = make_toy(tmp_path, params)
+    path = tmp_path / "raw" / "AUCoding" / "AU_OCC" / "F002_T2.csv"
+    text = path.read_text().rstrip()
+    codes = text.split("\n")[-1].partition(",")[2]
+    path.write_text("\n".join([text, f"{FRAMES + 1},{codes}", f"{FRAMES + 2},{codes}"]))
+    own = rebuild((tmp_path, params, inputs), tmp_path).query("sequence == 'F002_T2'").sort_values("frame")
+    hanging = own[own["frame"] > FRAMES]
+    assert hanging["frame"].tolist() == [FRAMES + 1, FRAMES + 2]
+    assert hanging["labelled"].all()
+    assert hanging["AU01"].tolist() == own.loc[own["frame"] == FRAMES, "AU01"].tolist() * 2
+    assert set(hanging["status"]) == {"undecodable"}
+    assert set(hanging["row"]) == {NO_ROW}
+    less = params.model_copy(update={"ingest": params.ingest.model_copy(update={"overhang": 1})})
+    with pytest.raises(ClefError, match=rf"label for frame {FRAMES + 2}, which .* ingest\.overhang allows 1 past"):
+        rebuild((tmp_path, less, inputs), tmp_path)
+
+
 @pytest.mark.parametrize("change", [{"file_size": 7}, {"frames": 7}, {"first_frame": 0}, {"source": "other.mp4"}])
 def test_a_shard_that_was_cropped_from_other_recordings_is_named(toy, tmp_path, change):
     _, _, inputs = toy

@@ -37,7 +37,7 @@ def check_labels(dataset: Dataset, known: Known | None, root: Path, opened: Open
         return
     _check_once(labels, findings)
     _check_unlabelled(dataset, known, [s for s in sequences if s.sequence not in unread], labels, findings)
-    _check_windows(sequences, labels, findings)
+    _check_windows(dataset.params.ingest.overhang, sequences, labels, findings)
     _check_images(dataset, opened.frames, labels, findings)
     _count(dataset, known or Known(source=""), sequences, labels, findings)
 
@@ -119,25 +119,34 @@ def _check_unlabelled(
         )
 
 
-def _check_windows(sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings) -> None:
+def _check_windows(overhang: int, sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings) -> None:
     """Labels of frames that a video does not have, of the videos that were opened."""
     videos = [s for s in sequences if s.kind == "video" and s.frames is not None and not s.problem]
     if not videos:
         return
-    spans = {str(name): (int(own.min()), int(own.max())) for name, own in labels.groupby("sequence")["frame"]}
-    beyond = []
+    frames_of = dict(iter(labels.groupby("sequence")["frame"]))
+    beyond, hanging = [], []
     for video in videos:
-        if video.sequence not in spans:
+        if video.sequence not in frames_of:
             continue
-        first, last = spans[video.sequence]
+        own = frames_of[video.sequence]
+        first, last = int(own.min()), int(own.max())
         end = video.first_frame + (video.frames or 0) - 1
-        if first < video.first_frame or last > end:
+        if first < video.first_frame or last > end + overhang:
             beyond.append(f"{video.sequence} (frames {video.first_frame} to {end}, labels {first} to {last})")
+        elif last > end:
+            hanging.append(f"{video.sequence} ({(own > end).sum()})")
     findings.count("labels", "windows past the video's end", len(beyond), 0, f"of {len(videos)} videos opened")
     if beyond:
         findings.problems.append(
-            f"labels lie outside of their video in {len(beyond)} recordings: {some(beyond)}; "
-            "expected labels and frames of one recording"
+            f"labels lie outside of their video in {number_of(len(beyond), 'recording')}: {some(beyond)}; "
+            "expected labels and frames of one recording; where videos are whole, raise ingest.overhang, which allows "
+            f"{overhang} past the end"
+        )
+    if hanging:
+        findings.remarks.append(
+            f"labels reach past the end of their video in {number_of(len(hanging), 'recording')}, as ingest.overhang "
+            f"allows; these frames count as not decodable: {some(hanging)}"
         )
 
 

@@ -181,7 +181,7 @@ class Disfa(Dataset):
             # By frame and not by line: files of one person may differ by a frame.
             table = pd.DataFrame({f"AU{number:02d}": read_intensity_txt(files[number]) for number in CODED})
             table = table.fillna(NOT_CODED).astype("int8").rename_axis("frame").reset_index()
-            table = _paired(table.astype({"frame": "int32"}), sequence)
+            table = table.astype({"frame": "int32"})
             table.insert(0, "sequence", sequence.sequence)
             tables.append(table)
         if not tables:
@@ -241,16 +241,6 @@ def _files(folders: list[Path], pattern: re.Pattern[str]) -> Iterable[tuple[Path
         for name in sorted(os.listdir(folder)):
             if not name.startswith(".") and not (folder / name).is_dir():
                 yield folder / name, pattern.fullmatch(name)
-
-
-def _paired(table: "pd.DataFrame", sequence: Sequence) -> "pd.DataFrame":
-    """Labels up to the video's end, where the two differ by a frame; a larger difference is judged elsewhere."""
-    if sequence.frames is None or sequence.problem is not None:
-        return table
-    surplus = int(table["frame"].max()) - sequence.frames
-    if abs(surplus) == 1:
-        log.info("%s: %d frames, labels up to frame %d", sequence.source, sequence.frames, table["frame"].max())
-    return table[table["frame"] <= sequence.frames] if surplus == 1 else table
 
 
 def _without_left_out(labels: "pd.DataFrame") -> "pd.DataFrame":

@@ -1,5 +1,3 @@
-import logging
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,17 +71,6 @@ def test_a_frame_that_one_action_unit_lacks_is_unknown_there(copy):
     labels = dataset.labels(copy, dataset.sequences(copy)).query("sequence == 'SN001'")
     assert labels["AU09"].tolist() == [4, 1, 5, 9, 9, 9]
     assert 9 not in labels["AU12"].tolist()
-
-
-@pytest.mark.parametrize(("frames", "labelled", "told"), [(5, 5, True), (7, 6, True), (6, 6, False), (3, 6, False)])
-def test_labels_and_video_are_paired_where_they_differ_by_a_frame(copy, caplog, frames, labelled, told):
-    dataset = adapter()
-    first = replace(dataset.sequences(copy)[0], frames=frames)
-    with caplog.at_level(logging.INFO):
-        labels = dataset.labels(copy, [first])
-    assert labels["frame"].tolist() == list(range(1, labelled + 1))
-    message = f"LeftVideoSN001_comp.avi: {frames} frames, labels up to frame 6"
-    assert any(message in record.getMessage() for record in caplog.records) == told
 
 
 def test_what_is_missing_or_wrong_is_one_line(copy):

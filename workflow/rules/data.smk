@@ -109,6 +109,8 @@ rule manifest:
     resources:
         mem_mb=4000,
         runtime="1h",
+    params:
+        section(of_dataset, "ingest"),
     shell:
         "python -m clef --log {log} manifest {wildcards.dataset} --crop {wildcards.crop}"
         " --raw data/raw/{wildcards.dataset} --sequences {input.sequences}"
