@@ -96,11 +96,11 @@ def test_what_only_lists_the_recordings_makes_no_shard_stale(versioned):
 
 
 def test_another_overhang_makes_the_manifest_stale_of_itself(versioned):
-    """Not only by the table of recordings, which is the same when it was made again."""
+    """Also after a run that was interrupted when the table of recordings, the same with it, was made again."""
     params = versioned / "params" / "demo-short.yaml"
     params.write_text(params.read_text() + "ingest: {overhang: 1}\n")
-    stale = snakemake(versioned, TARGET, "--list-changes", "params")
-    assert {"manifest.parquet", "sequences.parquet"} <= {Path(line).name for line in stale.splitlines()}
+    snakemake(versioned, "--touch", "data/interim/demo-short/sequences.parquet")
+    assert planned(versioned) == AFTER_CROPS
 
 
 def test_the_first_version_after_a_run_needs_one_touch(tmp_path):
