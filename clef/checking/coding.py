@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from clef.checking.recordings import Opened
 from clef.checking.report import MOST_NAMED, Findings, Row, number_of, some
 from clef.datasets.base import Dataset, Sequence
-from clef.datasets.image_set import UnlabelledError
+from clef.datasets.image_set import ImageSet, UnlabelledError
 from clef.datasets.known import Known
 from clef.errors import ClefError
 
@@ -31,6 +31,7 @@ def check_labels(dataset: Dataset, known: Known | None, root: Path, opened: Open
         findings: To add to.
     """
     sequences = opened.sequences
+    told = len(findings.problems)
     _check_strangers(dataset, root, sequences, findings)
     labels, unread = _read(dataset, root, sequences, findings)
     if labels is None:
@@ -39,7 +40,7 @@ def check_labels(dataset: Dataset, known: Known | None, root: Path, opened: Open
     _check_unlabelled(dataset, known, [s for s in sequences if s.sequence not in unread], labels, findings)
     _check_windows(dataset.params.ingest.overhang, sequences, labels, findings)
     _check_images(dataset, opened.frames, labels, findings)
-    _count(dataset, known or Known(source=""), sequences, labels, findings)
+    _count(dataset, known or Known(source=""), sequences, labels, findings, len(findings.problems) > told)
 
 
 def _check_strangers(dataset: Dataset, root: Path, sequences: list[Sequence], findings: Findings) -> None:
@@ -64,16 +65,19 @@ def _read(
 ) -> "tuple[pd.DataFrame | None, set[str]]":
     """Labels of all recordings; after a mistake shard by shard, so that every broken file is named.
 
-    Where only labels are missing, more of them than allowed, that is said once, and what is there is read.
+    Where only labels are missing, that is said once, and what is there is read.
     Also the recordings whose shard could not be read.
     """
     import pandas as pd
 
     try:
-        return dataset.labels(root, sequences), set()
+        strict = _allowing(0.0, dataset) if isinstance(dataset, ImageSet) else dataset
+        return strict.labels(root, sequences), set()
     except UnlabelledError as error:
-        findings.problems.append(str(error))
-        return _lenient(dataset).labels(root, sequences), set()
+        allowed = int(dataset.params.ingest.max_bad * error.images)
+        said = str(UnlabelledError(root, error.unlabelled, error.images, allowed))
+        findings.judge(len(error.unlabelled) > allowed, said)
+        return _allowing(1.0, dataset).labels(root, sequences), set()
     except ClefError as error:
         first = str(error)
     tables, mistakes = [], [first]
@@ -89,9 +93,9 @@ def _read(
     return (pd.concat(tables, ignore_index=True) if tables else None), unread
 
 
-def _lenient(dataset: Dataset) -> Dataset:
-    """The same adapter, for which no label need be there."""
-    ingest = dataset.params.ingest.model_copy(update={"max_bad": 1.0})
+def _allowing(max_bad: float, dataset: Dataset) -> Dataset:
+    """The same adapter, which lets that share of the labels be missing."""
+    ingest = dataset.params.ingest.model_copy(update={"max_bad": max_bad})
     return type(dataset)(dataset.params.model_copy(update={"ingest": ingest}))
 
 
@@ -194,8 +198,23 @@ def _check_images(dataset: Dataset, images_of: dict[str, set[int]], labels: "pd.
 
 
 def _count(
-    dataset: Dataset, known: Known, sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings
+    dataset: Dataset,
+    known: Known,
+    sequences: list[Sequence],
+    labels: "pd.DataFrame",
+    findings: Findings,
+    incomplete: bool,
 ) -> None:
+    """Set counts against the published ones.
+
+    Args:
+        dataset: The adapter.
+        known: What is published.
+        sequences: Every recording.
+        labels: Of all of them.
+        findings: To add to.
+        incomplete: Whether it is told already that labels are missing: what follows from it is not told again.
+    """
     findings.count("labels", "labelled frames", len(labels), known.labelled_frames)
     for by, expected in known.frames_by.items():
         names = _names_by(by, dataset, sequences)
@@ -207,7 +226,9 @@ def _count(
         _count_codes(dataset, known, units, labels, findings)
     classes = _classes(labels)
     if classes is not None:
-        _count_classes(dataset, known, sequences, labels["sequence"], classes, findings)
+        split_of = {sequence.sequence: sequence.split for sequence in sequences}
+        counts = classes.groupby([labels["sequence"].map(split_of).fillna("all"), classes]).size()
+        _count_classes(dataset, known, counts, findings, incomplete)
 
 
 def _names_by(by: str, dataset: Dataset, sequences: list[Sequence]) -> dict[str, str | None]:
@@ -255,21 +276,14 @@ def _classes(labels: "pd.DataFrame") -> "pd.Series | None":
     return pd.Series(majority(labels[VOTES].to_numpy()), index=labels.index).map(names)
 
 
-def _count_classes(
-    dataset: Dataset,
-    known: Known,
-    sequences: list[Sequence],
-    names: "pd.Series",
-    classes: "pd.Series",
-    findings: Findings,
-) -> None:
-    split_of = {sequence.sequence: sequence.split for sequence in sequences}
-    counts = classes.groupby([names.map(split_of).fillna("all"), classes]).size()
+def _count_classes(dataset: Dataset, known: Known, counts: "pd.Series", findings: Findings, incomplete: bool) -> None:
+    """Counts by split and class."""
     splits = sorted(known.classes) if known.classes else sorted({str(split) for split, _ in counts.index})
     wanted = dataset.params.labels.expressions
     if dataset.params.folds.protocol == "official":
         splits = sorted({*splits, "test", "train"})
-    _require_every_class(splits, wanted, counts, findings)
+    if not incomplete:
+        _require_every_class(splits, wanted, known, counts, findings)
     for split in splits:
         published = known.classes.get(split, {})
         found = {str(name) for own, name in counts.index if own == split}
@@ -278,14 +292,18 @@ def _count_classes(
             findings.count("classes", f"{split} {name}", int(counts.get((split, name), 0)), published.get(name), note)
 
 
-def _require_every_class(splits: list[str], wanted: list[str], counts: "pd.Series", findings: Findings) -> None:
+def _require_every_class(
+    splits: list[str], wanted: list[str], known: Known, counts: "pd.Series", findings: Findings
+) -> None:
     """Every split has labels, and of every class that the run wants."""
-    if not wanted:
-        return
     for split in splits:
         without = [name for name in wanted if not counts.get((split, name), 0)]
-        if len(without) == len(wanted):
-            findings.problems.append(f"the split {split} has no labels of the run's classes; restore its labels")
+        where = f"the split {split}" if split != "all" else "the data set"
+        published = sum(known.classes.get(split, {}).get(name, 0) for name in without)
+        expected = f"; expected {published} images" if published else ""
+        if without and len(without) == len(wanted):
+            findings.problems.append(f"{where} has no labels of the run's classes{expected}; restore them")
         elif without:
-            where = f"the split {split}" if split != "all" else "the data set"
-            findings.problems.append(f"{where} has no labels of {some(without)}; restore them, or leave the class out")
+            findings.problems.append(
+                f"{where} has no labels of {some(without)}{expected}; restore them, or leave the class out"
+            )

@@ -27,7 +27,9 @@ SIZES_ASKED = 5000
 """Sources whose size is asked; of more than that, of those opened only."""
 
 NO_ZIP = "not a whole zip file"
-EMPTY, MISSING, CUT_OFF = "empty", "missing", f"{NO_ZIP}; did copying it break off? Copy it again"
+EMPTY, MISSING, CUT_OFF = "empty", "missing", "cut off: did copying it break off?"
+AVI_OPEN = 2**32 - 8
+"""Length in the header of an AVI file whose writer did not know it."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,20 @@ def _test_all(root: Path, listed: list[Sequence]) -> dict[str, str]:
         elif len(sources) <= SIZES_ASKED and path.is_file() and not path.stat().st_size:
             damaged[source] = EMPTY
         elif source in zips and not zipfile.is_zipfile(path):
+            damaged[source] = f"{NO_ZIP}; {CUT_OFF}"
+        elif path.suffix.lower() == ".avi" and _is_cut_off(path):
             damaged[source] = CUT_OFF
     return damaged
+
+
+def _is_cut_off(avi: Path) -> bool:
+    """Whether an AVI file is shorter than its header says; its first frames would still be read."""
+    try:
+        with avi.open("rb") as file:
+            form, length = file.read(4), int.from_bytes(file.read(4), "little")
+    except OSError:
+        return False  # said where it is opened
+    return form == b"RIFF" and avi.stat().st_size < 8 + length < AVI_OPEN
 
 
 def _sample(sequences: list[Sequence]) -> list[Sequence]:
@@ -198,7 +212,7 @@ def _count_unreadable(
         # A zip that was cut off is a subject that is missing, however few that makes.
         stops = too_many or any(problem.startswith(NO_ZIP) for problem in damaged.values())
         unread = number_of(affected + len(unreadable), "recording")
-        findings.judge(stops, f"{unread} cannot be read, {allowed}: {some(named)}")
+        findings.judge(stops, f"{unread} cannot be read, {allowed}: {some(named)}; copy them again")
     if missing:
         lack = f"{number_of(len(missing), 'recording')} {'is' if len(missing) == 1 else 'are'} missing"
         findings.judge(too_many, f"{lack}, {allowed}: {some(missing)}; complete the copy")

@@ -142,7 +142,7 @@ def _read(path: Path) -> "pd.DataFrame":
             table = reader.read_all().to_pandas()
     except (OSError, pa.ArrowInvalid) as error:
         reason = " ".join(str(error).split()).replace("Row #", "line ")[:200]
-        raise ClefError(f"{path}: {reason}; expected rows of {', '.join(COLUMNS)}") from None
+        raise ClefError(f"{path}: {reason}; expected rows of {', '.join(COLUMNS)}; restore it") from None
     unsafe = table[PATH][~table[PATH].str.fullmatch(SAFE.pattern).fillna(False).astype(bool)]
     if len(unsafe):
         raise ClefError(f"{path}: {unsafe.iloc[0]!r} is no image; expected a folder and a file, such as 689/7a3c.jpg")
@@ -163,5 +163,7 @@ def _header(path: Path) -> list[str] | None:
     if len(cells) == len(COLUMNS) and SAFE.fullmatch(cells[0]):
         return None
     if set(cells) != set(COLUMNS):
-        raise ClefError(f"{path}: starts with {','.join(cells)[:80]!r}; expected {','.join(COLUMNS)}, or an image")
+        raise ClefError(
+            f"{path}: starts with {','.join(cells)[:80]!r}; expected {','.join(COLUMNS)}, or an image; restore it"
+        )
     return cells

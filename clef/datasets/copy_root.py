@@ -35,10 +35,16 @@ def find_folder(root: Path, markers: Sequence[str]) -> Path | None:
 
 
 def found_in(root: Path) -> str:
-    """What the raw folder holds, in a few words, for a message that says what was found."""
+    """What the raw folder holds, in a few words, for a message that says what was found.
+
+    Where it holds a single folder, what is in that.
+    """
     if not root.is_dir():
         return "is no folder" if root.exists() else "does not exist"
-    return f"holds {contents(root)}"
+    inner = root
+    while len(names := os.listdir(inner)) == 1 and (inner / names[0]).is_dir() and os.listdir(inner / names[0]):
+        inner /= names[0]
+    return f"holds {contents(inner)}" + ("" if inner == root else f" in {inner.relative_to(root)}")
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -51,4 +51,4 @@ def read_csv(path: Path, column_type: "pa.DataType", expected: str) -> "pa.Table
         )
     except pa.ArrowInvalid as error:
         reason = " ".join(str(error).split()).replace("Row #", "line ")[:200]
-        raise ClefError(f"{path}: {reason}; expected {expected}") from None
+        raise ClefError(f"{path}: {reason}; expected {expected}; restore it") from None

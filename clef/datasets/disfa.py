@@ -178,14 +178,18 @@ class Disfa(Dataset):
             if missing:
                 folder = next(iter(files.values())).parent
                 raise ClefError(f"{folder}: no {sequence.sequence}_au{missing[0]}.txt; expected all twelve; restore it")
+            codes = {number: read_intensity_txt(files[number]) for number in CODED}
+            _require_equally_long(codes, files, self.params.ingest.max_bad)
             # By frame and not by line: files of one person may differ by a frame.
-            table = pd.DataFrame({f"AU{number:02d}": read_intensity_txt(files[number]) for number in CODED})
+            table = pd.DataFrame({f"AU{number:02d}": codes[number] for number in CODED})
             table = table.fillna(NOT_CODED).astype("int8").rename_axis("frame").reset_index()
             table = table.astype({"frame": "int32"})
             table.insert(0, "sequence", sequence.sequence)
             tables.append(table)
         if not tables:
-            raise ClefError(f"{root}: no labels of any recording; expected ActionUnit_Labels/SN001/SN001_au1.txt")
+            raise ClefError(
+                f"{root}: no labels of any recording; expected ActionUnit_Labels/SN001/SN001_au1.txt; put them there"
+            )
         labels = pd.concat(tables, ignore_index=True)
         return labels if self.options.leave_out is None else _without_left_out(labels)
 
@@ -241,6 +245,17 @@ def _files(folders: list[Path], pattern: re.Pattern[str]) -> Iterable[tuple[Path
         for name in sorted(os.listdir(folder)):
             if not name.startswith(".") and not (folder / name).is_dir():
                 yield folder / name, pattern.fullmatch(name)
+
+
+def _require_equally_long(codes: "dict[int, pd.Series]", files: dict[int, Path], max_bad: float) -> None:
+    """Refuse a file that was cut off: the frames it lacks would count as not coded."""
+    frames = max(len(own) for own in codes.values())
+    for number, own in codes.items():
+        if frames - len(own) > max(1, max_bad * frames):
+            raise ClefError(
+                f"{files[number]}: {len(own)} frames, the subject's other files have {frames}; expected as many: "
+                "restore it"
+            )
 
 
 def _without_left_out(labels: "pd.DataFrame") -> "pd.DataFrame":

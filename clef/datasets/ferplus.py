@@ -113,9 +113,11 @@ def _rows(root: Path) -> Path:
 def _label_folder(root: Path) -> Path:
     folder = find_folder(root, [f"{place}/label.csv" for place in FOLDERS.values()])
     if folder is None:
+        places = list(FOLDERS.values())
+        missing = [place for place in places if find_folder(root, [f"{place}/label.csv"]) is None] or places
         raise ClefError(
-            f"{root}: no {', '.join(FOLDERS.values())} with label.csv; expected FER+'s data folder (from its "
-            "repository), or `options: {labels: fer2013new.csv}`"
+            f"{root}: no {', '.join(missing)} with label.csv; expected FER+'s data folder (from its repository) with "
+            f"{', '.join(places)}, or `options: {{labels: fer2013new.csv}}`; complete the copy"
         )
     return folder
 
@@ -150,12 +152,12 @@ def _usages(path: Path) -> list[str]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    expected = "the columns emotion, pixels, Usage"
+    expected = "expected the columns emotion, pixels, Usage; restore it"
     try:
         with path.open(encoding="utf-8-sig") as file:
             names = [name.strip().strip('"').lower() for name in file.readline().split(",")]
         if sorted(names) != ["emotion", "pixels", "usage"]:
-            raise ClefError(f"{path}: columns {', '.join(names)[:80]}; {expected}")
+            raise ClefError(f"{path}: starts with {', '.join(names)[:80]!r}; {expected}")
         reader = arrow_csv.open_csv(
             path,
             arrow_csv.ReadOptions(column_names=names, skip_rows=1),
@@ -165,7 +167,7 @@ def _usages(path: Path) -> list[str]:
             return [usage.strip() for usage in reader.read_all()["usage"].to_pylist()]
     except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ClefError(f"{path}: {reason}; expected {expected}") from None
+        raise ClefError(f"{path}: {reason}; {expected}") from None
 
 
 def _known(source: str, tested: str, named: dict[str, int], classes: dict[str, tuple[int, ...]]) -> Known:

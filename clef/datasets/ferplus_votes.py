@@ -75,7 +75,9 @@ def read_labels(folder: Path) -> dict[str, tuple[str, Votes]]:
                 continue
             where = f"{path}: line {number}"
             if len(cells) != 2 + len(COLUMNS):
-                raise ClefError(f"{where}: {len(cells)} values; expected image, box and {len(COLUMNS)} votes")
+                raise ClefError(
+                    f"{where}: {len(cells)} values; expected image, box and {len(COLUMNS)} votes; restore it"
+                )
             if cells[0] in found:
                 raise ClefError(f"{where}: {cells[0]} stands twice; expected one line an image")
             found[cells[0]] = (usage, _votes(cells[2:], where))
@@ -102,7 +104,8 @@ def by_row(rows: list[Row], labels: dict[str, tuple[str, Votes]], source: Path) 
     for name, (usage, own) in labels.items():
         if name not in row_of:
             raise ClefError(
-                f"{source / FOLDERS[usage]}: {name} is not in fer2013new.csv; expected labels of one release"
+                f"{source / FOLDERS[usage]}: {name} is not in fer2013new.csv; expected labels of one release, and both "
+                "whole: restore them"
             )
         row = row_of[name]
         if rows[row][0] != usage:

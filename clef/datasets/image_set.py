@@ -13,15 +13,30 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class UnlabelledError(ClefError):
-    """More images have no label than `ingest.max_bad` allows."""
-
-
 log = logging.getLogger(__name__)
 
 FRAME = 0
 """The only frame of an image."""
 MOST_NAMED = 8
+
+
+class UnlabelledError(ClefError):
+    """More images have no label than `ingest.max_bad` allows."""
+
+    def __init__(self, root: Path, unlabelled: list[str], images: int, allowed: int) -> None:
+        """Say so.
+
+        Args:
+            root: The raw folder.
+            unlabelled: These images, each with the reason.
+            images: Number of all.
+            allowed: How many may be without.
+        """
+        self.unlabelled, self.images = unlabelled, images
+        super().__init__(
+            f"{root}: {len(unlabelled)} of {images} images have no label, "
+            f"ingest.max_bad allows {allowed}: {_named(unlabelled)}; complete the copy"
+        )
 
 
 class ImageSetOptions(Section):
@@ -74,12 +89,12 @@ class ImageSet(Dataset):
         """Warn of images without a label, or stop where there are too many."""
         if not unlabelled:
             return
-        more = f" and {len(unlabelled) - MOST_NAMED} more" if len(unlabelled) > MOST_NAMED else ""
-        named = ", ".join(unlabelled[:MOST_NAMED]) + more
         allowed = int(self.params.ingest.max_bad * images)
         if len(unlabelled) > allowed:
-            raise UnlabelledError(
-                f"{root}: {len(unlabelled)} of {images} images have no label, "
-                f"ingest.max_bad allows {allowed}: {named}; complete the copy"
-            )
-        log.warning("without a label: %s", named)
+            raise UnlabelledError(root, unlabelled, images, allowed)
+        log.warning("without a label: %s", _named(unlabelled))
+
+
+def _named(images: list[str]) -> str:
+    more = f" and {len(images) - MOST_NAMED} more" if len(images) > MOST_NAMED else ""
+    return ", ".join(images[:MOST_NAMED]) + more

@@ -137,7 +137,7 @@ def _entries(path: Path) -> list[tuple[str, str, int, int]]:
         if match is None or not 1 <= int(match[4]) <= len(EXPRESSIONS):
             raise ClefError(
                 f"{path}: line {number}: {line[:60]!r}; expected an image and a class 1 to {len(EXPRESSIONS)}, such as "
-                "`train_00001.jpg 5`"
+                "`train_00001.jpg 5`; restore the list"
             )
         if match[1] in entries:
             raise ClefError(f"{path}: line {number}: {match[1]}.jpg stands twice; expected one line an image")

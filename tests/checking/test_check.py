@@ -116,7 +116,7 @@ def test_a_zip_cut_off(zips, max_bad):
     report = checked(zips, "bp4dplus", max_bad)
     named = [message for message in report.problems if "M001.zip" in message]
     assert named[0].startswith("10 recordings cannot be read, ")
-    assert "M001.zip (not a whole zip file; did copying it break off? Copy it again)" in named[0]
+    assert "M001.zip (not a whole zip file; cut off: did copying it break off?); copy them again" in named[0]
 
 
 def test_every_broken_label_file_is_named(full):

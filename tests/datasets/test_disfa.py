@@ -66,11 +66,20 @@ def test_action_units_are_joined_by_frame_whatever_the_order_of_files(copy):
 
 
 def test_a_frame_that_one_action_unit_lacks_is_unknown_there(copy):
-    put_labels(copy, "SN001", range(1, 7), au9="2,1\n3,5\n1,4\n")
+    put_labels(copy, "SN001", range(1, 7), au9="2,1\n3,5\n1,4\n6,2\n5,0\n")
     dataset = adapter()
     labels = dataset.labels(copy, dataset.sequences(copy)).query("sequence == 'SN001'")
-    assert labels["AU09"].tolist() == [4, 1, 5, 9, 9, 9]
+    assert labels["AU09"].tolist() == [4, 1, 5, 9, 0, 2]
     assert 9 not in labels["AU12"].tolist()
+
+
+def test_a_file_that_lacks_more_than_a_frame_was_cut_off(copy):
+    put_labels(copy, "SN001", range(1, 7), au9="1,1\n2,5\n3,4\n4,0\n")
+    dataset = adapter()
+    with pytest.raises(
+        ClefError, match=r"SN001_au9\.txt: 4 frames, .* other files have 6; expected as many: restore it"
+    ):
+        dataset.labels(copy, dataset.sequences(copy))
 
 
 def test_what_is_missing_or_wrong_is_one_line(copy):
