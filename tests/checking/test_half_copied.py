@@ -199,7 +199,10 @@ STOPPING = [
         "disfa", "no labels", partial(without, "ActionUnit_Labels"), "no labels of any recording; expected .*; put them"
     ),
     Case(
-        "affectnet", "a split", partial(without, "val_set"), "holds train_set.*; expected AffectNet: .*val_set.*; put"
+        "affectnet",
+        "a split",
+        partial(without, "val_set"),
+        "holds annotations, images in train_set; expected AffectNet: .*val_set.*; put",
     ),
     Case(
         "affectnet",
