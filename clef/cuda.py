@@ -1,11 +1,22 @@
-"""Whether there is a GPU, for a process that must not import torch: it asks another one."""
+"""Which GPUs there are and which of them a process takes, without importing torch."""
 
+import fcntl
+import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+from typing import IO
 
 from clef.errors import ClefError
 
 NO_GPU = "cuda asked for, but torch sees no GPU; run where there is one, or set `device: cpu`"
+
+DRIVER = Path("/proc/driver/nvidia/gpus")
+"""Where NVIDIA's driver for Linux lists a machine's GPUs."""
+
+_claims: list[IO[bytes]] = []
+"""Locks of this process; the system drops them when it ends, however it ends."""
 
 _QUESTION = "import torch; print('GPU' if torch.cuda.is_available() else 'none')"
 
@@ -25,3 +36,58 @@ def require_cuda(key: str = "device") -> None:
         raise ClefError(f"{key}: cuda asked for, but torch cannot be imported ({reason}); install it anew")
     if asked.stdout.split()[-1:] != ["GPU"]:
         raise ClefError(f"{key}: {NO_GPU}")
+
+
+def gpus_here(driver: Path = DRIVER) -> int:
+    """How many GPUs this process may use: those of `CUDA_VISIBLE_DEVICES` where that is set, else the machine's."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return len([name for name in chosen.split(",") if name.strip()])
+    return len(list(driver.glob("*")))
+
+
+def claim_gpus(number: int, driver: Path = DRIVER, locks: Path | None = None) -> None:
+    """Take GPUs that no other process of CLEF on this machine has taken, for as long as this process lives.
+
+    Snakemake starts as many jobs as there are GPUs and does not say which is whose. Nothing is taken where somebody
+    else has chosen, a scheduler or a user through `CUDA_VISIBLE_DEVICES`, nor where there is one GPU, which a user may
+    want to share.
+
+    Args:
+        number: How many.
+        driver: Lists the machine's GPUs.
+        locks: Folder of the lock files, one for all users of a machine; that for temporary files if None.
+
+    Raises:
+        ClefError: There are not as many, or others have taken them.
+    """
+    here = gpus_here(driver)
+    if number > max(here, 1):
+        raise ClefError(f"gpus: {number} asked for, {here} here; lower `gpus`, or run where there are as many")
+    if "CUDA_VISIBLE_DEVICES" in os.environ or here < 2:
+        return
+    folder = locks or Path(tempfile.gettempdir())
+    taken: dict[int, IO[bytes]] = {}
+    for gpu in range(here):
+        if len(taken) < number and (lock := _lock(folder / f"clef-gpu{gpu}.lock")) is not None:
+            taken[gpu] = lock
+    if len(taken) < number:
+        for lock in taken.values():
+            lock.close()
+        raise ClefError(
+            f"gpus: {number} asked for, {len(taken)} of the {here} here are not in use by CLEF; "
+            "wait for a training to end, or choose by CUDA_VISIBLE_DEVICES"
+        )
+    _claims.extend(taken.values())
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, taken))
+
+
+def _lock(path: Path) -> IO[bytes] | None:
+    """An exclusive lock, or None where another process has it."""
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file

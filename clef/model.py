@@ -4,7 +4,7 @@ The training loop knows only `Task`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,32 @@ MAX_LOGIT_SCALE = 100.0
 """CLIP's clip on the learnt scale (Radford et al. 2021, section 2.5)."""
 
 
+Gather = Callable[[Tensor], Tensor]
+"""Makes the features of a whole batch, `(batch, dim)`, of one process's share of them."""
+
+
+def _whole(features: Tensor) -> Tensor:
+    """The share of a process that is alone."""
+    return features
+
+
 class Task(nn.Module, ABC):
     """What the training loop trains: encoders and a head that answer a batch with losses."""
 
     @abstractmethod
-    def losses(self, views: Sequence[Tensor], targets: Tensor, step: int) -> dict[str, Tensor]:
-        """Named scalars, already weighted, whose sum is minimised."""
+    def losses(self, views: Sequence[Tensor], targets: Tensor, step: int, gather: Gather = _whole) -> dict[str, Tensor]:
+        """Named scalars, already weighted, whose sum is minimised.
+
+        Args:
+            views: Augmentations of this process's share of the images, each `(share, 3, size, size)`.
+            targets: Those of the whole batch.
+            step: Counted from 0.
+            gather: Joins the features of all shares; what follows it sees the whole batch.
+        """
+
+    def forward(self, views: Sequence[Tensor], targets: Tensor, step: int, gather: Gather) -> dict[str, Tensor]:
+        """The losses: what a wrapper around a task calls."""
+        return self.losses(views, targets, step, gather)
 
     @abstractmethod
     def clamp(self) -> None:
@@ -143,15 +163,19 @@ class ActivityTask(Task):
         self.tokens: Tensor
         self.register_buffer("tokens", encoders.tokenize(texts), persistent=False)  # (activity, context)
 
-    def losses(self, views: Sequence[Tensor], activities: Tensor, step: int) -> dict[str, Tensor]:
+    def losses(
+        self, views: Sequence[Tensor], activities: Tensor, step: int, gather: Gather = _whole
+    ) -> dict[str, Tensor]:
         """Weighted losses of a batch.
 
         Args:
-            views: Two augmentations of the same images, each (batch, 3, size, size).
+            views: Two augmentations of the same images, each (share, 3, size, size).
             activities: Activity index of each image, (batch,).
             step: Unused; the texts of stage 1 have one form.
+            gather: Joins the features of a view.
         """
-        features = self.encoders.images(torch.cat(list(views)))  # (2 * batch, dim)
+        shares = self.encoders.images(torch.cat(list(views)))  # (2 * share, dim)
+        features = torch.cat([gather(share) for share in shares.chunk(len(views))])  # (2 * batch, dim)
         targets = activities.repeat(len(views))  # (2 * batch,)
         named = {}
         if self.settings.image_image:
@@ -225,19 +249,21 @@ class LabelTask(Task):
             self.encoders.clip.visual.eval()
         return self
 
-    def losses(self, views: Sequence[Tensor], targets: Tensor, step: int) -> dict[str, Tensor]:
+    def losses(self, views: Sequence[Tensor], targets: Tensor, step: int, gather: Gather = _whole) -> dict[str, Tensor]:
         """Weighted losses of a batch.
 
         Args:
-            views: One augmentation of the images, (batch, 3, size, size).
+            views: One augmentation of the images, (share, 3, size, size).
             targets: (batch, label) occurrences with NaN, or (batch,) class indices with -1, or (batch, label) shares of
                 annotators' votes.
             step: Draws a template for each description.
+            gather: Joins the image features.
         """
         (images,) = views
         if self.settings.head == "linear":
-            return {"image_labels": self._label_loss(self.head(self.encoders.image_features(images).float()), targets)}
-        features = self.encoders.images(images)  # (batch, dim)
+            features = gather(self.encoders.image_features(images).float())  # (batch, dim)
+            return {"image_labels": self._label_loss(self.head(features), targets)}
+        features = gather(self.encoders.images(images))  # (batch, dim)
         label_count = self.names.shape[0]
         names = self.encoders.texts(torch.cat([self.names, self.absent]) if self.pair else self.names)
         named = {}

@@ -468,6 +468,9 @@ class Params(Section):
     """Each trains and tests every fold once more, with other first weights, batches and augmentation."""
     device: Literal["cpu", "cuda"] = "cuda"
     """Where training and evaluation compute; `cuda` without a GPU is an error, not a quiet fall to the CPU."""
+    gpus: Count = 1
+    """GPUs of one training, with a process each that has its share of every batch; the losses are those of the whole
+    batch. With `device: cpu`, processes. Beyond the last bits no result depends on it."""
     threads: Count = 8
     """Threads of a training process. On a CPU the last bits of a result depend on them, so `--cores` must not."""
     deterministic: bool = False

@@ -1,6 +1,7 @@
 """What a long step says of itself: a bar on a terminal, plain lines elsewhere, and one line at its end."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -37,7 +38,9 @@ def progress(unit: str, start: int = 0) -> Iterator[Step]:
         unit: What is counted, in the singular, such as `frame`.
         start: How many were done before, by a process that this one goes on from.
     """
-    if sys.stderr.isatty():
+    if os.environ.get("RANK", "0") != "0":
+        yield lambda done, total, note="": None  # of several processes one tells
+    elif sys.stderr.isatty():
         with _bar(unit, start) as step:
             yield step
     else:

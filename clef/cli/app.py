@@ -54,7 +54,8 @@ app = typer.Typer(
     "The workflow calls the steps, those that are still to do for params/demo.yaml:\n\n"
     "[bold]snakemake --cores 2 results/demo/summary.csv[/bold]\n\n"
     "With -n -p it prints the calls instead. CTRL-C is safe: the same command goes on.",
-    epilog="Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 stopped by ctrl-C.",
+    epilog="Exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 75 stopped by itself, run it again; "
+    "130 stopped by ctrl-C.",
 )
 
 

@@ -7,10 +7,12 @@ import tempfile
 import traceback
 
 from clef.cli.output import output
-from clef.errors import ClefError
+from clef.errors import ClefError, Unfinished
 
 ERROR = 1
 INTERRUPTED = 130
+GOES_ON = 75
+"""As `EX_TEMPFAIL` of sysexits.h: run it again."""
 
 _ADVICE = {
     errno.ENOSPC: "free some space (`clef clean` lists what can go), then the same command goes on",
@@ -35,12 +37,16 @@ def report(error: BaseException, debug: bool) -> int:
     if debug or (output.log is not None and not expected):
         traceback.print_exception(error)
     output.say(_line(error, debug))
+    if isinstance(error, Unfinished):
+        return GOES_ON
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else ERROR
 
 
 def _line(error: BaseException, debug: bool) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "stopped by ctrl-C; nothing half-made is left"
+    if isinstance(error, Unfinished):
+        return str(error)
     if isinstance(error, ClefError):
         return f"error: {error}{_log()}"
     if isinstance(error, OSError) and error.errno is not None:

@@ -20,5 +20,17 @@ TestManifest = Annotated[
     Path | None, typer.Option(help="The manifest of the run that `test` names: another data set to test on.")
 ]
 TestCrops = Annotated[Path | None, typer.Option(help="Folder of its shards.")]
+TimeBudget = Annotated[
+    float | None,
+    typer.Option(
+        help="Minutes until this process is ended by force, as by a cluster: it saves and stops before, with exit code "
+        "75, and the same command goes on.",
+        min=0.1,
+        metavar="MINUTES",
+    ),
+]
+Attempt = Annotated[
+    int, typer.Option(help="Which try of the workflow's this is: a retry after two like failures is refused.", min=1)
+]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]

@@ -9,10 +9,18 @@ import faulthandler
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from clef.progress import NOTICE
+
+RANK = int(os.environ.get("RANK", "0"))
+"""Of several processes that train together, the first speaks for all; the others say only what stops them."""
+
+SHARED_LOG = "CLEF_SHARED_LOG"
+"""Set for processes that are started with the log file as standard error and the terminal as standard output."""
 
 
 class Output:
@@ -31,18 +39,41 @@ class Output:
         """
         logging.captureWarnings(True)
         logging.getLogger("clef").setLevel(logging.INFO)
-        if log is not None:
+        if log is not None and SHARED_LOG in os.environ:
+            self._terminal = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+            self._log_everything(log)
+        elif log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
             self._terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
             os.dup2(file, 2)
             os.close(file)
-            self.log = log
-            everything = logging.StreamHandler(sys.stderr)
-            everything.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
-            logging.getLogger().addHandler(everything)
+            self._log_everything(log)
         faulthandler.enable()
         logging.getLogger().addHandler(_ToTerminal(self))
+
+    @contextmanager
+    def handed_on(self) -> Iterator[None]:
+        """Processes that are started in the block write to this one's terminal and log file."""
+        if self.log is None or self._terminal is None:
+            yield
+            return
+        own = os.dup(1)
+        os.dup2(self._terminal.fileno(), 1)
+        os.environ[SHARED_LOG] = str(self.log)
+        try:
+            yield
+        finally:
+            del os.environ[SHARED_LOG]
+            os.dup2(own, 1)
+            os.close(own)
+
+    def _log_everything(self, log: Path) -> None:
+        self.log = log
+        everything = logging.StreamHandler(sys.stderr)
+        everything.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+        everything.setLevel(logging.WARNING if RANK else logging.NOTSET)
+        logging.getLogger().addHandler(everything)
 
     @property
     def terminal(self) -> TextIO:
@@ -51,7 +82,8 @@ class Output:
 
     def say(self, line: str) -> None:
         """Write one whole line with the name of the job to the terminal, and to the log."""
-        line = f"{self.job}: {' '.join(line.split())}\n"
+        who = f", process {RANK}" if RANK else ""
+        line = f"{self.job}{who}: {' '.join(line.split())}\n"
         self.terminal.write(line)
         self.terminal.flush()
         if self.log is not None:
@@ -68,7 +100,7 @@ class _ToTerminal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         own = record.name.split(".")[0] == "clef"
         least = (NOTICE if own else logging.ERROR) if self.output.log else logging.INFO if own else logging.WARNING
-        if record.levelno < least:
+        if record.levelno < (logging.ERROR if RANK else least):
             return
         message = " ".join(record.getMessage().split())
         kind = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""

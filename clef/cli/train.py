@@ -7,7 +7,8 @@ import typer
 
 from clef.cli.app import step
 from clef.cli.lookup import tested, training
-from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
+from clef.cli.options import Attempt, Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest, TimeBudget
+from clef.cli.processes import training_job
 from clef.errors import ClefError
 
 
@@ -15,13 +16,23 @@ from clef.errors import ClefError
     "clef pretrain demo --seed 0 --fold 0 --manifest data/processed/demo/{crop}/manifest.parquet "
     "--crops data/interim/demo/{crop} --out results/demo/seed0/fold0/pretrain.safetensors"
 )
-def pretrain(run: Run, seed: Seed, fold: FoldNumber, manifest: Manifest, crops: Crops, out: Out) -> None:
+def pretrain(
+    run: Run,
+    seed: Seed,
+    fold: FoldNumber,
+    manifest: Manifest,
+    crops: Crops,
+    out: Out,
+    time_budget: TimeBudget = None,
+    attempt: Attempt = 1,
+) -> None:
     """Stage 1: contrast with the activity as the weak label."""
-    from clef.training.inputs import Inputs
-    from clef.training.pretrain import pretrain as train
-
     params, split, shards = training(run, fold, crops)
-    train(params, seed, split, Inputs(manifest, shards), out)
+    with training_job(params, time_budget, attempt) as job:
+        from clef.training.inputs import Inputs
+        from clef.training.pretrain import pretrain as train
+
+        train(params, seed, split, Inputs(manifest, shards), out, job)
 
 
 @step(
@@ -43,16 +54,20 @@ def finetune(
     ] = False,
     test_manifest: TestManifest = None,
     test_crops: TestCrops = None,
+    time_budget: TimeBudget = None,
+    attempt: Attempt = 1,
 ) -> None:
     """Stage 2: match images with the texts of the labels."""
     from clef.folds import inner_split
-    from clef.training.finetune import finetune as train
-    from clef.training.inputs import Inputs
 
     params, split, shards = training(run, fold, crops)
     if inner:
         if params.tune is None:
             raise ClefError(f"--inner: {run} has no `tune` section; expected one to say how many subjects to hold out")
         split = inner_split(split, params.tune.held_out, params.folds.seed)
-    elsewhere = tested(params, test_manifest, test_crops)
-    train(params, seed, split, Inputs(manifest, shards), stage1, out, epochs, elsewhere)
+    with training_job(params, time_budget, attempt) as job:
+        from clef.training.finetune import finetune as train
+        from clef.training.inputs import Inputs
+
+        elsewhere = tested(params, test_manifest, test_crops)
+        train(params, seed, split, Inputs(manifest, shards), stage1, out, epochs, elsewhere, job)

@@ -97,6 +97,7 @@ def compared(params: Params) -> dict[str, str]:
         **flatten({name: params.tracked(name) for name in ("folds", "model", "labels", "crop")}),
         "texts.name_template": params.texts.name_template,
         "device": params.device,
+        "gpus": params.gpus,
         "pretrain": "none" if pretrain is None else pretrain.from_ or "own",
         "pretrain.epochs": 0 if pretrain is None else pretrain.epochs,
     }

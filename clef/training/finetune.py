@@ -5,7 +5,6 @@ they are labelled and not how, so that evaluation can say what choosing the best
 """
 
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from clef.errors import ClefError
 from clef.faces.shard import CROPPED
 from clef.files import appearing
 from clef.folds import Fold
-from clef.lease import leased
 from clef.loading import Crops, load_steps
 from clef.losses import inverse_rate_weight
 from clef.manifest import manifest_fingerprint
@@ -32,7 +30,6 @@ from clef.sampling import EpochBatches
 from clef.texts import label_texts
 from clef.tracking.tracked import tracked_training
 from clef.training.checkpoint import (
-    Recovery,
     load_weights,
     require_crop_settings,
     require_fingerprint,
@@ -42,9 +39,10 @@ from clef.training.checkpoint import (
     save_weights,
 )
 from clef.training.inputs import Inputs, WhoIsTested
-from clef.training.loop import Plan, train, work_folder
-from clef.training.metrics_file import MetricsFile
+from clef.training.job import Job
+from clef.training.loop import Plan, work_folder
 from clef.training.provenance import provenance, training_key
+from clef.training.stage import run_stage
 from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
@@ -59,6 +57,7 @@ def finetune(
     target: Path,
     epochs: Path,
     elsewhere: WhoIsTested | None = None,
+    job: Job | None = None,
 ) -> None:
     """Train stage 2 on the labelled training frames of a fold.
 
@@ -71,10 +70,13 @@ def finetune(
         target: The weights to write (safetensors, with a JSON sidecar).
         epochs: The parquet file of test predictions after each epoch to write.
         elsewhere: Whom to predict, if not the fold's own test subjects.
+        job: The circumstances of this process, if they are special.
 
     Raises:
         ClefError: Stage 1 saw a test subject or other crops, or the training failed.
+        Unfinished: The job was interrupted; the same call goes on.
     """
+    job = job or Job()
     settings, labels = params.finetune, params.labels
     device = prepare_device(params)
     frames = selection.training_frames(inputs.manifest, fold, labels, settings.stride)
@@ -125,7 +127,12 @@ def finetune(
     )
 
     work = work_folder(target)
-    crops, test_crops = Crops(inputs.shards, frames, fingerprint), Crops(tested.inputs.shards, test, fingerprint)
+    crops = Crops(inputs.shards, frames, fingerprint)
+    test_share = test.iloc[job.ranks.share(np.arange(len(test)))]
+    test_crops = Crops(tested.inputs.shards, test_share, fingerprint)
+
+    def share(step: int) -> np.ndarray:
+        return job.ranks.share(batches.batch(step))
 
     def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
         draws = draw(settings.augment, seed, "training view", step, positions)
@@ -134,37 +141,41 @@ def finetune(
     def predict(epoch: int) -> None:
         if epoch not in predicted:
             return
-        values = probabilities(task, test_crops, params.evaluate.batch, device)
+        values = job.ranks.collect(probabilities(task, test_crops, params.evaluate.batch, device))
+        if not job.ranks.first:
+            return
         table = prediction_table(test, labels.names, values, np.ones(len(test), dtype=bool))
         table.insert(0, "epoch", np.int16(epoch))
         with appearing(work / f"epoch{epoch:04d}.parquet") as partial:
             table.to_parquet(partial, index=False)
 
-    tracked = tracked_training(params, target, inputs.manifest, key, sidecar, describe_device(device))
-    with leased(target) as lease, tracked:
-        train(
-            task,
-            Plan(
-                steps=steps,
-                load=lambda steps: load_steps(crops, batches.batch, steps, settings.workers, device.type == "cuda"),
-                views=views,
-                targets=lambda positions: torch.from_numpy(targets[positions]),
-                epoch_steps=batches.steps_per_epoch,
-                on_epoch=predict,
-            ),
-            settings.optimiser,
-            settings.checkpoint,
-            device=device,
-            seed=seed,
-            recovery=Recovery(work, key),
-            metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
-        )
-        lease.require()
+    def save() -> None:
         parts = [pd.read_parquet(work / f"epoch{epoch:04d}.parquet") for epoch in predicted]
         with appearing(epochs) as partial:
             pd.concat(parts, ignore_index=True).to_parquet(partial, index=False)
         save_weights(target, task.state_dict(), sidecar)
-        shutil.rmtree(work)
+
+    run_stage(
+        task,
+        Plan(
+            steps=steps,
+            batch=batches.batch,
+            load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
+            views=views,
+            targets=lambda positions: torch.from_numpy(targets[positions]),
+            epoch_steps=batches.steps_per_epoch,
+            on_epoch=predict,
+        ),
+        settings.optimiser,
+        settings.checkpoint,
+        target=target,
+        key=key,
+        seed=seed,
+        device=device,
+        job=job,
+        tracked=tracked_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
+        save=save,
+    )
 
 
 def _start_from(

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from clef.device import autocast, describe_device
-from clef.errors import ClefError
+from clef.errors import ClefError, Unfinished
 from clef.model import Task
 from clef.params import CheckpointParams, OptimiserParams
 from clef.progress import Step, duration, notice, progress
 from clef.training.checkpoint import Recovery
+from clef.training.job import Job
 from clef.training.metrics_file import MetricsFile
 from clef.training.optimiser import build_optimiser, cosine_with_warmup
 
@@ -28,10 +29,13 @@ class Plan:
     """What one training does, step by step, as pure functions of the step."""
 
     steps: int
+    batch: Callable[[int], np.ndarray]
+    """Positions of the frames of a step, (batch,)."""
     load: Callable[[range], Iterable[tuple[np.ndarray, Tensor]]]
-    """Positions (batch,) and uint8 images (batch, 3, height, width) of the given steps."""
+    """Positions (share,) and uint8 images (share, 3, height, width) of the given steps: of this rank's share of each
+    batch, which is all of it where there is one rank."""
     views: Callable[[Tensor, np.ndarray, int], list[Tensor]]
-    """Augmented views of the images of a step, each (batch, 3, size, size)."""
+    """Augmented views of such images at a step, each (share, 3, size, size)."""
     targets: Callable[[np.ndarray], Tensor]
     """Targets of the frames at these positions."""
     report: Callable[[np.ndarray], Mapping[str, float]] = lambda positions: {}
@@ -52,15 +56,18 @@ def train(
     seed: int,
     recovery: Recovery,
     metrics: MetricsFile,
+    job: Job,
 ) -> None:
     """Train a task to the end of its plan, going on from the recovery checkpoint where there is one.
 
     A resumed training reaches the weights of an undisturbed one: bit for bit on a CPU at equal threads, and on CUDA
-    with deterministic algorithms.
+    with deterministic algorithms; with another number of ranks, up to rounding.
 
     Raises:
         ClefError: A loss is not finite.
+        Unfinished: The job was interrupted; the same call goes on.
     """
+    ranks = job.ranks
     task.to(device).train()
     optimiser = build_optimiser(task, optimisation)
     schedule = cosine_with_warmup(optimiser, plan.steps, optimisation.warmup)
@@ -70,19 +77,24 @@ def train(
         optimiser.load_state_dict(state["optimiser"])
         start = state["step"]
         notice("going on from step %d of %d", start, plan.steps)
-    metrics.cut_back(start)
+    ranks.wait()
+    if ranks.first:
+        metrics.cut_back(start)
+    wrapped = ranks.wrap(task)
     log.info("%d steps on %s", plan.steps, describe_device(device))
     saved = time.monotonic()
 
-    with progress("step", start) as tell:
+    with progress("step", start) as tell, job.interruption.listening():
         clock = _Clock(plan.steps, tell)
         to_do = range(start, plan.steps)
-        for step, (positions, images) in zip(to_do, plan.load(to_do), strict=True):
-            torch.manual_seed(seed * 1_000_003 + step)  # dropout, if the model has any, is a function of the step
+        for step, (share, images) in zip(to_do, plan.load(to_do), strict=True):
+            positions = share if ranks.world == 1 else plan.batch(step)
+            # Dropout, if the model has any, is a function of the step, and no two ranks drop the same.
+            torch.manual_seed(seed * 1_000_003 + step + ranks.rank * 1_000_000_007)
             factor = schedule(step)
-            views = plan.views(images.to(device, non_blocking=True), positions, step)
+            views = plan.views(images.to(device, non_blocking=True), share, step)
             with autocast(device):
-                losses = task.losses(views, plan.targets(positions).to(device), step)
+                losses = wrapped(views, plan.targets(positions).to(device), step, ranks.gathering(len(positions)))
             total = torch.stack(list(losses.values())).sum()
             if not math.isfinite(total.item()):
                 values = ", ".join(f"{name} {loss.item():g}" for name, loss in losses.items())
@@ -98,14 +110,24 @@ def train(
             done = step + 1
             record = {f"train/{name}": loss.item() for name, loss in losses.items()}
             record |= {"train/loss": total.item(), "train/lr_factor": factor, "train/gradient_norm": norm.item()}
-            metrics.append(done, record | dict(plan.report(positions)) | clock.tick(done, len(positions), total.item()))
+            record |= dict(plan.report(positions)) | clock.tick(done, len(positions), total.item())
+            if ranks.first:
+                metrics.append(done, record)
             if plan.epoch_steps is not None and done % plan.epoch_steps == 0:
                 plan.on_epoch(done // plan.epoch_steps)
                 task.train()
             by_step = checkpoint.every_steps is not None and done % checkpoint.every_steps == 0
-            if done < plan.steps and (by_step or time.monotonic() - saved >= checkpoint.every_seconds):
+            if done == plan.steps:
+                break
+            reason = job.interruption.reason()
+            stops = ranks.any(reason is not None, device)
+            if ranks.first and (stops or by_step or time.monotonic() - saved >= checkpoint.every_seconds):
                 recovery.save(done, task.state_dict(), optimiser.state_dict())
                 saved = time.monotonic()
+            if stops:
+                ranks.wait()
+                why = reason or "another of its processes has to end"
+                raise Unfinished(f"{why}; step {done} of {plan.steps} is saved, and the same command goes on from it")
     task.eval()
 
 

@@ -1,7 +1,6 @@
 """Stage 1 of one seed and fold: the activity as the weak label."""
 
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from clef.augmentation import augment, draw, normalise
 from clef.datasets import open_dataset
 from clef.device import describe_device, prepare_device
 from clef.folds import Fold
-from clef.lease import leased
 from clef.loading import Crops, load_steps
 from clef.manifest import manifest_fingerprint
 from clef.model import ActivityTask, Encoders
@@ -23,21 +21,24 @@ from clef.sampling import CrossedBatches, cross_subject_share
 from clef.selection import pretraining_frames
 from clef.texts import activity_texts
 from clef.tracking.tracked import tracked_training
-from clef.training.checkpoint import Recovery, require_crop_settings, save_weights
+from clef.training.checkpoint import require_crop_settings, save_weights
 from clef.training.inputs import Inputs
-from clef.training.loop import Plan, train, work_folder
-from clef.training.metrics_file import MetricsFile
+from clef.training.job import Job
+from clef.training.loop import Plan
 from clef.training.provenance import provenance, training_key
+from clef.training.stage import run_stage
 
 log = logging.getLogger(__name__)
 
 
-def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path) -> None:
+def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path, job: Job | None = None) -> None:
     """Train stage 1 on the training subjects of a fold and write its encoders to `target` and a sidecar.
 
     Raises:
         ClefError: The frames do not allow the batches asked for, or the training failed.
+        Unfinished: The job was interrupted; the same call goes on.
     """
+    job = job or Job()
     settings = params.pretrain
     assert settings is not None, "the rule graph has no stage 1 for such a run"
     device = prepare_device(params)
@@ -89,36 +90,35 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         shares.append(cross_subject_share(subjects[positions], activities[positions]))
         return {"batch/cross_subject_positives": shares[-1]}
 
-    work = work_folder(target)
-    tracked = tracked_training(params, target, inputs.manifest, key, sidecar, describe_device(device))
-    with leased(target) as lease, tracked:
-        train(
-            task,
-            Plan(
-                steps=steps,
-                load=lambda steps: load_steps(
-                    Crops(inputs.shards, frames, fingerprint),
-                    batches.batch,
-                    steps,
-                    settings.workers,
-                    device.type == "cuda",
-                ),
-                views=_two_views(encoders, settings, seed),
-                targets=lambda positions: torch.from_numpy(activities[positions]),
-                report=report,
-            ),
-            settings.optimiser,
-            settings.checkpoint,
-            device=device,
-            seed=seed,
-            recovery=Recovery(work, key),
-            metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
-        )
+    def save() -> None:
         if shares:
             log.info("share of positive pairs that cross subjects: %.3f", np.mean(shares))
-        lease.require()
         save_weights(target, encoders.state_dict(), sidecar)
-        shutil.rmtree(work)
+
+    def share(step: int) -> np.ndarray:
+        return job.ranks.share(batches.batch(step))
+
+    crops = Crops(inputs.shards, frames, fingerprint)
+    run_stage(
+        task,
+        Plan(
+            steps=steps,
+            batch=batches.batch,
+            load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
+            views=_two_views(encoders, settings, seed),
+            targets=lambda positions: torch.from_numpy(activities[positions]),
+            report=report,
+        ),
+        settings.optimiser,
+        settings.checkpoint,
+        target=target,
+        key=key,
+        seed=seed,
+        device=device,
+        job=job,
+        tracked=tracked_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
+        save=save,
+    )
 
 
 def _two_views(

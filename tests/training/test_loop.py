@@ -9,6 +9,7 @@ from clef.errors import ClefError
 from clef.model import Task
 from clef.params import CheckpointParams, OptimiserParams
 from clef.training.checkpoint import Recovery
+from clef.training.job import Job
 from clef.training.loop import Plan, train
 from clef.training.metrics_file import MetricsFile
 
@@ -24,8 +25,8 @@ class Line(Task):
         self.net = nn.Sequential(nn.Dropout(0.3), nn.Linear(12, 1))
         self.clamped = 0
 
-    def losses(self, views, targets, step):
-        prediction = self.net(views[0].float().flatten(1))[:, 0]
+    def losses(self, views, targets, step, gather):
+        prediction = gather(self.net(views[0].float().flatten(1)))[:, 0]
         return {"fit": (prediction - targets).square().mean()}
 
     def clamp(self):
@@ -46,6 +47,7 @@ def plan(stop_at: int | None = None, on_epoch=lambda epoch: None, targets=None) 
 
     return Plan(
         steps=STEPS,
+        batch=lambda step: np.arange(4),
         load=load,
         views=lambda images, positions, step: [images / 255],
         targets=targets or (lambda positions: torch.tensor([0.0, 1.0, 2.0, 3.0])),
@@ -54,7 +56,7 @@ def plan(stop_at: int | None = None, on_epoch=lambda epoch: None, targets=None) 
     )
 
 
-def run(folder, plan: Plan, every_steps: int | None = 3) -> Line:
+def run(folder, plan: Plan, every_steps: int | None = 3, job: Job | None = None) -> Line:
     task = Line()
     train(
         task,
@@ -65,6 +67,7 @@ def run(folder, plan: Plan, every_steps: int | None = 3) -> Line:
         seed=0,
         recovery=Recovery(folder / "work", "key"),
         metrics=MetricsFile(folder / "metrics.jsonl"),
+        job=job or Job(),
     )
     return task
 

@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from clef.cuda import gpus_here
 from clef.datasets import modules_of, open_dataset
 from clef.errors import ClefError
 from clef.folds import make_folds
@@ -77,9 +78,10 @@ PUBLISHED = {release.file: name for name, release in DETECTOR_RELEASES.items()} 
 }
 
 # Snakemake ignores resource limits that nobody set: without this, `--cores 8` would start two trainings on one GPU.
-# `--resources gpu=N` still wins. Not under an executor, where it would serialise the cluster, nor inside its jobs.
+# Each job takes GPUs of its own. `--resources gpu=N` still wins. Not under an executor, where it would serialise the
+# cluster, nor inside its jobs.
 if workflow.is_main_process and workflow.resource_settings.nodes is None:
-    workflow.global_resources.setdefault("gpu", 1)
+    workflow.global_resources.setdefault("gpu", max(gpus_here(), 1))
 
 
 wildcard_constraints:
@@ -112,6 +114,21 @@ def gpus(of, name=None):
     return lambda wildcards: int(
         (getattr(of(wildcards), name) if name else of(wildcards)).device == "cuda"
     )
+
+
+def training_gpus(wildcards):
+    """GPUs of a training: each of its processes has one."""
+    run = of_run(wildcards)
+    return run.gpus if run.device == "cuda" else 0
+
+
+def training_threads(wildcards):
+    run = of_run(wildcards)
+    return run.gpus * run.threads
+
+
+def attempt_number(wildcards, attempt):
+    return attempt
 
 
 def crops_folder(run):

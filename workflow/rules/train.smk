@@ -13,18 +13,19 @@ rule pretrain:
         "results/{run}/seed{seed}/fold{fold}/pretrain.log",
     # Every other training waits for one of these.
     priority: 1
-    threads: lambda wildcards: of_run(wildcards).threads
+    threads: training_threads
     resources:
-        gpu=gpus(of_run),
+        gpu=training_gpus,
         mem_mb=16000,
         runtime="24h",
+        attempt=attempt_number,
     params:
         **{name: section(of_run, name) for name in PRETRAIN_SECTIONS},
         activity_texts=activity_sentences,
         crops=lambda wildcards: crops_folder(wildcards.run),
     shell:
         "python -m clef --log {log} pretrain {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --manifest {input.manifest} --crops {params.crops} --out {output.weights}"
+        " --attempt {resources.attempt} --manifest {input.manifest} --crops {params.crops} --out {output.weights}"
 
 
 rule finetune:
@@ -40,11 +41,12 @@ rule finetune:
         epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
     log:
         "results/{run}/seed{seed}/fold{fold}/finetune.log",
-    threads: lambda wildcards: of_run(wildcards).threads
+    threads: training_threads
     resources:
-        gpu=gpus(of_run),
+        gpu=training_gpus,
         mem_mb=16000,
         runtime="24h",
+        attempt=attempt_number,
     params:
         **{name: section(of_run, name) for name in FINETUNE_SECTIONS},
         label_texts=label_sentences,
@@ -56,7 +58,7 @@ rule finetune:
         elsewhere=test_options,
     shell:
         "python -m clef --log {log} finetune {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --manifest {input.manifest} --crops {params.crops} {params.stage1} {params.inner} {params.elsewhere}"
+        " --attempt {resources.attempt} --manifest {input.manifest} --crops {params.crops} {params.stage1} {params.inner} {params.elsewhere}"
         " --epochs {output.epochs} --out {output.weights}"
 
 

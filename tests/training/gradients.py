@@ -1,0 +1,75 @@
+"""Losses and gradients of every task on one batch. Under torchrun each rank has its share; rank 0 writes them."""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from clef.model import ActivityTask, Encoders, LabelTask
+from clef.params import FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
+from clef.texts import LabelTexts
+from clef.training.ranks import Ranks, joined
+
+BATCH = 13
+"""No multiple of any number of ranks, so that shares differ in size."""
+SIZE = 32
+NAMES = [LabelTexts(f"name {n}", f"what label {n} looks like") for n in range(3)]
+UNITS = LabelParams(action_units=[1, 4, 12])
+EXPRESSIONS = LabelParams(kind="expressions", expressions=["a", "b", "c"])
+
+
+def _tasks() -> dict:
+    def encoders() -> Encoders:
+        torch.manual_seed(0)
+        return Encoders(ModelParams(name="clef-tiny", image_size=SIZE))
+
+    def stage1(**weights) -> ActivityTask:
+        return ActivityTask(encoders(), ["one", "another", "a third"], PretrainParams(**weights))
+
+    def stage2(labels: LabelParams, **settings) -> LabelTask:
+        weight = torch.tensor([0.5, 1.5, 1.0])
+        return LabelTask(encoders(), NAMES, labels, TextParams(), FinetuneParams(**settings), weight, 0)
+
+    activities = torch.arange(BATCH) % 3
+    occurrences = (torch.arange(BATCH * 3).reshape(BATCH, 3) % 5 < 2).float()
+    occurrences[2:4, 1] = torch.nan
+    votes = torch.rand(BATCH, 3, generator=torch.Generator().manual_seed(3)).softmax(dim=1)
+    return {
+        "image-image": (stage1(image_text=0), activities),
+        "image-text": (stage1(image_image=0), activities),
+        "both of stage 1": (stage1(), activities),
+        "sigmoid": (stage2(UNITS), occurrences),
+        "pair": (stage2(UNITS, matching="pair"), occurrences),
+        "image-description": (stage2(UNITS, image_names=0, image_descriptions=1), occurrences),
+        "linear": (stage2(UNITS, head="linear"), occurrences),
+        "frozen tower": (stage2(UNITS, freeze_image=True), occurrences),
+        "classes": (stage2(EXPRESSIONS), activities),
+        "shares of votes": (stage2(EXPRESSIONS), votes),
+    }
+
+
+def gradients(ranks: Ranks) -> dict[str, torch.Tensor]:
+    """Loss, gradients and buffers of each task by name."""
+    torch.set_num_threads(1)
+    images = torch.rand(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+    found = {}
+    for name, (task, targets) in _tasks().items():
+        task.train()
+        share = images[ranks.share(torch.arange(BATCH).numpy())]
+        views = [share, share.flip(3)] if isinstance(task, ActivityTask) else [share]
+        losses = ranks.wrap(task)(views, targets, 0, ranks.gathering(BATCH))
+        sum(losses.values()).backward()
+        found |= {f"{name}: {part}": loss.detach() for part, loss in losses.items()}
+        found |= {f"{name}: {part}": p.grad.contiguous() for part, p in task.named_parameters() if p.grad is not None}
+        found |= {f"{name}: {part}": b.contiguous() for part, b in task.named_buffers() if b.is_floating_point()}
+    return found
+
+
+if __name__ == "__main__":
+    with joined("cpu") as ranks:
+        found = gradients(ranks)
+        every = ranks.collect(torch.cat([value.flatten() for value in found.values()])[None].numpy())
+        assert (every == every[:1]).all(), "ranks disagree"
+        if ranks.first:
+            save_file(found, Path(sys.argv[1]))
