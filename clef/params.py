@@ -497,6 +497,17 @@ class Params(Section):
             raise ValueError("tune chooses thresholds within a data set, and test is on another; leave one of them out")
         return self
 
+    @model_validator(mode="after")
+    def _shareable(self) -> "Params":
+        stage1 = self.pretrain
+        batches = {"finetune": self.finetune.batch}
+        if stage1 is not None and stage1.from_ is None:
+            batches["pretrain"] = stage1.subjects * stage1.activities * stage1.frames
+        name = min(batches, key=lambda stage: batches[stage])
+        if self.gpus > batches[name]:
+            raise ValueError(f"gpus is {self.gpus}, but a batch of {name} has {batches[name]} images to share")
+        return self
+
     def section(self, name: str) -> Any:
         """A section, or a single value, as plain data."""
         value = getattr(self, name)

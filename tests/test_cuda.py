@@ -1,7 +1,10 @@
+import os
+
 import pytest
 import torch
 
-from clef.cuda import require_cuda
+from clef import cuda
+from clef.cuda import claim_gpus, gpus_here, require_cuda
 from clef.device import prepare_device
 from clef.errors import ClefError
 from clef.params import Params
@@ -29,3 +32,58 @@ def test_a_torch_that_cannot_be_imported_is_told_with_its_reason(tmp_path, monke
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ClefError, match=r"torch cannot be imported \(ImportError: libcudart\.so\.99: no such file\)"):
         require_cuda()
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine with three GPUs as the driver lists them, on which nobody has chosen any."""
+    for gpu in range(3):
+        (tmp_path / "driver" / f"0000:{gpu}0:00.0").mkdir(parents=True)
+    (tmp_path / "locks").mkdir()
+    monkeypatch.setattr(cuda, "_claims", [])
+
+    def claim(number: int) -> str | None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        claim_gpus(number, tmp_path / "driver", tmp_path / "locks")
+        return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+    return claim
+
+
+def test_each_training_of_a_workstation_has_gpus_of_its_own(machine):
+    assert machine(1) == "0"
+    assert machine(2) == "1,2"
+    with pytest.raises(ClefError, match="gpus: 1 asked for, 0 of the 3 here are not in use by CLEF; wait"):
+        machine(1)
+
+
+def test_a_claim_that_cannot_be_met_takes_nothing_and_one_that_ended_gives_back(machine):
+    assert machine(2) == "0,1"
+    with pytest.raises(ClefError, match="gpus: 2 asked for, 1 of the 3"):
+        machine(2)
+    assert machine(1) == "2"
+    cuda._claims.pop(0).close()
+    assert machine(1) == "0"
+
+
+def test_more_gpus_than_there_are_is_one_line(machine):
+    with pytest.raises(ClefError, match="gpus: 4 asked for, 3 here; lower `gpus`"):
+        machine(4)
+
+
+def test_what_a_scheduler_or_a_user_chose_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
+    assert gpus_here(tmp_path) == 2
+    claim_gpus(2, tmp_path, tmp_path)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "5,7"
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ClefError, match="gpus: 3 asked for, 2 here"):
+        claim_gpus(3, tmp_path, tmp_path)
+
+
+def test_a_single_gpu_is_left_to_be_shared(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "0000:00:00.0").mkdir()
+    claim_gpus(1, tmp_path, tmp_path)
+    claim_gpus(1, tmp_path, tmp_path)
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ

@@ -9,6 +9,7 @@ import typer
 from clef.cli.app import step
 from clef.cli.lookup import dataset_params, shards
 from clef.cli.options import Crop, Crops, DatasetName, Out, Raw, Sequences, Workers
+from clef.cuda import claim_gpus
 from clef.errors import ClefError
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ def crop(
     from clef.progress import notice, progress
 
     params = dataset_params(dataset, crop)
+    if params.crop.device == "cuda":
+        claim_gpus(1)
     listed = shard_sequences(open_dataset(params), raw, shard)
     expected = sum(sequence.frames or 1 for sequence in listed)
     done = 0

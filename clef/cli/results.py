@@ -8,6 +8,7 @@ import typer
 from clef.cli.app import DATA, RESULTS, app, step
 from clef.cli.lookup import run_params, tested, training
 from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
+from clef.cuda import claim_gpus
 from clef.errors import ClefError
 
 
@@ -37,6 +38,8 @@ def evaluate(
     from clef.training.inputs import Inputs
 
     params, split, shards = training(run, fold, crops)
+    if params.device == "cuda":
+        claim_gpus(1)
     elsewhere = tested(params, test_manifest, test_crops)
     with tracked_evaluation(params, weights, out):
         run_evaluate(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner, elsewhere)

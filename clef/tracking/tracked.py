@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from clef.errors import Unfinished
 from clef.files import write_text
 from clef.params import Params
 from clef.tracking.following import followed
@@ -75,7 +76,7 @@ def tracked_training(
     with followed(path) if params.tracking.mlflow else nullcontext():
         try:
             yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Unfinished):
             ended("stopped")
             raise
         except Exception:

@@ -1,10 +1,11 @@
 """Batch norm over the batches of all ranks together. torch's own `SyncBatchNorm` runs on GPUs alone."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 Reduce = Callable[[Tensor], Tensor]
 
@@ -22,6 +23,22 @@ def synchronise_batch_norm(module: nn.Module) -> None:
             synchronise_batch_norm(child)
 
 
+class _Total(torch.autograd.Function):
+    """Sum over ranks. What each rank has added owes its gradient to the losses of all."""
+
+    @staticmethod
+    def forward(ctx: Any, here: Tensor) -> Tensor:
+        total = here.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (total,) = (gradient.clone() for gradient in gradients)
+        dist.all_reduce(total)
+        return total
+
+
 class SynchronisedBatchNorm(nn.Module):
     """A batch norm, with timm's activation behind it where it has one, over all ranks.
 
@@ -30,7 +47,7 @@ class SynchronisedBatchNorm(nn.Module):
         total: Sum over ranks, with its gradient.
     """
 
-    def __init__(self, plain: nn.BatchNorm2d, total: Reduce = all_reduce) -> None:
+    def __init__(self, plain: nn.BatchNorm2d, total: Reduce = _Total.apply) -> None:
         super().__init__()
         self.weight, self.bias, self.eps, self.momentum = plain.weight, plain.bias, plain.eps, plain.momentum
         self.total = total

@@ -81,7 +81,7 @@ class Ranks:
             return task
         synchronise_batch_norm(task)
         # A part of the model that a run does not use, such as the text tower beside a linear head, has no gradient.
-        return DistributedDataParallel(task, broadcast_buffers=False, find_unused_parameters=True)
+        return DistributedDataParallel(task, find_unused_parameters=True)
 
 
 ALONE = Ranks()

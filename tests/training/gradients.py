@@ -58,11 +58,12 @@ def gradients(ranks: Ranks) -> dict[str, torch.Tensor]:
         task.train()
         share = images[ranks.share(torch.arange(BATCH).numpy())]
         views = [share, share.flip(3)] if isinstance(task, ActivityTask) else [share]
-        losses = ranks.wrap(task)(views, targets, 0, ranks.gathering(BATCH))
+        wrapped = ranks.wrap(task)
+        losses = wrapped(views, targets, 0, ranks.gathering(BATCH))
         sum(losses.values()).backward()
         found |= {f"{name}: {part}": loss.detach() for part, loss in losses.items()}
         found |= {f"{name}: {part}": p.grad.contiguous() for part, p in task.named_parameters() if p.grad is not None}
-        found |= {f"{name}: {part}": b.contiguous() for part, b in task.named_buffers() if b.is_floating_point()}
+        found |= {f"{name}: {part}": b.contiguous() for part, b in task.named_buffers() if "running" in part}
     return found
 
 

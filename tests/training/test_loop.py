@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from clef.errors import ClefError
+from clef.errors import ClefError, Unfinished
 from clef.model import Task
 from clef.params import CheckpointParams, OptimiserParams
 from clef.training.checkpoint import Recovery
+from clef.training.interruption import Interruption
 from clef.training.job import Job
 from clef.training.loop import Plan, train
 from clef.training.metrics_file import MetricsFile
@@ -109,3 +110,32 @@ def test_a_loss_that_is_not_finite_stops_at_once(tmp_path):
     with pytest.raises(ClefError, match=r"step 0: loss is not finite \(fit nan\)"):
         run(tmp_path, plan(targets=lambda positions: torch.full((4,), math.nan)))
     assert MetricsFile(tmp_path / "metrics.jsonl").read() == []
+
+
+class Impatient(Interruption):
+    """Wants to stop after every so many steps."""
+
+    def __init__(self, steps: int):
+        super().__init__()
+        self.left = steps
+
+    def reason(self):
+        self.left -= 1
+        return "enough" if self.left == 0 else None
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_a_training_that_stops_by_itself_loses_no_step_and_ends_bit_for_bit_the_same(tmp_path, steps):
+    undisturbed = run(tmp_path / "a", plan())
+    stops = []
+    while True:
+        try:
+            resumed = run(tmp_path / "b", plan(), every_steps=None, job=Job(interruption=Impatient(steps)))
+            break
+        except Unfinished as stop:
+            stops.append(str(stop))
+    saved = range(steps, STEPS, steps)
+    assert stops == [f"enough; step {n} of {STEPS} is saved, and the same command goes on from it" for n in saved]
+    for name, value in undisturbed.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name])
+    assert [record["step"] for record in MetricsFile(tmp_path / "b" / "metrics.jsonl").read()] == [*range(1, STEPS + 1)]
