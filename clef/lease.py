@@ -1,7 +1,9 @@
 """A lease on an output: two processes must not work on one, yet a dead one must not lock it for ever.
 
 The lease file names host, process, job and the time of the last heartbeat. On one host a live process decides; from
-another host only the heartbeat can be seen, and a lease whose heart has stopped for `STALE_SECONDS` is taken over.
+another host only the heartbeat can be seen, and a lease whose heart has stopped for `STALE_SECONDS` is taken over. Who
+finds a younger one waits that long for the next beat: after a job was killed, or its node lost, its next submission may
+well start somewhere else before the old lease looks dead.
 """
 
 import fcntl
@@ -20,9 +22,12 @@ import psutil
 
 from clef.errors import ClefError
 from clef.files import write_text
+from clef.progress import notice
 
 HEARTBEAT_SECONDS = 20.0
 STALE_SECONDS = 180.0
+LOOK_SECONDS = 1.0
+"""How often a lease is read while waiting for a beat."""
 HOLDER = {"token", "host", "process", "started", "job", "heartbeat"}
 """What a lease file says of who holds it."""
 
@@ -44,18 +49,30 @@ class Lease:
     def acquire(self) -> None:
         """Write the lease file, unless a live process holds it.
 
+        Where one on another host may hold it, wait for its next heartbeat, or until there can be none any more.
+
         Raises:
             ClefError: Another live process holds it.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(self.path.parent):
-            holder = _read(self.path)
-            if holder is not None and _alive(holder):
-                raise ClefError(
-                    f"{self.target}: process {holder['process']} on {holder['host']} is already at work on it "
-                    f"(last heartbeat {time.time() - holder['heartbeat']:.0f} s ago); wait for it or end it"
-                )
-            write_text(self.path, self._record())
+        if (holder := self._take()) is None:
+            return
+        if holder["host"] != socket.gethostname():
+            notice("waiting for a sign of life of %s, at most %.0f s", _name(holder), STALE_SECONDS)
+            found, pause, began = holder, threading.Event(), time.monotonic()
+            while _same_beat(found, holder):
+                pause.wait(LOOK_SECONDS)
+                # Not by the age of the beat alone: their clock may be ahead of ours.
+                silent = holder if time.monotonic() - began >= STALE_SECONDS else None
+                if (now := self._take(silent)) is None:
+                    return
+                found = now
+            holder = found
+        end = f" (`scancel {holder['job']}`)" if holder["job"] else ""
+        raise ClefError(
+            f"{self.target}: {_name(holder)} is already at work on it (last heartbeat "
+            f"{max(0, time.time() - holder['heartbeat']):.0f} s ago); wait for it or end it{end}"
+        )
 
     def held(self) -> bool:
         """Whether the lease file is still this one's."""
@@ -82,6 +99,15 @@ class Lease:
         """Give the lease back, if it is still held."""
         if self.held():
             self.path.unlink(missing_ok=True)
+
+    def _take(self, silent: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """Write the lease file, or return who seems to hold it, if that is not the one of whom no more was heard."""
+        with _locked(self.path.parent):
+            holder = _read(self.path)
+            if holder is not None and _alive(holder) and not (silent is not None and _same_beat(holder, silent)):
+                return holder
+            write_text(self.path, self._record())
+            return None
 
     def _record(self) -> str:
         return json.dumps({**self._mine, "heartbeat": time.time()})
@@ -136,6 +162,15 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return found if isinstance(found, dict) and found.keys() >= HOLDER else None
+
+
+def _name(holder: dict[str, Any]) -> str:
+    job = f", SLURM job {holder['job']}" if holder["job"] else ""
+    return f"process {holder['process']} on {holder['host']}{job}"
+
+
+def _same_beat(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return (one["token"], one["heartbeat"]) == (other["token"], other["heartbeat"])
 
 
 def _alive(holder: dict[str, Any]) -> bool:

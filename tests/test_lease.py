@@ -93,21 +93,79 @@ def test_a_file_that_is_no_lease_holds_nobody_up(tmp_path, content):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("age", "free"), [(STALE_SECONDS / 2, False), (STALE_SECONDS * 2, True)])
-def test_on_another_host_the_heartbeat_decides(tmp_path, age, free):
-    target = tmp_path / "x.safetensors"
-    lease = {
+def of_elsewhere(age: float) -> dict[str, object]:
+    beat = time.time() - age
+    return {
         "token": "theirs",
         "host": "elsewhere",
         "process": 1,
         "started": 0.0,
-        "job": None,
-        "heartbeat": time.time() - age,
+        "job": "12",
+        "heartbeat": beat,
     }
-    target.with_suffix(".lease").write_text(json.dumps(lease))
-    if free:
-        with leased(target):
-            pass
-    else:
-        with pytest.raises(ClefError, match="on elsewhere"), leased(target):
-            pass
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr("clef.lease.LOOK_SECONDS", 0.01)
+
+
+def test_on_another_host_an_old_heartbeat_holds_nobody_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("clef.lease.LOOK_SECONDS", 3600.0)
+    target = tmp_path / "x.safetensors"
+    target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(STALE_SECONDS * 2)))
+    with leased(target) as lease:
+        assert lease.held()
+
+
+def test_on_another_host_the_next_heartbeat_is_waited_for_and_refuses(tmp_path, impatient):
+    target = tmp_path / "x.safetensors"
+    target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(1.0)))
+    beats = threading.Timer(0.2, lambda: target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(0.0))))
+    beats.start()
+    with pytest.raises(ClefError, match=r"process 1 on elsewhere, SLURM job 12 is already .*`scancel 12`"):
+        Lease(target).acquire()
+    beats.join()
+    assert json.loads(target.with_suffix(".lease").read_text())["token"] == "theirs"
+
+
+@pytest.mark.parametrize("age", [0.0, -3600.0], ids=["beat just now", "their clock ahead"])
+def test_on_another_host_a_heart_that_has_stopped_is_found_out(tmp_path, impatient, monkeypatch, age):
+    monkeypatch.setattr("clef.lease.STALE_SECONDS", 0.2)
+    target = tmp_path / "x.safetensors"
+    target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(age)))
+    with leased(target) as lease:
+        assert lease.held()
+
+
+def test_a_lease_given_back_on_another_host_is_taken_at_once(tmp_path, impatient):
+    target = tmp_path / "x.safetensors"
+    target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(1.0)))
+    ends = threading.Timer(0.2, target.with_suffix(".lease").unlink)
+    ends.start()
+    with leased(target) as lease:
+        assert lease.held()
+    ends.join()
+
+
+def test_of_many_that_wait_for_a_dead_one_elsewhere_one_gets_the_lease(tmp_path, impatient, monkeypatch):
+    monkeypatch.setattr("clef.lease.STALE_SECONDS", 0.3)
+    target = tmp_path / "x.safetensors"
+    target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(-3600.0)))
+    outcomes: list[str] = []
+    done = threading.Barrier(8)
+
+    def start() -> None:
+        try:
+            Lease(target).acquire()
+            outcomes.append("held")
+        except ClefError:
+            outcomes.append("refused")
+        done.wait(timeout=20)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["held", *["refused"] * 7]
