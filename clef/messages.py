@@ -40,6 +40,12 @@ def started(runs: Sequence[str], jobs: int, cores: int | None, devices: Sequence
     return "\n".join(lines)
 
 
+def orphans_ended(numbers: Sequence[str]) -> str:
+    """Which jobs of a Snakemake that is no more were taken out of the queue."""
+    jobs = f"job{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
+    return f"CLEF: an earlier Snakemake had left SLURM {jobs} in the queue; ended, and going on from what was saved."
+
+
 def finished(runs: Sequence[str], seconds: float) -> str:
     """The farewell: how long it took, and what to type next."""
     next_commands = {"make ui": "curves and figures of all runs in the browser"}

@@ -8,12 +8,14 @@ the name of the job, so that many jobs can share it: how far it is, what it has 
 import faulthandler
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from clef import __version__
 from clef.progress import NOTICE
 
 RANK = int(os.environ.get("RANK", "0"))
@@ -21,6 +23,8 @@ RANK = int(os.environ.get("RANK", "0"))
 
 SHARED_LOG = "CLEF_SHARED_LOG"
 """Set for processes that are started with the log file as standard error and the terminal as standard output."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Output:
@@ -51,6 +55,8 @@ class Output:
             self._log_everything(log)
         faulthandler.enable()
         logging.getLogger().addHandler(_ToTerminal(self))
+        if self.log is not None:
+            _logger.info("clef %s, process %d on %s%s", __version__, os.getpid(), socket.gethostname(), _slurm_job())
 
     @contextmanager
     def handed_on(self) -> Iterator[None]:
@@ -88,6 +94,14 @@ class Output:
         self.terminal.flush()
         if self.log is not None:
             sys.stderr.write(line)
+
+
+def _slurm_job() -> str:
+    """Which job of a cluster this is, where, and with which GPUs."""
+    if (job := os.environ.get("SLURM_JOB_ID")) is None:
+        return ""
+    node, gpus = os.environ.get("SLURMD_NODENAME", "an unnamed node"), os.environ.get("CUDA_VISIBLE_DEVICES")
+    return f", SLURM job {job} on {node} with {'no GPU' if gpus is None else f'CUDA_VISIBLE_DEVICES={gpus}'}"
 
 
 class _ToTerminal(logging.Handler):

@@ -77,10 +77,14 @@ PUBLISHED = {release.file: name for name, release in DETECTOR_RELEASES.items()} 
     for params in RUNS.values()
 }
 
+# None under an executor, where they are elsewhere, and inside its jobs, which must ask for what was submitted.
+ELSEWHERE = workflow.remote_exec or workflow.resource_settings.nodes is not None
+CORES = None if ELSEWHERE else workflow.cores
+
 # Snakemake ignores resource limits that nobody set: without this, `--cores 8` would start two trainings on one GPU.
 # Each job takes GPUs of its own. `--resources gpu=N` still wins. Not under an executor, where it would serialise the
 # cluster, nor inside its jobs.
-if workflow.is_main_process and workflow.resource_settings.nodes is None:
+if workflow.is_main_process and not ELSEWHERE:
     workflow.global_resources.setdefault("gpu", max(gpus_here(), 1))
 
 
@@ -129,6 +133,16 @@ def training_threads(wildcards):
 
 def attempt_number(wildcards, attempt):
     return attempt
+
+
+def cluster_limits(wildcards, resources):
+    """What a training is told of a cluster's job: its time limit, before which it saves and stops, since no signal
+    reaches it there, and which try it is. Nothing on a machine of one's own. For its argument `resources`, Snakemake keeps
+    it out of what makes a result stale.
+    """
+    if not workflow.remote_exec:
+        return ""
+    return f"--time-budget {resources.runtime} --attempt {resources.attempt}"
 
 
 def crops_folder(run):

@@ -9,7 +9,7 @@ rule fetch_weights:
         file="|".join(map(re.escape, PUBLISHED)),
     priority: 3
     localrule: True
-    threads: workflow.cores or 1
+    threads: CORES or 1
     params:
         whose=lambda wildcards: PUBLISHED[wildcards.file],
     shell:
@@ -43,7 +43,7 @@ rule check:
     log:
         "data/interim/{dataset}/check.log",
     priority: 2
-    threads: workflow.cores or 1
+    threads: CORES or 1
     resources:
         mem_mb=2000,
         runtime="30m",

@@ -1,7 +1,7 @@
 import sys
 import time
 
-from clef import messages
+from clef import messages, slurm
 from clef.cuda import require_cuda
 
 SAID = {}
@@ -48,17 +48,30 @@ def disk_needs(jobs):
             )
         elif "weights" in job.output.keys():
             checkpoints.append(disk_space.model_bytes(of_run(job.wildcards).model))
-    at_once = min(len(checkpoints), workflow.cores or len(checkpoints))
+    at_once = min(len(checkpoints), CORES or len(checkpoints))
     needs["results"] = sum(checkpoints) + disk_space.RECOVERY * at_once * max(
         checkpoints, default=0
     )
     return {Path(folder): size for folder, size in needs.items() if size}
 
 
+def end_orphans():
+    """What a Snakemake that was killed left in the queue would hold what the jobs of this one need. Who started this one
+    without its lock may have another at work.
+    """
+    if (
+        workflow.executor_plugin.name == "slurm"
+        and workflow.execution_settings.lock
+        and (orphans := checked(slurm.end_orphans, Path.cwd()))
+    ):
+        print(messages.orphans_ended(orphans), file=sys.stderr)
+
+
 onstart:
     if speaking():
         from clef.disk_space import require_space
 
+        end_orphans()
         jobs = list(workflow.dag.needrun_jobs())
         runs = [job.wildcards.run for job in jobs if job.rule.name == "summarize"]
         devices = {
@@ -67,7 +80,7 @@ onstart:
             if "weights" in job.output.keys()
         }
         # Under an executor the GPUs are elsewhere.
-        if workflow.resource_settings.nodes is None and any(map(wants_gpu, jobs)):
+        if not ELSEWHERE and any(map(wants_gpu, jobs)):
             checked(require_cuda)
         listed = {
             job.wildcards.dataset
@@ -80,7 +93,7 @@ onstart:
         SAID.update(runs=sorted(runs), began=time.monotonic())
         print(
             messages.started(
-                SAID["runs"], len(jobs), workflow.cores, sorted(devices), disks
+                SAID["runs"], len(jobs), CORES, sorted(devices), disks
             ),
             file=sys.stderr,
         )

@@ -23,9 +23,10 @@ rule pretrain:
         **{name: section(of_run, name) for name in PRETRAIN_SECTIONS},
         activity_texts=activity_sentences,
         crops=lambda wildcards: crops_folder(wildcards.run),
+        limits=cluster_limits,
     shell:
         "python -m clef --log {log} pretrain {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --attempt {resources.attempt} --manifest {input.manifest} --crops {params.crops} --out {output.weights}"
+        " --manifest {input.manifest} --crops {params.crops} {params.limits} --out {output.weights}"
 
 
 rule finetune:
@@ -56,10 +57,11 @@ rule finetune:
         ),
         inner="",
         elsewhere=test_options,
+        limits=cluster_limits,
     shell:
         "python -m clef --log {log} finetune {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --attempt {resources.attempt} --manifest {input.manifest} --crops {params.crops} {params.stage1} {params.inner} {params.elsewhere}"
-        " --epochs {output.epochs} --out {output.weights}"
+        " --manifest {input.manifest} --crops {params.crops} {params.stage1} {params.inner} {params.elsewhere}"
+        " {params.limits} --epochs {output.epochs} --out {output.weights}"
 
 
 use rule finetune as finetune_inner with:
