@@ -81,6 +81,9 @@ PUBLISHED = {release.file: name for name, release in DETECTOR_RELEASES.items()} 
 ELSEWHERE = workflow.remote_exec or workflow.resource_settings.nodes is not None
 CORES = None if ELSEWHERE else workflow.cores
 
+# How often a job is tried again that no time limit stops: on a cluster a node may have been at fault.
+FEW = 2 if ELSEWHERE else None
+
 # Snakemake ignores resource limits that nobody set: without this, `--cores 8` would start two trainings on one GPU.
 # Each job takes GPUs of its own. `--resources gpu=N` still wins. Not under an executor, where it would serialise the
 # cluster, nor inside its jobs.

@@ -21,6 +21,7 @@ rule render_demo:
         "data/raw/{dataset}/render.json",
     log:
         "data/interim/{dataset}/render.log",
+    retries: FEW
     threads: 8
     resources:
         mem_mb=4000,
@@ -43,6 +44,7 @@ rule check:
     log:
         "data/interim/{dataset}/check.log",
     priority: 2
+    retries: FEW
     threads: CORES or 1
     resources:
         mem_mb=2000,
@@ -64,6 +66,7 @@ rule ingest:
         "data/interim/{dataset}/ingest.log",
     # It finds an incomplete copy within minutes, so it starts before the cropping.
     priority: 1
+    retries: FEW
     resources:
         mem_mb=2000,
         runtime="2h",
@@ -106,6 +109,7 @@ rule manifest:
         "data/processed/{dataset}/{crop}/manifest.parquet",
     log:
         "data/processed/{dataset}/{crop}/manifest.log",
+    retries: FEW
     resources:
         mem_mb=4000,
         runtime="1h",

@@ -39,6 +39,7 @@ rule evaluate:
         predictions="results/{run}/seed{seed}/fold{fold}/predictions.parquet",
     log:
         "results/{run}/seed{seed}/fold{fold}/evaluate.log",
+    retries: FEW
     threads: lambda wildcards: of_run(wildcards).threads
     resources:
         gpu=gpus(of_run),
