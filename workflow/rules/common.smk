@@ -79,7 +79,7 @@ PUBLISHED = {release.file: name for name, release in DETECTOR_RELEASES.items()} 
 
 # None under an executor, where they are elsewhere, and inside its jobs, which must ask for what was submitted.
 ELSEWHERE = workflow.remote_exec or workflow.resource_settings.nodes is not None
-CORES = None if ELSEWHERE else workflow.cores
+CORES = None if ELSEWHERE else workflow.resource_settings.cores
 
 # How often a job is tried again that no time limit stops: on a cluster a node may have been at fault.
 FEW = 2 if ELSEWHERE else None
