@@ -1,0 +1,45 @@
+"""The whole chain on a real SLURM: every step is a job of it, and the result that of one machine."""
+
+import json
+
+import pytest
+
+from tests.interruption.examine import complaints
+from tests.slurm.submission import copy_of, finish, place_of, start
+
+pytestmark = [pytest.mark.slow, pytest.mark.slurm]
+
+JOBS = {"check": 1, "ingest": 1, "crop": 6, "manifest": 1, "pretrain": 3, "finetune": 3, "evaluate": 3}
+ON_GPUS = {"pretrain", "finetune", "evaluate"}
+LOGS = [
+    "data/interim/demo-short/*.log",
+    "data/interim/demo-short/*/*.log",
+    "data/processed/**/*.log",
+    "results/**/*.log",
+]
+
+
+def test_every_step_is_a_job_and_the_result_that_of_one_machine(cluster, rendered, on_one_machine, tmp_path):
+    folder = copy_of(rendered, tmp_path / "checkout")
+    of_before = {*cluster.jobs()}
+    finish(cluster, folder, start(cluster, folder))
+    assert complaints(folder, on_one_machine) == []
+
+    jobs = {number: job for number, job in cluster.jobs().items() if number not in of_before}
+    places = {log: place for pattern in LOGS for log in folder.glob(pattern) if (place := place_of(log))}
+    assert {place.job for place in places.values()} == {*jobs}
+    assert len(places) == len(jobs), "each has a job of its own"
+    steps: dict[str, int] = {}
+    for log, place in places.items():
+        job = jobs[place.job]
+        step = job.comment.removeprefix("rule_").split("_wildcards_")[0]
+        steps[step] = steps.get(step, 0) + 1
+        assert job.state == "COMPLETED", log
+        assert job.node == place.node
+        assert job.partition == ("gpu" if step in ON_GPUS else "cpu")
+        assert place.gpus in ({"0", "1"} if step in ON_GPUS else {None})
+    assert steps == JOBS
+
+    for record in folder.glob("results/**/*.track.json"):
+        (place,) = {place_of(log) for log in places if log == record.with_suffix("").with_suffix(".log")}
+        assert f'"slurm.job_id": "{place.job}"' in json.dumps(json.loads(record.read_text()))
