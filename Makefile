@@ -5,7 +5,7 @@ cores ?= 2
 port ?= 5000
 bin := .venv/bin
 
-.PHONY: help setup demo demo-short ui test test-slow test-readme lint types
+.PHONY: help setup demo demo-short ui test test-slow test-slurm test-readme lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -29,6 +29,9 @@ test: setup  ## run the tests
 
 test-slow: setup  ## run the tests that take minutes
 	$(bin)/python -m pytest -m slow $(only)
+
+test-slurm: setup  ## run the tests on a real SLURM; its packages are in .ci/run
+	$(bin)/python -m pytest -m slurm $(only)
 
 test-readme: setup  ## run every command of README.md in a fresh clone
 	$(bin)/python -m pytest -m readme
