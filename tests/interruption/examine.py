@@ -7,6 +7,8 @@ from pathlib import Path
 from tests.tracking.conftest import all_runs, curve, curve_in_file
 
 TARGET = "results/demo-short/summary.csv"
+SAMPLES = ".system.jsonl"
+"""How busy the machine was: now and then, so that a short training may end before the first."""
 HALF_WRITTEN = ("**/*.partial", "**/*.work", "**/*.lease")
 
 
@@ -15,7 +17,7 @@ def complaints(folder: Path, undisturbed: Path) -> list[str]:
     found = []
     for path in sorted(undisturbed.glob("results/demo-short/**/*")):
         there = folder / path.relative_to(undisturbed)
-        if path.is_file() and not there.is_file():
+        if path.is_file() and not there.is_file() and not path.name.endswith(SAMPLES):
             found.append(f"{there.relative_to(folder)} is missing")
     for name in (TARGET, *_same_bytes(undisturbed)):
         same = not (folder / name).is_file() or (folder / name).read_bytes() == (undisturbed / name).read_bytes()

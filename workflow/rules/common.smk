@@ -134,6 +134,11 @@ def training_threads(wildcards):
     return run.gpus * run.threads
 
 
+def training_memory(wildcards):
+    """Of a large model's processes, with those that decode beside them."""
+    return 16000 * of_run(wildcards).gpus
+
+
 def attempt_number(wildcards, attempt):
     return attempt
 

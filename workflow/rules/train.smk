@@ -16,7 +16,7 @@ rule pretrain:
     threads: training_threads
     resources:
         gpu=training_gpus,
-        mem_mb=16000,
+        mem_mb=training_memory,
         runtime="24h",
         attempt=attempt_number,
     params:
@@ -45,7 +45,7 @@ rule finetune:
     threads: training_threads
     resources:
         gpu=training_gpus,
-        mem_mb=16000,
+        mem_mb=training_memory,
         runtime="24h",
         attempt=attempt_number,
     params:
