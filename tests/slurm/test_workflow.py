@@ -1,11 +1,10 @@
 """The whole chain on a real SLURM: every step is a job of it, and the result that of one machine."""
 
-import json
-
 import pytest
 
-from tests.interruption.examine import complaints
+from tests.interruption.examine import TARGET, complaints
 from tests.slurm.submission import copy_of, finish, place_of, start
+from tests.workflow.conftest import snakemake
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
@@ -24,6 +23,7 @@ def test_every_step_is_a_job_and_the_result_that_of_one_machine(cluster, rendere
     of_before = {*cluster.jobs()}
     finish(cluster, folder, start(cluster, folder))
     assert complaints(folder, on_one_machine) == []
+    assert "Nothing to be done" in snakemake(folder, TARGET), "neither on a machine of one's own"
 
     jobs = {number: job for number, job in cluster.jobs().items() if number not in of_before}
     places = {log: place for pattern in LOGS for log in folder.glob(pattern) if (place := place_of(log))}
@@ -40,6 +40,7 @@ def test_every_step_is_a_job_and_the_result_that_of_one_machine(cluster, rendere
         assert place.gpus in ({"0", "1"} if step in ON_GPUS else {None})
     assert steps == JOBS
 
-    for record in folder.glob("results/**/*.track.json"):
-        (place,) = {place_of(log) for log in places if log == record.with_suffix("").with_suffix(".log")}
-        assert f'"slurm.job_id": "{place.job}"' in json.dumps(json.loads(record.read_text()))
+    for record in folder.glob("results/**/fold*/*.track.json"):
+        place = place_of(record.with_suffix("").with_suffix(".log"))
+        assert place is not None
+        assert f'"slurm.job_id": "{place.job}"' in record.read_text()
