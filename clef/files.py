@@ -23,6 +23,8 @@ def appearing(target: Path | str) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if partial.is_symlink():
+            partial.unlink()  # nothing of ours; what it leads to would be overwritten
         yield partial
         with open(partial, "rb") as file:
             os.fsync(file.fileno())

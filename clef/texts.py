@@ -26,13 +26,17 @@ def load_texts(settings: TextParams) -> dict[str, Any]:
     """Read the texts file: the package's own, or the user's.
 
     Raises:
-        ParamsError: No such file, or not the expected sections.
+        ParamsError: No such file, no YAML, or not the expected sections.
     """
     path = PACKAGED if settings.file is None else Path(settings.file)
     try:
         texts = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(f"texts.file: {path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"texts.file: {path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(texts, dict):
+        raise ParamsError(f"texts.file: {path}: expected sections activities and labels, as in {PACKAGED.name}")
     missing = {"activities", "labels"} - set(texts)
     if missing:
         raise ParamsError(f"{path}: no section {min(missing)}; expected activities and labels")

@@ -34,7 +34,22 @@ def sync(
 
 
 @track.command(epilog="Example: clef track ui --port 5001")
-def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000) -> None:
+def ui(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on; other than this machine's own, everybody who reaches "
+            "it can change and delete runs."
+        ),
+    ] = LOOPBACK,
+    allowed_hosts: Annotated[
+        str | None,
+        typer.Option(
+            help="Names by which browsers and jobs call this machine, separated by commas; MLflow refuses all others."
+        ),
+    ] = None,
+) -> None:
     """Open MLflow's pages on this machine, with the store that the runs of this checkout go to."""
     from clef.tracking.desk import URI_VARIABLE
     from clef.tracking.store import Store
@@ -44,8 +59,9 @@ def ui(port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000) 
         print(f"{URI_VARIABLE} is set: the pages are at {store.uri}")
         return
     store.require()
-    print(f"http://{LOOPBACK}:{port}/{TRAINING_PAGES} shows {store.uri}; ctrl-C ends it", flush=True)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    print(f"http://{host}:{port}/{TRAINING_PAGES} shows {store.uri}; ctrl-C ends it", flush=True)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
+    command += ["--allowed-hosts", allowed_hosts] if allowed_hosts else []
     command += ["--backend-store-uri", store.uri, "--artifacts-destination", str(store.artifacts)]
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     os.execve(sys.executable, command, {**os.environ, **quiet})

@@ -20,7 +20,7 @@ from clef.datasets.known import Packaging
 from clef.datasets.label_table import LabelTable, is_below, read_label_table
 from clef.errors import ClefError
 from clef.numbered import IMAGE_SUFFIXES, numbered_images
-from clef.params import Count, Fraction, ParamsError, Section
+from clef.params import NAME, NAME_EXPECTED, Count, Fraction, ParamsError, Section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +54,9 @@ class FolderOptions(Section):
     `split`."""
     seed: int = 0
     """Draws who these are."""
+    links: bool = False
+    """Whether what the table names may lie elsewhere, where links in the raw folder lead. That folder may itself be
+    a link in any case."""
     blocks: Count | None = None
     """Number of jobs that crop; one a subject without, or 8 without subjects."""
 
@@ -82,6 +85,11 @@ class Folder(Dataset):
                 "dataset.options.subjects: missing; folds by subject need everybody's id, such as [P01, P02]; without "
                 "subjects say `folds: {protocol: official, number: 1}`"
             )
+        for subject in self.subjects():
+            if not NAME.fullmatch(subject):
+                raise ParamsError(
+                    f"dataset.options.subjects: {subject!r}: expected {NAME_EXPECTED}, since they name files"
+                )
         blocks, subjects = self.options.blocks, len(self.subjects())
         if blocks is not None and 0 < subjects < blocks:
             raise ParamsError(f"dataset.options.blocks: {blocks} of {subjects} subjects; expected {subjects} or fewer")
@@ -114,6 +122,8 @@ class Folder(Dataset):
 
     def sequences(self, root: Path) -> list[Sequence]:
         listed = [self._sequence(*row) for row in self._table(root).recordings.itertuples(index=False, name=None)]
+        if not self.options.links:
+            _require_inside(root, [sequence.source for sequence in listed])
         sources: dict[str, str] = {}
         for sequence in listed:
             other = sources.setdefault(sequence.sequence, sequence.source)
@@ -232,6 +242,21 @@ def _require_known(path: Path, table: LabelTable, column: str, known: list[str],
             f"{path}: {column} {unknown[0]} is not among dataset.options.{option}; the table and it together have "
             f"[{every}]: complete the one or the other"
         )
+
+
+def _require_inside(root: Path, sources: Iterable[str]) -> None:
+    """Refuse what links lead to outside the raw folder: a data set from elsewhere could name any file of this user."""
+    inside = root.resolve()
+    folders: dict[Path, bool] = {}
+    for source in sources:
+        path = root / source
+        if path.parent not in folders:
+            folders[path.parent] = path.parent.resolve().is_relative_to(inside)
+        if not folders[path.parent] or (path.is_symlink() and not path.resolve().is_relative_to(inside)):
+            raise ClefError(
+                f"{path}: a link leads out of {root}, to {path.resolve()}; move it there, or say "
+                "`dataset: {options: {links: true}}` if you made the link yourself"
+            )
 
 
 def _frames(root: Path, sequence: Sequence) -> list[int]:

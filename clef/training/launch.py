@@ -1,6 +1,7 @@
 """Start the processes of one training on this machine, as `torchrun --standalone` does."""
 
 import logging
+import os
 import signal
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from clef.errors import ClefError, Unfinished
+
+LOOPBACK_INTERFACE = "lo"
 
 
 def launch(processes: int, command: Sequence[str]) -> int:
@@ -26,7 +29,10 @@ def launch(processes: int, command: Sequence[str]) -> int:
         ClefError: One was killed.
         Unfinished: All were asked to end.
     """
-    # What it has to say, each process says itself.
+    # They talk to each other on this machine alone.
+    for library in ("GLOO", "NCCL"):
+        os.environ.setdefault(f"{library}_SOCKET_IFNAME", LOOPBACK_INTERFACE)
+    # What there is to say of an end, each process says itself.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="clef-ranks-") as folder:
         config = LaunchConfig(

@@ -58,9 +58,15 @@ class Ranks:
         """Shares of all ranks, joined in order along the first axis, on every rank."""
         if self.world == 1:
             return share
-        parts: list[Any] = [None] * self.world
-        dist.all_gather_object(parts, share)
-        return np.concatenate(parts)
+        own = torch.from_numpy(np.ascontiguousarray(share))
+        lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.world)]
+        dist.all_gather(lengths, torch.tensor([len(own)]))
+        longest = max(int(length) for length in lengths)
+        padded = own.new_zeros(longest, *own.shape[1:])
+        padded[: len(own)] = own
+        parts = [torch.empty_like(padded) for _ in range(self.world)]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[: int(length)] for part, length in zip(parts, lengths, strict=True)]).numpy()
 
     def any(self, here: bool, device: torch.device) -> bool:
         """Whether it holds on some rank, on every rank alike."""
@@ -100,7 +106,7 @@ def joined(device: str) -> Iterator[Ranks]:
         return
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=WAIT)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=WAIT)
     try:
         yield ranks
     finally:

@@ -6,6 +6,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 
 from clef.errors import ClefError
@@ -69,5 +70,10 @@ def test_the_pages_open_on_no_store(bare_checkout):
                     return False
 
             wait_until(answers, 120)
+            serving = [psutil.Process(pages.pid), *psutil.Process(pages.pid).children(recursive=True)]
+            listening = {
+                one.laddr.ip for process in serving for one in process.net_connections() if one.status == "LISTEN"
+            }
+            assert listening == {"127.0.0.1"}
         finally:
             pages.terminate()
