@@ -3,9 +3,11 @@
 python ?= python3
 cores ?= 2
 port ?= 5000
+trials ?= 24
+seed ?= 0
 bin := .venv/bin
 
-.PHONY: help setup demo demo-short ui test test-slow test-slurm test-readme lint types
+.PHONY: help setup demo demo-short ui test test-slow test-slurm test-readme test-interruption lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -35,6 +37,9 @@ test-slurm: setup  ## run the tests on a real SLURM; its packages are in .ci/run
 
 test-readme: setup  ## run every command of README.md in a fresh clone
 	$(bin)/python -m pytest -m readme
+
+test-interruption: setup  ## interrupt 24 runs of the demo at random moments, or trials=N; seed=N
+	$(bin)/python -m tests.interruption --trials $(trials) --seed $(seed)
 
 lint: setup  ## check style of code and workflow
 	$(bin)/ruff check .
