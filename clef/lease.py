@@ -140,8 +140,13 @@ def leased(target: Path) -> Iterator[Lease]:
 
 def live(target: Path) -> bool:
     """Whether a live process holds the lease of an output, its work folder, or the lease file itself."""
+    return holder_of(target) is not None
+
+
+def holder_of(target: Path) -> dict[str, Any] | None:
+    """What the lease of an output says of the live process that holds it (see `HOLDER`); None where nobody does."""
     holder = _read(target.with_suffix(".lease"))
-    return holder is not None and _alive(holder)
+    return holder if holder is not None and _alive(holder) else None
 
 
 @contextmanager

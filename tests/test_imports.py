@@ -30,6 +30,7 @@ LAYERS = [
     {"prediction"},
     {"tracking"},
     {"training"},
+    {"status"},
     {"evaluation"},
     {"comparison", "plots"},
     {"cli"},

@@ -4,7 +4,8 @@ Each subcommand imports what it computes with when it runs, so that `--help` and
 cost nothing. `--help` lists them in the order of the imports here.
 """
 
-from clef.cli import data, train, results, compare, explain, folds, versions, clean, track, check, weights, fixture  # isort: skip
+from clef.cli import data, train, results, status, compare  # isort: skip
+from clef.cli import explain, folds, versions, clean, track, check, weights, fixture  # isort: skip
 from clef.cli.app import main
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "folds",
     "main",
     "results",
+    "status",
     "track",
     "train",
     "versions",

@@ -1,5 +1,6 @@
 """From the names on the command line to params, folds and shards."""
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,12 +26,16 @@ settings = Settings()
 
 def run_params(run: str) -> "Params":
     """Params of a run, read from its own file and its parents: no other file can stop it."""
+    from clef.params import NAME
     from clef.runs import load_params
 
     path = settings.params_folder / f"{run}.yaml"
-    if run.endswith(".yaml") or not path.exists():
-        known = ", ".join(sorted(other.stem for other in settings.params_folder.glob("*.yaml")))
-        raise ClefError(f"{settings.params_folder}: no run {run}; expected one of {known or 'the files there'}")
+    # A name that leads out of the folder is none, whatever lies there: results would be looked for elsewhere too.
+    if not NAME.fullmatch(run) or run.endswith(".yaml") or not path.exists():
+        known = sorted(other.stem for other in settings.params_folder.glob("*.yaml"))
+        near = difflib.get_close_matches(run, known, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known) or 'the files there'}"
+        raise ClefError(f"{settings.params_folder}: no run {run}; {hint}")
     return load_params(path)
 
 

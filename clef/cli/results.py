@@ -34,6 +34,7 @@ def evaluate(
 ) -> None:
     """Predict the test frames of a fold and score them."""
     from clef.evaluation.evaluate import evaluate as run_evaluate
+    from clef.lease import leased
     from clef.tracking.tracked import tracked_evaluation
     from clef.training.inputs import Inputs
 
@@ -41,7 +42,7 @@ def evaluate(
     if params.device == "cuda":
         claim_gpus(1)
     elsewhere = tested(params, test_manifest, test_crops)
-    with tracked_evaluation(params, weights, out):
+    with leased(out), tracked_evaluation(params, weights, out):
         run_evaluate(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner, elsewhere)
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 
+from clef.tracking.link import write_link
 from clef.tracking.points import Point, Tail, committed_step, points
 from clef.tracking.record import Data, Record, Unit, read_record, sibling
 from clef.tracking.results import log_results
@@ -90,6 +91,7 @@ class View:
                 tags[PARENT_RUN] = find_or_create(self.store, experiment, record.parent, record.started, {}).info.run_id
             run = find_or_create(self.store, experiment, unit, record.started, tags)
         self._run, self._status, self._tags = run.info.run_id, run.info.status, dict(run.data.tags)
+        write_link(self.path, unit.key, self.store.uri, experiment, self._run, tags.get(PARENT_RUN))
         if files and self._tags.get(FILES) == files and self._tags.get(PARENT_RUN) == tags.get(PARENT_RUN):
             self.already_complete = True
             self._run = None

@@ -1,0 +1,79 @@
+"""The subcommand that tells how far a run is."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clef.cli.app import RESULTS, app
+from clef.cli.failures import ERROR, INTERRUPTED
+from clef.cli.lookup import run_params
+from clef.cli.options import Run
+from clef.errors import ClefError
+
+if TYPE_CHECKING:
+    from clef.status.state import State
+
+REDRAW_SECONDS = 3.0
+
+
+@app.command(
+    rich_help_panel=RESULTS,
+    epilog="Example: clef status demo --watch. Exit codes: 0 nothing failed; 1 a job has failed; 130 ended by ctrl-C.",
+)
+def status(
+    run: Run,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Draw anew until the run is done.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything about every job as JSON.")] = False,
+) -> None:
+    """Tell how far a run is, from its files alone: on any machine that sees the checkout.
+
+    done; running, by a process that renews its lease; stopped, begun and nobody is at it; failed; waiting.
+    """
+    from rich.console import Console
+
+    from clef.status.terminal import as_plain, format_status
+
+    console = Console()
+    if watch and (as_json or not console.is_terminal):
+        raise ClefError("--watch: expected a terminal and no --json; leave it out")
+    states = _states(run)
+    if as_json:
+        print(json.dumps(as_plain(run, states), indent=1))
+    elif watch:
+        states = _watch(run, states, console)
+    else:
+        console.print(format_status(run, states), highlight=False)
+    if any(state.kind == "failed" for state in states):
+        raise typer.Exit(ERROR)
+
+
+def _states(run: str) -> "list[State]":
+    from clef.status.jobs import jobs_of
+    from clef.status.state import state_of
+
+    runs = {run: run_params(run)}
+    pretrain, test = runs[run].pretrain, runs[run].test
+    for other in (pretrain and pretrain.from_, test and test.run):
+        if other:
+            runs[other] = run_params(other)
+    return [state_of(job) for job in jobs_of(run, runs)]
+
+
+def _watch(run: str, states: "list[State]", console: object) -> "list[State]":
+    from rich.console import Console
+    from rich.live import Live
+
+    from clef.status.terminal import format_status
+
+    assert isinstance(console, Console)
+    try:
+        with Live(format_status(run, states), console=console, auto_refresh=False, vertical_overflow="visible") as live:
+            while any(state.kind != "done" for state in states):
+                time.sleep(REDRAW_SECONDS)
+                states = _states(run)
+                live.update(format_status(run, states), refresh=True)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    return states
