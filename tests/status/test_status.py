@@ -105,6 +105,7 @@ def test_a_training_at_work_then_killed_then_done(run):
     assert run.stage1()["kind"] == "done"
 
 
+@pytest.mark.slow
 def test_a_training_that_was_asked_to_end_is_stopped_and_says_why(run):
     process = run.at_work()
     process.send_signal(signal.SIGTERM)
@@ -125,6 +126,7 @@ def test_a_failure_is_told_with_its_last_line_and_an_exit_code(run):
     assert f"(log: {FOLD}/pretrain.log)" in " ".join(said.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_lease_on_another_host_runs_while_its_heart_beats_and_is_stopped_after(run):
     process = run.at_work()
     process.kill()

@@ -27,6 +27,7 @@ LINKED = 15_000
 IMAGES_IN_A_TASK = 1_000
 PLAN_SECONDS = {"bp4d": 15, "bp4dplus": 30}
 CHECK_SECONDS = 20
+NOTHING_SECONDS = 10
 
 
 def picture() -> bytes:
@@ -96,3 +97,22 @@ def test_a_full_set_is_planned_and_checked_in_seconds(
     print(f"{dataset}: planned in {planning:.1f} s, checked in {checking:.1f} s")
     assert planning < PLAN_SECONDS[dataset]
     assert checking < CHECK_SECONDS
+
+
+def test_a_finished_run_is_found_finished_in_seconds(checkout):
+    """Every file of BP4D's run is there, empty, and as Snakemake would have left it: the command does nothing, soon."""
+    write_bp4d(checkout / "data" / "raw" / "bp4d")
+    target = "results/bp4d/summary.csv"
+    listed = snakemake(checkout, target, "--summary").split("output_file\t")[1].splitlines()[1:]
+    outputs = [line.split("\t")[0] for line in listed if line.count("\t") > 3]
+    assert len(outputs) > 100
+    for output in reversed(outputs):
+        path = checkout / output
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    snakemake(checkout, "--touch", target)
+    began = time.monotonic()
+    assert "Nothing to be done" in snakemake(checkout, target)
+    seconds = time.monotonic() - began
+    print(f"bp4d, finished: found so in {seconds:.1f} s")
+    assert seconds < NOTHING_SECONDS

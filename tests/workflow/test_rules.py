@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, Params
 from tests.workflow.conftest import copy_checkout, snakemake
 
 
@@ -239,3 +240,29 @@ def test_published_weights_are_fetched_before_anything_else(checkout, monkeypatc
 def test_a_name_that_is_a_pattern_means_itself(checkout):
     (checkout / "params" / "demo+.yaml").write_text("extends: demo\ndataset: {name: demo+}\n")
     assert planned(snakemake(checkout, "-n", "results/demo+/summary.csv"))["total"] == 32
+
+
+def test_the_lock_of_a_killed_run_goes_without_a_number_of_cores(checkout):
+    (checkout / ".snakemake" / "locks").mkdir(parents=True)
+    (checkout / ".snakemake" / "locks" / "0.output.lock").write_text("results/demo/summary.csv\n")
+    command = [sys.executable, "-m", "snakemake", "--unlock"]
+    subprocess.run(command, cwd=checkout, check=True, capture_output=True)
+    assert not list(checkout.glob(".snakemake/locks/*"))
+
+
+def test_a_training_asks_for_the_gpus_and_threads_of_all_its_processes(checkout):
+    text = "extends: demo\ndevice: cuda\ngpus: 2\nthreads: 3\n"
+    (checkout / "params" / "both.yaml").write_text(text)
+    output = snakemake(checkout, "-n", "--cores", "8", "results/both/summary.csv", "--resources", "gpu=4")
+    one = re.compile(r"rule (pretrain|finetune|evaluate):.*?resources: [^\n]*", re.DOTALL)
+    blocks = {found[1]: found[0] for found in one.finditer(output)}
+    for step, gpus, threads in (("pretrain", 2, 6), ("finetune", 2, 6), ("evaluate", 1, 3)):
+        assert re.search(rf"threads: {threads}\b", blocks[step]), blocks[step]
+        assert re.search(rf"gpu={gpus}\b", blocks[step]), blocks[step]
+
+
+def test_another_number_of_gpus_makes_nothing_stale():
+    params = Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}})
+    more = params.model_copy(update={"gpus": 4})
+    for name in {*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS}:
+        assert params.tracked(name) == more.tracked(name)
