@@ -21,8 +21,6 @@ from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
 from tests.toy import make_toy, toy_fold, toy_params
 
-FULL = Path("/dev/full")
-
 
 def mounted(folder: Path, size: int) -> Path:
     folder.mkdir()
@@ -59,38 +57,43 @@ def fill(folder: Path, left: int) -> Path:
     return filler
 
 
-def save_checkpoint(target: Path) -> None:
+def checkpoint_writer(target: Path) -> Callable[[], None]:
     recovery = Recovery(target.parent / "work", "key")
     recovery.path = target
-    recovery.save(1, {"w": torch.zeros(50_000)}, {})
+    return lambda: recovery.save(1, {"w": torch.zeros(50_000)}, {})
 
 
-WRITERS: dict[str, Callable[[Path], None]] = {
-    "text": lambda target: write_text(target, "x" * 10_000),
-    "weights": lambda target: save_weights(target, {"w": torch.zeros(50_000)}, {}),
-    "checkpoint": save_checkpoint,
-    "shard": lambda target: write_shard(
-        target,
-        [pa.RecordBatch.from_pylist([{"sequence": "a", "frame": 1, "status": "no_face"}], schema=SCHEMA)],
-        {},
-        "",
+WRITERS: dict[str, Callable[[Path], Callable[[], None]]] = {
+    "text": lambda target: lambda: write_text(target, "x" * 50_000),
+    "weights": lambda target: lambda: save_weights(target, {"w": torch.zeros(50_000)}, {}),
+    "checkpoint": checkpoint_writer,
+    "shard": lambda target: (
+        lambda: write_shard(
+            target,
+            [pa.RecordBatch.from_pylist([{"sequence": "a" * 50_000, "frame": 1, "status": "no_face"}], schema=SCHEMA)],
+            {},
+            "",
+        )
     ),
 }
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="has no /dev/full")
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_writer_names_its_file_and_keeps_what_was_there(name, tmp_path):
-    target = tmp_path / "out.safetensors"
+def test_every_writer_names_its_file_and_keeps_what_was_there(name, disk):
+    small = disk(1_000_000)
+    target = small / "out.safetensors"
     target.write_text("the one before")
-    partial = tmp_path / ".out.safetensors.partial"
-    partial.symlink_to(FULL)
+    write = WRITERS[name](target)
+    filler = fill(small, left=20_000)  # enough for what goes beside it
     with pytest.raises(OSError, match="No space left on device") as caught:
-        WRITERS[name](target)
+        write()
     assert caught.value.errno == errno.ENOSPC
     assert str(caught.value.filename) == str(target)
     assert target.read_text() == "the one before"
-    assert not partial.is_symlink()
+    assert not list(small.rglob("*.partial"))
+    filler.unlink()
+    write()
+    assert target.read_bytes() != b"the one before"
 
 
 def test_weights_are_whole_or_not_there(disk):

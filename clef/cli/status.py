@@ -20,7 +20,7 @@ REDRAW_SECONDS = 3.0
 
 @app.command(
     rich_help_panel=RESULTS,
-    epilog="Example: clef status demo --watch. Exit codes: 0 nothing failed; 1 a job has failed; 130 ended by ctrl-C.",
+    epilog="Example: clef status demo --watch",
 )
 def status(
     run: Run,
@@ -30,6 +30,8 @@ def status(
     """Tell how far a run is, from its files alone: on any machine that sees the checkout.
 
     done; running, by a process that renews its lease; stopped, begun and nobody is at it; failed; waiting.
+
+    Exit codes: 0 nothing failed; 1 a job has failed; 130 ended by ctrl-C.
     """
     from rich.console import Console
 
