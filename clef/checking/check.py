@@ -7,6 +7,7 @@ from clef.checking.coding import check_labels
 from clef.checking.recordings import check_recordings
 from clef.checking.report import Findings, Report, Row, report
 from clef.datasets.base import Dataset
+from clef.datasets.known import Known
 from clef.errors import ClefError
 from clef.pointers import check_fetched, existing_pointers
 
@@ -35,10 +36,17 @@ def check(dataset: Dataset, root: Path, progress: Callable[[int, int], None] | N
         if packaging.offset is not None:
             offset = f"label = image {packaging.offset:+d}" if packaging.offset else "label = image"
             findings.rows.append(Row("copy", "frame number", offset, note=packaging.reason or ""))
-        known = dataset.known_of(root)
+        known = _of_whom_is_used(dataset, dataset.known_of(root))
         opened = check_recordings(dataset, known, root, findings, progress)
         check_labels(dataset, known, root, opened, findings)
     except ClefError as error:  # what comes after it cannot be checked
         findings.problems.append(str(error))
     source = known.source if known else None
     return report(dataset.name, dataset.params.dataset.adapter, str(root), source, findings)
+
+
+def _of_whom_is_used(dataset: Dataset, known: Known | None) -> Known | None:
+    """What is published of the whole set says nothing of the part of a laboratory that takes some subjects."""
+    if known is None or known.subjects in (None, len(dataset.subjects())):
+        return known
+    return Known(known.source, subjects=known.subjects, threshold=known.threshold)

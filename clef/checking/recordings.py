@@ -65,7 +65,8 @@ def check_recordings(
     if not listed:
         raise ClefError(f"{root}: no recordings of {dataset.name} found; put or link the raw data there")
     damaged = _test_all(root, listed)
-    absent = _absent_in_zips(root, listed, damaged, findings)
+    absent = _absent_in_zips(root, listed, damaged, findings) | _not_there(dataset, listed, damaged)
+    damaged = {source: problem for source, problem in damaged.items() if source not in _sources(listed, absent)}
     there = [sequence for sequence in listed if sequence.sequence not in absent]
     nobody = _count_subjects(dataset, known, there, findings)
     missing = _count_sequences(dataset, known, there, nobody, findings)
@@ -83,6 +84,17 @@ def check_recordings(
     unreadable = [f"{sequence.source} ({sequence.problem})" for sequence in opened.values() if sequence.problem]
     _count_unreadable(dataset, there, missing, damaged, opened, unreadable, findings)
     return Opened([opened.get(sequence.sequence, sequence) for sequence in there], frames)
+
+
+def _not_there(dataset: Dataset, listed: list[Sequence], damaged: dict[str, str]) -> set[str]:
+    """Names of recordings that are listed for their labels alone."""
+    expected = set(dataset.expected_sequences())
+    return {s.sequence for s in listed if s.sequence in expected and damaged.get(s.source) == MISSING}
+
+
+def _sources(listed: list[Sequence], names: set[str]) -> set[str]:
+    """Where these lie, of what is a source by itself; a zip has others in it."""
+    return {sequence.source for sequence in listed if sequence.sequence in names and sequence.kind != "zip"}
 
 
 def _absent_in_zips(root: Path, listed: list[Sequence], damaged: dict[str, str], findings: Findings) -> set[str]:

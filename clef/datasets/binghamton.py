@@ -113,12 +113,17 @@ class Binghamton(Dataset):
 
     def sequences(self, root: Path) -> list[Sequence]:
         copy = self._copy(root)
+        labelled = _label_files(copy.labels)
         listed = []
         for subject in self.subjects():
             for task in sorted(self.activities):
                 place = copy.recordings.place(subject, task)
                 if place is None:
-                    continue
+                    coded = task in self.coded and f"{subject}_{task}" in labelled
+                    if not coded or subject not in copy.recordings.subjects:
+                        continue
+                    # Not left out: its labelled frames count, as they do where a recording is there and broken.
+                    place = copy.recordings.missing_place(subject, task)
                 listed.append(
                     Sequence(
                         dataset=self.name,

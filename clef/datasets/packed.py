@@ -49,6 +49,10 @@ class Packed(ABC):
         """Where the recording should lie; None where it is plain that it is not there."""
 
     @abstractmethod
+    def missing_place(self, subject: str, task: str) -> Place:
+        """Where a recording that is not there would lie."""
+
+    @abstractmethod
     def strangers(self, everybody: Iterable[str]) -> list[Path]:
         """What lies among the recordings and is none of this set's."""
 
@@ -80,6 +84,9 @@ class Images(Packed):
     def place(self, subject: str, task: str) -> Place | None:
         folder = self.base / subject / task
         return Place(folder, "images") if folder.is_dir() else None
+
+    def missing_place(self, subject: str, task: str) -> Place:
+        return Place(self.base / subject / task, "images")
 
     def strangers(self, everybody: Iterable[str]) -> list[Path]:
         known = set(everybody)
@@ -113,6 +120,9 @@ class Zips(Packed):
         path = self._zips.get(subject)
         return None if path is None else Place(path, "zip", f"{subject}/{task}")
 
+    def missing_place(self, subject: str, task: str) -> Place:
+        return Place(self.base / f"{subject}.zip", "zip", f"{subject}/{task}")
+
     def strangers(self, everybody: Iterable[str]) -> list[Path]:
         known = {self._zips[subject].name for subject in self.subjects & set(everybody)}
         return [self.base / name for name in self.names if ".zip" in name.lower() and name not in known]
@@ -144,6 +154,10 @@ class Videos(Packed):
     def place(self, subject: str, task: str) -> Place | None:
         path = self._videos.get((subject, task))
         return None if path is None else Place(path, "video")
+
+    def missing_place(self, subject: str, task: str) -> Place:
+        suffix = next(iter(self._videos.values())).suffix
+        return Place(self.base / f"{subject}_{task}{suffix}", "video")
 
     def strangers(self, everybody: Iterable[str]) -> list[Path]:
         known = {path.name for (subject, _), path in self._videos.items() if subject in set(everybody)}

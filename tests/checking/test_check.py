@@ -86,6 +86,26 @@ def test_a_rate_other_than_published_is_marked(full, monkeypatch):
     assert "rate of AU12" in report.verdict
 
 
+def test_rates_of_the_whole_set_are_not_those_of_some_people(full, monkeypatch):
+    """A run over two of 41 subjects cannot have the rates, nor the number of recordings, of all."""
+    monkeypatch.setattr(
+        Bp4d, "known", Known("the writer", subjects=41, sequences=328, labelled_frames=9, rates=truth())
+    )
+    report = checked(full, max_bad=0.05)
+    assert report.usable
+    assert [r.what for r in report.rows if r.part == "rates" and r.expected is not None] == []
+    assert row(report, "sequences") == (16, 16, False)
+
+
+def test_a_labelled_recording_that_is_not_there_is_missing_and_not_broken(full):
+    shutil.rmtree(full / "Sequences" / "M001" / "T3")
+    report = checked(full, max_bad=0.1)
+    assert report.usable
+    assert row(report, "missing sequences") == (1, 0, True)
+    assert row(report, "unreadable recordings")[0] == 0
+    assert [line for line in report.problems + report.remarks if "M001_T3" in line and "missing" in line]
+
+
 def test_a_wrong_path(tmp_path):
     report = checked(tmp_path / "nowhere")
     assert report.verdict.startswith(
