@@ -9,16 +9,11 @@ ratio. On two cores the ratio says what sharing a batch costs; on GPUs give `--d
 
 import argparse
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-import yaml
-
-from clef.datasets import open_dataset
+from benchmarks.trainings import changed, train_once
 from clef.runs import load_params
-from clef.training.metrics_file import MetricsFile
 
 SETTLED = 5
 """Steps that are left out at the start."""
@@ -27,19 +22,8 @@ SETTLED = 5
 def images_a_second(folder: Path, run: str, processes: int, device: str, epochs: float) -> float:
     """Median over the steps of one training."""
     params = load_params(Path("params") / f"{run}.yaml")
-    changed = params.model_dump(mode="json", by_alias=True)
-    changed |= {"gpus": processes, "device": device, "tracking": {"mlflow": False}}
-    changed["pretrain"] |= {"epochs": epochs}
-    (folder / "params").mkdir(parents=True, exist_ok=True)
-    (folder / "params" / f"{run}.yaml").write_text(yaml.safe_dump(changed))
-    name, crops = open_dataset(params).name, params.crop_digest
-    target = folder / f"{processes}.safetensors"
-    target.with_suffix(".metrics.jsonl").unlink(missing_ok=True)
-    command = [sys.executable, "-m", "clef", "--params", str(folder / "params"), "pretrain", run]
-    command += ["--seed", "0", "--fold", "0", "--manifest", f"data/processed/{name}/{crops}/manifest.parquet"]
-    command += ["--crops", f"data/interim/{name}/{crops}", "--out", str(target)]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    records = MetricsFile(target.with_suffix(".metrics.jsonl")).read()
+    params = changed(params, {"gpus": processes, "device": device, "pretrain": {"epochs": epochs}})
+    records = train_once(folder, run, params, "pretrain")
     return statistics.median(record["speed/images_per_second"] for record in records[SETTLED:])
 
 

@@ -145,7 +145,10 @@ class _Clock:
         self.tell(done, self.steps, f"loss {loss:.3f}, {rate:.0f} images/s")
         if done == self.steps:
             notice("%d steps done in %s, loss %.3f, %.0f images/s", done, duration(now - self.began), loss, rate)
-        return {"speed/images_per_second": rate}
+        told = {"speed/images_per_second": rate}
+        if torch.cuda.is_initialized():
+            told["speed/gpu_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30  # the most so far
+        return told
 
 
 def work_folder(target: Path) -> Path:

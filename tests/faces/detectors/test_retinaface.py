@@ -5,7 +5,6 @@ import io
 import zipfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,6 +14,7 @@ from clef.errors import ClefError
 from clef.faces.detectors import build_detector
 from clef.faces.detectors.retinaface import RetinaFaceDetector
 from clef.params import CropParams
+from tests.faces.detectors.made_up import made_up_model, noise_pictures
 
 predict_single = pytest.importorskip("retinaface.predict_single", reason="retinaface-pytorch is not installed")
 
@@ -24,15 +24,7 @@ SHAPES = [(161, 210), (224, 224), (350, 233), (120, 64)]
 
 @pytest.fixture(scope="module")
 def package():
-    """The package's own model with seeded weights whose class heads let a few anchors in a hundred pass."""
-    torch.manual_seed(0)
-    model = predict_single.Model(max_size=SIDE)
-    for classes, boxes in zip(model.model.ClassHead, model.model.BboxHead, strict=True):
-        classes.conv1x1.weight.data *= 2
-        classes.conv1x1.bias.data += torch.tensor([1.0, -1.0]).repeat(2)
-        boxes.conv1x1.weight.data *= 0.3  # near their anchors, so that many do not overlap
-    model.eval()
-    return model
+    return made_up_model(predict_single, SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +41,7 @@ def detector(weights):
 
 @pytest.fixture(scope="module")
 def images():
-    rng = np.random.default_rng(0)
-    coarse = [rng.integers(0, 256, (h // 12, w // 12, 3), dtype=np.uint8) for h, w in SHAPES]
-    return [cv2.resize(c, (w, h), interpolation=cv2.INTER_CUBIC) for c, (h, w) in zip(coarse, SHAPES, strict=True)]
+    return noise_pictures(SHAPES)
 
 
 def test_a_batch_of_unequal_pictures_gives_what_the_package_gives_one_by_one(package, detector, images):

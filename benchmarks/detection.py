@@ -1,0 +1,110 @@
+"""Frames a second of RetinaFace in batches, against the package's own `predict_jsons`, and of cropping by it.
+
+    python -m benchmarks.detection --device cuda --out benchmarks/figures/detection.json
+
+Both run one network on one device at equal input size, with made-up weights that find tens of boxes: no trained ones
+are at hand, and time depends on the number of boxes little. They take turns; a figure is the median over the rounds.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from retinaface import predict_single  # type: ignore[import-untyped]
+
+from benchmarks.figures_file import write_figures
+from clef.datasets.base import Sequence
+from clef.faces.crop import crop_shard
+from clef.faces.detectors.retinaface import RetinaFaceDetector
+from clef.params import CropParams
+from tests.faces.detectors.made_up import made_up_model, noise_pictures
+
+SIDE = 640
+"""`crop.detect_size`."""
+SHAPE = (1392, 1040)
+"""Height and width of BP4D's images."""
+SCORE = 0.9
+BATCHES = (1, 16, 64)
+SEQUENCE = 500
+"""Images in the sequence that is cropped."""
+
+
+def frames_a_second(call: Callable[[], object], frames: int) -> float:
+    """Of one call."""
+    began = time.perf_counter()
+    call()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return frames / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--frames", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
+    arguments = parser.parse_args()
+    pictures = noise_pictures([SHAPE] * arguments.frames)
+    package = made_up_model(predict_single, SIDE)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "weights.pth"
+        torch.save(package.model.state_dict(), weights)
+        detector = RetinaFaceDetector(str(weights), SCORE, SIDE, arguments.device)
+        package.device = arguments.device
+        package.model.to(arguments.device)
+        package.prior_box = package.prior_box.to(arguments.device)
+
+        def ours(batch: int) -> None:
+            for start in range(0, len(pictures), batch):
+                detector.detect(pictures[start : start + batch])
+
+        def theirs() -> None:
+            for picture in pictures:
+                package.predict_jsons(picture, confidence_threshold=SCORE)
+
+        speeds: dict[str, list[float]] = {}
+        for _ in range(arguments.rounds + 1):  # the first warms up
+            speeds.setdefault("predict_jsons", []).append(frames_a_second(theirs, len(pictures)))
+            for batch in BATCHES:
+                call = lambda batch=batch: ours(batch)  # noqa: E731
+                speeds.setdefault(f"batches of {batch}", []).append(frames_a_second(call, len(pictures)))
+        medians = {name: statistics.median(measured[1:]) for name, measured in speeds.items()}
+        figures: dict[str, Any] = {
+            "frames_per_second": {name: round(speed, 1) for name, speed in medians.items()},
+            "ratio_to_predict_jsons": {
+                name: round(speed / medians["predict_jsons"], 2) for name, speed in medians.items()
+            },
+            "boxes_per_frame": round(sum(map(len, detector.detect(pictures[:8]))) / 8, 1),
+        }
+        for every in (1, 5):
+            figures[f"cropped frames_per_second, every: {every}"] = round(
+                cropped_a_second(Path(folder), pictures, str(weights), arguments.device, every), 1
+            )
+    print(figures)
+    write_figures(arguments.out, f"python -m benchmarks.detection --device {arguments.device}", figures)
+
+
+def cropped_a_second(folder: Path, pictures: list[np.ndarray], weights: str, device: str, every: int) -> float:
+    """Of one process over a sequence of JPEG images: read, detected, tracked, aligned and encoded."""
+    images = folder / "images"
+    if not images.exists():
+        images.mkdir()
+        for number in range(SEQUENCE):
+            cv2.imwrite(str(images / f"{number:04d}.jpg"), pictures[number % len(pictures)])
+    settings = CropParams(detector="retinaface", weights=weights, device=device, every=every, score=SCORE, size=256)
+    sequence = Sequence("made-up", "s", "s", None, None, "s", "images", "images", 1)
+    target, work = folder / f"every{every}.arrow", folder / "crop.work"
+    return frames_a_second(lambda: crop_shard(folder, [sequence], settings, target, work), SEQUENCE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Images a second and memory of BP4D's trainings on one GPU, and what each switch is worth there.
+
+    python -m benchmarks.gpu_training --out benchmarks/figures/gpu-training.json
+
+Takes model, batches and augmentation from `params/bp4d.yaml`, with first weights that are random, since speed does not
+depend on them, and crops of its size from videos that it renders. Each variant is a process of its own, through the
+command that a rule runs; a figure is the median over its steps. The first variant is measured again at the end: how far
+the two lie apart is how far to trust the rest.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import yaml
+
+from benchmarks.figures_file import write_figures
+from benchmarks.trainings import Changes, changed, train_once
+from clef.datasets import open_dataset
+from clef.faces.shard import CROPPED
+from clef.loading import Crops
+from clef.manifest import manifest_fingerprint, read_manifest
+from clef.model import Encoders, LabelTask
+from clef.params import Params
+from clef.prediction import probabilities
+from clef.runs import load_params
+from clef.texts import label_texts
+
+SETTLED = 15
+"""Steps that are left out at the start, when kernels are chosen and workers begin."""
+
+RENDERED: Changes = {
+    "dataset": {"adapter": "demo", "name": "rendered", "options": {}},
+    "render": {"kind": "videos", "subjects": 24, "activities": 4, "seconds": [3.0, 4.0]},
+    "crop": {"detector": "lbp", "every": 12, "score": 0.6, "align": "box", "device": "cpu"},
+    "folds": {"protocol": "subjects", "number": 3},
+    "model": {"pretrained": None},
+    "seeds": [0],
+    "pretrain": {"subjects": 16, "activities": 4, "frames": 2, "stride": 1, "epochs": 3},
+    "finetune": {"stride": 1, "epochs": 3},
+}
+"""Stage 1's batch is BP4D's in images, of fewer activities."""
+
+VARIANTS: dict[str, dict[str, Changes]] = {
+    "pretrain": {
+        "as params/bp4d.yaml": {},
+        "model.compile": {"model": {"compile": True}},
+        "model.gradient_checkpointing": {"model": {"gradient_checkpointing": True}},
+        "deterministic": {"deterministic": True},
+        "no workers": {"pretrain": {"workers": 0}},
+        "12 workers": {"pretrain": {"workers": 12}},
+        "as params/bp4d.yaml, again": {},
+    },
+    "finetune": {
+        "as params/bp4d.yaml": {},
+        "model.compile": {"model": {"compile": True}},
+        "batch 256": {"finetune": {"batch": 256}},
+        "as params/bp4d.yaml, again": {},
+    },
+}
+
+
+def make_crops(params: Params, data: Path) -> None:
+    """Render, list and crop, as the rules do."""
+    name, crops = open_dataset(params).name, params.crop_digest
+    (data / "params").mkdir(parents=True)
+    (data / "params" / f"{name}.yaml").write_text(yaml.safe_dump(params.model_dump(mode="json", by_alias=True)))
+    raw, interim = data / "raw" / name, data / "interim" / name
+
+    def clef(*arguments: str | Path) -> None:
+        command = [sys.executable, "-m", "clef", "--params", data / "params", *arguments]
+        ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        if ran.returncode:
+            raise SystemExit(f"{' '.join(map(str, arguments))}\n{ran.stderr[-2000:]}")
+
+    cores, common = os.cpu_count() or 1, ("--crop", crops, "--raw", raw)
+    clef("render-demo", name, "--out", raw, "--workers", str(cores))
+    clef("ingest", name, "--raw", raw, "--out", interim / "sequences.parquet")
+
+    def crop(shard: str) -> None:
+        clef("crop", name, *common, "--shard", shard, "--out", interim / crops / f"{shard}.arrow")
+
+    with ThreadPoolExecutor(cores) as threads:
+        list(threads.map(crop, open_dataset(params).shards()))
+    places = ("--sequences", interim / "sequences.parquet", "--crops", interim / crops)
+    clef("manifest", name, *common, *places, "--out", data / "processed" / name / crops / "manifest.parquet")
+
+
+def predicted_a_second(params: Params, data: Path) -> float:
+    """Images a second of prediction, decoding included; the second pass counts."""
+    name, crops = open_dataset(params).name, params.crop_digest
+    manifest = data / "processed" / name / crops / "manifest.parquet"
+    frames: pd.DataFrame = read_manifest(manifest)
+    frames = frames[frames["status"].isin(CROPPED)].reset_index(drop=True)
+    shards = {path.stem: path for path in (data / "interim" / name / crops).glob("*.arrow")}
+    found = Crops(shards, frames, manifest_fingerprint(manifest))
+    texts = label_texts(params.texts, params.labels)
+    task = LabelTask(Encoders(params.model), texts, params.labels, params.texts, params.finetune, None, 0).cuda()
+    for _ in range(2):
+        began = time.perf_counter()
+        probabilities(task, found, params.evaluate.batch, torch.device("cuda"))
+        took = time.perf_counter() - began
+    return len(frames) / took
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_training", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
+    arguments = parser.parse_args()
+    params = changed(load_params(Path("params/bp4d.yaml")), RENDERED)
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        make_crops(params, data)
+        for stage, variants in VARIANTS.items():
+            for variant, changes in variants.items():
+                began = time.perf_counter()
+                records = train_once(Path(folder), "rendered", changed(params, changes), stage, data)[SETTLED:]
+                figures[f"{stage}: {variant}"] = figure = {
+                    "images_per_second": round(statistics.median(r["speed/images_per_second"] for r in records)),
+                    "gpu_memory_gib": round(records[-1].get("speed/gpu_memory_gib", 0), 1),
+                    "steps": len(records),
+                    "seconds_in_all": round(time.perf_counter() - began),
+                }
+                print(f"{stage}: {variant}: {figure}", flush=True)
+                write_figures(arguments.out, "python -m benchmarks.gpu_training", figures)
+        figures["prediction"] = {"images_per_second": round(predicted_a_second(params, data))}
+        print(figures["prediction"], flush=True)
+        write_figures(arguments.out, "python -m benchmarks.gpu_training", figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""One short training of a run with some params changed, and what its metrics say."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from clef.datasets import open_dataset
+from clef.params import Params
+from clef.training.metrics_file import MetricsFile
+
+Changes = dict[str, Any]
+"""Params by key; a section's are changed one by one."""
+
+
+def changed(params: Params, changes: Changes) -> Params:
+    """The params with some of them changed, untracked."""
+    values = params.model_dump(mode="json", by_alias=True)
+    for key, change in (changes | {"tracking": {"mlflow": False}}).items():
+        values[key] = values[key] | change if isinstance(change, dict) and isinstance(values[key], dict) else change
+    return Params.model_validate(values)
+
+
+def train_once(
+    folder: Path, run: str, params: Params, stage: Literal["pretrain", "finetune"], data: Path = Path("data")
+) -> list[dict[str, Any]]:
+    """Train one stage of seed 0, fold 0 in a process of its own, from nothing.
+
+    Args:
+        folder: For its files; what is there of another training of the stage is overwritten.
+        run: What to call it.
+        params: All of it.
+        stage: Stage 2 starts from no stage 1.
+        data: Folder of crops and manifest.
+
+    Returns:
+        The metrics of each step.
+    """
+    (folder / "params").mkdir(parents=True, exist_ok=True)
+    plain = params.model_dump(mode="json", by_alias=True, exclude_none=False)
+    (folder / "params" / f"{run}.yaml").write_text(yaml.safe_dump(plain))
+    name, crops = open_dataset(params).name, params.crop_digest
+    target = folder / f"{stage}.safetensors"
+    target.with_suffix(".metrics.jsonl").unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "clef",
+        "--params",
+        str(folder / "params"),
+        stage,
+        run,
+        "--seed",
+        "0",
+        "--fold",
+        "0",
+    ]
+    command += ["--manifest", str(data / "processed" / name / crops / "manifest.parquet")]
+    command += ["--crops", str(data / "interim" / name / crops), "--out", str(target)]
+    if stage == "finetune":
+        command += ["--epochs", str(folder / "epochs.parquet")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{ran.stderr[-2000:]}")
+    return MetricsFile(target.with_suffix(".metrics.jsonl")).read()

@@ -1,0 +1,172 @@
+"""What runs on a CPU everywhere else, on a GPU: `make test-cuda`. Skipped where torch sees none."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from clef import losses
+from clef.augmentation import augment, draw
+from clef.device import autocast, prepare_device
+from clef.errors import Unfinished
+from clef.evaluation.evaluate import evaluate
+from clef.model import ActivityTask, Encoders, LabelTask
+from clef.params import AugmentParams, FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
+from clef.texts import LabelTexts
+from clef.training.finetune import finetune
+from clef.training.interruption import Interruption
+from clef.training.job import Job
+from clef.training.pretrain import pretrain
+from tests.toy import make_toy, toy_fold, toy_params
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="has no GPU")
+
+LABELS = torch.arange(12) % 3
+KNOWN = torch.tensor([1.0, 0.0, torch.nan]).repeat(12, 1)
+
+
+def unit(number: int, seed: int) -> torch.Tensor:
+    torch.manual_seed(seed)
+    return torch.nn.functional.normalize(torch.randn(number, 32), dim=-1)
+
+
+LOSSES = {
+    "supervised_contrastive": lambda x: losses.supervised_contrastive(x, LABELS.to(x.device), 0.1),
+    "image_text": lambda x: losses.image_text(x, unit(3, 1).to(x.device), LABELS.to(x.device), 14.0),
+    "name_description": lambda x: losses.name_description(x, unit(12, 2).to(x.device), 14.0),
+    "occurrence": lambda x: losses.occurrence(x[:, :3], KNOWN.to(x.device)),
+    "occurrence_pair": lambda x: losses.occurrence_pair(x[:, :6].reshape(12, 3, 2), KNOWN.to(x.device)),
+    "expression": lambda x: losses.expression(x[:, :3], LABELS.to(x.device)),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_and_its_gradient_are_those_of_the_cpu_also_under_autocast(name):
+    found = {}
+    for device in ("cpu", "cuda"):
+        features = unit(12, 0).to(device).requires_grad_()
+        with autocast(torch.device(device)):
+            loss = LOSSES[name](features)
+        loss.backward()
+        found[device] = (loss.detach().cpu(), features.grad.cpu())
+    for here, there in zip(*found.values(), strict=True):
+        torch.testing.assert_close(here, there, atol=2e-5, rtol=2e-4)
+
+
+def test_a_picture_is_augmented_as_on_the_cpu():
+    pictures = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (8, 3, 40, 40), np.uint8))
+    draws = draw(AugmentParams(grey=0.5, blur=0.5), 0, "view", 0, np.arange(8))
+    torch.testing.assert_close(
+        augment(pictures.cuda(), draws, 32).cpu(), augment(pictures, draws, 32), atol=1e-3, rtol=0
+    )
+
+
+def test_the_towers_compute_in_bfloat16_and_the_losses_in_float32():
+    torch.manual_seed(0)
+    encoders = Encoders(ModelParams(name="clef-tiny", image_size=32)).cuda()
+    images = torch.rand(6, 3, 32, 32, device="cuda")
+    with autocast(torch.device("cuda")):
+        assert encoders.image_features(images).dtype == torch.bfloat16
+        task = ActivityTask(encoders, ["one", "another", "a third"], PretrainParams()).cuda()
+        found = task.losses([images, images.flip(3)], torch.arange(6, device="cuda") % 3, 0)
+    assert {loss.dtype for loss in found.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("head", ["text", "linear"])
+def test_a_compiled_tower_is_the_same_model(head):
+    """Its losses are near, and its weights have the same names: either can be read by the other."""
+    found = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        encoders = Encoders(ModelParams(name="clef-tiny", image_size=32, compile=compiled))
+        names = [LabelTexts(f"name {n}", f"what label {n} looks like") for n in range(3)]
+        labels = LabelParams(action_units=[1, 4, 12])
+        task = LabelTask(encoders, names, labels, TextParams(), FinetuneParams(head=head), None, 0).cuda().train()
+        images = torch.rand(12, 3, 32, 32, generator=torch.Generator().manual_seed(1)).cuda()
+        with autocast(torch.device("cuda")):
+            loss = sum(task.losses([images], KNOWN.cuda(), 0).values())
+        loss.backward()
+        found.append((loss.item(), set(task.state_dict())))
+    (plain, names), (fast, same_names) = found
+    assert names == same_names
+    assert fast == pytest.approx(plain, rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """Params of a repeatable run on a GPU, and its inputs."""
+    params = toy_params(device="cuda", deterministic=True, pretrain={"epochs": 2, "workers": 2})
+    yield params, make_toy(tmp_path_factory.mktemp("toy"), params)
+    torch.use_deterministic_algorithms(False)
+
+
+class After(Interruption):
+    """Asks to stop after some steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.asked = itertools.count(1)
+        self.steps = steps
+
+    def reason(self) -> str | None:
+        return "told to" if next(self.asked) >= self.steps else None
+
+
+def test_both_stages_are_repeatable_and_go_on_to_the_same_bytes(toy, tmp_path):
+    params, inputs = toy
+    fold = toy_fold(params)
+    for folder in ("undisturbed", "again", "interrupted"):
+        (tmp_path / folder).mkdir()
+        first, second = tmp_path / folder / "pretrain.safetensors", tmp_path / folder / "finetune.safetensors"
+        epochs = tmp_path / folder / "epochs.parquet"
+        if folder == "interrupted":
+            with pytest.raises(Unfinished):
+                pretrain(params, 0, fold, inputs, first, Job(interruption=After(2)))
+        pretrain(params, 0, fold, inputs, first)
+        if folder == "interrupted":
+            with pytest.raises(Unfinished):
+                finetune(params, 0, fold, inputs, first, second, epochs, job=Job(interruption=After(4)))
+        finetune(params, 0, fold, inputs, first, second, epochs)
+    for name in ("pretrain.safetensors", "finetune.safetensors", "epochs.parquet"):
+        undisturbed = (tmp_path / "undisturbed" / name).read_bytes()
+        assert (tmp_path / "again" / name).read_bytes() == undisturbed, name
+        assert (tmp_path / "interrupted" / name).read_bytes() == undisturbed, name
+
+
+def test_stage_2_learns_what_the_corners_show_as_on_the_cpu(toy, tmp_path):
+    scores = {}
+    for device in ("cpu", "cuda"):
+        params = toy_params(device=device, deterministic=True)
+        inputs, folder = toy[1], tmp_path / device
+        weights, epochs = folder / "finetune.safetensors", folder / "epochs.parquet"
+        finetune(params, 0, toy_fold(params), inputs, None, weights, epochs)
+        evaluate(params, 0, toy_fold(params), inputs, weights, epochs, folder / "p.parquet", folder / "m.json")
+        assert not load_file(weights)["encoders.clip.logit_scale"].isnan()
+        scores[device] = pd.read_parquet(folder / "p.parquet").filter(like="p_").dropna().to_numpy()
+    assert ((scores["cpu"] > 0.5) == (scores["cuda"] > 0.5)).mean() > 0.95
+
+
+def test_the_device_is_the_one_asked_for():
+    assert prepare_device(toy_params(device="cuda")).type == "cuda"
+
+
+def test_retinaface_finds_the_same_faces_as_on_the_cpu(tmp_path):
+    predict_single = pytest.importorskip("retinaface.predict_single", reason="retinaface-pytorch is not installed")
+    from clef.faces.detectors.retinaface import RetinaFaceDetector
+    from tests.faces.detectors.made_up import made_up_model, noise_pictures
+
+    torch.save(made_up_model(predict_single, 224).model.state_dict(), tmp_path / "weights.pth")
+    pictures = noise_pictures([(161, 210), (350, 233)])
+    here, there = (
+        RetinaFaceDetector(str(tmp_path / "weights.pth"), 0.7, 224, device).detect(pictures)
+        for device in ("cpu", "cuda")
+    )
+    assert sum(map(len, here)) >= 10
+    for ours, theirs in zip(here, there, strict=True):
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(one.box, other.box, atol=0.5)
+            np.testing.assert_allclose(one.landmarks, other.landmarks, atol=0.5)
