@@ -4,7 +4,7 @@ The training loop knows only `Task`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,28 @@ class Encoders(nn.Module):
             if length > context:
                 raise ClefError(f"texts: {text!r} has {length} tokens; {self.name} reads {context}: shorten it")
         return self.tokenizer(list(texts), context_length=context)
+
+    @property
+    def normalisation(self) -> dict[str, list[float]]:
+        """Mean and standard deviation of each channel, as a sidecar keeps them."""
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+    def normalise_as(self, sidecar: Mapping[str, Any], weights: Path) -> None:
+        """Normalise images as the training did that made some weights.
+
+        open_clip knows the values by the tag that a training began from, and a later stage may have no tag or another.
+
+        Args:
+            sidecar: Of the weights.
+            weights: Their file, for messages.
+
+        Raises:
+            ClefError: The sidecar does not say.
+        """
+        kept = sidecar.get("normalisation")
+        if kept is None:
+            raise ClefError(f"{weights}: the .json beside it has no normalisation of images; train again")
+        self.mean, self.std = tuple(kept["mean"]), tuple(kept["std"])
 
 
 def architecture(name: str) -> dict[str, Any] | None:

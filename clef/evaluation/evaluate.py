@@ -81,6 +81,7 @@ def evaluate(
         seed,
     )
     restore(task, state, weights)
+    task.encoders.normalise_as(sidecar, weights)
     task.to(device)
     values = probabilities(task, Crops(tested.inputs.shards, test[cropped], fingerprint), params.evaluate.batch, device)
     table = prediction_table(test, params.labels.names, values, cropped)

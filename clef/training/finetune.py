@@ -110,6 +110,7 @@ def finetune(
         "steps": steps,
         "stage1": None if stage1 is None else file_hash(stage1),
         "label_texts": [[text.name, text.description] for text in texts],
+        "normalisation": encoders.normalisation,
         **provenance(params, FINETUNE_SECTIONS, seed, fold, inputs, frames, fingerprint),
         "test_subjects": list(tested.fold.test_subjects),
     }
@@ -195,6 +196,7 @@ def _start_from(
             f"{stage1}: stage 1 was trained on test subjects {names} of fold {tested.fold.number}; expected none"
         )
     restore(encoders, weights, stage1)
+    encoders.normalise_as(sidecar, stage1)
     log.info("starting from %s", stage1)
 
 

@@ -70,6 +70,7 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         "stage": "pretrain",
         "steps": steps,
         "activity_texts": texts,
+        "normalisation": encoders.normalisation,
         **provenance(params, PRETRAIN_SECTIONS, seed, fold, inputs, frames, fingerprint),
     }
     key = training_key(sidecar)

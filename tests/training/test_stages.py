@@ -3,16 +3,19 @@
 import json
 import shutil
 
+import open_clip
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.evaluation.evaluate import evaluate
 from clef.folds import Fold, inner_split
-from clef.model import architecture
+from clef.model import Encoders, architecture
 from clef.texts import PACKAGED
+from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
@@ -288,3 +291,53 @@ def test_each_loss_of_stage_1_can_be_switched_off(stage1, tmp_path, changes):
     records = MetricsFile(tmp_path / "p.metrics.jsonl").read()
     assert records
     assert all(f"train/{off}" not in record for record in records)
+
+
+@pytest.fixture
+def other_normalisation(tmp_path, monkeypatch):
+    """Params that start from a tag whose weights were trained on images normalised otherwise than by default."""
+    torch.manual_seed(7)
+    weights = tmp_path / "published.safetensors"
+    save_weights(weights, Encoders(toy_params().model).clip.state_dict(), {})
+    tag = {"url": "weights", "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "clef-tiny", {"published": tag})
+    monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda *_, **__: str(weights))
+    return toy_params(model={"pretrained": "published"}, finetune={"epochs": 1})
+
+
+def after_the_last_epoch_and_evaluated(params, inputs, encoders, folder):
+    """Probabilities of the test frames with a crop, as stage 2 saw them at its end and as evaluation does."""
+    target, epochs = folder / "f.safetensors", folder / "e.parquet"
+    finetune(params, 0, toy_fold(params), inputs, encoders, target, epochs)
+    evaluate(params, 0, toy_fold(params), inputs, target, epochs, folder / "p.parquet", folder / "m.json")
+    evaluated = pd.read_parquet(folder / "p.parquet").dropna(subset="p_AU01").reset_index(drop=True)
+    return pd.read_parquet(epochs).drop(columns="epoch"), evaluated
+
+
+def test_evaluation_normalises_as_the_tag_did_that_training_began_with(stage1, other_normalisation, tmp_path):
+    _, inputs, _ = stage1
+    trained, evaluated = after_the_last_epoch_and_evaluated(other_normalisation, inputs, None, tmp_path)
+    pd.testing.assert_frame_equal(trained, evaluated, check_exact=True)
+    kept = json.loads((tmp_path / "f.json").read_text())["normalisation"]
+    assert kept == {"mean": [0.5] * 3, "std": [0.5] * 3}
+
+
+def test_stage_2_and_evaluation_normalise_as_stage_1_did(stage1, other_normalisation, tmp_path):
+    _, inputs, _ = stage1
+    encoders = tmp_path / "pretrain.safetensors"
+    pretrain(other_normalisation, 0, toy_fold(other_normalisation), inputs, encoders)
+    params = toy_params(finetune={"epochs": 1})
+    trained, evaluated = after_the_last_epoch_and_evaluated(params, inputs, encoders, tmp_path)
+    pd.testing.assert_frame_equal(trained, evaluated, check_exact=True)
+    for stage in ("pretrain.json", "f.json"):
+        assert json.loads((tmp_path / stage).read_text())["normalisation"]["mean"] == [0.5] * 3
+
+
+def test_weights_that_do_not_say_how_images_were_normalised_are_refused(stage1, tmp_path):
+    params, inputs, encoders = stage1
+    sidecar = json.loads(encoders.with_suffix(".json").read_text())
+    del sidecar["normalisation"]
+    old = shutil.copy(encoders, tmp_path / "old.safetensors")
+    (tmp_path / "old.json").write_text(json.dumps(sidecar))
+    with pytest.raises(ClefError, match=r"old\.safetensors: .* no normalisation of images; train again"):
+        finetune(params, 0, toy_fold(params), inputs, old, tmp_path / "f.safetensors", tmp_path / "e.parquet")
