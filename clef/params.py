@@ -498,6 +498,12 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _balanced(self) -> "Params":
+        if self.finetune.balance == "classes" and self.labels.kind != "expressions":
+            raise ValueError("finetune.balance: classes goes with labels of kind expressions; leave it out, or none")
+        return self
+
+    @model_validator(mode="after")
     def _shareable(self) -> "Params":
         stage1 = self.pretrain
         batches = {"finetune": self.finetune.batch}

@@ -33,3 +33,11 @@ def test_thresholds_are_tuned_for_action_units_on_subjects_only(changes):
     assert Params.model_validate(BASE | {"tune": {}}).tune.held_out == 0.25
     with pytest.raises(ValueError, match="tune needs action units and folds by subject"):
         Params.model_validate(BASE | {"tune": {}} | changes)
+
+
+def test_classes_are_balanced_for_expressions_only():
+    balanced = {"finetune": {"balance": "classes"}}
+    expressions = {"labels": {"kind": "expressions", "expressions": ["happiness", "sadness"]}}
+    assert Params.model_validate(BASE | balanced | expressions).finetune.balance == "classes"
+    with pytest.raises(ValueError, match="classes goes with labels of kind expressions"):
+        Params.model_validate(BASE | balanced)
