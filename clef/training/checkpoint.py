@@ -27,12 +27,15 @@ log = logging.getLogger(__name__)
 Stage = Literal["pretrain", "finetune"]
 SIDECAR = ("fingerprint", "trained_on", "model")
 """What a sidecar says, beside the stage, that is asked of it later."""
+HASH = "sha256"
+"""Of the file of weights, in its sidecar."""
 
 
 def save_weights(target: Path, weights: Mapping[str, Tensor], sidecar: Mapping[str, Any]) -> None:
-    """Write `target` (safetensors) and beside it, first, the JSON that says what the weights are."""
-    write_text(target.with_suffix(".json"), json.dumps(sidecar, indent=2, sort_keys=True) + "\n")
+    """Write `target` (safetensors) and beside it, first, the JSON that says what the weights are, with their hash."""
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
+    said = {**sidecar, HASH: hashlib.sha256(content).hexdigest()}
+    write_text(target.with_suffix(".json"), json.dumps(said, indent=2, sort_keys=True) + "\n")
     with appearing(target) as partial:
         partial.write_bytes(content)  # safetensors' own `save_file` would make a file that only its owner may read
 
@@ -41,7 +44,8 @@ def load_weights(path: Path, stage: Stage) -> tuple[dict[str, Tensor], dict[str,
     """Read weights and their sidecar.
 
     Raises:
-        ClefError: One of the two files is not there or damaged, or they are weights of the other stage.
+        ClefError: One of the two files is not there or damaged, they do not belong together, or they are weights of the
+            other stage.
     """
     beside = path.with_suffix(".json")
     for file in (path, beside):
@@ -58,9 +62,15 @@ def load_weights(path: Path, stage: Stage) -> tuple[dict[str, Tensor], dict[str,
     if lacking:
         raise ClefError(f"{beside}: {lacking[0]} is missing; expected what `clef {stage}` writes; train again")
     try:
-        return load_file(path), sidecar
+        loaded = load_file(path)
     except SafetensorError as error:
         raise ClefError(f"{path}: not a whole file of weights ({error}); restore it, or train again") from None
+    if (said := sidecar.pop(HASH, None)) is not None and (digest := file_hash(path)) != said:
+        raise ClefError(
+            f"{path}: changed since it was trained: its SHA-256 begins with {digest[:9]}, that in {beside.name} with "
+            f"{said[:9]}; restore both, or train again"
+        )
+    return loaded, sidecar
 
 
 def restore(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:

@@ -28,6 +28,33 @@ def test_whoever_may_read_the_sidecar_may_read_the_weights(tmp_path):
     assert path.stat().st_mode == path.with_suffix(".json").stat().st_mode
 
 
+def test_one_flipped_byte_is_told(tmp_path):
+    path = saved(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ClefError, match=r"w\.safetensors: changed since .* that in w\.json with") as caught:
+        load_weights(path, "pretrain")
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_beside_another_trainings_sidecar_are_told(tmp_path):
+    path = saved(tmp_path)
+    beside = path.with_suffix(".json").read_text()
+    torch.manual_seed(1)
+    saved(tmp_path)
+    path.with_suffix(".json").write_text(beside)
+    with pytest.raises(ClefError, match="changed since it was trained"):
+        load_weights(path, "pretrain")
+
+
+def test_the_same_weights_have_the_same_sidecar(tmp_path):
+    weights = nn.Linear(3, 2).state_dict()
+    for name in ("a", "b"):
+        save_weights(tmp_path / f"{name}.safetensors", weights, SIDECAR)
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
 @pytest.mark.parametrize("name", ["w.safetensors", "w.json"])
 def test_missing_weights_are_named(tmp_path, name):
     path = saved(tmp_path)
