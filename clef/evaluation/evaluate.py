@@ -64,12 +64,10 @@ def evaluate(
     _require_same_run(sidecar, params, texts, weights)
     tested = elsewhere or WhoIsTested(params.dataset.name, inputs, fold, params.labels)
     require_same_crops(tested.inputs.manifest, inputs.manifest)
-    test = selection.test_frames(tested.inputs.manifest, tested.fold, params.evaluate.stride)
+    test = tested.frames(params.evaluate.stride)
     trained_on = [subject for dataset, subject in sidecar["trained_on"] if dataset == tested.dataset]
     require_disjoint(trained_on, set(test["subject"].dropna()))
     cropped = test["status"].isin(CROPPED).to_numpy()
-    if not cropped.any():
-        raise ClefError(f"{tested.inputs.manifest}: fold {fold.number} has no test frame with a crop")
 
     task = LabelTask(
         Encoders(params.model.model_copy(update={"pretrained": None})),

@@ -81,7 +81,7 @@ def finetune(
     device = prepare_device(params)
     frames = selection.training_frames(inputs.manifest, fold, labels, settings.stride)
     tested = elsewhere or WhoIsTested(params.dataset.name, inputs, fold, labels)
-    test = selection.test_frames(tested.inputs.manifest, tested.fold, stride=1)
+    test = tested.frames(stride=1)
     test = test[test["status"].isin(CROPPED)].reset_index(drop=True)
     targets = selection.targets(frames, labels)
     fingerprint = manifest_fingerprint(inputs.manifest)

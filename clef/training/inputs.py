@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
+from clef import selection
+from clef.errors import ClefError
+from clef.faces.shard import CROPPED
 from clef.folds import Fold
 from clef.params import LabelParams
 
@@ -25,3 +30,14 @@ class WhoIsTested:
     """Its test subjects."""
     labels: LabelParams
     """The labels that are trained, read as the tested data set's: by its threshold, by its way with votes."""
+
+    def frames(self, stride: int) -> pd.DataFrame:
+        """Every n-th labelled frame of the test side, cropped or not: its keys, without its labels.
+
+        Raises:
+            ClefError: None of them has a crop, so that nothing can be predicted.
+        """
+        frames = selection.test_frames(self.inputs.manifest, self.fold, stride)
+        if not frames["status"].isin(CROPPED).any():
+            raise ClefError(f"{self.inputs.manifest}: fold {self.fold.number} has no test frame with a crop")
+        return frames

@@ -3,8 +3,11 @@
 import json
 import shutil
 
+import numpy as np
 import open_clip
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -17,6 +20,7 @@ from clef.model import Encoders, architecture
 from clef.texts import PACKAGED
 from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
+from clef.training.inputs import Inputs
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
 from tests.toy import LABELLED, make_toy, toy_fold, toy_params
@@ -341,3 +345,20 @@ def test_weights_that_do_not_say_how_images_were_normalised_are_refused(stage1, 
     (tmp_path / "old.json").write_text(json.dumps(sidecar))
     with pytest.raises(ClefError, match=r"old\.safetensors: .* no normalisation of images; train again"):
         finetune(params, 0, toy_fold(params), inputs, old, tmp_path / "f.safetensors", tmp_path / "e.parquet")
+
+
+def test_a_test_side_without_a_crop_is_told_by_either_stage(stage1, stage2, tmp_path):
+    params, inputs, encoders = stage1
+    fold = toy_fold(params)
+    frames = pq.read_table(inputs.manifest)
+    tested = np.isin(frames["subject"].to_pylist(), fold.test_subjects)
+    status = np.where(tested, "no_face", frames["status"].to_pylist())
+    column = pa.array(status, frames.schema.field("status").type)
+    faceless = Inputs(tmp_path / "manifest.parquet", inputs.shards)
+    pq.write_table(frames.set_column(frames.schema.get_field_index("status"), "status", column), faceless.manifest)
+    made = [tmp_path / "f.safetensors", tmp_path / "e.parquet"]
+    with pytest.raises(ClefError, match="fold 0 has no test frame with a crop"):
+        finetune(params, 0, fold, faceless, encoders, *made)
+    trained = [stage2[2] / "finetune.safetensors", stage2[2] / "epochs.parquet"]
+    with pytest.raises(ClefError, match="fold 0 has no test frame with a crop"):
+        evaluate(params, 0, fold, faceless, *trained, *made)
