@@ -20,7 +20,8 @@ class Point:
 class Tail:
     """New records of a growing file of JSON lines, each with `step` and `time`.
 
-    A resumed training replaces the file by its beginning: then everything is read again.
+    A resumed training replaces the file by its beginning: then everything is read again. A line that a full disk or a
+    lost machine tore is left out: one point less must not cost all others.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,13 +44,24 @@ class Tail:
             return replaced, []
         whole = new[: new.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return replaced, [json.loads(line) for line in whole.splitlines()]
+        found = [_record(line) for line in whole.split(b"\n")]
+        return replaced, [record for record in found if record is not None]
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """The record in a line; None where it holds something else."""
+    try:
+        found = json.loads(line)
+        numbered = isinstance(found["step"], int) and isinstance(found["time"], int | float)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if numbered else None
 
 
 def points(record: dict[str, Any]) -> Iterator[Point]:
     """The points of one line."""
     for name, value in record.items():
-        if name not in ("step", "time"):
+        if name not in ("step", "time") and isinstance(value, int | float):
             yield Point(name, float(value), int(record["step"]), int(record["time"] * 1000))
 
 

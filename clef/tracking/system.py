@@ -1,9 +1,11 @@
 """How busy the machine is while it trains, under the names that MLflow's page of system metrics shows."""
 
 import json
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 from mlflow.system_metrics.metrics.base_metrics_monitor import BaseMetricsMonitor
@@ -43,7 +45,18 @@ class System:
 
 def append_sample(path: Path, sample: dict[str, float]) -> None:
     """Append a sample to the file of a training, from which MLflow gets it. They are numbered on after a resume."""
-    _, earlier = Tail(path).read()
-    step = earlier[-1]["step"] + 1 if earlier else 1
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, "time": time.time(), **sample}) + "\n")
+    with open(path, "a+b") as file:
+        _end_line(file)
+        file.flush()
+        _, earlier = Tail(path).read()
+        step = earlier[-1]["step"] + 1 if earlier else 1
+        file.write((json.dumps({"step": step, "time": time.time(), **sample}) + "\n").encode())
+
+
+def _end_line(file: BinaryIO) -> None:
+    """End a last line that a full disk or a kill cut short: what follows must not become part of it."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) != b"\n":
+        file.write(b"\n")

@@ -1,6 +1,9 @@
 import json
 
+import pytest
+
 from clef.tracking.points import Tail, committed_step, points
+from clef.tracking.system import append_sample
 from clef.training.checkpoint import Recovery
 from clef.training.metrics_file import MetricsFile
 
@@ -25,6 +28,27 @@ def test_a_tail_gives_each_whole_line_once(tmp_path):
     assert steps(tail.read()) == (False, [3])
 
 
+TORN = ['{"step": 2, "ti', "\x00\x00\x00\x00", "3", "null", "[]", '{"step": "2", "time": 1}', "{}"]
+
+
+@pytest.mark.parametrize("torn", TORN)
+def test_a_torn_line_costs_itself_and_no_other(tmp_path, torn):
+    path = tmp_path / "m.jsonl"
+    path.write_text(f'{{"step": 1, "time": 5}}\n{torn}\n{{"step": 3, "time": 6}}\n')
+    assert steps(Tail(path).read()) == (True, [1, 3])
+
+
+def test_a_sample_after_an_unfinished_line_stands_for_itself(tmp_path):
+    path = tmp_path / "finetune.system.jsonl"
+    append_sample(path, {"system/a": 1.0})
+    for torn in ('{"step": 2, "time": 17', '{"step": 2, "time": 17}'):
+        with open(path, "a") as file:
+            file.write(torn)
+        append_sample(path, {"system/a": 2.0})
+    assert steps(Tail(path).read()) == (True, [1, 2, 2, 3])
+    assert path.read_text().endswith("\n")
+
+
 def test_a_file_that_a_resume_cut_back_is_read_again_from_its_start(tmp_path):
     metrics = MetricsFile(tmp_path / "m.jsonl")
     for step in range(1, 6):
@@ -39,6 +63,7 @@ def test_a_file_that_a_resume_cut_back_is_read_again_from_its_start(tmp_path):
 
 def test_points_carry_the_time_of_their_record(tmp_path):
     record = json.loads('{"step": 4, "time": 1700000000.1239, "train/loss": 0.5, "train/lr_factor": 1}')
+    record["note"] = "no number"
     assert [(p.name, p.value, p.step, p.time) for p in points(record)] == [
         ("train/loss", 0.5, 4, 1700000000123),
         ("train/lr_factor", 1.0, 4, 1700000000123),

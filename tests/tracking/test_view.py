@@ -181,6 +181,17 @@ def test_system_metrics_have_the_names_that_mlflow_shows_and_go_on_after_a_resum
     assert [step for step, _, _ in curve(checkout, run, "system/cpu_utilization_percentage")] == [1, 2, 3]
 
 
+def test_a_torn_line_of_either_file_keeps_nothing_else_from_mlflow(checkout):
+    record = make_record(checkout, 3)
+    for suffix, metric in ((".metrics.jsonl", "train/loss"), (".system.jsonl", "system/a")):
+        with open(sibling(record, suffix), "a") as file:
+            file.write(f'{{"step": 4, "tim\n{{"step": 5, "time": 1800000009.0, "{metric}": 0.25}}\n')
+    View(Store(checkout), record).agree()
+    run = all_runs(checkout)["toy fold 0"]
+    assert [step for step, _, _ in curve(checkout, run, "train/loss")] == [1, 2, 3, 5]
+    assert [step for step, _, _ in curve(checkout, run, "system/a")] == [5]
+
+
 def test_a_sample_of_this_machine(tmp_path):
     system = System()
     assert system.sample_when_due() is None
