@@ -65,12 +65,15 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_number_is_yes(cls, values: Any) -> Any:
+    def _refuse_truth_values(cls, values: Any) -> Any:
         """YAML reads `yes` and `on` as true, which would pass for 1."""
         for key, value in values.items() if isinstance(values, dict) else ():
             field = next((f for name, f in cls.model_fields.items() if key in (name, f.alias)), None)
             if isinstance(value, bool) and field is not None and field.annotation is not bool:
-                raise ValueError(f"{key} is {str(value).lower()}; expected no yes or no (YAML reads on and off so too)")
+                raise ValueError(
+                    f"{key} is {str(value).lower()}; expected a number or text "
+                    "(YAML reads yes, no, on and off as true and false; put text in quotes)"
+                )
         return values
 
 

@@ -52,7 +52,10 @@ def test_data_set_is_named_after_its_adapter_unless_named(tmp_path):
         ({**BASE, "folds": {"protocol": "official", "number": 3}}, "folds: number must be 1"),
         ({"device": "cpu"}, "dataset: missing"),
         ({**BASE, "finetune": 3}, "finetune: expected a section of keys and values, found 3"),
-        ({**BASE, "finetune": {"epochs": True}}, "finetune: epochs is true; expected no yes or no"),
+        (
+            {**BASE, "finetune": {"epochs": True}},
+            "finetune: epochs is true; expected a number or text (YAML reads",
+        ),
         ({**BASE, "pretrain": {"epochs": float("inf")}}, "pretrain.epochs: input should be a finite number"),
         ({**BASE, "seeds": [0, 1, 0]}, "seeds: expected each number once, found [0, 1, 0]"),
         ({**BASE, "seeds": [-1]}, "seeds.0: input should be greater than or equal to 0, found -1"),
@@ -188,7 +191,7 @@ DISFA = {"dataset": {"adapter": "disfa"}, "labels": {"action_units": [1, 4, 12]}
     [
         ({"camra": "left"}, "dataset.options.camra: unknown key; did you mean camera?"),
         ({"camera": "top"}, "dataset.options.camera: input should be 'left' or 'right', found 'top'"),
-        ({"camera": True}, "dataset.options: camera is true; expected no yes or no"),
+        ({"camera": True}, "dataset.options: camera is true; expected a number or text"),
         ("left", "dataset.options: input should be a valid dictionary, found 'left'"),
     ],
 )
