@@ -19,7 +19,17 @@ EVALUATION_CODE = [
     *SCORING_CODE,
     *(
         f"clef/{name}.py"
-        for name in ("prediction", "selection", "loading", "augmentation", "model")
+        for name in (
+            "prediction",
+            "selection",
+            "votes",
+            "folds",
+            "texts",
+            "loading",
+            "augmentation",
+            "model",
+            "device",
+        )
     ),
 ]
 

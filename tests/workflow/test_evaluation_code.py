@@ -1,0 +1,72 @@
+"""The modules that make a metrics.json stale, against those that the evaluation imports."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workflow.conftest import ROOT
+
+DECIDES_NO_VALUE = {
+    "clef/cuda.py": "which GPU",
+    "clef/datasets": "read by way of the manifest, an input",
+    "clef/errors.py": "words",
+    "clef/faces/shard.py": "of crops, inputs",
+    "clef/files.py": "how files appear",
+    "clef/labels.py": "read by way of the manifest, an input",
+    "clef/losses.py": "of training",
+    "clef/manifest.py": "of the manifest, an input",
+    "clef/params.py": "its values are params of the rule",
+    "clef/pretrained.py": "where training starts",
+    "clef/progress.py": "words",
+    "clef/randomness.py": "nothing is drawn here",
+    "clef/training": "of weights, an input",
+    "clef/weights.py": "hashes",
+}
+
+
+def listed() -> dict[str, Any]:
+    """What the rule file says before its first rule."""
+    text = (ROOT / "workflow/rules/evaluate.smk").read_text(encoding="utf-8")
+    names: dict[str, Any] = {"Path": Path}
+    exec(text.partition("\nrule ")[0], names)
+    return names
+
+
+def imported(path: str) -> set[str]:
+    """Modules of the package that a module imports."""
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "clef":
+            base = node.module.replace(".", "/")
+            found |= {f"{base}/{alias.name}.py" for alias in node.names} | {f"{base}.py"}
+    return {path for path in found if (ROOT / path).is_file()}
+
+
+def reached(path: str, excused: set[str]) -> set[str]:
+    """All that a module imports, and what that imports, but for what is excused."""
+    found: set[str] = set()
+    ahead = {path}
+    while ahead:
+        found |= ahead
+        ahead = {
+            name for at in ahead for name in imported(at) if not excused & {name, *map(str, Path(name).parents)}
+        } - found
+    return found
+
+
+@pytest.fixture
+def evaluation_code(monkeypatch) -> list[str]:
+    monkeypatch.chdir(ROOT)
+    return listed()["EVALUATION_CODE"]
+
+
+def test_whatever_decides_a_metric_makes_it_stale(evaluation_code):
+    needed = reached("clef/evaluation/evaluate.py", {*DECIDES_NO_VALUE})
+    assert {"clef/votes.py", "clef/folds.py", "clef/texts.py"} <= needed
+    assert needed <= {*evaluation_code}
+
+
+def test_every_module_of_the_list_is_there(evaluation_code):
+    assert all(Path(path).is_file() for path in evaluation_code)
