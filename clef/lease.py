@@ -18,10 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from clef.errors import ClefError
 from clef.files import write_text
+from clef.process import is_running, mark, own_start, visible
 from clef.progress import notice
 
 HEARTBEAT_SECONDS = 20.0
@@ -30,6 +29,10 @@ LOOK_SECONDS = 1.0
 """How often a lease is read while waiting for a beat."""
 HOLDER = {"token", "host", "process", "started", "job", "heartbeat"}
 """What a lease file says of who holds it."""
+
+
+class InUse(ClefError):
+    """Another live process is at work on an output. It will end."""
 
 
 class Lease:
@@ -42,7 +45,8 @@ class Lease:
             "token": uuid.uuid4().hex,
             "host": socket.gethostname(),
             "process": os.getpid(),
-            "started": psutil.Process().create_time(),
+            "started": own_start(),
+            "mark": mark(),
             "job": os.environ.get("SLURM_JOB_ID"),
         }
 
@@ -52,12 +56,12 @@ class Lease:
         Where one on another host may hold it, wait for its next heartbeat, or until there can be none any more.
 
         Raises:
-            ClefError: Another live process holds it.
+            InUse: Another live process holds it.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if (holder := self._take()) is None:
             return
-        if holder["host"] != socket.gethostname():
+        if not _seen_from_here(holder):
             notice("waiting for a sign of life of %s, at most %.0f s", _name(holder), STALE_SECONDS)
             found, pause, began = holder, threading.Event(), time.monotonic()
             while _same_beat(found, holder):
@@ -69,7 +73,7 @@ class Lease:
                 found = now
             holder = found
         end = f" (`scancel {holder['job']}`)" if holder["job"] else ""
-        raise ClefError(
+        raise InUse(
             f"{self.target}: {_name(holder)} is already at work on it (last heartbeat "
             f"{max(0, time.time() - holder['heartbeat']):.0f} s ago); wait for it or end it{end}"
         )
@@ -118,7 +122,7 @@ def leased(target: Path) -> Iterator[Lease]:
     """Hold the lease of an output and its work folder, with a heartbeat from a thread, until the block ends.
 
     Raises:
-        ClefError: Another live process holds it.
+        InUse: Another live process holds it.
     """
     lease = Lease(target)
     lease.acquire()
@@ -179,9 +183,11 @@ def _same_beat(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _alive(holder: dict[str, Any]) -> bool:
-    if holder["host"] != socket.gethostname():
+    if not _seen_from_here(holder):
         return time.time() - holder["heartbeat"] < STALE_SECONDS
-    try:
-        return psutil.Process(holder["process"]).create_time() == holder["started"]
-    except psutil.NoSuchProcess:
-        return False
+    return is_running(holder["process"], holder["started"], holder.get("mark", ""))
+
+
+def _seen_from_here(holder: dict[str, Any]) -> bool:
+    """Whether it can be told without waiting for a heartbeat if a holder lives."""
+    return holder["host"] == socket.gethostname() and visible(holder.get("mark", ""))

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "clef"
 
 LAYERS = [
     {"errors"},
-    {"files", "numbered", "zip_contents", "progress", "randomness"},
+    {"files", "numbered", "process", "zip_contents", "progress", "randomness"},
     {"cuda", "slurm"},
     {"params", "weights", "lease", "device", "messages"},
     {"mistakes", "disk_space", "download"},

@@ -39,6 +39,41 @@ def test_a_killed_holder_does_not_lock_for_ever(tmp_path):
         pass
 
 
+def test_a_holder_that_ended_and_that_nobody_waited_for_does_not_lock_for_ever(tmp_path):
+    target = tmp_path / "x.safetensors"
+    hold = "import sys; from clef.lease import Lease; from pathlib import Path\n"
+    hold += "Lease(Path(sys.argv[1])).acquire(); print('held', flush=True)"
+    holder = subprocess.Popen([sys.executable, "-c", hold, str(target)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    with leased(target) as lease:
+        assert lease.held()
+    holder.wait()
+
+
+def test_a_clock_that_was_set_hides_no_holder(tmp_path):
+    target = tmp_path / "x.safetensors"
+    with leased(target) as lease:
+        moved = json.loads(lease.path.read_text())
+        lease.path.write_text(json.dumps(moved | {"started": moved["started"] - 3600, "heartbeat": 0.0}))
+        with pytest.raises(ClefError, match="already at work"):
+            Lease(target).acquire()
+
+
+def test_a_lease_without_a_mark_is_read_as_before(tmp_path):
+    target = tmp_path / "x.safetensors"
+    with leased(target) as lease:
+        found = json.loads(lease.path.read_text())
+        del found["mark"]
+        lease.path.write_text(json.dumps(found))
+        with pytest.raises(ClefError, match="already at work"):
+            Lease(target).acquire()
+        lease.path.write_text(json.dumps(found | {"started": found["started"] - 3600}))
+        with leased(target):
+            pass
+
+
 def test_a_lease_that_another_took_over_is_neither_renewed_nor_given_back(tmp_path):
     target = tmp_path / "x.safetensors"
     with leased(target) as lease:

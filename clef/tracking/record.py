@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
 from clef.files import write_text
+from clef.process import is_running, mark, own_start
 
 RECORD_SUFFIX = ".track.json"
 RUN_RECORD = f"run{RECORD_SUFFIX}"
@@ -56,21 +55,17 @@ class Process:
     host: str
     number: int
     started: float
+    mark: str = ""
+    """See `clef.process.mark`."""
 
     @classmethod
     def own(cls) -> "Process":
         """The calling process."""
-        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
+        return cls(socket.gethostname(), os.getpid(), own_start(), mark())
 
     def died(self) -> bool:
         """Whether it is known to have ended; of another host nothing is known."""
-        if self.host != socket.gethostname():
-            return False
-        try:
-            process = psutil.Process(self.number)
-            return process.create_time() != self.started or process.status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return True
+        return self.host == socket.gethostname() and not is_running(self.number, self.started, self.mark)
 
 
 @dataclass(frozen=True)
