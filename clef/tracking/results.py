@@ -7,7 +7,7 @@ still lie there, are not taken for its own.
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,19 @@ def log_results(client: MlflowClient, run: str, path: Path, record: Record) -> i
         values = scores(_read(files["summary.json"])["rows"])
     known = client.get_run(run).data.metrics
     now = int(time.time() * 1000)
-    new = [Metric(name, value, now, 0) for name, value in values.items() if known.get(name) != value]
+    new = [name for name, value in values.items() if known.get(name) != value]
     if new:
-        client.log_batch(run, metrics=new)
+        scoring = _scoring(client, run, [name for name in new if name in known])
+        client.log_batch(run, metrics=[Metric(name, values[name], now, scoring) for name in new])
     if path.name == RUN_RECORD:
         _log_files(client, run, path.parent, files)
     return len(new)
+
+
+def _scoring(client: MlflowClient, run: str, changed: Sequence[str]) -> int:
+    """The step of new results: how often the run was scored before, since a curve has one value a step."""
+    steps = [point.step for name in changed for point in client.get_metric_history(run, name)]
+    return max(steps, default=-1) + 1
 
 
 def own_results(path: Path, record: Record) -> dict[str, Path]:

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 
+from clef.lease import live
 from clef.tracking.link import write_link
 from clef.tracking.points import Point, Tail, committed_step, points
 from clef.tracking.record import Data, Record, Unit, read_record, sibling
@@ -29,8 +31,8 @@ Item = TypeVar("Item")
 class View:
     """The run of one record.
 
-    Points of a training are sent when they are final: up to its recovery checkpoint while it runs, all when it has
-    ended by itself. A point whose step MLflow has already is never sent again.
+    Points of a training are sent when they are final: up to its recovery checkpoint while it may go on, all when it has
+    finished, or has failed with nothing to go on from. A point whose step MLflow has already is never sent again.
 
     Args:
         store: Where runs are.
@@ -62,7 +64,7 @@ class View:
         if self._identity != (record.unit.key, record.unit.code):
             self._forget()  # another training has taken this one's place
             self._identity = (record.unit.key, record.unit.code)
-        running = record.status == "running" and not record.interrupted
+        running = goes_on(self.path, record)
         try:
             files = "" if running else self._digest(record)
             if self._run is None and not self._open(record, files):
@@ -109,8 +111,9 @@ class View:
         if replaced:
             self._waiting.clear()
         self._waiting += [point for line in lines for point in points(line)]
-        last = committed_step(sibling(self.path, ".work"), record.unit.key)
-        ended = record.status in ("finished", "failed")
+        work = sibling(self.path, ".work")
+        last = committed_step(work, record.unit.key)
+        ended = record.status == "finished" or (record.status == "failed" and not work.exists())
         final = [point for point in self._waiting if ended or point.step <= last]
         _, lines = self._system.read()
         self._send([*final, *(point for line in lines for point in points(line))])
@@ -151,7 +154,7 @@ class View:
         """Results, status and end; then the mark that all is there, unless a file changed meanwhile."""
         assert self._run is not None
         self.sent_now += log_results(self.store.client, self._run, self.path, record)
-        self._set_status("KILLED" if record.interrupted else STATUS[record.status], record.ended)
+        self._set_status("KILLED" if record.status == "running" else STATUS[record.status], record.ended)
         if record.status == "finished" and self._digest(record) == files:
             self._set_tags({FILES: files})
 
@@ -164,6 +167,16 @@ class View:
             if path.exists():
                 total.update(path.read_bytes())
         return total.hexdigest()
+
+
+def goes_on(path: Path, record: Record) -> bool:
+    """Whether a process is at work on what a record says is running.
+
+    Of a process on another host only its heartbeat can be seen: with its node, a training is lost without a word.
+    """
+    if record.status != "running" or record.interrupted:
+        return False
+    return record.process.host == socket.gethostname() or live(sibling(path, ".lease"))
 
 
 def find_or_create(store: Store, experiment: str, unit: Unit, started: float, tags: Mapping[str, str]) -> Run:

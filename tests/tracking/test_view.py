@@ -1,13 +1,16 @@
 """A record and its files, and what MLflow has of them; a real sqlite store."""
 
 import json
+import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
+from clef.lease import STALE_SECONDS
 from clef.tracking.record import Process, read_record, sibling
 from clef.tracking.store import Store
 from clef.tracking.system import System, append_sample
@@ -144,6 +147,40 @@ def test_a_failed_training_shows_how_far_it_came(checkout):
     assert len(curve(checkout, run, "train/loss")) == 7
 
 
+def test_a_failed_training_that_may_go_on_shows_only_what_no_resume_can_write_again(checkout):
+    record = make_record(checkout, 30, status="failed")
+    work = sibling(record, ".work")
+    Recovery(work, "key of toy fold 0").save(20, {}, {})
+    View(Store(checkout), record).agree()
+    assert all_runs(checkout)["toy fold 0"].info.status == "FAILED"
+    assert [step for step, _, _ in curve(checkout, all_runs(checkout)["toy fold 0"], "train/loss")] == [*range(1, 21)]
+    metrics = MetricsFile(sibling(record, ".metrics.jsonl"))
+    metrics.cut_back(20)
+    for step in range(21, 41):
+        metrics.append(step, {"train/loss": 2 / step})
+    shutil.rmtree(work)
+    change(record, status="finished", ended=1_800_000_099.0)
+    View(Store(checkout), record).agree()
+    run = all_runs(checkout)["toy fold 0"]
+    assert curve(checkout, run, "train/loss") == curve_in_file(weights_of(record), "train/loss")
+
+
+def lease_of_another_host(record: Path, age: float) -> None:
+    holder = {"token": "t", "host": "elsewhere", "process": 7, "started": 1.0, "job": None}
+    sibling(record, ".lease").write_text(json.dumps({**holder, "heartbeat": time.time() - age}))
+
+
+def test_a_training_that_was_lost_with_its_node_is_not_running(checkout):
+    record = make_record(checkout, 5, status="running", ended=None, process=Process("elsewhere", 7, 1.0))
+    for age, status in ((5, "RUNNING"), (2 * STALE_SECONDS, "KILLED"), (5, "RUNNING")):
+        lease_of_another_host(record, age)
+        View(Store(checkout), record).agree()
+        assert all_runs(checkout)["toy fold 0"].info.status == status
+    sibling(record, ".lease").unlink()
+    View(Store(checkout), record).agree()
+    assert all_runs(checkout)["toy fold 0"].info.status == "KILLED"
+
+
 def test_the_same_training_by_other_code_is_another_run(checkout):
     View(Store(checkout), make_record(checkout, 5)).agree()
     View(Store(checkout), make_record(checkout, 6, code="changed")).agree()
@@ -167,6 +204,19 @@ def test_results_go_to_the_run_once_and_only_if_they_are_of_this_training(checko
     scores = {name: value for name, value in run.data.metrics.items() if name.startswith("test/")}
     assert scores == {"test/f1": 0.5, "test/f1_AU12": 0.625}
     assert len(curve(checkout, run, "test/f1")) == 1
+
+
+def test_results_of_another_scoring_are_another_step(checkout):
+    record = make_record(checkout, 5)
+    metrics = record.parent / "metrics.json"
+    for number, f1 in enumerate((0.5, 0.625, 0.5)):
+        metrics.write_text(json.dumps({"rows": {"mean": {"f1": f1, "auc": 0.75}}}))
+        change(record, results={"metrics.json": file_hash(metrics)}, ended=1_800_000_005.0 + number)
+        View(Store(checkout), record).agree()
+    run = all_runs(checkout)["toy fold 0"]
+    assert [(step, value) for step, value, _ in curve(checkout, run, "test/f1")] == [(0, 0.5), (1, 0.625), (2, 0.5)]
+    assert [step for step, _, _ in curve(checkout, run, "test/auc")] == [0]
+    assert run.data.metrics["test/f1"] == 0.5
 
 
 def test_system_metrics_have_the_names_that_mlflow_shows_and_go_on_after_a_resume(checkout):
