@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clef.tracking.desk import Desk
+from clef.tracking.place import checkout_of
 from clef.tracking.record import run_folder
 from clef.weights import file_hash
 
@@ -40,7 +41,7 @@ def followed(record: Path) -> Iterator[None]:
     Nothing that happens to the follower reaches the block. After it, MLflow is waited for, but not for long; what it
     lacks then is told in one line. When the block is interrupted, nothing is waited for.
     """
-    desk = Desk(Path.cwd())
+    desk = Desk(checkout_of(record))
     try:
         desk.ask(record)
         _start_unless_there(desk)
@@ -90,6 +91,7 @@ def _start_unless_there(desk: Desk) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            cwd=desk.checkout,
             env={**os.environ, **ENVIRONMENT},
             start_new_session=True,
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from clef.files import write_text
+from clef.tracking.place import shown_uri
 from clef.tracking.record import Record, sibling
 
 LOCAL_PAGES = "http://127.0.0.1:5000"
@@ -45,7 +46,7 @@ def _path(record: Path) -> Path:
 
 
 def _pages(uri: str) -> str:
-    parts = urlsplit(uri)
+    parts = urlsplit(shown_uri(uri))
     if parts.scheme not in ("http", "https"):
         return LOCAL_PAGES
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))

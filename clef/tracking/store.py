@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from clef.errors import ClefError
 from clef.tracking.desk import URI_VARIABLE
+from clef.tracking.place import shown_uri
 
 LOCK_SECONDS = 60.0
 SQLITE = "sqlite:///"
@@ -101,14 +102,14 @@ class Store:
                 client.search_experiments(max_results=1)
         except Exception as error:
             raise ClefError(
-                f"{URI_VARIABLE}: no answer from {self.uri} ({brief(error)}); start that server, or unset the variable"
-                f" for the checkout's own database"
+                f"{URI_VARIABLE}: no answer from {shown_uri(self.uri)} ({brief(error)}); start that server, or "
+                "unset the variable for the checkout's own database"
             ) from error
 
 
 def brief(error: BaseException) -> str:
     """An error of MLflow or of the network, which can be pages long, as a few words."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = shown_uri(" ".join(str(error).split())) or type(error).__name__
     for known in ("Connection refused", "timed out", "Name or service not known", "too many 500 error responses"):
         if known.lower() in text.lower():
             return known.lower()
