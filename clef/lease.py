@@ -1,38 +1,43 @@
 """A lease on an output: two processes must not work on one, yet a dead one must not lock it for ever.
 
-The lease file names host, process, job and the time of the last heartbeat. On one host a live process decides; from
-another host only the heartbeat can be seen, and a lease whose heart has stopped for `STALE_SECONDS` is taken over. Who
-finds a younger one waits that long for the next beat: after a job was killed, or its node lost, its next submission may
-well start somewhere else before the old lease looks dead.
+The lease file names host, process, job and the time of the last heartbeat. On one host a live process decides. Of a
+process elsewhere only the heartbeat can be seen, and no clock is trusted to say how old that is: whoever finds such a
+lease waits for the next beat, and takes it over where none comes for `STALE_SECONDS`.
+
+Locks do not reach from node to node on every network disk. What does is that one process alone can create a file, or
+rename it: a lease is taken by creating its file, and one that is to be taken over is first moved aside, where it can be
+seen whether it is still the one that was found. A heartbeat is written into the file that was read, over no other.
 """
 
 import fcntl
 import json
+import logging
 import os
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from clef.errors import ClefError
-from clef.files import write_text
 from clef.process import is_running, mark, own_start, visible
 from clef.progress import notice
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 20.0
 STALE_SECONDS = 180.0
 LOOK_SECONDS = 1.0
 """How often a lease is read while waiting for a beat."""
+SETTLE_SECONDS = 0.5
+"""How long those who take over one lease at the same moment, on nodes that cannot lock each other out, may be at it."""
+RECORD_BYTES = 512
+"""Every record is made as long: the next one, written over it, leaves nothing of it."""
 HOLDER = {"token", "host", "process", "started", "job", "heartbeat"}
 """What a lease file says of who holds it."""
-
-
-class InUse(ClefError):
-    """Another live process is at work on an output. It will end."""
 
 
 class Lease:
@@ -41,6 +46,7 @@ class Lease:
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = target.with_suffix(".lease")
+        self._took_over = False
         self._mine: dict[str, Any] = {
             "token": uuid.uuid4().hex,
             "host": socket.gethostname(),
@@ -51,37 +57,40 @@ class Lease:
         }
 
     def acquire(self) -> None:
-        """Write the lease file, unless a live process holds it.
+        """Create the lease file, unless a live process holds it.
 
-        Where one on another host may hold it, wait for its next heartbeat, or until there can be none any more.
+        Where one that cannot be seen from here may hold it, wait for its next heartbeat, or until there can be none any
+        more.
 
         Raises:
-            InUse: Another live process holds it.
+            ClefError: Another live process holds it.
+            OSError: The file cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if (holder := self._take()) is None:
-            return
-        if not _seen_from_here(holder):
-            notice("waiting for a sign of life of %s, at most %.0f s", _name(holder), STALE_SECONDS)
-            found, pause, began = holder, threading.Event(), time.monotonic()
-            while _same_beat(found, holder):
-                pause.wait(LOOK_SECONDS)
-                # Not by the age of the beat alone: their clock may be ahead of ours.
-                silent = holder if time.monotonic() - began >= STALE_SECONDS else None
-                if (now := self._take(silent)) is None:
-                    return
-                found = now
-            holder = found
-        end = f" (`scancel {holder['job']}`)" if holder["job"] else ""
-        raise InUse(
-            f"{self.target}: {_name(holder)} is already at work on it (last heartbeat "
-            f"{max(0, time.time() - holder['heartbeat']):.0f} s ago); wait for it or end it{end}"
-        )
+        holder = self._take()
+        if holder is not None and not _seen_from_here(holder):
+            holder = self._outwait(holder)
+        if holder is None and self._took_over:
+            time.sleep(SETTLE_SECONDS)  # of several, the last one has it
+            found = _read(self.path)
+            holder = None if self._is_mine(found) else found
+        if holder is None:
+            self.require()
+        else:
+            end = f" (`scancel {holder['job']}`)" if holder["job"] else ""
+            raise ClefError(
+                f"{self.target}: {_name(holder)} is already at work on it (last heartbeat "
+                f"{max(0, time.time() - holder['heartbeat']):.0f} s ago); wait for it or end it{end}"
+            )
 
     def held(self) -> bool:
         """Whether the lease file is still this one's."""
         holder = _read(self.path)
-        return holder is not None and holder["token"] == self._mine["token"]
+        if holder is None:
+            # One who took it for a dead one's has moved it aside, and puts it back.
+            time.sleep(SETTLE_SECONDS)
+            holder = _read(self.path)
+        return self._is_mine(holder)
 
     def require(self) -> None:
         """Refuse to go on where another process has taken over.
@@ -96,25 +105,71 @@ class Lease:
 
     def beat(self) -> None:
         """Renew the heartbeat, if the lease is still held."""
-        if self.held():
-            write_text(self.path, self._record())
+        with _locked(self.path.parent):
+            if self.held():
+                # This very file, and not one by its name: another's may have come into its place since.
+                file = os.open(self.path, os.O_RDWR)
+                try:
+                    if self._is_mine(_parsed(os.pread(file, 2 * RECORD_BYTES, 0))):
+                        self._write(file)
+                finally:
+                    os.close(file)
 
     def release(self) -> None:
         """Give the lease back, if it is still held."""
-        if self.held():
-            self.path.unlink(missing_ok=True)
+        try:
+            with _locked(self.path.parent):
+                holder = _read(self.path)
+                if self._is_mine(holder):
+                    _remove(self.path, holder)
+        except OSError as error:
+            log.warning("%s: not removed (%s); whoever comes next finds out that nobody holds it", self.path, error)
 
     def _take(self, silent: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        """Write the lease file, or return who seems to hold it, if that is not the one of whom no more was heard."""
+        """Create the lease file, or return who seems to hold it, if that is not the one of whom no more was heard."""
         with _locked(self.path.parent):
-            holder = _read(self.path)
-            if holder is not None and _alive(holder) and not (silent is not None and _same_beat(holder, silent)):
-                return holder
-            write_text(self.path, self._record())
+            while not self._create():
+                holder = _read(self.path)
+                if self._is_mine(holder):
+                    break
+                if holder is not None and not (_dead(holder) or (silent is not None and _same_beat(holder, silent))):
+                    return holder
+                self._took_over = True
+                _remove(self.path, holder)
             return None
 
-    def _record(self) -> str:
-        return json.dumps({**self._mine, "heartbeat": time.time()})
+    def _outwait(self, holder: dict[str, Any]) -> dict[str, Any] | None:
+        """Wait for a holder's next heartbeat. Returns who is at work then; None where the lease was taken over."""
+        notice("waiting for a sign of life of %s, at most %.0f s", _name(holder), STALE_SECONDS)
+        pause, began = threading.Event(), time.monotonic()
+        found: dict[str, Any] | None = holder
+        while found is not None and _same_beat(found, holder):
+            pause.wait(LOOK_SECONDS)
+            found = self._take(holder if time.monotonic() - began >= STALE_SECONDS else None)
+        return found
+
+    def _create(self) -> bool:
+        """Create the lease file; False where there is one."""
+        try:
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            return False
+        try:
+            self._write(file)
+        except OSError as error:
+            self.path.unlink(missing_ok=True)
+            raise OSError(error.errno, os.strerror(error.errno or 0), str(self.path)) from error
+        finally:
+            os.close(file)
+        return self._is_mine(_read(self.path))  # it may have been taken for no lease as long as it was empty
+
+    def _write(self, file: int) -> None:
+        record = json.dumps({**self._mine, "heartbeat": time.time()}).ljust(RECORD_BYTES)
+        os.pwrite(file, record.encode(), 0)
+        os.fsync(file)
+
+    def _is_mine(self, holder: dict[str, Any] | None) -> bool:
+        return holder is not None and holder["token"] == self._mine["token"]
 
 
 @contextmanager
@@ -122,17 +177,12 @@ def leased(target: Path) -> Iterator[Lease]:
     """Hold the lease of an output and its work folder, with a heartbeat from a thread, until the block ends.
 
     Raises:
-        InUse: Another live process holds it.
+        ClefError: Another live process holds it.
     """
     lease = Lease(target)
     lease.acquire()
     stop = threading.Event()
-
-    def keep() -> None:
-        while not stop.wait(HEARTBEAT_SECONDS):
-            lease.beat()
-
-    heart = threading.Thread(target=keep, name="lease heartbeat", daemon=True)
+    heart = threading.Thread(target=_keep, args=(lease, stop), name="lease heartbeat", daemon=True)
     heart.start()
     try:
         yield lease
@@ -140,6 +190,12 @@ def leased(target: Path) -> Iterator[Lease]:
         stop.set()
         heart.join()
         lease.release()
+
+
+def _keep(lease: Lease, stop: threading.Event) -> None:
+    """Renew the heartbeat until told to stop."""
+    while not stop.wait(HEARTBEAT_SECONDS):
+        lease.beat()
 
 
 def live(target: Path) -> bool:
@@ -150,25 +206,58 @@ def live(target: Path) -> bool:
 def holder_of(target: Path) -> dict[str, Any] | None:
     """What the lease of an output says of the live process that holds it (see `HOLDER`); None where nobody does."""
     holder = _read(target.with_suffix(".lease"))
-    return holder if holder is not None and _alive(holder) else None
+    if holder is None or _dead(holder):
+        return None
+    # Who only looks does not wait for a beat; a clock that is wrong misleads no more than what is shown.
+    silent = not _seen_from_here(holder) and time.time() - holder["heartbeat"] >= STALE_SECONDS
+    return None if silent else holder
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep others from looking and taking at the same moment. A lock on the folder itself leaves no file behind."""
+    """Keep others on this host from looking and taking at the same moment.
+
+    A lock on the folder itself leaves no file behind. Some disks have none; what is done under it is safe without.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
 
 
+def _remove(path: Path, found: dict[str, Any] | None) -> None:
+    """Remove a lease file if it is, still, the one that was found there.
+
+    It is looked at where nobody else can reach it. A node whose lock does not reach here may have put its own in the
+    place of that which was found; then it is put back.
+    """
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return
+    moved = _read(aside)
+    if moved is not None and (found is None or not _same_beat(moved, found)):
+        with suppress(OSError):
+            os.link(aside, path)
+    aside.unlink(missing_ok=True)
+
+
 def _read(path: Path) -> dict[str, Any] | None:
     """The lease in a file; None where there is none, or something else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        return _parsed(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _parsed(content: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(content)
+    except ValueError:
         return None
     return found if isinstance(found, dict) and found.keys() >= HOLDER else None
 
@@ -182,10 +271,10 @@ def _same_beat(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return (one["token"], one["heartbeat"]) == (other["token"], other["heartbeat"])
 
 
-def _alive(holder: dict[str, Any]) -> bool:
-    if not _seen_from_here(holder):
-        return time.time() - holder["heartbeat"] < STALE_SECONDS
-    return is_running(holder["process"], holder["started"], holder.get("mark", ""))
+def _dead(holder: dict[str, Any]) -> bool:
+    """Whether a holder is known to have ended."""
+    running = not _seen_from_here(holder) or is_running(holder["process"], holder["started"], holder.get("mark", ""))
+    return not running
 
 
 def _seen_from_here(holder: dict[str, Any]) -> bool:

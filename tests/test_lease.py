@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import socket
@@ -5,11 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
+from clef import lease as lease_module
 from clef.errors import ClefError
-from clef.lease import STALE_SECONDS, Lease, leased
+from clef.lease import Lease, leased
 
 
 def test_a_second_holder_is_refused_and_the_lease_goes_with_the_first(tmp_path):
@@ -86,7 +89,15 @@ def test_a_lease_that_another_took_over_is_neither_renewed_nor_given_back(tmp_pa
     assert json.loads(lease.path.read_text()) == other
 
 
-def test_of_many_that_start_at_once_one_gets_the_lease(tmp_path):
+@contextmanager
+def no_lock(folder):
+    yield
+
+
+@pytest.mark.parametrize("lock", [lease_module._locked, no_lock], ids=["one host", "locks that reach no other host"])
+@pytest.mark.parametrize("attempt", range(3))
+def test_of_many_that_start_at_once_one_gets_the_lease(tmp_path, monkeypatch, lock, attempt):
+    monkeypatch.setattr(lease_module, "_locked", lock)
     target = tmp_path / "x.safetensors"
     dead = {
         "token": "dead",
@@ -117,6 +128,49 @@ def test_of_many_that_start_at_once_one_gets_the_lease(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["held", *["refused"] * 7]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.lease"]
+
+
+def test_a_beat_is_never_written_over_the_lease_of_who_came_between_its_look_and_its_write(tmp_path, monkeypatch):
+    lease = Lease(tmp_path / "x.safetensors")
+    lease.acquire()
+    theirs = tmp_path / "theirs"
+    theirs.write_text(json.dumps(json.loads(lease.path.read_text()) | {"token": "theirs"}))
+    theirs.replace(lease.path)
+    monkeypatch.setattr(lease, "held", lambda: True)
+    lease.beat()
+    assert json.loads(lease.path.read_text())["token"] == "theirs"
+
+
+def test_a_live_lease_that_was_found_dead_by_mistake_is_put_back(tmp_path):
+    lease = Lease(tmp_path / "x.safetensors")
+    lease.acquire()
+    found = json.loads(lease.path.read_text())
+    lease_module._remove(lease.path, found | {"heartbeat": 0.0})
+    assert lease.held()
+    assert list(tmp_path.iterdir()) == [lease.path]
+    lease_module._remove(lease.path, found)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_beats_follow_each_other_in_one_whole_file(tmp_path):
+    with leased(tmp_path / "x.safetensors") as lease:
+        first = json.loads(lease.path.read_text())
+        lease.beat()
+        second = json.loads(lease.path.read_text())
+    assert second["heartbeat"] > first["heartbeat"]
+    assert second | {"heartbeat": first["heartbeat"]} == first
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_lease_and_leaves_none(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        Lease(tmp_path / "x.safetensors").acquire()
+    assert raised.value.filename == str(tmp_path / "x.lease")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", ["", '{"token": "th', "[]", "{}", '{"token": "theirs", "host": "here"}'])
@@ -145,18 +199,12 @@ def impatient(monkeypatch):
     monkeypatch.setattr("clef.lease.LOOK_SECONDS", 0.01)
 
 
-def test_on_another_host_an_old_heartbeat_holds_nobody_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("clef.lease.LOOK_SECONDS", 3600.0)
+@pytest.mark.parametrize("age", [1.0, 3600.0])
+def test_on_another_host_the_next_heartbeat_is_waited_for_and_refuses(tmp_path, impatient, age):
     target = tmp_path / "x.safetensors"
-    target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(STALE_SECONDS * 2)))
-    with leased(target) as lease:
-        assert lease.held()
-
-
-def test_on_another_host_the_next_heartbeat_is_waited_for_and_refuses(tmp_path, impatient):
-    target = tmp_path / "x.safetensors"
-    target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(1.0)))
-    beats = threading.Timer(0.2, lambda: target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(0.0))))
+    target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(age)))
+    # However old the beat looks: their clock, or ours, may be wrong.
+    beats = threading.Timer(0.2, lambda: target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(age - 1))))
     beats.start()
     with pytest.raises(ClefError, match=r"process 1 on elsewhere, SLURM job 12 is already .*`scancel 12`"):
         Lease(target).acquire()
@@ -164,7 +212,7 @@ def test_on_another_host_the_next_heartbeat_is_waited_for_and_refuses(tmp_path, 
     assert json.loads(target.with_suffix(".lease").read_text())["token"] == "theirs"
 
 
-@pytest.mark.parametrize("age", [0.0, -3600.0], ids=["beat just now", "their clock ahead"])
+@pytest.mark.parametrize("age", [0.0, -3600.0, 3600.0], ids=["beat just now", "their clock ahead", "behind"])
 def test_on_another_host_a_heart_that_has_stopped_is_found_out(tmp_path, impatient, monkeypatch, age):
     monkeypatch.setattr("clef.lease.STALE_SECONDS", 0.2)
     target = tmp_path / "x.safetensors"
@@ -183,7 +231,9 @@ def test_a_lease_given_back_on_another_host_is_taken_at_once(tmp_path, impatient
     ends.join()
 
 
-def test_of_many_that_wait_for_a_dead_one_elsewhere_one_gets_the_lease(tmp_path, impatient, monkeypatch):
+@pytest.mark.parametrize("lock", [lease_module._locked, no_lock], ids=["one host", "locks that reach no other host"])
+def test_of_many_that_wait_for_a_dead_one_elsewhere_one_gets_the_lease(tmp_path, impatient, monkeypatch, lock):
+    monkeypatch.setattr(lease_module, "_locked", lock)
     monkeypatch.setattr("clef.lease.STALE_SECONDS", 0.3)
     target = tmp_path / "x.safetensors"
     target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(-3600.0)))
