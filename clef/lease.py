@@ -193,9 +193,16 @@ def leased(target: Path) -> Iterator[Lease]:
 
 
 def _keep(lease: Lease, stop: threading.Event) -> None:
-    """Renew the heartbeat until told to stop."""
+    """Renew the heartbeat until told to stop. A full disk, or a file server that starts anew, does not end that."""
+    failing = False
     while not stop.wait(HEARTBEAT_SECONDS):
-        lease.beat()
+        try:
+            lease.beat()
+            failing = False
+        except OSError as error:
+            if not failing:
+                log.warning("%s: heartbeat not written (%s); trying on", lease.path, error.strerror)
+            failing = True
 
 
 def live(target: Path) -> bool:

@@ -162,6 +162,28 @@ def test_beats_follow_each_other_in_one_whole_file(tmp_path):
     assert second | {"heartbeat": first["heartbeat"]} == first
 
 
+def test_a_beat_that_cannot_be_written_is_told_once_and_the_next_ones_are(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(lease_module, "HEARTBEAT_SECONDS", 0.02)
+    beats: list[float] = []
+    write = os.pwrite
+
+    def failing_at_first(file, content, offset):
+        beats.append(time.monotonic())
+        if len(beats) in (2, 3):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, content, offset)
+
+    monkeypatch.setattr(os, "pwrite", failing_at_first)
+    with leased(tmp_path / "x.safetensors") as lease:
+        first = json.loads(lease.path.read_text())["heartbeat"]
+        deadline = time.monotonic() + 20
+        while json.loads(lease.path.read_text())["heartbeat"] == first:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert len(beats) >= 4
+    assert caplog.text.count("heartbeat not written (No space left on device)") == 1
+
+
 def test_a_full_disk_is_told_with_the_name_of_the_lease_and_leaves_none(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
