@@ -6,8 +6,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-import clef.training.finetune
-import clef.training.pretrain
 import clef.training.provenance
 from clef.datasets import open_dataset
 from clef.folds import everybody_tested
@@ -20,6 +18,7 @@ from clef.training.inputs import WhoIsTested
 from clef.training.pretrain import pretrain
 from clef.training.provenance import training_key
 from tests.toy import make_toy, toy_fold, toy_params
+from tests.training.beginning import beginning
 
 PLAIN = toy_params(finetune={"label_weight": "none"})
 FOLD = toy_fold(PLAIN)
@@ -61,49 +60,43 @@ def stage1(toy, tmp_path_factory):
     return [folder / f"{seed}.safetensors" for seed in (0, 1)]
 
 
-class Reached(Exception):  # noqa: N818
-    """A training would begin, with this key."""
+@pytest.fixture(scope="module")
+def pretrain_key(toy, tmp_path_factory):
+    """A function that gives the key of stage 1 for some changes."""
+    target = tmp_path_factory.mktemp("key") / "pretrain.safetensors"
 
-
-@pytest.fixture(autouse=True)
-def no_training(stage1, monkeypatch):
-    def reached(*_, key, **__):
-        raise Reached(key)
-
-    for module in (clef.training.pretrain, clef.training.finetune):
-        monkeypatch.setattr(module, "run_stage", reached)
-        monkeypatch.setattr(module, "prepare_device", lambda params: torch.device("cpu"))
-
-
-@pytest.fixture
-def pretrain_key(toy, tmp_path):
     def key(params=PLAIN, inputs="plain", seed=0, fold=FOLD) -> str:
-        with pytest.raises(Reached) as reached:
-            pretrain(params, seed, fold, toy[inputs], tmp_path / "pretrain.safetensors")
-        return str(reached.value)
+        return beginning(pretrain, params, seed, fold, toy[inputs], target).key
 
     return key
 
 
-@pytest.fixture
-def finetune_key(toy, stage1, tmp_path):
+@pytest.fixture(scope="module")
+def finetune_key(toy, stage1, tmp_path_factory):
+    """Likewise of stage 2."""
+    folder = tmp_path_factory.mktemp("key")
+    made = [folder / "finetune.safetensors", folder / "epochs.parquet"]
+
     def key(params=PLAIN, inputs="plain", seed=0, fold=FOLD, start=stage1[0], elsewhere=None) -> str:
-        made = [tmp_path / "finetune.safetensors", tmp_path / "epochs.parquet"]
-        with pytest.raises(Reached) as reached:
-            finetune(params, seed, fold, toy[inputs], start, *made, elsewhere)
-        return str(reached.value)
+        return beginning(finetune, params, seed, fold, toy[inputs], start, *made, elsewhere).key
 
     return key
 
 
-@pytest.fixture(params=["pretrain", "finetune"])
+@pytest.fixture(params=["pretrain", "finetune"], scope="module")
 def either_key(request):
     return request.getfixturevalue(f"{request.param}_key")
 
 
+@pytest.fixture(scope="module")
+def plain_key(either_key):
+    """What it gives without a change."""
+    return either_key()
+
+
 @pytest.mark.parametrize("section", SECTIONS)
-def test_every_section_of_both_stages_is_in_their_keys(section, either_key):
-    assert either_key(changed(section, SECTIONS[section])) != either_key()
+def test_every_section_of_both_stages_is_in_their_keys(section, either_key, plain_key):
+    assert either_key(changed(section, SECTIONS[section])) != plain_key
 
 
 def test_the_settings_of_stage_1_are_in_its_key(pretrain_key):
@@ -116,12 +109,12 @@ def test_the_settings_and_labels_of_stage_2_are_in_its_key(section, change, fine
 
 
 @pytest.mark.parametrize("inputs", ["other labels", "other crops"])
-def test_what_the_manifest_says_is(inputs, either_key):
-    assert either_key(inputs=inputs) != either_key()
+def test_what_the_manifest_says_is(inputs, either_key, plain_key):
+    assert either_key(inputs=inputs) != plain_key
 
 
-def test_the_seed_is(either_key):
-    assert either_key(seed=1) != either_key()
+def test_the_seed_is(either_key, plain_key):
+    assert either_key(seed=1) != plain_key
 
 
 @pytest.mark.parametrize(
@@ -133,8 +126,8 @@ def test_the_seed_is(either_key):
     ],
     ids=["number", "training", "test"],
 )
-def test_the_fold_and_its_people_are(fold, either_key):
-    assert either_key(fold=fold) != either_key()
+def test_the_fold_and_its_people_are(fold, either_key, plain_key):
+    assert either_key(fold=fold) != plain_key
 
 
 def test_the_contents_of_published_weights_are_and_not_only_their_name(either_key, tmp_path):
@@ -148,10 +141,9 @@ def test_the_contents_of_published_weights_are_and_not_only_their_name(either_ke
     assert keys[0] != keys[1]
 
 
-def test_what_a_model_s_name_stands_for_is(either_key, monkeypatch):
-    plain = either_key()
+def test_what_a_model_s_name_stands_for_is(either_key, plain_key, monkeypatch):
     monkeypatch.setattr(clef.training.provenance, "architecture", lambda name: {"embed_dim": 1})
-    assert either_key() != plain
+    assert either_key() != plain_key
 
 
 @pytest.mark.parametrize(
@@ -184,13 +176,12 @@ def test_the_other_data_set_that_is_tested_is(finetune_key, toy):
     assert len({finetune_key(elsewhere=elsewhere) for elsewhere in tested}) == len(tested)
 
 
-def test_what_changes_no_result_is_not(either_key, monkeypatch):
-    plain = either_key()
+def test_what_changes_no_result_is_not(either_key, plain_key, monkeypatch):
     monkeypatch.setattr(clef.training.provenance, "package_hash", lambda: "another")
-    assert either_key() == plain
+    assert either_key() == plain_key
     often = {"checkpoint": PLAIN.finetune.checkpoint.model_copy(update={"every_steps": 1}), "workers": 3}
     for params in (changed("pretrain", often), changed("finetune", often), changed("evaluate", {"threshold": 0.4})):
-        assert either_key(params) == plain
+        assert either_key(params) == plain_key
 
 
 def test_the_order_of_entries_is_not():
