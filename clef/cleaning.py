@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clef.errors import ClefError
+from clef.files import abandoned
 from clef.lease import leased, live
 from clef.params import Params
 
 DIGEST = re.compile(r"[0-9a-f]{8}")
 QUIET_SECONDS = 3600.0
-"""A file under a temporary name that was written to within this time may still be growing."""
+"""A file under a temporary name that was written to within this time, by nobody knows whom, may still be growing."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,17 @@ def _work_folders(root: Path) -> Iterator[Leftover]:
 def _partial_files(root: Path) -> Iterator[Leftover]:
     for place in _places(root):
         for path in sorted(place.rglob(".*.partial")):
-            if time.time() - path.stat().st_mtime > QUIET_SECONDS:
+            if _half_written(path):
                 yield Leftover(path, "half a file that a killed job left", size(path))
+
+
+def _half_written(path: Path) -> bool:
+    """Whether nobody writes a file under a temporary name any more."""
+    ended = abandoned(path)
+    try:
+        return time.time() - path.lstat().st_mtime > QUIET_SECONDS if ended is None else ended
+    except FileNotFoundError:
+        return False  # it has appeared, or was given up, just now
 
 
 def _unused_crops(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover]:

@@ -1,30 +1,45 @@
 """Files that appear whole: written beside their target under a temporary name, then renamed."""
 
 import errno
+import hashlib
+import itertools
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+
+from clef.process import is_running, mark, own_start
 
 NO_SPACE = "No space left on device"
 WRITE_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS)
+
+PARTIAL = re.compile(r"\..+\.(?P<place>[0-9a-f]{8})-(?P<boot>[0-9a-f]{8})-(?P<number>\d+)-(?P<start>\d+)-\d+\.partial")
+"""A temporary name: of the target, then of who writes."""
+LONGEST_NAME = 48
+"""Characters of the target's name that a temporary one repeats: names have 255 bytes, characters up to four."""
+
+_numbers = itertools.count()
+_swept: set[Path] = set()
 
 
 @contextmanager
 def appearing(target: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on success it becomes the target, on an error it is removed.
 
-    The temporary name is the same for every attempt, so that what a killed process leaves is overwritten by the next.
+    No other process, and no other call, has the same temporary path: one that was taken for dead may still write. What
+    a killed process left in the folder is removed by the next that writes there.
 
     Raises:
         OSError: The file cannot be written; its `filename` is set.
     """
     target = Path(target)
-    partial = target.with_name(f".{target.name}.partial")
+    partial = temporary(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if partial.is_symlink():
-            partial.unlink()  # nothing of ours; what it leads to would be overwritten
+        _sweep_once(target.parent)
         yield partial
         with open(partial, "rb") as file:
             os.fsync(file.fileno())
@@ -35,6 +50,58 @@ def appearing(target: Path | str) -> Iterator[Path]:
         if failure is not None:
             raise OSError(failure, os.strerror(failure), str(target)) from error
         raise
+
+
+def temporary(target: Path) -> Path:
+    """A name beside a file that nobody else has, and from which `abandoned` tells who made it."""
+    place, boot = _here()
+    writer = f"{place}-{boot}-{os.getpid()}-{_start(os.getpid())}-{next(_numbers)}"
+    return target.with_name(f".{target.name[:LONGEST_NAME]}.{writer}.partial")
+
+
+def abandoned(path: Path) -> bool | None:
+    """Whether who wrote under a temporary name has ended; None where that cannot be told, as of another host."""
+    found = PARTIAL.fullmatch(path.name)
+    place, boot = _here()
+    if found is None or found["place"] != place:
+        return None
+    if found["boot"] != boot:
+        return True
+    surroundings, _, ticks = mark().rpartition(":")
+    start = found["start"]
+    return not is_running(int(found["number"]), float(start), f"{surroundings}:{start}" if ticks else "")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that have ended left half-written in a folder."""
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if entry.name.endswith(".partial") and abandoned(Path(entry.path)):
+                _remove(Path(entry.path))
+
+
+def _sweep_once(folder: Path) -> None:
+    """Once in the life of this process: folders may hold many thousand files."""
+    if (resolved := folder.absolute()) not in _swept:
+        _swept.add(resolved)
+        sweep(folder)
+
+
+@cache
+def _here() -> tuple[str, str]:
+    """Short names of where process numbers are given out, which is this host or a container on it, and of its boot."""
+    boot, _, space = mark().rpartition(":")[0].partition(":")
+    return _short(f"{socket.gethostname()} {space}"), _short(boot)
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@cache
+def _start(number: int) -> int:
+    """When this process, which has that number, started: in ticks where the system has them."""
+    return int(mark(number).rpartition(":")[2] or own_start())
 
 
 def _write_failure(error: BaseException | None, partial: Path) -> int | None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from clef.errors import ClefError
+from clef.files import temporary
 from clef.process import is_running, mark, own_start, visible
 from clef.progress import notice
 
@@ -241,7 +242,7 @@ def _remove(path: Path, found: dict[str, Any] | None) -> None:
     It is looked at where nobody else can reach it. A node whose lock does not reach here may have put its own in the
     place of that which was found; then it is put back.
     """
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    aside = temporary(path)
     try:
         os.rename(path, aside)
     except FileNotFoundError:

@@ -6,6 +6,7 @@ import pytest
 
 from clef.cleaning import Leftover, leftovers, lost, remove, require_no_workflow, size
 from clef.errors import ClefError
+from clef.files import temporary
 from clef.lease import leased
 from clef.params import Params
 
@@ -66,6 +67,13 @@ def test_half_written_files_can_go_once_nobody_writes_them(tmp_path):
     os.utime(old, (time.time() - 7200,) * 2)
     assert found(tmp_path) == {"results/demo/.old.json.partial"}
     assert fresh.exists()
+
+
+def test_a_half_written_file_goes_when_its_writer_has_ended_and_not_before(tmp_path):
+    mine = write(temporary(tmp_path / "results/demo/mine.json"))
+    os.utime(mine, (time.time() - 7200,) * 2)
+    gone = write(mine.with_name(mine.name.replace(f"-{os.getpid()}-", "-4194305-")))
+    assert found(tmp_path) == {gone.relative_to(tmp_path).as_posix()}
 
 
 def test_what_lies_in_a_folder_that_goes_is_listed_once(tmp_path):

@@ -1,10 +1,36 @@
 import errno
 import subprocess
+import sys
 
 import pytest
 
+from clef import files
 from clef.errors import ClefError
-from clef.files import appearing, write_text
+from clef.files import PARTIAL, abandoned, appearing, temporary, write_text
+
+WRITES = """
+import sys
+from pathlib import Path
+from clef.files import appearing
+with appearing(Path(sys.argv[1])) as partial:
+    partial.write_text("half")
+    print(partial, flush=True)
+    sys.stdin.read()
+    partial.write_text("the orphan's")
+"""
+
+
+@pytest.fixture
+def orphan(tmp_path):
+    """Another process that is in the middle of writing `file`, and what it has of it."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITES, str(tmp_path / "file")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    yield process, tmp_path / process.stdout.readline().strip()
+    process.kill()
+    process.communicate()
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -40,6 +66,61 @@ def test_a_mistake_found_while_writing_stays_what_it_is(tmp_path):
     mistake.__context__, mistake.__suppress_context__ = OSError(errno.EIO, "read failed"), True
     with pytest.raises(ClefError, match="mend it"):
         half_write(tmp_path / "file", mistake)
+
+
+def test_two_writers_of_one_file_have_nothing_of_each_others(orphan, tmp_path):
+    process, theirs = orphan
+    with appearing(tmp_path / "file") as partial:
+        partial.write_text("the rerun's")
+        assert theirs.read_text() == "half"
+    assert (tmp_path / "file").read_text() == "the rerun's"
+    process.communicate("go on")
+    assert process.returncode == 0
+    assert (tmp_path / "file").read_text() == "the orphan's"
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_two_writes_in_one_process_have_nothing_of_each_others(tmp_path):
+    with appearing(tmp_path / "file") as one, appearing(tmp_path / "file") as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert (tmp_path / "file").read_text() == "one"
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write_and_a_live_ones_stays(orphan, tmp_path, monkeypatch):
+    process, theirs = orphan
+    strangers = [tmp_path / name for name in (".file.partial", ".file.0-0-1-1-1.partial", "notes.partial")]
+    for stranger in strangers:
+        stranger.write_text("not ours")
+    write_text(tmp_path / "other", "text")
+    assert abandoned(theirs) is False
+    assert theirs.exists()
+    process.kill()
+    process.wait()
+    assert abandoned(theirs) is True
+    monkeypatch.setattr(files, "_swept", set())  # as the next process has it
+    write_text(tmp_path / "other", "text")
+    assert not theirs.exists()
+    assert all(stranger.exists() for stranger in strangers)
+
+
+def test_of_another_host_nothing_is_known_and_of_another_boot_that_it_has_ended(tmp_path, monkeypatch):
+    place, boot = files._here()
+    mine = temporary(tmp_path / "file")
+    assert abandoned(mine) is False
+    assert abandoned(mine.with_name(mine.name.replace(place, "00000000"))) is None
+    assert abandoned(mine.with_name(mine.name.replace(boot, "00000000"))) is True
+
+
+@pytest.mark.parametrize("name", ["x" * 250, "\U0001f600" * 80, "a"])
+def test_a_temporary_name_is_never_too_long(tmp_path, name):
+    target = tmp_path / name
+    while len(target.name.encode()) > 255:
+        target = target.with_name(target.name[1:])
+    write_text(target, "text")
+    assert PARTIAL.fullmatch(temporary(target).name)
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
