@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clef.datasets.base import PLAIN, SEQUENCE_COLUMNS, Dataset, Sequence
+from clef.datasets.base import MISSING, NUMBERED, PLAIN, SEQUENCE_COLUMNS, Dataset, Sequence
 from clef.errors import ClefError
-from clef.faces.frames import inspect
+from clef.faces.frames import inspect, inspect_numbered
 from clef.files import appearing
 from clef.labels import read_labels
 from clef.pointers import check_fetched, existing_pointers, pointer_path, warn_of_changes
@@ -63,14 +64,12 @@ def ingest(
             f"{root}: {len(expected) - len(missing)} of {len(expected)} subjects found; "
             f"missing {_some(missing)}: complete the copy"
         )
-    looked_at = _sample(listed)
-    sequences = []
-    for done, sequence in enumerate(listed, start=1):
-        sequences.append(inspect(root, sequence, look=sequence.sequence in looked_at))
-        if progress is not None:
-            progress(done, len(listed))
+    sequences, images = _inspect_all(root, listed, progress)
+    absent = dataset.absent(root)
+    if absent:
+        sequences = sorted([*sequences, *absent], key=lambda sequence: (sequence.shard, sequence.sequence))
     expected_names = dataset.expected_sequences()
-    bad = [f"{sequence.source} ({sequence.problem})" for sequence in sequences if sequence.problem is not None]
+    bad = [f"{sequence.place} ({sequence.problem})" for sequence in sequences if sequence.problem is not None]
     bad += [f"{name} (missing)" for name in sorted(set(expected_names) - {s.sequence for s in sequences})]
     for problem in bad:
         log.warning("%s", problem)
@@ -82,7 +81,7 @@ def ingest(
             f"{root}: {len(bad)} of {expected_number} recordings missing or unreadable, "
             f"ingest.max_bad allows {allowed}: {_some(bad)}"
         )
-    read_labels(dataset, root, sequences)  # a mistake in them is told now, and not after hours of cropping
+    read_labels(dataset, root, sequences, images)  # a mistake in them is told now, and not after hours of cropping
     warn_of_changes(dataset, root)
     log.info("%s: %d of %d expected recordings listed", dataset.name, len(sequences), expected_number)
     with appearing(target) as partial:
@@ -91,17 +90,38 @@ def ingest(
     return sequences
 
 
+def _inspect_all(
+    root: Path, listed: list[Sequence], progress: Callable[[int, int], None] | None
+) -> tuple[list[Sequence], dict[str, np.ndarray]]:
+    """Describe all recordings, and list the frames of those of numbered images."""
+    looked_at = _sample(listed)
+    sequences: list[Sequence] = []
+    images: dict[str, np.ndarray] = {}
+    for done, sequence in enumerate(listed, start=1):
+        if sequence.kind in NUMBERED:
+            described, numbers = inspect_numbered(root, sequence)
+            images[sequence.sequence] = np.array(numbers, dtype=np.int64)  # a copy may have millions
+            sequences.append(described)
+        else:
+            sequences.append(inspect(root, sequence, look=sequence.sequence in looked_at))
+        if progress is not None:
+            progress(done, len(listed))
+    return sequences, images
+
+
 def _require_whole_zips(sequences: list[Sequence], root: Path) -> None:
     """Refuse a zip of which nothing can be read, as one that was cut off: a shard is missing, not some recordings."""
     zipped = [sequence for sequence in sequences if sequence.kind == "zip"]
     readable = {sequence.source for sequence in zipped if sequence.problem is None}
     broken = {sequence.source: sequence.problem for sequence in zipped if sequence.source not in readable}
     if broken:
-        raise ClefError(f"{root}: nothing of {_some(sorted(broken))} can be read: {broken[min(broken)]}")
+        problem = broken[min(broken)]
+        why = "it holds no images of any recording; copy it again" if problem == MISSING else problem
+        raise ClefError(f"{root}: nothing of {_some(sorted(broken))} can be read: {why}")
 
 
 def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[Sequence]:
-    """List, open and describe the recordings of one shard, as `ingest` does for all.
+    """List, open and describe the recordings of one shard, as `ingest` does for all, but for those that are not there.
 
     Cropping asks here and not the table that `ingest` writes: a change of one recording makes that table new, and every
     shard that was made from it stale. The manifest checks that both saw the same recordings.
@@ -114,11 +134,12 @@ def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[Sequence]:
     pointer = pointer_path(root, dataset.version_of(shard))
     check_fetched([pointer] if pointer.exists() else [], root)
     listed = dataset.sequences(root)
-    # not looked at: cropping decodes every image at once
-    own = [inspect(root, sequence, look=False) for sequence in listed if sequence.shard == shard]
+    own = [sequence for sequence in listed if sequence.shard == shard]
     if not own and (dataset.subjects() or not listed):  # a block of images may be empty, a subject not
         raise ClefError(f"{root}: no recordings of {shard} found; complete the copy")
-    return own
+    # not looked at: cropping decodes every image at once
+    described = (inspect(root, sequence, look=False) for sequence in own)
+    return [sequence for sequence in described if not sequence.absent]
 
 
 def read_sequences(path: Path) -> list[Sequence]:

@@ -53,7 +53,7 @@ def build_manifest(
                 "expected one crop fingerprint: delete the older and run again"
             )
     for name, path in shards.items():
-        if read_recordings(path) != recordings_digest(s for s in sequences if s.shard == name):
+        if read_recordings(path) != recordings_digest(s for s in sequences if s.shard == name and not s.absent):
             raise ClefError(
                 f"{path}: cropped from other recordings of {name} than are in {root} now: "
                 "delete it and run the same command again"
@@ -63,7 +63,7 @@ def build_manifest(
         [(s.dataset, s.subject, s.activity, s.sequence, s.split) for s in sequences],
         columns=["dataset", "subject", "activity", "sequence", "split"],
     )
-    without_rows = sorted(set(known["sequence"]) - set(frames["sequence"]))
+    without_rows = sorted({s.sequence for s in sequences if not s.absent} - set(frames["sequence"]))
     if without_rows:
         raise ClefError(f"{target}: no rows for {', '.join(without_rows[:8])} in the shards; crop them again")
     labels = read_labels(dataset, root, sequences)
@@ -100,7 +100,7 @@ def build_manifest(
 
 
 def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[Sequence]) -> pd.DataFrame:
-    """Rows for labelled frames that a damaged recording, or a row of numbered images, has not: undecodable, not absent.
+    """Rows for labelled frames that a damaged or missing recording, or a row of numbered images, has not: undecodable.
 
     Raises:
         ClefError: In most rows of numbered images the labels would fit the images if they were one off.
@@ -109,7 +109,8 @@ def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[Seq
     numbered = [s.sequence for s in sequences if s.kind in NUMBERED]
     _check_numbering(frames, labels, lost[lost["sequence"].isin(numbered)])
     damaged = frames.loc[frames["status"] == "undecodable", "sequence"]
-    return _undecodable(lost[lost["sequence"].isin({*damaged, *numbered})], frames)
+    absent = [s.sequence for s in sequences if s.absent]
+    return _undecodable(lost[lost["sequence"].isin({*damaged, *numbered, *absent})], sequences)
 
 
 def _hanging_frames(
@@ -120,7 +121,7 @@ def _hanging_frames(
     last = frames.groupby("sequence")["frame"].max().rename("last")
     past = lost["frame"] - lost.join(last, on="sequence")["last"]
     videos = [s.sequence for s in sequences if s.kind == "video"]
-    return _undecodable(lost[lost["sequence"].isin(videos) & past.between(1, overhang)], frames)
+    return _undecodable(lost[lost["sequence"].isin(videos) & past.between(1, overhang)], sequences)
 
 
 def _without_row(frames: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -129,9 +130,9 @@ def _without_row(frames: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     return pairs.loc[pairs["_merge"] == "left_only", ["sequence", "frame"]]
 
 
-def _undecodable(lost: pd.DataFrame, frames: pd.DataFrame) -> pd.DataFrame:
+def _undecodable(lost: pd.DataFrame, sequences: list[Sequence]) -> pd.DataFrame:
     rows = lost.assign(status="undecodable", row=NO_ROW)
-    rows["shard"] = rows["sequence"].map(frames.groupby("sequence")["shard"].first())
+    rows["shard"] = rows["sequence"].map({s.sequence: s.shard for s in sequences})
     return rows.astype({"frame": "int32", "row": "int32"})
 
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from clef.checking.recordings import Opened
 from clef.checking.report import MOST_NAMED, Findings, Row, number_of, some
-from clef.datasets.base import Dataset, Sequence
+from clef.datasets.base import NUMBERED, Dataset, Sequence
 from clef.datasets.image_set import ImageSet, UnlabelledError
 from clef.datasets.known import Known
 from clef.errors import ClefError
+from clef.labels import coverage, most_first, off_by_one
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def check_labels(dataset: Dataset, known: Known | None, root: Path, opened: Open
     _check_once(labels, findings)
     _check_unlabelled(dataset, known, [s for s in sequences if s.sequence not in unread], labels, findings)
     _check_windows(dataset.params.ingest.overhang, sequences, labels, findings)
-    _check_images(dataset, opened.frames, labels, findings)
+    _check_frames(dataset, opened, labels, findings)
     _count(dataset, known or Known(source=""), sequences, labels, findings, len(findings.problems) > told)
 
 
@@ -154,47 +155,32 @@ def _check_windows(overhang: int, sequences: list[Sequence], labels: "pd.DataFra
         )
 
 
-def _check_images(dataset: Dataset, images_of: dict[str, set[int]], labels: "pd.DataFrame", findings: Findings) -> None:
-    """Labels of numbered images that are not there, of the recordings that were opened.
-
-    As the manifest counts: against all frames of a recording, labelled or not, and of recordings without labels.
-    """
-    labelled = {str(name): set(frames) for name, frames in labels.groupby("sequence")["frame"]}
-    opened = {name: images for name, images in images_of.items() if images}
-    coded = [name for name in opened if name in labelled]
-    if not coded:
-        return
-    lost = {}
-    shifted = {-1: 0, 1: 0}
-    frames = 0
-    for name, images in opened.items():
-        wanted = labelled.get(name, set())
-        frames += len(wanted | images)
-        if wanted <= images:
-            continue
-        lost[name] = len(wanted - images)
-        for shift in shifted:
-            shifted[shift] += {frame + shift for frame in wanted} <= images
-    number = sum(lost.values())
-    findings.count("labels", "labelled frames without an image", number, 0, f"in {len(coded)} recordings opened")
-    if not number:
-        return
-    worst = some([f"{name} ({lost[name]})" for name in sorted(lost, key=lambda name: -lost[name])])
+def _check_frames(dataset: Dataset, opened: Opened, labels: "pd.DataFrame", findings: Findings) -> None:
+    """Labelled frames without a picture, as the manifest will count them."""
+    found = coverage(opened.sequences, labels, opened.frames)
+    number = sum(found.lacking.values())
+    if any(sequence.kind in NUMBERED for sequence in opened.sequences):
+        findings.count(
+            "labels", "labelled frames without an image", number, 0, f"in {found.labelled} labelled recordings opened"
+        )
     lack = f"{number_of(number, 'labelled frame')} {'has' if number == 1 else 'have'} no image"
-    allowed = int(dataset.params.ingest.max_bad * frames)
-    off_by_one = [shift for shift, fitting in shifted.items() if fitting > len(coded) / 2]
-    if off_by_one:
-        direction = "higher" if off_by_one[0] < 0 else "lower"
+    max_bad = dataset.params.ingest.max_bad
+    allowed = f"ingest.max_bad allows {int(max_bad * found.frames)} of {found.frames}"
+    if found.shift is not None:
+        findings.problems.append(off_by_one(found))
+    elif found.scattered > max_bad * found.frames:
         findings.problems.append(
-            f"{lack}: {worst}; none would if images were numbered {direction} by one: set dataset.options.first_image"
+            f"{lack}, {allowed}: {some(found.worst)}; complete the copy, or raise it if these images were never written"
         )
-    elif number > allowed:
+    elif found.too_many(max_bad) and not opened.refused:
         findings.problems.append(
-            f"{lack}, ingest.max_bad allows {allowed} of {frames}: {worst}; complete the copy, or raise it if these "
-            "images were never written"
+            f"{found.undecodable} frames have no picture, most of them in recordings that are missing or cannot be "
+            f"read, {allowed}: {some(found.worst)}; complete the copy"
         )
-    else:
-        findings.remarks.append(f"{lack} (not written: face hidden?), they count as not decodable: {worst}")
+    elif number:
+        findings.remarks.append(
+            f"{lack} (not written: face hidden?), they count as not decodable: {some(most_first(found.lacking))}"
+        )
 
 
 def _count(

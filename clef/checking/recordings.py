@@ -5,12 +5,12 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from clef.checking.report import Findings, number_of, some
-from clef.datasets.base import NUMBERED, Dataset, Sequence
+from clef.datasets.base import MISSING, NUMBERED, Dataset, Sequence
 from clef.datasets.known import Known
 from clef.errors import ClefError
 from clef.faces.frames import inspect, inspect_numbered
@@ -27,7 +27,7 @@ SIZES_ASKED = 5000
 """Sources whose size is asked; of more than that, of those opened only."""
 
 NO_ZIP = "not a whole zip file"
-EMPTY, MISSING, CUT_OFF = "empty", "missing", "cut off: did copying it break off?"
+EMPTY, CUT_OFF = "empty", "cut off: did copying it break off?"
 AVI_OPEN = 2**32 - 8
 """Length in the header of an AVI file whose writer did not know it."""
 
@@ -37,9 +37,11 @@ class Opened:
     """The recordings of a copy, some of which were opened."""
 
     sequences: list[Sequence]
-    """All; those that were opened with their facts."""
+    """All, those too that are not there and have labels; those that were opened with their facts."""
     frames: dict[str, set[int]]
     """Frames that there are images of, by name of each opened recording of numbered images."""
+    refused: bool
+    """Whether so many are missing or cannot be read that it is told already."""
 
 
 def check_recordings(
@@ -65,36 +67,36 @@ def check_recordings(
     if not listed:
         raise ClefError(f"{root}: no recordings of {dataset.name} found; put or link the raw data there")
     damaged = _test_all(root, listed)
-    absent = _absent_in_zips(root, listed, damaged, findings) | _not_there(dataset, listed, damaged)
-    damaged = {source: problem for source, problem in damaged.items() if source not in _sources(listed, absent)}
-    there = [sequence for sequence in listed if sequence.sequence not in absent]
+    listed = [*_with_problems(root, listed, damaged, findings), *dataset.absent(root)]
+    there = [sequence for sequence in listed if not sequence.absent]
     nobody = _count_subjects(dataset, known, there, findings)
     missing = _count_sequences(dataset, known, there, nobody, findings)
-    sample = _sample([sequence for sequence in there if sequence.source not in damaged])
+    sample = _sample([s for s in there if not s.problem], set(dataset.labelled_sequences()))
     opened: dict[str, Sequence] = {}
     frames: dict[str, set[int]] = {}
     for done, sequence in enumerate(sample, start=1):
         if sequence.kind in NUMBERED:
-            opened[sequence.sequence], numbers = inspect_numbered(root, sequence)
+            opened[sequence.sequence], numbers = inspect_numbered(root, sequence, sizes=False)
             frames[sequence.sequence] = set(numbers)
         else:
             opened[sequence.sequence] = inspect(root, sequence)
         if progress is not None:
             progress(done, len(sample))
-    unreadable = [f"{sequence.source} ({sequence.problem})" for sequence in opened.values() if sequence.problem]
-    _count_unreadable(dataset, there, missing, damaged, opened, unreadable, findings)
-    return Opened([opened.get(sequence.sequence, sequence) for sequence in there], frames)
-
-
-def _not_there(dataset: Dataset, listed: list[Sequence], damaged: dict[str, str]) -> set[str]:
-    """Names of recordings that are listed for their labels alone."""
     expected = set(dataset.expected_sequences())
-    return {s.sequence for s in listed if s.sequence in expected and damaged.get(s.source) == MISSING}
+    listed = [opened.get(sequence.sequence, sequence) for sequence in listed]
+    judged = [s for s in listed if not (s.absent and s.sequence in expected)]  # those are told as missing
+    _count_unreadable(dataset, judged, opened, missing, findings)
+    return Opened(listed, frames, bool(findings.problems))
 
 
-def _sources(listed: list[Sequence], names: set[str]) -> set[str]:
-    """Where these lie, of what is a source by itself; a zip has others in it."""
-    return {sequence.source for sequence in listed if sequence.sequence in names and sequence.kind != "zip"}
+def _with_problems(root: Path, listed: list[Sequence], damaged: dict[str, str], findings: Findings) -> list[Sequence]:
+    """The same recordings, each with what is wrong with it."""
+    absent = _absent_in_zips(root, listed, damaged, findings)
+    problems = [MISSING if s.sequence in absent else damaged.get(s.source) for s in listed]
+    return [
+        sequence if problem is None else replace(sequence, problem=problem)
+        for sequence, problem in zip(listed, problems, strict=True)
+    ]
 
 
 def _absent_in_zips(root: Path, listed: list[Sequence], damaged: dict[str, str], findings: Findings) -> set[str]:
@@ -182,8 +184,8 @@ def _is_cut_off(avi: Path) -> bool:
     return form == b"RIFF" and avi.stat().st_size < 8 + length < AVI_OPEN
 
 
-def _sample(sequences: list[Sequence]) -> list[Sequence]:
-    """Recordings to open, taken evenly."""
+def _sample(sequences: list[Sequence], labelled: set[str]) -> list[Sequence]:
+    """Recordings to open, taken evenly; of those outside of zips first the ones with labels, which say more."""
     by_zip: dict[str, list[Sequence]] = defaultdict(list)
     others = []
     for sequence in sequences:
@@ -192,7 +194,9 @@ def _sample(sequences: list[Sequence]) -> list[Sequence]:
         else:
             others.append(sequence)
     zipped = [sequence for source in _evenly(sorted(by_zip), ZIPS_OPENED) for sequence in by_zip[source]]
-    return zipped + _evenly(others, OPENED)
+    first = _evenly([sequence for sequence in others if sequence.sequence in labelled], OPENED)
+    rest = _evenly([sequence for sequence in others if sequence.sequence not in labelled], OPENED - len(first))
+    return zipped + sorted([*first, *rest], key=lambda sequence: sequence.sequence)
 
 
 def _evenly(items: list[Item], most: int) -> list[Item]:
@@ -202,37 +206,47 @@ def _evenly(items: list[Item], most: int) -> list[Item]:
 
 
 def _count_unreadable(
-    dataset: Dataset,
-    listed: list[Sequence],
-    missing: list[str],
-    damaged: dict[str, str],
-    opened: dict[str, Sequence],
-    unreadable: list[str],
-    findings: Findings,
+    dataset: Dataset, listed: list[Sequence], opened: dict[str, Sequence], missing: list[str], findings: Findings
 ) -> None:
-    affected = sum(sequence.source in damaged for sequence in listed)
-    opened_all = len(opened) + affected == len(listed)
+    """Say which recordings cannot be read, and which are missing.
+
+    Args:
+        dataset: The adapter.
+        listed: All but the missing ones, each with what is wrong with it.
+        opened: Those of them that were opened.
+        missing: Names of those that are not there.
+        findings: To add to.
+    """
+    unreadable = [sequence for sequence in opened.values() if sequence.problem]
+    damaged = [sequence for sequence in listed if sequence.problem and sequence.sequence not in opened]
+    opened_all = len(opened) + len(damaged) == len(listed)
     how = "all were opened" if opened_all else f"{len(opened)} of {len(listed)} were opened"
-    findings.count("copy", "unreadable recordings", affected + len(unreadable), 0, how)
+    number = len(damaged) + len(unreadable)
+    findings.count("copy", "unreadable recordings", number, 0, how)
     expected = max(len(dataset.expected_sequences()), len(listed))
     share = dataset.params.ingest.max_bad
-    bad = affected + len(unreadable) + len(missing)
-    too_many = bad > int(share * expected) or (not opened_all and len(unreadable) > max(share * len(opened), 3))
+    too_many = number + len(missing) > int(share * expected)
+    too_many |= not opened_all and len(unreadable) > max(share * len(opened), 3)
     allowed = f"ingest.max_bad allows {int(share * expected)} of {expected}"
-    named = [f"{source} ({problem})" for source, problem in sorted(damaged.items())] + sorted(unreadable)
-    if named:
+    if number:
         # A zip that was cut off is a subject that is missing, however few that makes.
-        stops = too_many or any(problem.startswith(NO_ZIP) for problem in damaged.values())
-        unread = number_of(affected + len(unreadable), "recording")
+        stops = too_many or any((sequence.problem or "").startswith(NO_ZIP) for sequence in damaged)
+        named = sorted({f"{sequence.source} ({sequence.problem})" for sequence in damaged})
+        named += sorted(f"{sequence.place} ({sequence.problem})" for sequence in unreadable)
+        unread = number_of(number, "recording")
         findings.judge(stops, f"{unread} cannot be read, {allowed}: {some(named)}; copy them again")
     if missing:
         lack = f"{number_of(len(missing), 'recording')} {'is' if len(missing) == 1 else 'are'} missing"
         findings.judge(too_many, f"{lack}, {allowed}: {some(missing)}; complete the copy")
+    _count_blank(opened, share, findings)
+
+
+def _count_blank(opened: dict[str, Sequence], share: float, findings: Findings) -> None:
+    """Say which recordings of images begin with one that cannot be decoded."""
     blank = [s for s in opened.values() if s.kind in NUMBERED and not s.problem and s.width is None]
     if blank:
         findings.judge(
             len(blank) > max(share * len(opened), 3) or len(blank) == len(opened),
             f"the first image cannot be decoded in {len(blank)} of {len(opened)} recordings opened: "
-            f"{some([s.source if s.inside is None else f'{s.source}: {s.inside}' for s in blank])}; "
-            "expected whole images; copy them again",
+            f"{some([sequence.place for sequence in blank])}; expected whole images; copy them again",
         )

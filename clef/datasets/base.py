@@ -18,6 +18,9 @@ Kind = Literal["video", "images", "image", "zip", "pixels"]
 NUMBERED: tuple[Kind, ...] = ("images", "zip")
 """Kinds whose frames are files named by number: one may be missing, and the rest keep their numbers."""
 
+MISSING = "missing"
+"""`Sequence.problem` of a recording that is not there at all."""
+
 PLAIN = "plain"
 """Name of the packaging of an adapter that knows only one."""
 
@@ -51,7 +54,7 @@ class Sequence:
     file_size: int | None = None
     """Bytes of the file, or of the files in the folder together."""
     problem: str | None = None
-    """Why the source cannot be read at all; its rows say so too."""
+    """Why the source cannot be read at all; its rows say so too. `MISSING` where it is not there."""
     inside: str | None = None
     """Folder of the images inside the zip file (`zip`), such as `F001/T1`; or row of the table (`pixels`), from 0."""
     box: tuple[int, int, int, int] | None = None
@@ -61,6 +64,16 @@ class Sequence:
     def single(self) -> bool:
         """One image, with no neighbours in time."""
         return self.kind in ("image", "pixels")
+
+    @property
+    def absent(self) -> bool:
+        """Not there at all: it has no frames but those that its labels name, and no shard knows of it."""
+        return self.problem == MISSING
+
+    @property
+    def place(self) -> str:
+        """Where it lies, for messages."""
+        return f"{self.source}: {self.inside}" if self.kind == "zip" else self.source
 
 
 SEQUENCE_COLUMNS = [field.name for field in fields(Sequence)]
@@ -137,6 +150,14 @@ class Dataset(ABC):
     @abstractmethod
     def sequences(self, root: Path) -> list[Sequence]:
         """List the recordings below `root` by name and number, without opening them, sorted by shard and name."""
+
+    def absent(self, root: Path) -> list[Sequence]:
+        """Recordings that are not below `root`, though their labels are; `problem` is `MISSING`.
+
+        They are not among `sequences`, of which shards are made: labels that are added make no shard another. Their
+        labelled frames count all the same, as those of a recording that is there and broken.
+        """
+        return []
 
     def labelled_sequences(self) -> list[str]:
         """Names of the recordings that a complete copy has labels for; of all, unless said otherwise."""

@@ -7,15 +7,15 @@ recordings; label files are `F001_T1.csv`, in any folder.
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets.base import Dataset, Sequence
+from clef.datasets.base import MISSING, Dataset, Sequence
 from clef.datasets.known import Packaging
 from clef.datasets.layout import contents, find_folders, relative, the_only
 from clef.datasets.occurrence_csv import read_occurrence_csv
-from clef.datasets.packed import Images, Packed, Zips
+from clef.datasets.packed import Images, Packed, Place, Zips
 from clef.datasets.subjects import SubjectOptions, chosen_subjects
 from clef.errors import ClefError
 
@@ -88,6 +88,13 @@ class Binghamton(Dataset):
         match = cls.video.fullmatch(name)
         return (match["subject"].upper(), match["task"].upper()) if match else None
 
+    @classmethod
+    def write_video_name(cls, example: str, subject: str, task: str) -> str:
+        """Name of the video of a subject and a task, spelt as that of another is."""
+        match = cls.video.fullmatch(example)
+        name = f"{subject}_{task}"
+        return (name.lower() if match and match["subject"].islower() else name) + Path(example).suffix
+
     def shards(self) -> list[str]:
         return self.subjects()
 
@@ -112,33 +119,39 @@ class Binghamton(Dataset):
         return Packaging(self.releases.get((kind, copy.first_image), kind), found, offset, copy.reason)
 
     def sequences(self, root: Path) -> list[Sequence]:
+        recordings = self._copy(root).recordings
+        return [
+            self._sequence(root, subject, task, place)
+            for subject in self.subjects()
+            for task in sorted(self.activities)
+            if (place := recordings.place(subject, task)) is not None
+        ]
+
+    def absent(self, root: Path) -> list[Sequence]:
         copy = self._copy(root)
         labelled = _label_files(copy.labels)
-        listed = []
-        for subject in self.subjects():
-            for task in sorted(self.activities):
-                place = copy.recordings.place(subject, task)
-                if place is None:
-                    coded = task in self.coded and f"{subject}_{task}" in labelled
-                    if not coded or subject not in copy.recordings.subjects:
-                        continue
-                    # Not left out: its labelled frames count, as they do where a recording is there and broken.
-                    place = copy.recordings.missing_place(subject, task)
-                listed.append(
-                    Sequence(
-                        dataset=self.name,
-                        sequence=f"{subject}_{task}",
-                        subject=subject,
-                        activity=task,
-                        split=None,
-                        shard=subject,
-                        kind=place.kind,
-                        source=relative(place.path, root),
-                        first_frame=1 if copy.first_image is None else 1 - copy.first_image,
-                        inside=place.inside,
-                    )
-                )
-        return listed
+        return [
+            replace(self._sequence(root, subject, task, place), problem=MISSING)
+            for subject in self.subjects()
+            if subject in copy.recordings.subjects  # of others there is nothing, and that stops all
+            for task in sorted(self.coded)
+            if f"{subject}_{task}" in labelled and (place := copy.recordings.missing_place(subject, task)) is not None
+        ]
+
+    def _sequence(self, root: Path, subject: str, task: str, place: Place) -> Sequence:
+        first_image = self._copy(root).first_image
+        return Sequence(
+            dataset=self.name,
+            sequence=f"{subject}_{task}",
+            subject=subject,
+            activity=task,
+            split=None,
+            shard=subject,
+            kind=place.kind,
+            source=relative(place.path, root),
+            first_frame=1 if first_image is None else 1 - first_image,
+            inside=place.inside,
+        )
 
     def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
         import pandas as pd
@@ -183,7 +196,10 @@ class Binghamton(Dataset):
         labels = the_only(folders["labels"], root, "label files")
         found = []
         for kind in self.packagings:
-            candidates = [kind(folder, self.activities, self.read_video_name) for folder in folders[kind.name]]
+            candidates = [
+                kind(folder, self.activities, self.read_video_name, self.write_video_name)
+                for folder in folders[kind.name]
+            ]
             base = the_only([packed.base for packed in candidates if packed.subjects], root, kind.name)
             found += [packed for packed in candidates if packed.base == base]
         asked = self.options.packaging

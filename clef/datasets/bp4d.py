@@ -6,6 +6,7 @@ AUCoding/F001_T1.csv. The videos are 2F01_01.avi, with the numbers that the task
 """
 
 import re
+from pathlib import Path
 from typing import ClassVar
 
 from clef.datasets.binghamton import Binghamton
@@ -96,6 +97,15 @@ class Bp4d(Binghamton):
         if match is None or match["subject"]:
             return super().read_video_name(name)
         return f"{match['sex'].upper()}0{match['id']}", FILMED_AS.get(match["filmed"], f"filmed as {match['filmed']}")
+
+    @classmethod
+    def write_video_name(cls, example: str, subject: str, task: str) -> str:
+        match = cls.video.fullmatch(example)
+        if match is None or match["subject"]:
+            return super().write_video_name(example, subject, task)
+        sex = subject[0].lower() if match["sex"].islower() else subject[0]
+        filmed = next(number for number, other in FILMED_AS.items() if other == task)
+        return f"2{sex}{subject[2:]}_{filmed}{Path(example).suffix}"
 
 
 ADAPTER = Bp4d

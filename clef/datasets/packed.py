@@ -14,6 +14,8 @@ from clef.numbered import image_number, zipped_folders
 
 NameReader = Callable[[str], tuple[str, str] | None]
 """Subject and task of a video, by its file name."""
+NameWriter = Callable[[str, str, str], str]
+"""File name of a video, by the name of another and by subject and task."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,11 @@ class Packed(ABC):
     numbered: ClassVar[bool] = True
     """True where frames are images named by numbers."""
 
-    def __init__(self, base: Path, tasks: Iterable[str], read_name: NameReader) -> None:
+    def __init__(self, base: Path, tasks: Iterable[str], read_name: NameReader, write_name: NameWriter) -> None:
         self.base = base
         self.tasks = sorted(tasks)
         self.read_name = read_name
+        self.write_name = write_name
         with os.scandir(base) as entries:
             self.names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
         self.subjects = self._find_subjects()
@@ -48,9 +51,9 @@ class Packed(ABC):
     def place(self, subject: str, task: str) -> Place | None:
         """Where the recording should lie; None where it is plain that it is not there."""
 
-    @abstractmethod
-    def missing_place(self, subject: str, task: str) -> Place:
-        """Where a recording that is not there would lie."""
+    def missing_place(self, subject: str, task: str) -> Place | None:
+        """Where a recording would lie that is plainly not there; None for one that is, or may be."""
+        return None
 
     @abstractmethod
     def strangers(self, everybody: Iterable[str]) -> list[Path]:
@@ -85,8 +88,8 @@ class Images(Packed):
         folder = self.base / subject / task
         return Place(folder, "images") if folder.is_dir() else None
 
-    def missing_place(self, subject: str, task: str) -> Place:
-        return Place(self.base / subject / task, "images")
+    def missing_place(self, subject: str, task: str) -> Place | None:
+        return None if self.place(subject, task) else Place(self.base / subject / task, "images")
 
     def strangers(self, everybody: Iterable[str]) -> list[Path]:
         known = set(everybody)
@@ -120,9 +123,6 @@ class Zips(Packed):
         path = self._zips.get(subject)
         return None if path is None else Place(path, "zip", f"{subject}/{task}")
 
-    def missing_place(self, subject: str, task: str) -> Place:
-        return Place(self.base / f"{subject}.zip", "zip", f"{subject}/{task}")
-
     def strangers(self, everybody: Iterable[str]) -> list[Path]:
         known = {self._zips[subject].name for subject in self.subjects & set(everybody)}
         return [self.base / name for name in self.names if ".zip" in name.lower() and name not in known]
@@ -155,9 +155,12 @@ class Videos(Packed):
         path = self._videos.get((subject, task))
         return None if path is None else Place(path, "video")
 
-    def missing_place(self, subject: str, task: str) -> Place:
-        suffix = next(iter(self._videos.values())).suffix
-        return Place(self.base / f"{subject}_{task}{suffix}", "video")
+    def missing_place(self, subject: str, task: str) -> Place | None:
+        if (subject, task) in self._videos:
+            return None
+        own = (path for (other, _), path in self._videos.items() if other == subject)
+        example = next(own, next(iter(self._videos.values())))
+        return Place(self.base / self.write_name(example.name, subject, task), "video")
 
     def strangers(self, everybody: Iterable[str]) -> list[Path]:
         known = {path.name for (subject, _), path in self._videos.items() if subject in set(everybody)}

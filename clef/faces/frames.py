@@ -9,11 +9,11 @@ from zipfile import ZipInfo
 import cv2
 import numpy as np
 
-from clef.datasets.base import NUMBERED, Sequence
+from clef.datasets.base import MISSING, NUMBERED, Sequence
 from clef.errors import ClefError
 from clef.faces.pixels import read_pixels, row_bytes
 from clef.faces.video import VideoFacts, probe, read_video
-from clef.numbered import numbered_images, read_zipped, zipped_images
+from clef.numbered import is_folder, numbered_images, read_zipped, zipped_folders, zipped_images
 
 __all__ = ["Frame", "VideoFacts", "inspect", "numbered_images", "probe", "read_frames"]
 
@@ -38,7 +38,8 @@ def read_frames(root: Path, sequence: Sequence) -> Iterator[Frame]:
 
     Yields:
         Every input frame once, by rising number. A source that cannot be opened at all gives all of its
-        declared frames without a picture, or one such frame where their number is not known.
+        declared frames without a picture, or one such frame where their number is not known; one that is not there has
+        no frames.
     """
     path = root / sequence.source
     try:
@@ -56,8 +57,24 @@ def read_frames(root: Path, sequence: Sequence) -> Iterator[Frame]:
         else:
             yield _still(sequence.first_frame, path)
     except ClefError as error:  # raised before the first frame: by opening or listing the source
+        if sequence.frames is None and _is_absent(path, sequence):
+            return
         for number in range(sequence.frames or 1):
             yield Frame(sequence.first_frame + number, None, str(error))
+
+
+def _is_absent(path: Path, sequence: Sequence) -> bool:
+    """Whether a recording is not there at all; of a single image it is known that it would have one frame."""
+    if sequence.single:
+        return False
+    if not path.exists():
+        return True
+    try:
+        return sequence.kind == "zip" and not any(
+            is_folder(folder, sequence.inside or "") for folder in zipped_folders(path)
+        )
+    except ClefError:
+        return False
 
 
 def inspect(root: Path, sequence: Sequence, look: bool = True) -> Sequence:
@@ -73,27 +90,35 @@ def inspect(root: Path, sequence: Sequence, look: bool = True) -> Sequence:
     path = root / sequence.source
     if sequence.single:
         return _inspect_single(path, root, sequence, look)
-    sequence = replace(sequence, file_size=_bytes_in(path))
     if sequence.kind in NUMBERED:
         return inspect_numbered(root, sequence)[0]
+    sequence = replace(sequence, file_size=_bytes_in(path))
     try:
         facts = probe(path)
     except ClefError as error:
-        return replace(sequence, problem=str(error).removeprefix(f"{path}: "))  # the source stands beside it
+        return replace(sequence, problem=_problem(path, sequence, error))
     return replace(sequence, frames=facts.frames, fps=facts.fps, width=facts.width, height=facts.height, problem=None)
 
 
-def inspect_numbered(root: Path, sequence: Sequence) -> tuple[Sequence, list[int]]:
-    """Fill in what `inspect` does for numbered images, without asking the size of files in a folder.
+def _problem(path: Path, sequence: Sequence, error: ClefError) -> str:
+    """What is wrong with a source, which stands beside it in messages."""
+    return MISSING if _is_absent(path, sequence) else str(error).removeprefix(f"{path}: ")
+
+
+def inspect_numbered(root: Path, sequence: Sequence, sizes: bool = True) -> tuple[Sequence, list[int]]:
+    """Fill in what `inspect` does for numbered images, and list them.
 
     Args:
         root: The data set's raw folder.
         sequence: As listed.
+        sizes: Ask the size of every file of a folder.
 
     Returns:
         The sequence, and its frames as the labels number them; none where the source cannot be read.
     """
     path = root / sequence.source
+    if sizes:
+        sequence = replace(sequence, file_size=_bytes_in(path))
     try:
         if sequence.kind == "zip":
             members = zipped_images(path, sequence.inside or "")
@@ -105,7 +130,7 @@ def inspect_numbered(root: Path, sequence: Sequence) -> tuple[Sequence, list[int
             numbers = [number for number, _ in files]
             first = _still(0, files[0][1])
     except ClefError as error:
-        return replace(sequence, problem=str(error).removeprefix(f"{path}: ")), []
+        return replace(sequence, problem=_problem(path, sequence, error)), []
     sequence = replace(sequence, frames=len(numbers), problem=None)
     if first.image is not None:  # one bad image costs itself only
         height, width = first.image.shape[:2]

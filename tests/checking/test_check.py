@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ from clef.checking.report import Report
 from clef.datasets import open_dataset
 from clef.datasets.bp4d import Bp4d
 from clef.datasets.known import Known
+from clef.errors import ClefError
 from clef.fixtures import bp4d, write_fixture
+from clef.fixtures.formats import put_zip
 from clef.fixtures.size import FixtureSize
-from clef.params import Params
+from clef.params import IngestParams, Params
+from tests.fixtures.chain import params, run_chain
 
 SUBJECTS = ("F001", "M001")
 SIZE = FixtureSize(subjects=SUBJECTS, frames=6, pixels=64)
@@ -106,6 +110,62 @@ def test_a_labelled_recording_that_is_not_there_is_missing_and_not_broken(full):
     assert [line for line in report.problems + report.remarks if "M001_T3" in line and "missing" in line]
 
 
+@pytest.mark.parametrize(
+    ("packaging", "place"),
+    [
+        ("full", "Sequences/F001/T6"),
+        ("fera2015", "BP4D-training/F001/T6"),
+        ("videos", "BP4D-Spontaneous/2F01_10.avi"),
+        ("zips", "F001/T6"),
+    ],
+)
+@pytest.mark.parametrize("what", ["missing", "unreadable"])
+@pytest.mark.parametrize(("labelled", "max_bad"), [(4, 0.09), (40, 0.09), (40, 0.4)])
+def test_a_check_and_the_steps_before_training_say_the_same(
+    copies, tmp_path, packaging, place, what, labelled, max_bad
+):
+    """One recording of many frames costs more than its share of the recordings."""
+    root = Path(shutil.copytree(copies / packaging, tmp_path / "raw"))
+    lose(root, place, what)
+    (label_file,) = root.rglob("F001_T6.csv")
+    header, first, *_ = label_file.read_text().splitlines()
+    rows = [",".join([str(frame), first.partition(",")[2]]) for frame in range(2, 2 + labelled)]
+    label_file.write_text("\n".join([header, *rows]) + "\n")
+    adapter = "bp4dplus" if packaging == "zips" else "bp4d"
+    report = checked(root, adapter, max_bad)
+    settings = params(adapter, [1, 2, 4], subjects=list(SUBJECTS))
+    settings = settings.model_copy(update={"ingest": IngestParams(max_bad=max_bad)})
+    refused = ""
+    try:
+        run_chain(settings, root, tmp_path)
+    except ClefError as error:
+        refused = str(error)
+    assert report.usable == (not refused), (report.problems, refused)
+    assert report.usable == (labelled == 4 or max_bad == 0.4)
+    assert not [line for line in report.remarks if "belong" in line]
+    if refused:
+        assert "F001_T6 (40)" in report.verdict
+        assert "F001_T6 (40)" in refused
+        assert not list(tmp_path.glob("*.arrow"))  # told before anything was cropped
+
+
+def lose(root: Path, place: str, what: str) -> None:
+    """Take a recording away, or make it unreadable."""
+    path = root / place
+    if (zipped := next(root.rglob("F001.zip"), None)) is not None:
+        with zipfile.ZipFile(zipped) as archive:
+            members = {name: archive.read(name) for name in archive.namelist() if not name.startswith(f"{place}/")}
+        put_zip(zipped, members)
+    elif path.is_dir():
+        shutil.rmtree(path)
+        if what == "unreadable":
+            path.mkdir()
+    elif what == "unreadable":
+        path.write_bytes(b"")
+    else:
+        path.unlink()
+
+
 def test_a_wrong_path(tmp_path):
     report = checked(tmp_path / "nowhere")
     assert report.verdict.startswith(
@@ -156,7 +216,7 @@ def test_labels_without_images_and_images_without_labels(full):
     (full / "AUCoding" / "AU_OCC" / "M001_T5.csv").unlink()
     report = checked(full)
     assert any(problem.startswith("1 recording is missing, ") and "F001_T3" in problem for problem in report.problems)
-    assert any("AUCoding/AU_OCC/F001_T3.csv" in remark for remark in report.remarks)
+    assert row(report, "files of no recording") == (0, 0, False)  # its labelled frames count
     assert any("1 of 16 recordings without labels, " in problem and "M001_T5" in problem for problem in report.problems)
     assert row(report, "sequences") == (15, 16, True)
 

@@ -10,7 +10,7 @@ from clef.errors import ClefError
 from clef.fixtures import folder, write_fixture
 from clef.fixtures.size import FixtureSize
 from clef.folds import make_folds
-from clef.params import Params, ParamsError
+from clef.params import IngestParams, Params, ParamsError
 from tests.fixtures.chain import CROP, run_chain
 
 SIZE = FixtureSize(subjects=("P01", "P02"), frames=6)
@@ -58,6 +58,19 @@ def test_videos_labelled_by_frame(tmp_path, first_frame):
     assert dict(zip(manifest["sequence"], manifest["activity"], strict=True)) == {
         n: r.task for n, r in recordings.items()
     }
+
+
+def test_a_video_that_is_not_there_has_its_labelled_frames_and_no_others(tmp_path):
+    """Also where it is the only one of its shard."""
+    write_fixture("folder", "videos", tmp_path / "raw", SIZE)
+    for name in ("joke", "startle"):
+        (tmp_path / "raw" / "videos" / "P02" / f"{name}.mp4").unlink()
+    settings = params().model_copy(update={"ingest": IngestParams(max_bad=0.5)})
+    manifest = run_chain(settings, tmp_path / "raw", tmp_path).manifest
+    lost = manifest[manifest["subject"] == "P02"]
+    assert sorted(lost["frame"]) == sorted([2, 3, 4, 5] * 2)
+    assert lost["labelled"].all()
+    assert set(lost["status"]) == {"undecodable"}
 
 
 def test_folders_of_numbered_images_with_subjects_in_their_names(tmp_path):

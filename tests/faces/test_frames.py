@@ -1,3 +1,6 @@
+import zipfile
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -83,11 +86,23 @@ def test_a_source_that_cannot_be_opened_keeps_its_rows(tmp_path, sequence):
     (tmp_path / "empty.mp4").touch()
     known = list(read_frames(tmp_path, sequence("empty.mp4", first_frame=1, frames=4)))
     assert numbers(known) == [1, 2, 3, 4]
-    for kind, source in [("video", "empty.mp4"), ("images", "nowhere"), ("image", "nowhere.png")]:
+    (tmp_path / "empty").mkdir()
+    for kind, source in [("video", "empty.mp4"), ("images", "empty"), ("image", "nowhere.png")]:
         (frame,) = read_frames(tmp_path, sequence(source, kind, first_frame=2))
         assert frame.number == 2
         assert frame.image is None
         assert source in frame.problem
+
+
+def test_a_recording_that_is_not_there_has_no_frames_but_those_it_was_said_to_have(tmp_path, sequence):
+    with zipfile.ZipFile(tmp_path / "F001.zip", "w") as archive:
+        archive.writestr("F001/T1/0000.jpg", b"")
+    for kind, source in [("video", "nowhere.mp4"), ("images", "nowhere"), ("zip", "F001.zip")]:
+        absent = replace(sequence(source, kind, first_frame=2), inside="F001/T2")
+        assert list(read_frames(tmp_path, absent)) == []
+        assert inspect(tmp_path, absent).absent
+        assert numbers(read_frames(tmp_path, replace(absent, frames=2))) == [2, 3]
+    assert not inspect(tmp_path, replace(sequence("F001.zip", "zip"), inside="F001/T1")).absent
 
 
 def test_inspect_fills_in_what_it_finds(tmp_path, folder, write_video, coded, sequence):
@@ -106,7 +121,8 @@ def test_inspect_names_what_cannot_be_read(tmp_path, folder, sequence):
     for kind, source, problem in [
         ("video", "empty.mp4", "cannot be opened (the file is empty); expected a video file; replace it"),
         ("images", "F001", "holds no image named by a number, such as 0001.jpg; restore it"),
-        ("images", "F009", "no such folder; expected numbered images; restore it"),
+        ("images", "F009", "missing"),
+        ("video", "F009.mp4", "missing"),
         ("image", "F001/T1/000.jpg", "not a whole image file"),
         ("image", "F001/T1", "cannot be read (Is a directory)"),
     ]:

@@ -49,6 +49,7 @@ def made(tmp_path_factory) -> Path:
             put(folder, *(f"Sequences/{subject}/T{task}/{image:04d}.jpg" for image in range(3)))
             put(folder, f"AUCoding/AU_OCC/{subject}_T{task}.csv")
     shutil.rmtree(folder / "data/raw/small/Sequences/F002/T8")
+    (folder / "data/raw/small/AUCoding/AU_OCC/F002_T8.csv").unlink()
     # The check finds the label files empty and stops the run, which has listed the copy by then.
     snakemake(folder, TARGET, check=False)
     remember(folder)
@@ -86,6 +87,11 @@ def test_what_is_added_makes_its_shard_stale_and_no_other(finished, name):
 
 def test_labels_that_are_added_make_no_shard_stale(finished):
     put(finished, "AUCoding/AU_OCC/F001_T1.csv", content="0,1\n")
+    assert planned(finished) == (AFTER_CROPS | {"check": 1, "ingest": 1}, [])
+
+
+def test_labels_that_are_added_for_a_recording_that_is_not_there_make_no_shard_stale(finished):
+    put(finished, "AUCoding/AU_OCC/F002_T8.csv")
     assert planned(finished) == (AFTER_CROPS | {"check": 1, "ingest": 1}, [])
 
 
