@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,15 +23,18 @@ FAKE_GPUS = [f"{rule}:gpu=1" for rule in ("pretrain", "finetune", "evaluate")]
 FINISH_SECONDS = 500
 
 
-def start(cluster: Cluster, folder: Path, *resources: str) -> subprocess.Popen[bytes]:
+def start(
+    cluster: Cluster, folder: Path, *resources: str, targets: Sequence[str] = (TARGET,)
+) -> subprocess.Popen[bytes]:
     """Start Snakemake as on a login node; what it says is added to `snakemake.out`.
 
     Args:
         cluster: Where the jobs go.
         folder: The checkout.
         resources: Further ones to set, such as `pretrain:runtime=1`.
+        targets: What to make.
     """
-    command = [*SNAKEMAKE, TARGET, *OTHERWISE, "--set-resources", *FAKE_GPUS, *resources]
+    command = [*SNAKEMAKE, *targets, *OTHERWISE, "--set-resources", *FAKE_GPUS, *resources]
     with open(folder / "snakemake.out", "ab") as words:
         return subprocess.Popen(
             command, cwd=folder, env=_environment(cluster), stdout=words, stderr=words, start_new_session=True

@@ -1,8 +1,10 @@
+import logging
 import sys
 import time
 
 from clef import messages, slurm
 from clef.cuda import require_cuda
+from clef.progress import NOTICE
 
 SAID = {}
 
@@ -16,8 +18,16 @@ def wants_gpu(job):
     return job.resources.get("gpu", 0) > 0
 
 
+def is_counted(dataset):
+    """Whether the frames of a data set are known and not only how many there must be at least."""
+    render = RUNS[RUN_OF_DATASET[dataset]].render
+    return (
+        render is not None or Path(f"data/interim/{dataset}/sequences.parquet").exists()
+    )
+
+
 def frames_of(dataset):
-    """Frames of a data set; None before `ingest` has counted those of recordings."""
+    """Frames of a data set; before `ingest` has counted them, as many as are published to be labelled."""
     from pyarrow.parquet import read_table
 
     from clef.disk_space import demo_frames
@@ -28,11 +38,18 @@ def frames_of(dataset):
     )
     if table.exists():
         return sum(count or 1 for count in read_table(table)["frames"].to_pylist())
-    return None if render is None else demo_frames(render)
+    if render is not None:
+        return demo_frames(render)
+    known = DATASETS[RUN_OF_DATASET[dataset]].known
+    return 0 if known is None else known.labelled_frames or 0
+
+
+def folders_written(jobs):
+    return {Path(file).parent for job in jobs for file in (*job.output, *job.log)}
 
 
 def disk_needs(jobs):
-    """Bytes that the jobs will write, by folder; without crops of recordings that nobody has counted yet."""
+    """Bytes that the jobs will write, by folder."""
     from clef import disk_space
 
     needs = {"data/raw": 0, "data/interim": 0, "results": 0}
@@ -42,7 +59,7 @@ def disk_needs(jobs):
             needs["data/raw"] += disk_space.demo_bytes(of_dataset(job.wildcards).render)
         elif job.rule.name == "crop":
             shards = len(DATASETS[RUN_OF_DATASET[job.wildcards.dataset]].shards())
-            frames = frames_of(job.wildcards.dataset) or 0
+            frames = frames_of(job.wildcards.dataset)
             needs["data/interim"] += (
                 frames / shards * disk_space.crop_bytes(of_crops(job.wildcards).crop)
             )
@@ -55,24 +72,27 @@ def disk_needs(jobs):
     return {Path(folder): size for folder, size in needs.items() if size}
 
 
-def end_orphans():
-    """What a Snakemake that was killed left in the queue would hold what the jobs of this one need. Who started this one
-    without its lock may have another at work.
+def attend(jobs):
+    """Take out of the queue what a Snakemake that was killed left there, which would hold what the jobs of this one need,
+    and keep these from being taken out while this one lives.
     """
-    if (
-        workflow.executor_plugin.name == "slurm"
-        and workflow.execution_settings.lock
-        and (orphans := checked(slurm.end_orphans, Path.cwd()))
-    ):
+    submitted = [job for job in jobs if not job.is_local]
+    if workflow.executor_plugin.name != "slurm" or not submitted:
+        return
+    slurm.attend(Path.cwd(), workflow.scheduler.get_executor(submitted[0]).run_uuid)
+    # A lease held on another login node is waited for.
+    logging.getLogger("clef").addHandler(logging.StreamHandler())
+    logging.getLogger("clef").setLevel(NOTICE)
+    if orphans := checked(slurm.end_orphans, Path.cwd()):
         print(messages.orphans_ended(orphans), file=sys.stderr)
 
 
 onstart:
     if speaking():
-        from clef.disk_space import require_space
+        from clef.disk_space import require_space, require_writable
 
-        end_orphans()
         jobs = list(workflow.dag.needrun_jobs())
+        attend(jobs)
         runs = [job.wildcards.run for job in jobs if job.rule.name == "summarize"]
         devices = {
             of_run(job.wildcards).device
@@ -89,7 +109,11 @@ onstart:
         }
         for dataset in listed & LISTINGS.keys():
             LISTINGS[dataset].remember()
-        disks = checked(require_space, disk_needs(jobs))
+        cropped = {job.wildcards.dataset for job in jobs if job.rule.name == "crop"}
+        checked(require_writable, folders_written(jobs))
+        disks = checked(
+            require_space, disk_needs(jobs), not all(map(is_counted, cropped))
+        )
         SAID.update(runs=sorted(runs), began=time.monotonic())
         print(
             messages.started(
