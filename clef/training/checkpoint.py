@@ -178,16 +178,22 @@ class Recovery:
     Args:
         work: The work folder; what a training of another key has left in it is removed.
         key: Hash of all that the training depends on.
+        owner: Whether the folder is this process's to write: of those that train together, the first one's alone.
     """
 
-    def __init__(self, work: Path, key: str) -> None:
+    def __init__(self, work: Path, key: str, *, owner: bool = True) -> None:
         self.path = work / "recovery.pt"
         self.key = key
-        owner = work / "key"
-        if work.exists() and not (owner.exists() and owner.read_text() == key):
+        if owner:
+            self._claim(work / "key")
+
+    def _claim(self, mark: Path) -> None:
+        """Have the folder under this key, with nothing in it of another."""
+        work = mark.parent
+        if work.exists() and not (mark.exists() and mark.read_text() == self.key):
             log.info("starting over: %s is of other settings or inputs", work)
             shutil.rmtree(work)
-        write_text(owner, key)
+        write_text(mark, self.key)
 
     def save(self, step: int, model: Mapping[str, Tensor], optimiser: Mapping[str, Any]) -> None:
         """Write the state after `step` steps."""

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -140,6 +143,46 @@ def test_another_key_finds_nothing_of_the_first_in_the_work_folder(tmp_path):
     Recovery(work, "one").save(5, {"w": torch.ones(2)}, {"state": {}})
     (work / "epoch0001.parquet").write_text("the first's")
     assert Recovery(work, "two").load(torch.device("cpu")) is None
+    assert [path.name for path in work.iterdir()] == ["key"]
+
+
+def test_only_the_owner_writes_or_removes_anything_in_the_work_folder(tmp_path):
+    work = tmp_path / "work"
+    assert Recovery(work, "one", owner=False).load(torch.device("cpu")) is None
+    assert not work.exists()
+    Recovery(work, "one").save(5, {"w": torch.ones(2)}, {"state": {}})
+    before = {path.name: path.stat().st_mtime_ns for path in work.iterdir()}
+    assert Recovery(work, "two", owner=False).load(torch.device("cpu")) is None
+    state = Recovery(work, "one", owner=False).load(torch.device("cpu"))
+    assert state is not None
+    assert state["step"] == 5
+    assert {path.name: path.stat().st_mtime_ns for path in work.iterdir()} == before
+
+
+OTHER_RANK = """
+import sys
+from pathlib import Path
+from clef.training.checkpoint import Recovery
+print("ready", flush=True)
+sys.stdin.read()
+for _ in range(200):
+    Recovery(Path(sys.argv[1]), "key", owner=False)
+"""
+
+
+def test_ranks_that_come_at_once_do_not_stand_in_each_others_way(tmp_path):
+    work = tmp_path / "work"
+    command = [sys.executable, "-c", OTHER_RANK, str(work)]
+    ranks = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for rank in ranks:
+        assert rank.stdout is not None
+        assert rank.stdout.readline() == "ready\n"
+    for rank in ranks:
+        assert rank.stdin is not None
+        rank.stdin.close()
+    for _ in range(200):
+        Recovery(work, "key")
+    assert [rank.wait(60) for rank in ranks] == [0, 0, 0]
     assert [path.name for path in work.iterdir()] == ["key"]
 
 
