@@ -64,7 +64,7 @@ def train(
     with deterministic algorithms; with another number of ranks, up to rounding.
 
     Raises:
-        ClefError: A loss is not finite.
+        ClefError: A loss, or the gradient, is not finite.
         Unfinished: The job was interrupted; the same call goes on.
     """
     ranks = job.ranks
@@ -96,21 +96,19 @@ def train(
             with autocast(device):
                 losses = wrapped(views, plan.targets(positions).to(device), step, ranks.gathering(len(positions)))
             total = torch.stack(list(losses.values())).sum()
-            if not math.isfinite(total.item()):
-                values = ", ".join(f"{name} {loss.item():g}" for name, loss in losses.items())
-                raise ClefError(f"step {step}: loss is not finite ({values}); lower the learning rate")
             optimiser.zero_grad(set_to_none=True)
             total.backward()
             norm = torch.nn.utils.clip_grad_norm_(
                 [p for group in optimiser.param_groups for p in group["params"]], optimisation.clip_gradient
             )
+            numbers = _numbers({**losses, "loss": total, "gradient_norm": norm})
+            _require_finite(step, numbers)
             optimiser.step()
             task.clamp()
 
             done = step + 1
-            record = {f"train/{name}": loss.item() for name, loss in losses.items()}
-            record |= {"train/loss": total.item(), "train/lr_factor": factor, "train/gradient_norm": norm.item()}
-            record |= dict(plan.report(positions)) | clock.tick(done, len(positions), total.item())
+            record = {f"train/{name}": value for name, value in numbers.items()} | {"train/lr_factor": factor}
+            record |= dict(plan.report(positions)) | clock.tick(done, len(positions), numbers["loss"])
             if ranks.first:
                 metrics.append(done, record)
             if plan.epoch_steps is not None and done % plan.epoch_steps == 0:
@@ -129,6 +127,29 @@ def train(
                 why = reason or "another of its processes has to end"
                 raise Unfinished(f"{why}; step {done} of {plan.steps} is saved, and the same command goes on from it")
     task.eval()
+
+
+def _numbers(named: Mapping[str, Tensor]) -> dict[str, float]:
+    """Scalars as plain numbers, for which a GPU is waited for once."""
+    values = torch.stack([value.detach().float() for value in named.values()]).tolist()
+    return dict(zip(named, values, strict=True))
+
+
+def _require_finite(step: int, numbers: Mapping[str, float]) -> None:
+    """Refuse a step that would spoil the weights: an infinite gradient that is clipped becomes one that is no number.
+
+    Raises:
+        ClefError: With the values.
+    """
+    if not math.isfinite(numbers["loss"]):
+        values = ", ".join(
+            f"{name} {value:g}" for name, value in numbers.items() if name not in ("loss", "gradient_norm")
+        )
+        raise ClefError(f"step {step}: loss is not finite ({values}); lower the learning rate")
+    if not math.isfinite(norm := numbers["gradient_norm"]):
+        raise ClefError(
+            f"step {step}: gradient is not finite (norm {norm:g}, loss {numbers['loss']:g}); lower the learning rate"
+        )
 
 
 class _Clock:

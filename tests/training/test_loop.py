@@ -57,8 +57,10 @@ def plan(stop_at: int | None = None, on_epoch=lambda epoch: None, targets=None) 
     )
 
 
-def run(folder, plan: Plan, every_steps: int | None = 3, job: Job | None = None) -> Line:
-    task = Line()
+def run(
+    folder, plan: Plan, every_steps: int | None = 3, job: Job | None = None, task: Line | None = None, **more
+) -> Line:
+    task = task or Line()
     train(
         task,
         plan,
@@ -69,6 +71,7 @@ def run(folder, plan: Plan, every_steps: int | None = 3, job: Job | None = None)
         recovery=Recovery(folder / "work", "key"),
         metrics=MetricsFile(folder / "metrics.jsonl"),
         job=job or Job(),
+        **more,
     )
     return task
 
@@ -110,6 +113,27 @@ def test_a_loss_that_is_not_finite_stops_at_once(tmp_path):
     with pytest.raises(ClefError, match=r"step 0: loss is not finite \(fit nan\)"):
         run(tmp_path, plan(targets=lambda positions: torch.full((4,), math.nan)))
     assert MetricsFile(tmp_path / "metrics.jsonl").read() == []
+
+
+class Steep(Line):
+    """Its loss stays finite where its gradient does not, as at the square root of zero."""
+
+    def __init__(self, at: int):
+        super().__init__()
+        self.at = at
+
+    def losses(self, views, targets, step, gather):
+        fit = super().losses(views, targets, step, gather)["fit"]
+        return {"fit": fit + (fit - fit.detach()).sqrt() if step == self.at else fit}
+
+
+@pytest.mark.parametrize("at", [2, STEPS - 1])
+def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(tmp_path, at):
+    task = Steep(at)
+    with pytest.raises(ClefError, match=rf"step {at}: gradient is not finite \(norm (inf|nan), loss [\d.]+\); lower"):
+        run(tmp_path, plan(), task=task)
+    assert all(value.isfinite().all() for value in task.state_dict().values())
+    assert len(MetricsFile(tmp_path / "metrics.jsonl").read()) == at
 
 
 class Impatient(Interruption):
