@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def read_csv(path: Path, column_type: "pa.DataType", expected: str) -> "pa.Table":
+def read_csv(
+    path: Path, column_type: "pa.DataType", expected: str, rename: Callable[[list[str]], list[str]] | None = None
+) -> "pa.Table":
     """Read a file whose columns are all of one type.
 
     UTF-8 with or without a byte-order mark, any line ends, empty lines left out.
@@ -20,6 +23,7 @@ def read_csv(path: Path, column_type: "pa.DataType", expected: str) -> "pa.Table
         path: The file.
         column_type: Of every column.
         expected: What the file should hold, for messages.
+        rename: Gives the names of the columns, by what the header says.
 
     Raises:
         ClefError: The file is missing, of another encoding or without rows; two columns share a name, a line has more
@@ -40,6 +44,8 @@ def read_csv(path: Path, column_type: "pa.DataType", expected: str) -> "pa.Table
     if len([line for line in lines if line.strip()]) < 2:
         raise ClefError(f"{path}: no rows; expected {expected}; restore it, or remove it if nothing is labelled")
     names = next(csv.reader([lines[0]], skipinitialspace=True), [""])
+    if rename is not None:
+        names = rename(names)
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise ClefError(f"{path}: two columns are named {twice[0]!r}; expected {expected}")

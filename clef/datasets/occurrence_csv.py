@@ -1,7 +1,8 @@
 """The action-unit occurrence csv of BP4D and of BP4D+.
 
-1 present, 0 absent, 9 not coded. BP4D: a header of integers; column 0 is the frame, column n action unit n, the last an
-uncodable flag. BP4D+: 36 columns under a header, the frame, 34 action units and 99, the uncodable flag.
+1 present, 0 absent, 9 not coded. BP4D: a header of integers; column 0 is the frame, column n action unit n, a last one
+that is no action unit's an uncodable flag. BP4D+: 36 columns under a header, the frame, 34 action units and 99, the
+uncodable flag.
 """
 
 import re
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 NOT_CODED = 9
 CODES = {0, 1, NOT_CODED}
 UNCODABLE = 99
+LAST_UNIT = 39
+"""Of those that are coded anywhere; a last column of a higher number is the uncodable flag."""
 LAST_FRAME = 2**31 - 1
 EXPECTED = "comma-separated integers under a header of integers"
 FRAME = re.compile(r"\s*(?:0|frames?(?:[ _]?(?:no|number))?)?\s*", re.IGNORECASE)
@@ -46,12 +49,12 @@ def read_occurrence_csv(
     import pandas as pd
     import pyarrow as pa
 
-    table = read_csv(path, pa.int64(), EXPECTED).to_pandas()
-    numbers = _column_numbers(path, list(table.columns), by_position)
-    table.columns = pd.Index(numbers)
-    if table.columns.has_duplicates:
-        twice = table.columns[table.columns.duplicated()][0]
-        raise ClefError(f"{path}: two columns have the number {twice}; expected {EXPECTED}")
+    def rename(header: list[str]) -> list[str]:
+        return [str(number) for number in _column_numbers(path, header, by_position)]
+
+    table = read_csv(path, pa.int64(), EXPECTED, rename).to_pandas()
+    table.columns = pd.Index([int(name) for name in table.columns])
+    last = table.columns[-1]
     for number in set(optional) - set(table.columns):
         table[number] = NOT_CODED
     missing = [number for number in (0, *action_units) if number not in table.columns]
@@ -73,8 +76,8 @@ def read_occurrence_csv(
             f"{path}: frame {table[0].iloc[row]}, action unit {action_units[column]}: code {codes.iloc[row, column]}; "
             "expected 0, 1 or 9"
         )
-    flag = UNCODABLE if UNCODABLE in numbers else numbers[-1]
-    if flag > max(action_units):
+    flag = UNCODABLE if UNCODABLE in table.columns else last
+    if flag > LAST_UNIT:
         codes = codes.mask(table[flag] == 1, NOT_CODED)
     labels = codes.astype("int8")
     labels.columns = pd.Index([f"AU{number:02d}" for number in action_units])
@@ -83,12 +86,15 @@ def read_occurrence_csv(
 
 
 def _column_numbers(path: Path, names: list[str], by_position: Sequence[int] | None) -> list[int]:
-    """Number of each column, by its name or its place."""
+    """Number of each column, by its name or its place; a last one with a name of another kind is the uncodable flag."""
     matches = [FRAME.fullmatch(names[0]), *(NUMBER.fullmatch(name) for name in names[1:])]
-    named = None not in matches
     numbers = [0, *(int(match[1]) for match in matches[1:] if match)]
-    if by_position is not None and len(names) == len(by_position) and not (named and UNCODABLE in numbers):
+    named = None not in matches
+    tells = named and UNCODABLE in numbers and len(set(numbers)) == len(numbers)
+    if by_position is not None and len(names) == len(by_position) and not tells:
         return list(by_position)
+    if len(names) > 1 and None not in matches[:-1] and UNCODABLE not in numbers and matches[-1] is None:
+        return [*numbers, UNCODABLE]
     if not named:
         wrong = names[matches.index(None)]
         raise ClefError(f"{path}: the header has {wrong!r}, no number of a column; expected {EXPECTED}")

@@ -35,6 +35,39 @@ def test_blank_lines_and_spaces_after_commas_change_nothing(tmp_path):
     assert plain.equals(odd)
 
 
+@pytest.mark.parametrize("last", ["99", "64", "occlusion", "uncodable?", ""])
+def test_a_last_column_that_is_no_action_units_flags_frames_that_cannot_be_coded(tmp_path, last):
+    rows = [f"0,1,2,4,{last}", "1,1,0,1,0", "2,1,0,1,1"]
+    table = read_occurrence_csv(write(tmp_path / "a.csv", rows), AUS)
+    assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[1, 0, 1], [9, 9, 9]]
+
+
+@pytest.mark.parametrize("last", [4, 28, 39])
+def test_a_last_column_of_an_action_unit_flags_nothing(tmp_path, last):
+    rows = [",".join(map(str, range(last + 1))), ",".join(["1", *["1"] * last])]
+    table = read_occurrence_csv(write(tmp_path / "a.csv", rows), AUS)
+    assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[1, 1, 1]]
+
+
+PLACES = [0, 4, 1, 2, 99]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["frame,AU,AU,AU,AU", "0,,,,", ",,,,", "0,1,1,2,99", "a,b,c,d,e", "0,1,2,3,4"],
+)
+def test_a_header_that_does_not_tell_the_columns_leaves_it_to_their_places(tmp_path, header):
+    table = read_occurrence_csv(write(tmp_path / "a.csv", [header, "1,1,0,0,0", "2,1,0,0,1"]), AUS, PLACES)
+    assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[0, 0, 1], [9, 9, 9]]
+
+
+def test_a_header_that_tells_the_columns_counts_more_than_their_places(tmp_path):
+    table = read_occurrence_csv(write(tmp_path / "a.csv", ["0,1,2,4,99", "1,1,0,0,0"]), AUS, PLACES)
+    assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[1, 0, 0]]
+    with pytest.raises(ClefError, match="the header has 'AU', no number of a column"):
+        read_occurrence_csv(write(tmp_path / "a.csv", ["0,AU,AU,4,99,7", "1,1,0,0,0,0"]), AUS, PLACES)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -45,11 +78,11 @@ def test_blank_lines_and_spaces_after_commas_change_nothing(tmp_path):
         (["0,1,2,4", "-1,0,0,0"], "frame -1; expected the number of a frame"),
         (["0,1,2,4", f"{2**32 + 1},0,0,0"], f"frame {2**32 + 1}; expected the number of a frame"),
         (["frame,brow,lid,lip", "1,0,0,0"], "the header has 'brow', no number of a column"),
-        (["1,1,2,4", "1,0,0,0"], "two columns are named '1'"),
+        (["1,1,2,4", "1,0,0,0"], "the header has '1', no number of a column"),
         (["7,1,2,4", "1,0,0,0"], "the header has '7', no number of a column"),
-        (["0;1;2;4", "1;0;0;0"], "invalid value '1;0;0;0'; expected comma-separated"),
+        (["0;1;2;4", "1;0;0;0"], "the header has '0;1;2;4', no number of a column; expected comma-separated"),
         (["0,1,1,2,4", "1,0,0,0,0"], "two columns are named '1'"),
-        (["0,1,01,2,4", "1,0,0,0,0"], "two columns have the number 1"),
+        (["0,1,01,2,4", "1,0,0,0,0"], "two columns are named '1'"),
         (["0,1,2,4", "1,0,0,x"], "line 2: CSV conversion error to int64: invalid value 'x'"),
         (["0,1,2,4", "1,0,,1"], "line 2: CSV conversion error to int64: invalid value ''"),
         (["0,1,2,4", "1,0,0.5,1"], "invalid value '0.5'"),
