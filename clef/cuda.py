@@ -1,10 +1,12 @@
 """Which GPUs there are and which of them a process takes, without importing torch."""
 
+import errno
 import fcntl
 import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -83,11 +85,35 @@ def claim_gpus(number: int, driver: Path = DRIVER, locks: Path | None = None) ->
 
 
 def _lock(path: Path) -> IO[bytes] | None:
-    """An exclusive lock, or None where another process has it."""
-    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+    """An exclusive lock, or None where another process has it.
+
+    The file is another user's where that one came first. A lock needs no right to write, and no link is followed: the
+    folder is everybody's. What cannot be opened counts as taken.
+    """
+    try:
+        file = os.fdopen(_open(path), "rb")
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP):
+            return None
+        raise
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return None
     return file
+
+
+def _open(path: Path) -> int:
+    """Open a lock file to read, and make it where there is none.
+
+    Not in one call: in a folder like /tmp Linux may refuse to open another's file with the wish to make it.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    while True:
+        with suppress(FileNotFoundError):
+            return os.open(path, flags)
+        with suppress(FileExistsError):
+            file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o644)
+            os.fchmod(file, 0o644)  # whatever this user's umask: others must be able to open it
+            return file

@@ -1,4 +1,6 @@
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -64,6 +66,56 @@ def test_a_claim_that_cannot_be_met_takes_nothing_and_one_that_ended_gives_back(
     assert machine(1) == "2"
     cuda._claims.pop(0).close()
     assert machine(1) == "0"
+
+
+def of_another_user(path: Path) -> str:
+    """What a process of a user who is nobody here can have of a lock file."""
+    if os.getuid():
+        pytest.skip("only root may become another user")
+    child = os.fork()  # started anew, it could not read what is installed for this user alone
+    if child == 0:
+        code = 9
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            code = int(cuda._lock(path) is None)
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return ["free", "taken"][os.waitstatus_to_exitcode(status)]
+
+
+@pytest.fixture
+def everybodys():
+    """A folder like /tmp, where everybody may write and nobody remove another's."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o1777)
+        yield Path(folder)
+
+
+def test_users_share_the_locks_of_a_machine(everybodys):
+    path = everybodys / "clef-gpu0.lock"
+    before = os.umask(0o077)
+    lock = cuda._lock(path)
+    os.umask(before)
+    assert lock is not None
+    assert of_another_user(path) == "taken"
+    lock.close()
+    assert of_another_user(path) == "free"
+
+
+def test_a_lock_file_of_another_user_that_may_not_be_opened_counts_as_taken(everybodys):
+    path = everybodys / "clef-gpu0.lock"
+    path.touch(0o600)
+    assert of_another_user(path) == "taken"
+
+
+def test_a_link_in_the_place_of_a_lock_file_leads_nowhere(everybodys):
+    path = everybodys / "clef-gpu0.lock"
+    path.symlink_to(everybodys / "precious")
+    assert cuda._lock(path) is None
+    assert not (everybodys / "precious").exists()
 
 
 def test_more_gpus_than_there_are_is_one_line(machine):
