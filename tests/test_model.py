@@ -3,6 +3,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from clef import losses
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.model import MAX_LOGIT_SCALE, ActivityTask, Encoders, LabelTask
@@ -18,11 +19,17 @@ def encoders(settings: ModelParams = TINY) -> Encoders:
     return Encoders(settings)
 
 
-def label_task(labels: LabelParams | None = None, **finetune) -> LabelTask:
+def label_task(
+    labels: LabelParams | None = None,
+    weight: torch.Tensor | None = None,
+    templates: list[str] | None = None,
+    **finetune,
+) -> LabelTask:
     params = toy_params(finetune=finetune)
     labels = labels or params.labels
     texts = label_texts(params.texts, labels)
-    return LabelTask(encoders(), texts, labels, TextParams(), params.finetune, None, seed=0)
+    sentences = TextParams(description_templates=templates) if templates else TextParams()
+    return LabelTask(encoders(), texts, labels, sentences, params.finetune, weight, seed=0)
 
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3, 32, 32)).astype(np.float32))
@@ -93,15 +100,120 @@ def test_gradient_checkpointing_changes_memory_and_not_gradients():
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
-def test_stage_1_gives_its_two_losses_and_gradients_to_both_towers():
-    params = toy_params()
+def activity_task(**pretrain) -> ActivityTask:
+    params = toy_params(pretrain=pretrain)
     texts = activity_texts(params.texts, open_dataset(params).activities)
-    task = ActivityTask(encoders(), [texts[name] for name in sorted(texts)], params.pretrain)
-    losses = task.losses([IMAGES, IMAGES.flip(3)], torch.tensor([0, 0, 1, 1, 2, 2]), step=0)
-    assert set(losses) == {"image_image", "image_text"}
-    sum(losses.values()).backward()
+    return ActivityTask(encoders(), [texts[name] for name in sorted(texts)], params.pretrain)
+
+
+def test_stage_1_gives_its_two_losses_and_gradients_to_both_towers():
+    task = activity_task()
+    found = task.losses([IMAGES, IMAGES.flip(3)], torch.tensor([0, 0, 1, 1, 2, 2]), step=0)
+    assert set(found) == {"image_image", "image_text"}
+    sum(found.values()).backward()
     for part in (task.encoders.clip.visual.trunk.conv_stem, task.encoders.clip.token_embedding):
         assert part.weight.grad.abs().sum() > 0
+
+
+def test_the_losses_of_stage_1_are_those_of_the_package_by_its_settings():
+    task = activity_task(image_image=0.7, image_text=0.4, temperature=0.3, logit_scale=9).eval()
+    activities = torch.tensor([0, 0, 1, 1, 2, 5])
+    views = [IMAGES, IMAGES.flip(3)]
+    with torch.no_grad():
+        features = torch.cat([task.encoders.images(view) for view in views])
+        texts = task.encoders.texts(task.tokens)
+        both = torch.cat([activities, activities])
+        found = task.losses(views, activities, step=0)
+    expected = {
+        "image_image": 0.7 * losses.supervised_contrastive(features, both, 0.3),
+        "image_text": 0.4 * losses.image_text(features, texts, both, 9.0),
+    }
+    assert len(task.tokens) == 6
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("loss", ["image_image", "image_text"])
+def test_either_view_counts_in_both_losses_of_stage_1(loss):
+    task = activity_task().eval()
+    views = [IMAGES.clone().requires_grad_(), IMAGES.flip(3).requires_grad_()]
+    task.losses(views, torch.tensor([0, 0, 1, 1, 2, 2]), step=0)[loss].backward()
+    norms = [view.grad.norm().item() for view in views]
+    assert min(norms) > 0.1 * max(norms) > 0
+
+
+WEIGHT = torch.tensor([0.5, 1.0, 1.5])
+OCCURRENCES = torch.from_numpy(np.random.default_rng(1).integers(0, 2, (6, 3)).astype(np.float32))
+OCCURRENCES[0, 1] = torch.nan
+ALL_LOSSES = {"image_names": 0.7, "names_descriptions": 0.3, "image_descriptions": 0.2, "logit_scale": 11}
+THREE_EXPRESSIONS = LabelParams(kind="expressions", expressions=["anger", "fear", "neutral"])
+
+
+def features_of(task: LabelTask) -> list[torch.Tensor]:
+    """Features of images, names, absent names, and of descriptions in the only template."""
+    texts = [task.encoders.texts(tokens) for tokens in (task.names, task.absent, task.descriptions[0])]
+    return [task.encoders.images(IMAGES), *texts]
+
+
+@torch.no_grad()
+def test_the_losses_of_stage_2_are_those_of_the_package_by_its_settings():
+    task = label_task(weight=WEIGHT, templates=["a face where {}"], **ALL_LOSSES).eval()
+    task.bias.copy_(torch.tensor([0.4, -0.8, 1.2]))
+    images, names, _, descriptions = features_of(task)
+    expected = {
+        "image_names": 0.7 * losses.occurrence(11 * images @ names.T + task.bias, OCCURRENCES, WEIGHT),
+        "names_descriptions": 0.3 * losses.name_description(names, descriptions, 11.0),
+        "image_descriptions": 0.2 * losses.occurrence(11 * images @ descriptions.T + task.bias, OCCURRENCES, WEIGHT),
+    }
+    torch.testing.assert_close(task.losses([IMAGES], OCCURRENCES, step=0), expected)
+    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
+    torch.testing.assert_close(probabilities, (11 * images @ names.T + task.bias).sigmoid())
+
+
+@torch.no_grad()
+def test_the_losses_of_pairs_of_texts_are_those_of_the_package():
+    task = label_task(weight=WEIGHT, templates=["a face where {}"], matching="pair", **ALL_LOSSES).eval()
+    images, names, absent, descriptions = features_of(task)
+
+    def loss(present):
+        return losses.occurrence(11 * (images @ present.T - images @ absent.T), OCCURRENCES, WEIGHT)
+
+    expected = {
+        "image_names": 0.7 * loss(names),
+        "names_descriptions": 0.3 * losses.name_description(names, descriptions, 11.0),
+        "image_descriptions": 0.2 * loss(descriptions),
+    }
+    torch.testing.assert_close(task.losses([IMAGES], OCCURRENCES, step=0), expected)
+    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
+    torch.testing.assert_close(probabilities, (11 * images @ (names - absent).T).sigmoid())
+
+
+@torch.no_grad()
+def test_the_losses_of_expressions_are_those_of_the_package():
+    task = label_task(THREE_EXPRESSIONS, templates=["a face where {}"], **ALL_LOSSES).eval()
+    classes = torch.tensor([0, 1, 2, -1, 2, 2])
+    images, names, _, descriptions = features_of(task)
+    expected = {
+        "image_names": 0.7 * losses.expression(11 * images @ names.T, classes),
+        "names_descriptions": 0.3 * losses.name_description(names, descriptions, 11.0),
+        "image_descriptions": 0.2 * losses.expression(11 * images @ descriptions.T, classes),
+    }
+    torch.testing.assert_close(task.losses([IMAGES], classes, step=0), expected)
+    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
+    torch.testing.assert_close(probabilities, (11 * images @ names.T).softmax(dim=1))
+
+
+@pytest.mark.parametrize(
+    ("loss", "image_tower"), [("image_names", True), ("names_descriptions", False), ("image_descriptions", True)]
+)
+def test_every_loss_of_stage_2_trains_the_text_tower(loss, image_tower):
+    task = label_task(**ALL_LOSSES)
+    task.losses([IMAGES], OCCURRENCES, step=0)[loss].backward()
+    clip = task.encoders.clip
+    text = (clip.token_embedding.weight, clip.transformer.resblocks[0].mlp.c_fc.weight, clip.text_projection)
+    for parameter in (*text, task.log_scale):
+        assert parameter.grad.abs().sum() > 0
+    gradient = clip.visual.trunk.conv_stem.weight.grad
+    assert (gradient is not None and bool(gradient.abs().sum() > 0)) == image_tower
 
 
 @pytest.mark.parametrize("matching", ["sigmoid", "pair"])
@@ -113,7 +225,7 @@ def test_probabilities_of_action_units_lie_between_0_and_1_each_by_itself(matchi
 
 
 def test_probabilities_of_expressions_sum_to_1():
-    task = label_task(LabelParams(kind="expressions", expressions=["anger", "fear", "neutral"])).eval()
+    task = label_task(THREE_EXPRESSIONS).eval()
     probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(6))
 
@@ -122,9 +234,9 @@ def test_description_templates_are_drawn_anew_each_step():
     task = label_task(image_names=0, image_descriptions=1, names_descriptions=0).eval()
     targets = torch.ones(6, 3)
     with torch.no_grad():
-        losses = [task.losses([IMAGES], targets, step)["image_descriptions"].item() for step in (0, 1, 2, 0)]
-    assert losses[0] == losses[3]
-    assert len(set(losses[:3])) > 1
+        found = [task.losses([IMAGES], targets, step)["image_descriptions"].item() for step in (0, 1, 2, 0)]
+    assert found[0] == found[3]
+    assert len(set(found[:3])) > 1
 
 
 def test_the_logit_scale_stays_in_clip_s_range():

@@ -116,6 +116,18 @@ def test_stage_2_learns_what_the_corners_show(stage2, tmp_path):
     assert (last["p_AU01"] == last["p_AU01_final"]).all()
 
 
+def test_both_stages_train_both_towers_and_what_is_beside_them(stage1, stage2):
+    params, _, target = stage1
+    torch.manual_seed(0)
+    first = {name: tensor.clone() for name, tensor in Encoders(params.model).state_dict().items()}
+    after_1, after_2 = load_file(target), load_file(stage2[2] / "finetune.safetensors")
+    for name in ("clip.visual.trunk.conv_stem.weight", "clip.token_embedding.weight", "clip.text_projection"):
+        assert not torch.equal(first[name], after_1[name])
+        assert not torch.equal(after_1[name], after_2[f"encoders.{name}"])
+    assert after_2["log_scale"].exp().item() != pytest.approx(params.finetune.logit_scale)
+    assert after_2["bias"].abs().min() > 0
+
+
 def test_noise_for_test_labels_changes_no_bit_of_the_weights(stage1, stage2, tmp_path):
     params, _, encoders = stage1
     _, _, folder = stage2

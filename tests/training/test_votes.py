@@ -15,6 +15,7 @@ from clef.params import Params
 from clef.training.finetune import finetune
 from clef.training.inputs import Inputs
 from tests.fixtures.chain import CROP, Result, run_chain
+from tests.training.beginning import beginning
 
 OFFICIAL = Fold(0, (), ())
 
@@ -56,3 +57,30 @@ def test_stage_2_learns_from_votes(copy, tmp_path, votes, balance):
     predicted = pd.read_parquet(epochs)
     assert predicted["epoch"].nunique() == 2
     np.testing.assert_allclose(predicted[[f"p_{name}" for name in EMOTIONS]].sum(axis=1), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("votes", ["majority", "probability"])
+def test_balanced_classes_are_drawn_equally_often(copy, tmp_path, votes):
+    folder, result = copy
+    inputs = Inputs(folder / "manifest.parquet", result.shards)
+
+    def drawn(balance: str) -> np.ndarray:
+        """How often each class is drawn in two epochs."""
+        made = [tmp_path / "finetune.safetensors", tmp_path / "epochs.parquet"]
+        plan = beginning(finetune, settings(votes, balance), 0, OFFICIAL, inputs, None, *made).plan
+        targets = plan.targets(np.concatenate([plan.batch(step) for step in range(plan.steps)]))
+        return np.unique(targets if targets.ndim == 1 else targets.argmax(dim=1), return_counts=True)[1]
+
+    plain, balanced = drawn("none"), drawn("classes")
+    assert np.ptp(plain) > 2
+    assert np.ptp(balanced) <= 1
+    assert len(balanced) == len(plain)
+
+
+def test_expressions_have_no_weights(copy, tmp_path):
+    folder, result = copy
+    made = [tmp_path / "finetune.safetensors", tmp_path / "epochs.parquet"]
+    params = settings("majority", "none")
+    assert params.finetune.label_weight == "inverse"
+    inputs = Inputs(folder / "manifest.parquet", result.shards)
+    assert beginning(finetune, params, 0, OFFICIAL, inputs, None, *made).task.weight is None
