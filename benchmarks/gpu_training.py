@@ -107,7 +107,7 @@ def predicted_a_second(params: Params, data: Path) -> float:
     task = LabelTask(Encoders(params.model), texts, params.labels, params.texts, params.finetune, None, 0).cuda()
     for _ in range(2):
         began = time.perf_counter()
-        probabilities(task, found, params.evaluate.batch, torch.device("cuda"))
+        probabilities(task, found, params.evaluate.batch, torch.device("cuda"), params.finetune.workers)
         took = time.perf_counter() - began
     return len(frames) / took
 

@@ -287,21 +287,23 @@ class LabelTask(Task):
             return {"image_labels": self._label_loss(self.head(features), targets)}
         features = gather(self.encoders.images(images))  # (batch, dim)
         label_count = self.names.shape[0]
-        names = self.encoders.texts(torch.cat([self.names, self.absent]) if self.pair else self.names)
+        tokens = [self.names, self.absent] if self.pair else [self.names]
+        if self.settings.names_descriptions or self.settings.image_descriptions:
+            drawn = integers(self.seed, "template", step, np.arange(label_count), high=len(self.descriptions))
+            tokens.append(self.descriptions[torch.from_numpy(drawn), torch.arange(label_count)])  # (label, context)
+        # Together, since so few texts cost a GPU the time of their many small steps and not of their number.
+        texts = self.encoders.texts(torch.cat(tokens))  # (text, dim)
+        names, descriptions = texts[: label_count * (1 + self.pair)], texts[-label_count:]
         named = {}
         if self.settings.image_names:
             named["image_names"] = self.settings.image_names * self._label_loss(self._match(features, names), targets)
-        if self.settings.names_descriptions or self.settings.image_descriptions:
-            drawn = integers(self.seed, "template", step, np.arange(label_count), high=len(self.descriptions))
-            tokens = self.descriptions[torch.from_numpy(drawn), torch.arange(label_count)]  # (label, context)
-            descriptions = self.encoders.texts(tokens)  # (label, dim)
-            if self.settings.names_descriptions:
-                loss = losses.name_description(names[:label_count], descriptions, self.log_scale.exp())
-                named["names_descriptions"] = self.settings.names_descriptions * loss
-            if self.settings.image_descriptions:
-                texts = torch.cat([descriptions, names[label_count:]])
-                loss = self._label_loss(self._match(features, texts), targets)
-                named["image_descriptions"] = self.settings.image_descriptions * loss
+        if self.settings.names_descriptions:
+            loss = losses.name_description(names[:label_count], descriptions, self.log_scale.exp())
+            named["names_descriptions"] = self.settings.names_descriptions * loss
+        if self.settings.image_descriptions:
+            described = torch.cat([descriptions, names[label_count:]])
+            loss = self._label_loss(self._match(features, described), targets)
+            named["image_descriptions"] = self.settings.image_descriptions * loss
         return named
 
     def _match(self, features: Tensor, texts: Tensor) -> Tensor:

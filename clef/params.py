@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from clef.errors import ClefError
+from clef.weights import MODEL_SUFFIXES
 
 ACTION_UNITS_BP4D = [1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24]
 
@@ -29,6 +30,13 @@ NAME_EXPECTED = "letters, digits and . _ + - only"
 def _name(value: str) -> str:
     if not NAME.fullmatch(value):
         raise ValueError(f"expected {NAME_EXPECTED}")
+    return value
+
+
+def _weights(value: str) -> str:
+    """A tag of open_clip's or a path: of the former the workflow makes names of files."""
+    if not (NAME.fullmatch(value) or "/" in value or value.endswith(MODEL_SUFFIXES)):
+        raise ValueError(f"expected a tag of open_clip's ({NAME_EXPECTED}) or the path of a file of weights")
     return value
 
 
@@ -291,9 +299,9 @@ class TextParams(Section):
 class ModelParams(Section):
     """The open_clip model of both stages."""
 
-    name: str = "ViT-B-16-quickgelu"
+    name: Annotated[str, AfterValidator(_name)] = "ViT-B-16-quickgelu"
     """An open_clip model name, or one of the project's own `clef/model_configs/`."""
-    pretrained: str | None = None
+    pretrained: Annotated[str, AfterValidator(_weights)] | None = None
     """An open_clip pretrained tag, or a path to weights; null trains from scratch."""
     image_size: Annotated[int, Field(ge=32)] = 224
     """Height and width of the model's input in pixels."""
@@ -423,7 +431,7 @@ class FinetuneParams(Section):
     epochs: Count = 10
     """Passes over those frames; the last one counts, none is chosen."""
     workers: Annotated[int, Field(ge=0)] = 0
-    """Processes that decode crops beside the training."""
+    """Processes that decode crops beside the training, and beside predictions."""
 
     operational = frozenset({"workers", "checkpoint"})
 

@@ -8,7 +8,7 @@ import torch
 
 from clef.augmentation import centre, normalise
 from clef.device import autocast
-from clef.loading import Crops, in_batches
+from clef.loading import Crops, in_batches, load_steps
 from clef.model import LabelTask
 from clef.progress import progress
 
@@ -16,7 +16,7 @@ KEYS = ["dataset", "subject", "activity", "sequence", "frame", "status"]
 
 
 @torch.no_grad()
-def probabilities(task: LabelTask, crops: Crops, batch: int, device: torch.device) -> np.ndarray:
+def probabilities(task: LabelTask, crops: Crops, batch: int, device: torch.device, workers: int = 0) -> np.ndarray:
     """Probability of every label for every frame, float32 (frame, label).
 
     Args:
@@ -24,14 +24,17 @@ def probabilities(task: LabelTask, crops: Crops, batch: int, device: torch.devic
         crops: The frames, each with a crop.
         batch: Images at a time.
         device: Where to compute.
+        workers: Processes that decode ahead; 0 decodes in this one.
     """
     task.eval()
     encoders = task.encoders
     results = []
     with autocast(device), progress("test frame") as tell:
         texts = task.texts_for_prediction()
-        for positions in in_batches(len(crops), batch):
-            images = centre(crops.decode(positions).to(device), encoders.image_size)
+        batches = in_batches(len(crops), batch)
+        steps = range(len(batches))
+        for positions, pictures in load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"):
+            images = centre(pictures.to(device, non_blocking=True), encoders.image_size)
             images = normalise(images, encoders.mean, encoders.std)
             results.append(task.probabilities(images, texts).float().cpu().numpy())
             tell(int(positions[-1]) + 1, len(crops))

@@ -39,6 +39,8 @@ def test_a_frame_has_the_same_probabilities_in_any_batch(trained):
     assert one.shape == (len(crops), 3)
     np.testing.assert_allclose(one, many, atol=1e-5)
     assert np.ptp(one, axis=0).min() > 0
+    ahead = probabilities(task, crops, 64, device, workers=2)
+    assert (ahead == many).all()
 
 
 def test_frames_without_a_crop_stay_in_their_place():

@@ -81,7 +81,8 @@ def evaluate(
     restore(task, state, weights)
     task.encoders.normalise_as(sidecar, weights)
     task.to(device)
-    values = probabilities(task, Crops(tested.inputs.shards, test[cropped], fingerprint), params.evaluate.batch, device)
+    crops = Crops(tested.inputs.shards, test[cropped], fingerprint)
+    values = probabilities(task, crops, params.evaluate.batch, device, params.finetune.workers)
     table = prediction_table(test, params.labels.names, values, cropped)
     with appearing(predictions) as partial:
         table.to_parquet(partial, index=False)

@@ -142,7 +142,7 @@ def finetune(
     def predict(epoch: int) -> None:
         if epoch not in predicted:
             return
-        values = job.ranks.collect(probabilities(task, test_crops, params.evaluate.batch, device))
+        values = job.ranks.collect(probabilities(task, test_crops, params.evaluate.batch, device, settings.workers))
         if not job.ranks.first:
             return
         table = prediction_table(test, labels.names, values, np.ones(len(test), dtype=bool))
