@@ -18,17 +18,23 @@ HALF_WRITTEN = ("**/*.partial", "**/*.work", "**/*.lease")
 
 def complaints(folder: Path, undisturbed: Path) -> list[str]:
     """What differs from the undisturbed run, is half-written, or is missing or double in MLflow."""
-    found = []
-    for path in sorted(undisturbed.glob("results/demo-short/**/*")):
-        there = folder / path.relative_to(undisturbed)
-        if path.is_file() and not there.is_file() and not path.name.endswith(SAMPLES):
-            found.append(f"{there.relative_to(folder)} is missing")
-    for name in (TARGET, *_same_bytes(undisturbed)):
-        same = not (folder / name).is_file() or (folder / name).read_bytes() == (undisturbed / name).read_bytes()
-        found += [] if same else [f"{name} differs"]
-    for pattern in HALF_WRITTEN:
-        found += [f"{path.relative_to(folder)} is left" for path in folder.glob(pattern)]
-    return found + _tracking(folder)
+    return differences(folder, undisturbed) + _tracking(folder)
+
+
+def differences(folder: Path, undisturbed: Path) -> list[str]:
+    """Files of the undisturbed run that are missing or differ, and half-written ones."""
+    same = [TARGET, *_same_bytes(undisturbed)]
+    results = [path for path in undisturbed.glob("results/demo-short/**/*") if not path.name.endswith(SAMPLES)]
+    names = {*same, *(path.relative_to(undisturbed).as_posix() for path in results if path.is_file())}
+    missing = [name for name in sorted(names) if not (folder / name).is_file()]
+    there = [name for name in same if name not in missing]
+    changed = [name for name in there if (folder / name).read_bytes() != (undisturbed / name).read_bytes()]
+    left = [path.relative_to(folder) for pattern in HALF_WRITTEN for path in folder.glob(pattern)]
+    return [
+        *(f"{name} is missing" for name in missing),
+        *(f"{name} differs" for name in changed),
+        *(f"{path} is left" for path in left),
+    ]
 
 
 def _same_bytes(undisturbed: Path) -> list[str]:
