@@ -16,6 +16,7 @@ from clef.datasets.base import NUMBERED, Dataset, Sequence
 from clef.errors import ClefError
 from clef.faces.shard import open_shard, read_fingerprint, read_recordings, recordings_digest
 from clef.files import appearing
+from clef.folds import require_disjoint
 from clef.labels import read_labels
 from clef.weights import file_hash
 
@@ -41,8 +42,9 @@ def build_manifest(
         The table written.
 
     Raises:
-        ClefError: Shards of different crop settings or other recordings, a recording without rows, labels for frames
-            that a sound recording does not have, or more undecodable frames than `ingest.max_bad` allows.
+        ClefError: A subject on both sides of the official split that the run takes, shards of different crop settings
+            or other recordings, a recording without rows, labels for frames that a sound recording does not have, or
+            more undecodable frames than `ingest.max_bad` allows.
     """
     fingerprints = {name: read_fingerprint(path) for name, path in shards.items()}
     first = next(iter(fingerprints))
@@ -59,6 +61,8 @@ def build_manifest(
                 "delete it and run the same command again"
             )
     frames = pd.concat([_shard_rows(name, path) for name, path in shards.items()], ignore_index=True)
+    if dataset.params.folds.protocol == "official":
+        _require_disjoint_splits(sequences)
     known = pd.DataFrame(
         [(s.dataset, s.subject, s.activity, s.sequence, s.split) for s in sequences],
         columns=["dataset", "subject", "activity", "sequence", "split"],
@@ -97,6 +101,11 @@ def build_manifest(
     with appearing(target) as partial:
         pq.write_table(table, partial)
     return manifest
+
+
+def _require_disjoint_splits(sequences: list[Sequence]) -> None:
+    subjects = {split: {s.subject for s in sequences if s.split == split} - {None} for split in ("train", "test")}
+    require_disjoint(subjects["train"], subjects["test"])
 
 
 def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[Sequence]) -> pd.DataFrame:
@@ -183,6 +192,15 @@ def read_manifest(
     if missing:
         raise ClefError(f"{path}: no column {', '.join(missing)}; expected a manifest of this run; build it again")
     return pq.read_table(path, columns=columns, filters=filters).to_pandas()
+
+
+def manifest_columns(path: Path) -> list[str]:
+    """Names of the manifest's columns.
+
+    Raises:
+        ClefError: The file is missing or no manifest.
+    """
+    return list(_schema(path).names)
 
 
 def manifest_fingerprint(path: Path) -> dict[str, object]:

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from clef import votes
-from clef.datasets.ferplus import VOTES
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
 from clef.folds import Fold, require_disjoint
-from clef.manifest import read_manifest
+from clef.manifest import manifest_columns, read_manifest
 from clef.params import LabelParams
 
 KEYS = ["dataset", "subject", "activity", "sequence", "frame", "split", "status", "shard", "row", "labelled"]
@@ -53,7 +52,7 @@ def training_frames(manifest: Path, fold: Fold, labels: LabelParams, stride: int
 
 def training_labels(manifest: Path, fold: Fold, labels: LabelParams) -> pd.DataFrame:
     """Every labelled frame of the training side, cropped or not, with targets as in `training_frames`."""
-    return _with_targets(_side(manifest, fold, "train", [*KEYS, *_raw_columns(labels)]), labels)
+    return _with_targets(_side(manifest, fold, "train", [*KEYS, *_raw_columns(manifest, labels)]), labels)
 
 
 def test_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
@@ -64,7 +63,7 @@ def test_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
 
 def test_labels(manifest: Path, fold: Fold, labels: LabelParams, stride: int) -> pd.DataFrame:
     """The frames of `test_frames` with targets as in `training_frames`."""
-    frames = _side(manifest, fold, "test", [*KEYS, *_raw_columns(labels)])
+    frames = _side(manifest, fold, "test", [*KEYS, *_raw_columns(manifest, labels)])
     return every_nth(_with_targets(frames, labels), stride).reset_index(drop=True)
 
 
@@ -95,6 +94,7 @@ def most_likely(targets: np.ndarray) -> np.ndarray:
 def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataFrame:
     """Rows of the training or test side; those of the other side go no further than the reader's filter."""
     if fold.by_split:
+        _require_disjoint_splits(manifest)
         frames = read_manifest(manifest, columns, [("split", "==", side)])
     else:
         wanted = fold.train_subjects if side == "train" else fold.test_subjects
@@ -108,9 +108,18 @@ def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataF
     return frames
 
 
-def _raw_columns(labels: LabelParams) -> list[str]:
+def _require_disjoint_splits(manifest: Path) -> None:
+    people = read_manifest(manifest, ["subject", "split"]).drop_duplicates().dropna()
+    train, test = (set(people.loc[people["split"] == side, "subject"]) for side in ("train", "test"))
+    require_disjoint(train, test)
+
+
+def _raw_columns(manifest: Path, labels: LabelParams) -> list[str]:
     if labels.votes is not None:
-        return VOTES
+        columns = votes.vote_columns(manifest_columns(manifest))
+        if not columns:
+            raise ClefError(f"{manifest}: no columns of votes; expected a manifest of this run; build it again")
+        return columns
     return labels.names if labels.kind == "action_units" else ["expression"]
 
 

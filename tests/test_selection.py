@@ -91,6 +91,29 @@ def test_a_fold_that_leaks_is_refused(toy):
             read()
 
 
+def test_an_official_split_with_somebody_on_both_sides_is_refused_before_training(tmp_path):
+    manifest = tmp_path / "m.parquet"
+    pd.DataFrame(
+        {column: ["x"] * 4 for column in selection.KEYS}
+        | {"subject": ["P01", "P02", "P02", None], "split": ["train", "train", "test", "test"]}
+        | {"frame": range(4), "status": "detected", "labelled": True, "expression": ["fear", "anger"] * 2}
+    ).to_parquet(manifest)
+    labels = LabelParams(kind="expressions", expressions=["anger", "fear"])
+    for read in (
+        lambda: selection.pretraining_frames(manifest, Fold(0, (), ()), 1),
+        lambda: selection.training_frames(manifest, Fold(0, (), ()), labels, 1),
+    ):
+        with pytest.raises(ClefError, match="subjects P02 are in training and in test"):
+            read()
+
+
+def test_votes_that_a_manifest_lacks_are_told(toy):
+    _, inputs, _ = toy
+    labels = LabelParams(kind="expressions", expressions=["anger", "fear"], votes="majority")
+    with pytest.raises(ClefError, match="no columns of votes; expected a manifest of this run"):
+        selection.training_labels(inputs.manifest, Fold(0, (), ()), labels)
+
+
 def test_the_likeliest_class_of_a_distribution_is_its_largest_share():
     shares = np.array([[0.2, 0.8, 0.0], [0.5, 0.3, 0.2], [0.0, 0.0, 1.0]], dtype=np.float32)
     assert selection.most_likely(shares).tolist() == [1, 0, 2]

@@ -46,7 +46,7 @@ def one_by_one(raw: list[int]) -> list[float] | None:
 
 @given(st.lists(st.lists(st.integers(0, 6), min_size=TEN, max_size=TEN), min_size=1, max_size=20))
 def test_shares_are_those_of_a_walk_from_vote_to_vote(rows):
-    shares = votes.probability(np.array(rows))
+    shares = votes.probability(np.array(rows), len(EMOTIONS))
     for found, raw in zip(shares, rows, strict=True):
         expected = one_by_one(raw)
         if expected is None:
@@ -79,6 +79,14 @@ def test_distributions_go_by_the_expressions_of_the_run():
     np.testing.assert_allclose(shares[0], [0.4, 0.6, 0.0], rtol=1e-6)
     assert np.isnan(shares[1:]).all()  # eight of ten are enough to take contempt alone, which the run has not
     np.testing.assert_allclose(votes.distributions(rows, list(EMOTIONS))[1][EMOTIONS.index("contempt")], 1.0)
+
+
+def test_votes_for_no_emotion_may_stand_in_any_column():
+    raw = table(row(fear=6, surprise=4), row(unknown=7, anger=3))
+    turned = raw[list(reversed(raw.columns))].assign(frame=0)
+    assert votes.classes(turned, "plurality").tolist() == ["fear", None]
+    emotions = ["surprise", "fear"]
+    np.testing.assert_array_equal(votes.distributions(turned, emotions), votes.distributions(raw, emotions))
 
 
 # Images of each class in FER+'s own label files, as its authors' scripts process them: neutral, happiness, surprise,

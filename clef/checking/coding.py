@@ -251,15 +251,9 @@ def _classes(labels: "pd.DataFrame") -> "pd.Series | None":
     """Class of each row; of votes, by majority."""
     if "expression" in labels:
         return labels["expression"]
-    from clef.datasets.ferplus import EMOTIONS, VOTES
-    from clef.votes import majority
+    from clef.votes import classes, vote_columns
 
-    if not set(VOTES) <= set(labels.columns):
-        return None
-    import pandas as pd
-
-    names = dict(enumerate(EMOTIONS))
-    return pd.Series(majority(labels[VOTES].to_numpy()), index=labels.index).map(names)
+    return classes(labels, "majority") if vote_columns(labels.columns) else None
 
 
 def _count_classes(dataset: Dataset, known: Known, counts: "pd.Series", findings: Findings, incomplete: bool) -> None:

@@ -60,8 +60,9 @@ def open_dataset(params: "Params") -> "Dataset":
             option.
     """
     adapter = adapter_of(params)
-    if adapter.voted != (params.labels.votes is not None):
-        has, expected = ("votes", "majority, probability or plurality") if adapter.voted else ("no votes", "none")
+    voted = bool(adapter.vote_columns)
+    if voted != (params.labels.votes is not None):
+        has, expected = ("votes", "majority, probability or plurality") if voted else ("no votes", "none")
         raise ParamsError(f"labels.votes: {params.dataset.adapter} has {has}; expected {expected}")
     try:
         dataset = adapter(params)

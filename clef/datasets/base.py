@@ -89,8 +89,9 @@ class Dataset(ABC):
     """Every label that the data set codes: `AU01` ... or class names."""
     all_labelled: ClassVar[bool] = False
     """Whether every image of a complete copy has a label, so that one without means that its list is not whole."""
-    voted: ClassVar[bool] = False
-    """Whether the data set gives the votes of several annotators instead of a class; see `labels.votes`."""
+    vote_columns: ClassVar[tuple[str, ...]] = ()
+    """Columns of labels where the data set gives the votes of several annotators instead of a class, such as
+    `votes_anger`; `clef.votes` says how they are named, and `labels.votes` of a run what becomes of them."""
     activities: ClassVar[dict[str, str]] = {}
     """Activity id to the key of its description in the texts file; empty without activities."""
     unread: ClassVar[Collection[str]] = ()

@@ -44,7 +44,7 @@ class FerPlus(ImageSet):
     Options = FerPlusOptions
     options: FerPlusOptions
     label_names: ClassVar = list(EMOTIONS)
-    voted: ClassVar = True
+    vote_columns: ClassVar = tuple(VOTES)
 
     @property
     def known(self) -> Known:  # type: ignore[override]

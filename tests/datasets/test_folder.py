@@ -99,6 +99,21 @@ def test_images_with_expressions_and_a_split_drawn_by_recording(tmp_path):
     assert set(manifest["shard"]) == {"block000", "block001", "block002"}
 
 
+def test_somebody_on_both_sides_of_a_given_split_is_refused_by_the_manifest(tmp_path):
+    write_fixture("folder", "videos", tmp_path / "raw", SIZE)
+    path = tmp_path / "raw" / "labels.csv"
+    header, *rows = path.read_text().splitlines()
+    splits = ["test" if "P01/joke" in row else "train" for row in rows]
+    table(
+        path.parent,
+        "\n".join([f"{header},split", *(f"{row},{split}" for row, split in zip(rows, splits, strict=True))]),
+    )
+    official = params(folds={"protocol": "official", "number": 1})
+    with pytest.raises(ClefError, match="subjects P01 are in training and in test; expected none in both"):
+        run_chain(official, tmp_path / "raw", tmp_path)
+    assert len(run_chain(params(), tmp_path / "raw", tmp_path).manifest)  # folds by subject pass the column over
+
+
 def test_a_label_of_a_whole_recording_is_every_frames(tmp_path):
     root = tmp_path / "raw"
     write_fixture("folder", "videos", root, SIZE)
