@@ -1,6 +1,7 @@
 """Jobs of SLURM that a Snakemake which is no more has left in the queue."""
 
 import atexit
+import os
 import re
 import subprocess
 import threading
@@ -28,6 +29,11 @@ class Queued:
     number: str
     name: str
     folder: str
+
+
+def submit_by(programs: Path) -> None:
+    """Let this process find the programs of a folder before SLURM's own."""
+    os.environ["PATH"] = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
 
 
 def attend(checkout: Path, name: str) -> None:

@@ -73,12 +73,13 @@ def disk_needs(jobs):
 
 
 def attend(jobs):
-    """Take out of the queue what a Snakemake that was killed left there, which would hold what the jobs of this one need,
-    and keep these from being taken out while this one lives.
+    """Get ready for jobs on SLURM: take out of the queue what a Snakemake that was killed left there, which would hold
+    what they need, and keep them from being taken out while this one lives.
     """
     submitted = [job for job in jobs if not job.is_local]
     if workflow.executor_plugin.name != "slurm" or not submitted:
         return
+    slurm.submit_by(Path(workflow.basedir, "workflow/profiles/slurm/bin"))
     slurm.attend(Path.cwd(), workflow.scheduler.get_executor(submitted[0]).run_uuid)
     # A lease held on another login node is waited for.
     logging.getLogger("clef").addHandler(logging.StreamHandler())
