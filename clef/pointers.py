@@ -82,32 +82,48 @@ def check_fetched(pointers: list[Path], root: Path) -> None:
 
 
 def warn_of_changes(dataset: Dataset, root: Path) -> None:
-    """Warn of raw files that differ from their pointers in size or number, and of shards without a pointer.
+    """Warn of all that `changes` finds."""
+    for change in changes(dataset, root):
+        log.warning("%s", change)
+
+
+def changes(dataset: Dataset, root: Path, most_files: int | None = None) -> list[str]:
+    """Raw files that differ from their pointers in size or number, and shards without a pointer, a line each.
 
     Nothing is hashed: a change that keeps every size passes here, and not in `dvc status`.
+
+    Args:
+        dataset: The adapter.
+        root: The data set's raw folder.
+        most_files: Look at no more files than that; what is not there at all is not looked for either. Without, at all.
     """
     pointers = existing_pointers(dataset, root)
     if not pointers:
-        return
+        return []
+    found, left = [], most_files
     for pointer in pointers:
         for part in read_pointer(pointer):
-            sizes = list(_sizes(part.path))
-            if (len(sizes), sum(sizes)) != (part.files, part.size):
-                log.warning(
-                    "%s: %s and %d bytes, but %s records %s and %d: "
-                    "where the files are right run `clef version-data %s`, where the pointer is, `dvc checkout %s`",
-                    part.path,
-                    _counted(len(sizes)),
-                    sum(sizes),
-                    pointer.name,
-                    _counted(part.files),
-                    part.size,
-                    dataset.name,
-                    pointer,
+            if left is not None:
+                left -= part.files
+                if left < 0 or not part.path.exists():
+                    continue
+            now = measured(part.path)
+            if now != part:
+                found.append(
+                    f"{part.path}: {_counted(now.files)} and {now.size} bytes, but {pointer.name} records "
+                    f"{_counted(part.files)} and {part.size}: where the files are right run "
+                    f"`clef version-data {dataset.name}`, where the pointer is, `dvc checkout {pointer}`"
                 )
     without = [path for name in pointer_names(dataset) if (path := pointer_path(root, name)) not in pointers]
     if without:
-        log.warning("%s: no pointer for %s: run `clef version-data %s`", root, _named(without), dataset.name)
+        found.append(f"{root}: no pointer for {_named(without)}: run `clef version-data {dataset.name}`")
+    return found
+
+
+def measured(path: Path) -> Versioned:
+    """A file or folder as its pointer would record it now; nothing hashed."""
+    sizes = list(_sizes(path))
+    return Versioned(path, sum(sizes), len(sizes))
 
 
 def _sizes(path: Path) -> Iterator[int]:

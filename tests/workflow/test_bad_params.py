@@ -16,9 +16,12 @@ def edit(checkout, old: str, new: str, run: str = "demo-short") -> None:
 
 
 def refused(checkout, message: str, *options: str) -> None:
-    """Expect one line, and nothing made."""
+    """Expect one line, the last, and nothing made."""
     output = snakemake(checkout, *options, SHORT, check=False)
-    assert [line for line in output.splitlines() if message in line], output
+    (line,) = (line for line in output.splitlines() if "rror" in line)
+    assert line == output.splitlines()[-1]
+    assert line.startswith("CLEF: error: ")
+    assert message in line
     assert "Traceback" not in output
     assert not list((checkout / "results").rglob("*.*"))
     assert not (checkout / "data").exists()
@@ -43,6 +46,31 @@ def test_given_folds_are_planned(checkout):
 def test_given_folds_that_do_not_part_the_subjects_are_told_in_a_dry_run(checkout, test_subjects, message):
     edit(checkout, "render:", f"folds: {{protocol: given, test_subjects: {test_subjects}}}\nrender:")
     refused(checkout, f"params/demo-short.yaml: folds.test_subjects: {message}", "-n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("render:", "finetun: {epochs: 1}\nrender:", "finetun: unknown key; did you mean finetune?"),
+        ("render:", "threads: many\nrender:", "threads: input should be a valid integer"),
+        ("render:", "seeds: 0\nrender:", "seeds: input should be a valid list, found 0"),
+        ("extends: demo\n", "extends: dem\n", "extends: no file params/dem.yaml; did you mean demo?"),
+        ("extends: demo\n", "extends: demo-short\n", "extends runs in a circle: demo-short -> demo-short"),
+        ("extends: demo\n", "extends: demo\nextends: demo\n", "not valid YAML: the key extends stands twice"),
+        ("render:", "render: {kind: videos}\ncrop: 3\nbroken: [\nrender:", "not valid YAML"),
+    ],
+)
+def test_a_mistake_is_all_that_is_said(checkout, old, new, message):
+    edit(checkout, old, new)
+    refused(checkout, f"params/demo-short.yaml: {message}", "-n")
+    output = snakemake(checkout, "-n", SHORT, check=False)
+    assert len(output.splitlines()) == 1, output
+
+
+def test_a_circle_of_several_files_names_them_all(checkout):
+    edit(checkout, "extends: demo", "extends: demo-linear")
+    edit(checkout, "extends: demo", "extends: demo-short", run="demo-linear")
+    refused(checkout, "demo-linear -> demo-short -> demo-linear", "-n")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")

@@ -75,6 +75,32 @@ def test_a_checkout_of_the_same_version_makes_nothing_stale(versioned):
     assert planned(versioned) == {}
 
 
+def warned(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line.startswith("CLEF: warning: ")]
+
+
+def test_raw_files_that_nobody_gave_a_version_are_told_though_there_is_nothing_to_do(versioned):
+    raw = versioned / "data" / "raw" / "demo-short" / "videos"
+    raw.mkdir()
+    (raw / "F001").write_text("1")
+    (raw / "F002").write_text("22")
+    output = snakemake(versioned, TARGET)
+    assert "Nothing to be done" in output
+    (line,) = warned(output)
+    assert "videos/F002: 1 file and 2 bytes, but F002.dvc records 1 file and 1" in line
+    assert "`clef version-data demo-short`" in line
+    assert "`dvc checkout data/raw/demo-short/F002.dvc`" in line
+
+
+def test_a_set_of_very_many_files_is_not_counted_at_every_start(versioned):
+    raw = versioned / "data" / "raw" / "demo-short"
+    (raw / "videos").mkdir()
+    (raw / "videos" / "F002").write_text("22")
+    many = POINTER.format("0" * 32, "videos/F001") + "  nfiles: 400000\n"
+    (raw / "F001.dvc").write_text(many)
+    assert warned(snakemake(versioned, "-n", TARGET)) == []
+
+
 def test_a_changed_subject_makes_its_shard_stale_and_no_other(versioned):
     (versioned / "data/raw/demo-short/F002.dvc").write_text(POINTER.format("1" * 32, "videos/F002"))
     shown = snakemake(versioned, "-n", "-p", TARGET)

@@ -2,6 +2,7 @@ import os
 import re
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from clef.cuda import gpus_here
@@ -10,7 +11,13 @@ from clef.errors import ClefError
 from clef.folds import make_folds
 from clef.listing import Listing
 from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
-from clef.pointers import LABELS, existing_pointers, pointer_names, pointer_path
+from clef.pointers import (
+    LABELS,
+    changes,
+    existing_pointers,
+    pointer_names,
+    pointer_path,
+)
 from clef.runs import load_runs, stage1_source
 from clef.texts import activity_texts, label_texts
 from clef.weights import (
@@ -25,13 +32,13 @@ shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH;
 
 
 def checked(what, *arguments, run=None):
-    """Call something of the package; what the user can mend becomes one line of Snakemake's."""
+    """Call something of the package; what the user can mend ends Snakemake with one line, and no stack of its own."""
     try:
         return what(*arguments)
     except ClefError as error:
-        raise WorkflowError(
-            str(error) if run is None else f"params/{run}.yaml: {error}"
-        ) from None
+        where = "" if run is None else f"params/{run}.yaml: "
+        print(f"CLEF: error: {where}{error}", file=sys.stderr)
+        sys.exit(1)
 
 
 RUNS = checked(load_runs, "params")
@@ -59,6 +66,9 @@ POINTERS = {
     dataset: existing_pointers(DATASETS[run], Path("data/raw", dataset))
     for dataset, run in RUN_OF_DATASET.items()
 }
+
+# Raw files of a versioned data set whose sizes are looked at when Snakemake starts: a second or two, also on a network.
+MOST_COUNTED = 5000
 
 # What a data set without pointers holds: a copy that is completed later makes stale what it completes.
 LISTINGS = {
@@ -165,6 +175,22 @@ def manifest_of(run):
     return f"data/processed/{RUNS[run].dataset.name}/{RUNS[run].crop_digest}/manifest.parquet"
 
 
+@cache
+def warn_of_changes(dataset):
+    """Raw files that nobody gave a version to make nothing stale: it is said where Snakemake would say that nothing is to
+    be done. Of a set of very many files the step `ingest` alone looks at all.
+    """
+    if workflow.is_main_process:
+        found = checked(
+            changes,
+            DATASETS[RUN_OF_DATASET[dataset]],
+            Path("data/raw", dataset),
+            MOST_COUNTED,
+        )
+        for change in found:
+            print(f"CLEF: warning: {change}", file=sys.stderr)
+
+
 def raw_version(wildcards, *names):
     """What stands for raw data: its pointers where it is versioned; else, if the project makes it, the file that says
     that it is complete."""
@@ -177,6 +203,7 @@ def raw_version(wildcards, *names):
 
 
 def all_raw(wildcards):
+    warn_of_changes(wildcards.dataset)
     dataset = DATASETS[RUN_OF_DATASET[wildcards.dataset]]
     return raw_version(wildcards, *pointer_names(dataset))
 
