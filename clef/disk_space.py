@@ -7,7 +7,8 @@ good to a third or so; tables and logs are left out. A run is refused only where
 import json
 import os
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,18 @@ def demo_frames(settings: RenderParams) -> int:
     return round(settings.subjects * settings.activities * sum(settings.seconds) / 2 * DEMO_FPS)
 
 
+def crops_to_make(settings: CropParams, frames: Iterable[tuple[str, int]], folder: Path) -> float:
+    """Bytes of the crops that are not there yet.
+
+    Args:
+        settings: Of the crops.
+        frames: Shard and number of frames of each recording.
+        folder: Of the shards.
+    """
+    there = {path.stem for path in folder.glob("*.arrow")}
+    return crop_bytes(settings) * sum(count for shard, count in frames if shard not in there)
+
+
 def demo_bytes(settings: RenderParams) -> float:
     """Bytes of a demo set's videos or images."""
     if settings.kind == "stills":
@@ -66,11 +79,30 @@ def model_bytes(settings: ModelParams) -> int:
     return FLOAT * (_text_tower(text, dim) + _image_tower(vision, dim, settings.image_size))
 
 
-def require_space(needs: Mapping[Path, float]) -> list[str]:
+def require_writable(folders: Iterable[Path]) -> None:
+    """Make sure that files can be made in some folders, or where those are to be made, by making one each.
+
+    Raises:
+        ClefError: One of them cannot be written.
+    """
+    for place in sorted({_lowest(folder) for folder in folders}):
+        try:
+            with tempfile.NamedTemporaryFile(dir=place, prefix=".clef-"):
+                pass
+        except OSError as error:
+            raise ClefError(
+                f"{place}: cannot be written ({error.strerror}); give this user the right to it, or put the folder, or "
+                "a link to one elsewhere, in its place"
+            ) from None
+
+
+def require_space(needs: Mapping[Path, float], at_least: bool = False, purpose: str = "this run needs") -> list[str]:
     """Compare what will be written below some folders with what is free on their disks.
 
     Args:
         needs: Bytes by folder; the folders need not exist yet.
+        at_least: Whether more may come that cannot be told yet.
+        purpose: What for, in a message.
 
     Returns:
         One line a disk: what is needed and what is free, and a warning where it is tight.
@@ -81,18 +113,18 @@ def require_space(needs: Mapping[Path, float]) -> list[str]:
     disks: dict[int, list[Path]] = {}
     for folder in needs:
         disks.setdefault(os.stat(_existing(folder)).st_dev, []).append(folder)
-    lines = []
+    about, lines = "at least" if at_least else "about", []
     for folders in disks.values():
         total = sum(needs[folder] for folder in folders)
         free = shutil.disk_usage(_existing(folders[0])).free
         where = " and ".join(f"{folder}/" for folder in folders)
         if total / 2 > free:
             raise ClefError(
-                f"{where}: this run needs about {readable(total)}, the disk has {readable(free)} free; "
+                f"{where}: {purpose} {about} {readable(total)}, the disk has {readable(free)} free; "
                 "free some space (`clef clean` lists what can go) or put these folders on another disk"
             )
         tight = " - TIGHT: it may run full" if total * 1.2 > free else ""
-        lines.append(f"about {readable(total)} needed in {where}, {readable(free)} free{tight}")
+        lines.append(f"{about} {readable(total)} needed in {where}, {readable(free)} free{tight}")
     return lines
 
 
@@ -103,6 +135,11 @@ def readable(size: float) -> str:
             return f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def _lowest(folder: Path) -> Path:
+    """What is there of a path, as far down as it goes; a link that leads nowhere is there."""
+    return next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
 
 
 def _existing(folder: Path) -> Path:

@@ -6,7 +6,7 @@ is only what it cannot know: which files belong to which shard. `clef.pointers` 
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc_objects.fs.errors import AuthError, ConfigError, RemoteMissingDepsError
+from dvc_objects.fs.generic import test_links
 from scmrepo.exceptions import SCMError
 
 from clef.datasets.base import Dataset
+from clef.disk_space import require_space
 from clef.errors import ClefError
-from clef.pointers import LABELS, pointer_path
+from clef.pointers import LABELS, measured, pointer_path, read_pointer
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
@@ -97,10 +99,13 @@ def version_data(
         The pointers that are new or say something else than before.
 
     Raises:
-        ClefError: A shard has no recordings, the folder is a link, or DVC refuses.
+        ClefError: A shard has no recordings, the folder is a link, not even half of what is to be copied fits on the
+            disk of DVC's cache, or DVC refuses.
     """
     _check_inside(Path(repository.root_dir), root)
     wanted = raw_paths(dataset, root)
+    cache = Path(repository.cache.local.path)
+    require_space({cache: _to_copy(repository, root, wanted)}, purpose="a copy of what changed needs")
     changed = []
     try:
         with repository.lock:
@@ -165,6 +170,17 @@ def _stage(repository: Repo, pointer: Path, paths: list[str]) -> "Stage":
         wdir=str(pointer.parent.absolute()),
         outs=paths,
     )
+
+
+def _to_copy(repository: Repo, root: Path, wanted: Mapping[str, list[str]]) -> int:
+    """Bytes that DVC will copy to its cache: of what differs from its pointer, unless the disk can link instead."""
+    cache = repository.cache.local
+    links = [kind for kind in cache.cache_types if kind != "copy"]
+    if test_links(links, cache.fs, cache.path, repository.fs, str(root.absolute())):
+        return 0
+    recorded = {part for pointer in root.glob("*.dvc") for part in read_pointer(pointer)}
+    now = [measured(root / path) for paths in wanted.values() for path in paths]
+    return sum(part.size for part in now if part not in recorded)
 
 
 def _upwards(source: PurePosixPath) -> list[PurePosixPath]:

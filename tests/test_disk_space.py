@@ -1,4 +1,5 @@
 from collections import namedtuple
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -8,9 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clef import disk_space
-from clef.disk_space import crop_bytes, demo_bytes, model_bytes, readable, require_space
+from clef.disk_space import (
+    crop_bytes,
+    crops_to_make,
+    demo_bytes,
+    model_bytes,
+    readable,
+    require_space,
+    require_writable,
+)
 from clef.errors import ClefError
 from clef.params import CropParams, ModelParams, RenderParams
+from tests.mounts import unwritable
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -69,6 +79,39 @@ def test_what_cannot_fit_is_an_error_of_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: Usage(1e9, 6e8, 4e8))
     with pytest.raises(ClefError, match=r"needs about 1.0 GB, the disk has 400 MB free; free some space") as raised:
         require_space({tmp_path / "data": 1e9})
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_only_known_in_part_is_told_as_the_least(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: Usage(1e9, 6e8, 4e8))
+    (line,) = require_space({tmp_path: 1e8}, at_least=True)
+    assert line.startswith("at least 100 MB needed in")
+    with pytest.raises(ClefError, match=r"the crops need at least 1\.0 GB, the disk has"):
+        require_space({tmp_path: 1e9}, at_least=True, purpose="the crops need")
+
+
+def test_crops_that_are_there_need_no_more_space(tmp_path):
+    settings, frames = CropParams(), [("a", 10), ("a", 20), ("b", 5)]
+    assert crops_to_make(settings, frames, tmp_path / "none") == 35 * crop_bytes(settings)
+    (tmp_path / "a.arrow").touch()
+    assert crops_to_make(settings, frames, tmp_path) == 5 * crop_bytes(settings)
+
+
+def test_folders_that_can_be_made_and_written_leave_no_trace(tmp_path):
+    require_writable([tmp_path / "results" / "demo", tmp_path])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("what", ["file", "dangling link", "read-only"])
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, what):
+    place = tmp_path / "results"
+    if what == "file":
+        place.touch()
+    elif what == "dangling link":
+        place.symlink_to(tmp_path / "unmounted" / "disk")
+    told = pytest.raises(ClefError, match=rf"^{place}: cannot be written \(.+\); give this user the right")
+    with unwritable(place) if what == "read-only" else nullcontext(), told as raised:
+        require_writable([place / "demo" / "seed0"])
     assert "\n" not in str(raised.value)
 
 

@@ -1,8 +1,9 @@
 """A disk that is really full: nothing half-made is left, and with some space the same call goes on."""
 
 import errno
-import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -19,29 +20,16 @@ from clef.params import CropParams
 from clef.training.checkpoint import Recovery, save_weights
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
+from tests.mounts import mounted
 from tests.toy import make_toy, toy_fold, toy_params
-
-
-def mounted(folder: Path, size: int) -> Path:
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
-    if made.returncode:
-        pytest.skip("only root may mount the small file system that this needs")
-    return folder
 
 
 @pytest.fixture
 def disk(tmp_path):
     """Make a real file system of some bytes."""
-    made = []
-
-    def make(size: int) -> Path:
-        made.append(mounted(tmp_path / f"disk{len(made)}", size))
-        return made[-1]
-
-    yield make
-    for folder in made:
-        subprocess.run(["umount", "-l", folder], check=True)
+    with ExitStack() as made:
+        numbers = count()
+        yield lambda size: made.enter_context(mounted(tmp_path / f"disk{next(numbers)}", f"size={size}"))
 
 
 def fill(folder: Path, left: int) -> Path:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import namedtuple
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -12,6 +13,7 @@ from dvc.repo import Repo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clef import disk_space, versioning
 from clef.datasets import open_dataset
 from clef.datasets.base import Dataset, Sequence
 from clef.errors import ClefError
@@ -21,6 +23,7 @@ from clef.versioning import is_local, open_repository, push, raw_paths, remote_a
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # of DVC's
 
+Usage = namedtuple("Usage", "total used free")
 ROOT = Path(__file__).parents[1]
 
 
@@ -283,6 +286,22 @@ def test_what_dvc_refuses_is_one_line(checkout):
     repository = open_repository(checkout)
     repository.add([str(raw(checkout) / "videos")])
     with pytest.raises(ClefError, match=r"^dvc: [^\n]*overlap[^\n]*$"):
+        version_data(repository, demo(), raw(checkout))
+
+
+def test_files_that_the_cache_has_no_space_for_are_told_before_any_is_copied(checkout, monkeypatch):
+    repository = open_repository(checkout)
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: Usage(9, 9, 5))
+    monkeypatch.setattr(versioning, "test_links", lambda *arguments: [])
+    with pytest.raises(ClefError, match=r"cache.*: a copy of what changed needs about \d+ bytes, the disk has 5 bytes"):
+        version_data(repository, demo(), raw(checkout))
+    assert existing_pointers(demo(), raw(checkout)) == []
+    monkeypatch.setattr(versioning, "test_links", lambda *arguments: ["hardlink"])
+    version_data(repository, demo(), raw(checkout))
+    monkeypatch.setattr(versioning, "test_links", lambda *arguments: [])
+    version_data(repository, demo(), raw(checkout))  # what is there already is not copied again
+    write(raw(checkout), "videos/F001/another.mp4")
+    with pytest.raises(ClefError, match="a copy of what changed needs"):
         version_data(repository, demo(), raw(checkout))
 
 

@@ -35,11 +35,16 @@ def render_demo(
 def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
     """List the raw recordings and check them against what is expected."""
     from clef.datasets import open_dataset
+    from clef.disk_space import crops_to_make, require_space
     from clef.ingest import ingest as run_ingest
     from clef.progress import notice, progress
 
+    params = dataset_params(dataset)
     with progress("recording") as tell:
-        listed = run_ingest(open_dataset(dataset_params(dataset)), raw, out, tell)
+        listed = run_ingest(open_dataset(params), raw, out, tell)
+    frames = [(sequence.shard, sequence.frames or 1) for sequence in listed]
+    crops = out.parent / params.crop_digest
+    require_space({crops: crops_to_make(params.crop, frames, crops)}, purpose="the crops of what was listed need")
     notice("%d recordings", len(listed))
 
 

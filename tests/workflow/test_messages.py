@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.mounts import unwritable
 from tests.workflow.conftest import snakemake
 
 FEW = """
@@ -69,6 +70,25 @@ def test_a_run_that_cannot_fit_is_refused_before_it_starts(few):
     assert re.search(r"data/raw/: this run needs about [\d.]+ TB, the disk has .* free; free some space", output)
     assert "Traceback" not in output
     assert not (few / "data").exists()
+
+
+def test_a_folder_of_results_that_cannot_be_written_is_told_before_anything_is_made(few):
+    with unwritable(few / "results"):
+        output = snakemake(few, "results/few/summary.csv", check=False)
+    (line,) = (line for line in output.splitlines() if "rror" in line)
+    assert line.startswith("CLEF: error: results: cannot be written (")
+    assert "Traceback" not in output
+    assert not (few / "data").exists()
+    assert not list((few / "results").iterdir())
+
+
+def test_crops_of_recordings_that_nobody_has_counted_are_reckoned_from_what_is_published(few):
+    crop = "crop: {detector: lbp, size: 256, device: cpu}"
+    (few / "params" / "few.yaml").write_text(f"dataset: {{adapter: bp4d}}\ndevice: cpu\n{crop}\n")
+    output = snakemake(few, "results/few/summary.csv", check=False)
+    (line,) = (line for line in output.splitlines() if line.startswith("  disk"))
+    least = float(re.search(r"at least ([\d.]+) GB needed in data/interim/ and results/", line)[1])
+    assert least > 146_847 * 20_000 / 1e9
 
 
 def test_planning_a_run_imports_nothing_heavy(few):
