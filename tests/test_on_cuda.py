@@ -168,5 +168,5 @@ def test_retinaface_finds_the_same_faces_as_on_the_cpu(tmp_path):
     for ours, theirs in zip(here, there, strict=True):
         assert len(ours) == len(theirs)
         for one, other in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(one.box, other.box, atol=0.5)
-            np.testing.assert_allclose(one.landmarks, other.landmarks, atol=0.5)
+            np.testing.assert_allclose(one.box, other.box, atol=0.05)
+            np.testing.assert_allclose(one.landmarks, other.landmarks, atol=0.05)

@@ -17,10 +17,12 @@ import zipfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 from torchvision.ops import nms  # type: ignore[import-untyped]
 
 from clef.errors import ClefError
@@ -74,6 +76,7 @@ class RetinaFaceDetector(Detector):
             ) from None
         self._device = torch.device(device)
         self._network = network.eval().to(self._device, torch.float32)
+        self._mean, self._factor = MEAN.to(self._device), DEVIATION.reciprocal().to(self._device)
         self._least_score = least_score
         self._side = detect_size
         self._decode_boxes, self._decode_landmarks = decode, decode_landm
@@ -96,13 +99,13 @@ class RetinaFaceDetector(Detector):
         if not images:
             return []
         prepared = [self.prepare(image) for image in images]
-        outputs = self.forward(torch.stack([picture for picture, _ in prepared]))
+        found = self._above_least_score(*self.forward(torch.stack([picture for picture, _ in prepared])))
         return [
-            self._faces(image.shape[:2], padding, *(head[index] for head in outputs))
+            self._faces(image.shape[:2], padding, *(values[found.picture == index] for values in found[1:]))
             for index, (image, (_, padding)) in enumerate(zip(images, prepared, strict=True))
         ]
 
-    def prepare(self, image: np.ndarray) -> tuple[torch.Tensor, tuple[int, int]]:
+    def prepare(self, image: np.ndarray) -> tuple[Tensor, tuple[int, int]]:
         """Scale a picture to the network's side, normalise it and pad it to a square with zeros.
 
         Args:
@@ -118,13 +121,15 @@ class RetinaFaceDetector(Detector):
             image = cv2.resize(image, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
         left, top = (self._side - new_width) // 2, (self._side - new_height) // 2
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self._device, torch.float32)
-        normalised = (pixels - MEAN.to(self._device)) * DEVIATION.reciprocal().to(self._device)
+        normalised = (pixels - self._mean) * self._factor
         padded = torch.zeros(3, self._side, self._side, device=self._device)
         padded[:, top : top + new_height, left : left + new_width] = normalised.permute(2, 0, 1)
         return padded, (left, top)
 
-    def forward(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run the network.
+
+        In float32 on a GPU too: crops do not depend on where they were made.
 
         Args:
             batch: `(batch, 3, side, side)`.
@@ -133,27 +138,29 @@ class RetinaFaceDetector(Detector):
             Box offsets `(batch, anchors, 4)`, class logits `(batch, anchors, 2)`, landmark offsets
             `(batch, anchors, 10)`.
         """
-        return self._network(batch)
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            return self._network(batch)
+
+    def _above_least_score(self, box_offsets: Tensor, logits: Tensor, landmark_offsets: Tensor) -> "_Found":
+        """What passes, of all pictures at once and then on the CPU: few boxes are left, and a GPU is asked once."""
+        scores = logits.softmax(dim=-1)[..., 1]  # (batch, anchors)
+        pictures, anchors = torch.where(scores > self._least_score)
+        boxes = self._decode_boxes(box_offsets[pictures, anchors], self._anchors[anchors], VARIANCES)
+        landmarks = self._decode_landmarks(landmark_offsets[pictures, anchors], self._anchors[anchors], VARIANCES)
+        found = pictures, scores[pictures, anchors], boxes * self._side, landmarks * self._side
+        return _Found(*(values.cpu() for values in found))
 
     def _faces(
-        self,
-        shape: tuple[int, ...],
-        padding: tuple[int, int],
-        box_offsets: torch.Tensor,
-        logits: torch.Tensor,
-        landmark_offsets: torch.Tensor,
+        self, shape: tuple[int, ...], padding: tuple[int, int], scores: Tensor, boxes: Tensor, landmarks: Tensor
     ) -> list[Face]:
-        scores = logits.softmax(dim=-1)[:, 1]
-        chosen = torch.where(scores > self._least_score)[0]
-        chosen = chosen[scores[chosen].argsort(descending=True)]
-        scores, anchors = scores[chosen], self._anchors[chosen]
-        boxes = self._decode_boxes(box_offsets[chosen], anchors, VARIANCES) * self._side  # left, top, right, bottom
-        landmarks = self._decode_landmarks(landmark_offsets[chosen], anchors, VARIANCES) * self._side
+        """Faces of one picture: the best box where some overlap, in the picture's own pixels."""
+        best_first = scores.argsort(descending=True)
+        scores, boxes, landmarks = scores[best_first], boxes[best_first], landmarks[best_first]
         kept = nms(boxes, scores, OVERLAP)
         shift = np.array(padding, float)
         scale = max(shape) / self._side
-        corners = (boxes[kept].double().cpu().numpy().reshape(-1, 2, 2) - shift) * scale
-        points = (landmarks[kept].double().cpu().numpy().reshape(-1, 5, 2) - shift) * scale
+        corners = (boxes[kept].double().numpy().reshape(-1, 2, 2) - shift) * scale
+        points = (landmarks[kept].double().numpy().reshape(-1, 5, 2) - shift) * scale
         return [
             Face((*corner[0], *(corner[1] - corner[0])), float(score), point)
             for corner, point, score in zip(corners, points, scores[kept].tolist(), strict=True)
@@ -161,7 +168,19 @@ class RetinaFaceDetector(Detector):
         ]
 
 
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+class _Found(NamedTuple):
+    """Boxes above the least score, of a batch; on the CPU."""
+
+    picture: Tensor
+    """Which picture each is in, `(box,)`."""
+    scores: Tensor
+    boxes: Tensor
+    """Left, top, right and bottom in pixels of the network's picture, `(box, 4)`."""
+    landmarks: Tensor
+    """`(box, 10)`."""
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors by name: .safetensors, what torch.save writes, or that in a zip, like the release."""
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
