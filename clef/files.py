@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ PARTIAL = re.compile(r"\..+\.(?P<place>[0-9a-f]{8})-(?P<boot>[0-9a-f]{8})-(?P<nu
 LONGEST_NAME = 48
 """Characters of the target's name that a temporary one repeats: names have 255 bytes, characters up to four."""
 
+_guards: list[Callable[[], None]] = []
 _numbers = itertools.count()
 _swept: set[Path] = set()
 
@@ -33,16 +34,19 @@ def appearing(target: Path | str) -> Iterator[Path]:
     a killed process left in the folder is removed by the next that writes there.
 
     Raises:
+        ClefError: A guard does not let it appear, see `guarded`.
         OSError: The file cannot be written; its `filename` is set.
     """
     target = Path(target)
     partial = temporary(target)
+    ask_guards()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep_once(target.parent)
         yield partial
         with open(partial, "rb") as file:
             os.fsync(file.fileno())
+        ask_guards()
         os.replace(partial, target)
     except BaseException as error:
         _remove(partial)
@@ -50,6 +54,22 @@ def appearing(target: Path | str) -> Iterator[Path]:
         if failure is not None:
             raise OSError(failure, os.strerror(failure), str(target)) from error
         raise
+
+
+@contextmanager
+def guarded(guard: Callable[[], None]) -> Iterator[None]:
+    """While the block runs, no file of this process appears that the guard does not let: it raises where none may."""
+    _guards.append(guard)
+    try:
+        yield
+    finally:
+        _guards.remove(guard)
+
+
+def ask_guards() -> None:
+    """Stop here where no file may appear any more: to be called before what is done in vain then, or does harm."""
+    for guard in tuple(_guards):
+        guard()
 
 
 def temporary(target: Path) -> Path:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from clef.errors import ClefError
-from clef.files import temporary
+from clef.files import guarded, temporary
 from clef.process import is_running, mark, own_start, visible
 from clef.progress import notice
 
@@ -42,12 +42,13 @@ HOLDER = {"token", "host", "process", "started", "job", "heartbeat"}
 
 
 class Lease:
-    """A lease that is held. Ask `require` before writing what it guards."""
+    """A lease on an output. Ask `require` before writing what it guards otherwise than by `clef.files`."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = target.with_suffix(".lease")
-        self._took_over = False
+        self._took_over, self._lost = False, False
+        self._seen = time.monotonic()
         self._mine: dict[str, Any] = {
             "token": uuid.uuid4().hex,
             "host": socket.gethostname(),
@@ -104,17 +105,29 @@ class Lease:
                 f"{self.target}: another process has taken over while this one stood still; leaving it to it"
             )
 
+    def check(self) -> None:
+        """The same for every step of something: it reads the file only where heartbeats say no good of it, or nothing.
+
+        Raises:
+            ClefError: The lease was lost.
+        """
+        if self._lost or time.monotonic() - self._seen > 2 * HEARTBEAT_SECONDS:
+            self.require()
+
     def beat(self) -> None:
         """Renew the heartbeat, if the lease is still held."""
         with _locked(self.path.parent):
-            if self.held():
-                # This very file, and not one by its name: another's may have come into its place since.
-                file = os.open(self.path, os.O_RDWR)
-                try:
-                    if self._is_mine(_parsed(os.pread(file, 2 * RECORD_BYTES, 0))):
-                        self._write(file)
-                finally:
-                    os.close(file)
+            if not self.held():
+                self._lost = True
+                return
+            # The very file that is looked at, and not one by its name: another's may have come into its place.
+            file = os.open(self.path, os.O_RDWR)
+            try:
+                if self._is_mine(_parsed(os.pread(file, 2 * RECORD_BYTES, 0))):
+                    self._write(file)
+                    self._seen = time.monotonic()
+            finally:
+                os.close(file)
 
     def release(self) -> None:
         """Give the lease back, if it is still held."""
@@ -177,6 +190,8 @@ class Lease:
 def leased(target: Path) -> Iterator[Lease]:
     """Hold the lease of an output and its work folder, with a heartbeat from a thread, until the block ends.
 
+    Once the lease is lost no file of this process appears any more: `clef.files.appearing` asks for it each time.
+
     Raises:
         ClefError: Another live process holds it.
     """
@@ -186,7 +201,8 @@ def leased(target: Path) -> Iterator[Lease]:
     heart = threading.Thread(target=_keep, args=(lease, stop), name="lease heartbeat", daemon=True)
     heart.start()
     try:
-        yield lease
+        with guarded(lease.require):
+            yield lease
     finally:
         stop.set()
         heart.join()

@@ -6,7 +6,7 @@ import pytest
 
 from clef import files
 from clef.errors import ClefError
-from clef.files import PARTIAL, abandoned, appearing, temporary, write_text
+from clef.files import PARTIAL, abandoned, appearing, ask_guards, guarded, temporary, write_text
 
 WRITES = """
 import sys
@@ -121,6 +121,28 @@ def test_a_temporary_name_is_never_too_long(tmp_path, name):
     write_text(target, "text")
     assert PARTIAL.fullmatch(temporary(target).name)
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_nothing_appears_that_a_guard_does_not_let_and_everything_after_it(tmp_path):
+    allowed = True
+
+    def guard() -> None:
+        if not allowed:
+            raise ClefError("not now")
+
+    with guarded(guard):
+        write_text(tmp_path / "before", "text")
+        during = appearing(tmp_path / "during")
+        during.__enter__().write_text("text")
+        allowed = False
+        with pytest.raises(ClefError, match="not now"):
+            during.__exit__(None, None, None)
+        with pytest.raises(ClefError, match="not now"):
+            write_text(tmp_path / "later", "text")
+        with pytest.raises(ClefError, match="not now"):
+            ask_guards()
+    write_text(tmp_path / "after", "text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["after", "before"]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

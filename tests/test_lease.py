@@ -153,6 +153,20 @@ def test_a_live_lease_that_was_found_dead_by_mistake_is_put_back(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_check_costs_no_look_at_the_file_as_long_as_heartbeats_are_well(tmp_path, monkeypatch):
+    with leased(tmp_path / "x.safetensors") as lease:
+        lease.path.write_text("{}")
+        lease.check()
+        lease.beat()
+        with pytest.raises(ClefError, match="another process has taken over"):
+            lease.check()
+    with leased(tmp_path / "y.safetensors") as lease:
+        lease.path.write_text("{}")
+        monkeypatch.setattr(lease_module, "HEARTBEAT_SECONDS", 0.0)  # so that the last one is long ago
+        with pytest.raises(ClefError, match="another process has taken over"):
+            lease.check()
+
+
 def test_beats_follow_each_other_in_one_whole_file(tmp_path):
     with leased(tmp_path / "x.safetensors") as lease:
         first = json.loads(lease.path.read_text())

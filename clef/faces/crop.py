@@ -27,6 +27,7 @@ from clef.faces.shard import (
     write_shard,
 )
 from clef.faces.tracking import Tracked, observe, track
+from clef.files import ask_guards
 from clef.params import CropParams
 
 Progress = Callable[[str, int], None]
@@ -76,6 +77,7 @@ def crop_shard(
     for part in parts:
         report = part.finished()
         if report is None:
+            ask_guards()
             report = PartReport({}, [])
             part.write(_batches(root, part.sequences, settings, detector, report, progress), report)
         elif progress:
@@ -84,6 +86,7 @@ def crop_shard(
         problems.extend(report.problems)
     rows = (batch for part in parts for batch in read_batches(part.rows))
     write_shard(target, rows, fingerprint, recordings_digest(sequences))
+    ask_guards()
     shutil.rmtree(work, ignore_errors=True)
     return ShardReport(sum(statuses.values()), dict(statuses), problems)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from clef.datasets.base import Sequence
 from clef.faces.shard import write_shard
-from clef.files import write_text
+from clef.files import ask_guards, write_text
 from clef.params import digest
 
 
@@ -60,6 +60,7 @@ class Part:
             batches: Consumed one by one.
             report: Read when the last batch is written, so that it may fill up meanwhile.
         """
+        ask_guards()
         self._done.unlink(missing_ok=True)
         write_shard(self.rows, batches, self._fingerprint)
         write_text(self._done, json.dumps({"key": self._key, **asdict(report)}, indent=1))

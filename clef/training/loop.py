@@ -57,8 +57,11 @@ def train(
     recovery: Recovery,
     metrics: MetricsFile,
     job: Job,
+    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Train a task to the end of its plan, going on from the recovery checkpoint where there is one.
+
+    `check` is called after each step, and raises where nothing may be written any more.
 
     A resumed training reaches the weights of an undisturbed one: bit for bit on a CPU at equal threads, and on CUDA
     with deterministic algorithms; with another number of ranks, up to rounding.
@@ -109,6 +112,7 @@ def train(
             done = step + 1
             record = {f"train/{name}": value for name, value in numbers.items()} | {"train/lr_factor": factor}
             record |= dict(plan.report(positions)) | clock.tick(done, len(positions), numbers["loss"])
+            check()
             if ranks.first:
                 metrics.append(done, record)
             if plan.epoch_steps is not None and done % plan.epoch_steps == 0:

@@ -60,7 +60,7 @@ def run_stage(
             job.ranks.wait()
         else:
             job.ranks.wait()  # until the first has made sure that the work folder is of this key
-            recovery = Recovery(work, key)
+            recovery = Recovery(work, key, owner=False)
         train(
             task,
             plan,
@@ -71,8 +71,10 @@ def run_stage(
             recovery=recovery,
             metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
             job=job,
+            check=(lambda: None) if lease is None else lease.check,
         )
         if lease is not None:
             lease.require()
             save()
+            lease.require()
             shutil.rmtree(work)

@@ -136,6 +136,18 @@ def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(tmp_p
     assert len(MetricsFile(tmp_path / "metrics.jsonl").read()) == at
 
 
+def test_what_checks_after_each_step_stops_before_anything_is_written_of_it(tmp_path):
+    checks = iter([None, None, ClefError("lost")])
+
+    def check() -> None:
+        if (error := next(checks)) is not None:
+            raise error
+
+    with pytest.raises(ClefError, match="lost"):
+        run(tmp_path, plan(), check=check)
+    assert len(MetricsFile(tmp_path / "metrics.jsonl").read()) == 2
+
+
 class Impatient(Interruption):
     """Wants to stop after every so many steps."""
 
