@@ -81,6 +81,18 @@ def open_comparison(page: Page, checkout: Path, base: str, runs: list[str]) -> N
         close.first.click()
 
 
+def chosen(page: Page) -> list[str]:
+    """The params and metrics that are chosen to be drawn."""
+    return page.locator("[class$=selection-item-content]").all_text_contents()
+
+
+def axes(page: Page) -> tuple[list[str], list[str]]:
+    """Titles of the axes that are drawn, from left to right, and the texts along them."""
+    plot = page.locator(".js-plotly-plot").first
+    plot.locator(".axis-title").first.wait_for(timeout=60_000)
+    return plot.locator(".axis-title").all_text_contents(), plot.locator(".axis .tick text").all_text_contents()
+
+
 if __name__ == "__main__":
     results, picture, *names = sys.argv[1:]
     folder = Path(results).absolute().parent

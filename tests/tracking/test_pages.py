@@ -1,37 +1,50 @@
 """What a user sees in MLflow, in a real browser."""
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from clef.files import write_text
 from clef.params import Params
+from clef.runs import load_params
 from clef.tracking.sync import sync
 from clef.tracking.tracked import tracked_summary
-from tests.tracking.conftest import free_port, make_record
-from tests.tracking.pages import CHROMIUM, browser, open_comparison, pages
+from clef.tracking.units import parent_unit
+from tests.tracking.conftest import ROOT, free_port, make_record
+from tests.tracking.pages import CHROMIUM, axes, browser, chosen, open_comparison, pages
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
 
-VARIANTS = {"one": {"epochs": 3}, "two": {"epochs": 5}}
+SCORES = {"demo": 0.625, "demo-no-pretrain": 0.621, "demo-linear": 0.66}
+
+
+def make_run(checkout: Path, run: str, f1: float) -> None:
+    """A run with the params of its file, as a training and a summary leave it."""
+    params = load_params(ROOT / "params" / f"{run}.yaml")
+    params = Params.model_validate(params.model_dump(by_alias=True) | {"tracking": {"mlflow": False}})
+    record = make_record(checkout, 4, run=run)
+    plain = json.loads(record.read_text())
+    plain["parent"] = asdict(parent_unit(params, run, "m" * 64, {}))
+    plain["unit"]["experiment"] = params.dataset.name
+    record.write_text(json.dumps(plain))
+    folder = checkout / "results" / run
+    row = {"f1": f1, "ci_low": f1 - 0.1, "ci_high": f1 + 0.1, "f1_field": f1, "auc": 0.8, "floor": 0.4}
+    with tracked_summary(params, folder):
+        write_text(folder / "summary.json", json.dumps({"labels": ["AU01"], "rows": {"AU01": row, "mean": row}}))
 
 
 def test_the_compare_view_shows_settings_against_f1_without_a_click(checkout):
-    for number, (run, settings) in enumerate(VARIANTS.items()):
-        record = make_record(checkout, 4, run=run)
-        plain = json.loads(record.read_text())
-        plain["parent"]["params"] = {"finetune.epochs": str(settings["epochs"])}
-        record.write_text(json.dumps(plain))
-        folder = checkout / "results" / run
-        params = Params.model_validate(
-            {"dataset": {"adapter": "demo"}, "finetune": settings, "tracking": {"mlflow": False}}
-        )
-        with tracked_summary(params, folder):
-            row = {"f1": 0.5 + number / 10, "auc": 0.8}
-            write_text(folder / "summary.json", json.dumps({"labels": ["AU01"], "rows": {"AU01": row, "mean": row}}))
+    for run, f1 in SCORES.items():
+        make_run(checkout, run, f1)
     list(sync(checkout / "results", []))
     with pages(checkout, free_port()) as address, browser() as page:
-        open_comparison(page, checkout, address, list(VARIANTS))
-        shown = page.inner_text("body")
-    for text in (*VARIANTS, "finetune.epochs", "test/f1"):
-        assert text in shown
+        open_comparison(page, checkout, address, list(SCORES))
+        assert chosen(page) == ["finetune.head", "pretrain", "pretrain.epochs", "test/f1"]
+        titles, ticks = axes(page)
+        table = page.locator("table").first.inner_text()
+    assert titles == ["finetune.head", "pretrain", "pretrain.epochs", "test/f1"]
+    assert {"text", "linear", "own", "none", "demo"} <= set(ticks)
+    for run in SCORES:
+        assert run in table
