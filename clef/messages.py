@@ -14,10 +14,12 @@ def job_name(step: str, arguments: Mapping[str, Any]) -> str:
         step: The subcommand, or the rule.
         arguments: Arguments of the subcommand, or wildcards of the rule.
     """
-    names = [arguments[key] for key in ("run", "dataset", "shard") if arguments.get(key)]
-    numbers = [f"{key} {arguments[key]}" for key in ("seed", "fold") if key in arguments]
-    inner = ["inner"] if arguments.get("inner") is True else []
-    return " ".join([step.replace("_", "-"), *names, *numbers, *inner])
+    step = step.replace("_", "-")
+    names = [arguments[key] for key in ("run", "dataset", "shard", "file") if arguments.get(key)]
+    names += [Path(arguments["to"]).name] if arguments.get("to") else []
+    numbers = [f"{key} {arguments[key]}" for key in ("seed", "fold") if arguments.get(key) is not None]
+    inner = ["inner"] if arguments.get("inner") is True or step.endswith("-inner") else []
+    return " ".join([step.removesuffix("-inner"), *names, *numbers, *inner])
 
 
 def started(runs: Sequence[str], jobs: int, cores: int | None, devices: Sequence[str], disks: Sequence[str]) -> str:

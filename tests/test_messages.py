@@ -1,4 +1,13 @@
+import re
+import shlex
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from clef.cli.app import app
 from clef.messages import failed, finished, job_name, started
+from tests.workflow.conftest import ROOT, copy_checkout, snakemake
 
 
 def test_a_job_is_named_by_its_wildcards_or_its_arguments():
@@ -6,6 +15,41 @@ def test_a_job_is_named_by_its_wildcards_or_its_arguments():
     assert job_name("crop", {"dataset": "demo", "crop": "1ab4cd25", "shard": "F001"}) == "crop demo F001"
     assert job_name("finetune", {"run": "demo", "seed": 0, "fold": 1, "inner": False}) == "finetune demo seed 0 fold 1"
     assert job_name("finetune", {"run": "demo", "seed": 0, "fold": 1, "inner": True}).endswith("fold 1 inner")
+
+
+PLANNED = re.compile(
+    r"^(?:local)?rule (\w+):$.*?^ +wildcards: (.*?)$.*?^Shell command: python -m clef (.*?)$", re.MULTILINE | re.DOTALL
+)
+WRITTEN = re.compile(r"^rule (\w+):$|^use rule \w+ as (\w+) with:$", re.MULTILINE)
+RULES = [
+    one or other
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for one, other in WRITTEN.findall(path.read_text())
+]
+TARGETS = ["results/demo-tuned/summary.csv", "weights/face_detection_yunet_2023mar.onnx"]
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    """Rule, wildcards and command of every kind of job, as Snakemake has them."""
+    folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
+    plans = "\n".join(snakemake(folder, "-n", "-p", "--forceall", target) for target in TARGETS)
+    return {
+        rule: (dict(pair.split("=") for pair in wildcards.split(", ")), shlex.split(command))
+        for rule, wildcards, command in PLANNED.findall(plans)
+    }
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_calls_its_job_as_the_job_calls_itself(planned, rule):
+    """Else the end of the workflow finds nothing that a failed job has said."""
+    wildcards, arguments = planned[rule]
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    log, _, step, *rest = arguments
+    assert log == "--log"
+    job = command.commands[step].make_context(step, rest)
+    assert job_name(rule, wildcards) == job_name(step, job.params)
 
 
 def test_the_banner_says_what_where_and_that_it_can_be_stopped():
