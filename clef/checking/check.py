@@ -49,4 +49,4 @@ def _of_whom_is_used(dataset: Dataset, known: Known | None) -> Known | None:
     """What is published of the whole set says nothing of the part of a laboratory that takes some subjects."""
     if known is None or known.subjects in (None, len(dataset.subjects())):
         return known
-    return Known(known.source, subjects=known.subjects, threshold=known.threshold)
+    return Known(known.source, subjects=known.subjects, threshold=known.threshold, holes=known.holes)

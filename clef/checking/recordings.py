@@ -146,10 +146,12 @@ def _count_sequences(
     number: int | None = len(expected)
     if not expected:
         number = known.sequences if known else None
-    findings.count("copy", "sequences", len(names), number)
     missing = sorted(expected - names)
+    holes = [name for name in missing if known and name in known.holes]
+    findings.count("copy", "sequences", len(names), number and number - len(holes))
     if expected:
-        findings.count("copy", "missing sequences", len(missing), 0)
+        note = f"without {some([f'{name} ({known.holes[name]})' for name in holes])}" if known and holes else ""
+        findings.count("copy", "missing sequences", len(missing) - len(holes), 0, note)
     return [name for name in missing if not any(name == one or name.startswith(f"{one}_") for one in nobody)]
 
 

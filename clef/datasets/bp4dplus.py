@@ -96,6 +96,7 @@ class Bp4dPlus(Binghamton):
             "AU23": 0.167,
             "AU24": 0.039,
         },
+        holes={"F041_T7": "left out by BigSmall", "F082_T1": "left out by others, and F082 altogether by BigSmall"},
     )
 
 

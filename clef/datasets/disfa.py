@@ -123,6 +123,9 @@ class Disfa(Dataset):
         self._subjects = chosen_subjects(self.options, EVERYBODY, "DISFA")
         self._copies: dict[Path, Copy] = {}
 
+    def known_of(self, root: Path) -> Known | None:
+        return self.known if self.options.leave_out is None else KNOWN_JAA
+
     def shards(self) -> list[str]:
         return self.subjects()
 
@@ -207,6 +210,18 @@ class Disfa(Dataset):
         if root not in self._copies:
             self._copies[root] = _look_for_copy(root)
         return self._copies[root]
+
+
+KNOWN_JAA = Known(
+    source="counts of the frames that JAA-Net trains and tests on",
+    subjects=27,
+    sequences=27,
+    labelled_sequences=27,
+    labelled_frames=126_144,
+    frames_by={"fold": {"P1": 43_173, "P2": 40_344, "P3": 42_627}},
+    threshold=2,
+)
+"""Of the frames that are left; how often an action unit is present in them was not published."""
 
 
 def _look_for_copy(root: Path) -> Copy:

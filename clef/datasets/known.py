@@ -43,5 +43,7 @@ class Known:
     """Share of the codable frames, 0 to 1, in which an action unit is present."""
     threshold: int = 1
     """Least raw code that counts as present in `rates`."""
+    holes: Mapping[str, str] = field(default_factory=dict)
+    """Recordings that copies are known to lack, or to have broken, and who says so."""
     classes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Images by split and class."""

@@ -17,6 +17,7 @@ from clef.fixtures import bp4d, write_fixture
 from clef.fixtures.formats import put_zip
 from clef.fixtures.size import FixtureSize
 from clef.params import IngestParams, Params
+from tests.datasets import full_size
 from tests.fixtures.chain import params, run_chain
 
 SUBJECTS = ("F001", "M001")
@@ -99,6 +100,28 @@ def test_rates_of_the_whole_set_are_not_those_of_some_people(full, monkeypatch):
     assert report.usable
     assert [r.what for r in report.rows if r.part == "rates" and r.expected is not None] == []
     assert row(report, "sequences") == (16, 16, False)
+
+
+def test_a_recording_that_copies_are_known_to_lack_is_no_surprise(full, monkeypatch):
+    shutil.rmtree(full / "Sequences" / "M001" / "T3")
+    known = Known("the writer", subjects=2, sequences=16, holes={"M001_T3": "lost by its makers"})
+    monkeypatch.setattr(Bp4d, "known", known)
+    report = checked(full, max_bad=0.1)
+    assert row(report, "sequences") == (15, 15, False)
+    assert row(report, "missing sequences") == (0, 0, False)
+    assert [r.note for r in report.rows if r.what == "missing sequences"] == ["without M001_T3 (lost by its makers)"]
+    assert [remark for remark in report.remarks if "M001_T3" in remark]
+    assert not checked(full, max_bad=0.0).usable  # the workflow counts it all the same
+
+
+@pytest.mark.parametrize(("options", "frames", "rates"), [({}, 130_814, 8), ({"leave_out": "jaa"}, 126_144, 0)])
+def test_disfa_without_the_frames_that_jaa_leaves_out_is_set_against_what_is_left(tmp_path, options, frames, rates):
+    full_size.write_disfa(tmp_path)
+    values = {"dataset": {"adapter": "disfa", "options": options}, "labels": {"action_units": [1, 2], "threshold": 2}}
+    report = check(open_dataset(Params.model_validate(values)), tmp_path)
+    assert row(report, "labelled frames") == (frames, frames, False)
+    assert not [r.what for r in report.rows if r.part in ("labels", "rates") and r.differs]
+    assert len([r for r in report.rows if r.part == "rates" and r.expected is not None]) == rates
 
 
 def test_a_labelled_recording_that_is_not_there_is_missing_and_not_broken(full):

@@ -20,6 +20,18 @@ BP4D_POSITIVES = {
     "P2": (10223, 6568, 9870, 23312, 27651, 27954, 26187, 25762, 10024, 18379, 8657, 7867),
     "P3": (12497, 10370, 9800, 23309, 23103, 30133, 28066, 22339, 7181, 15947, 7608, 7286),
 }
+BP4D_TASKS = {
+    "T1": 20_074,
+    "T2": 20_837,
+    "T3": 12_821,
+    "T4": 20_208,
+    "T5": 20_795,
+    "T6": 19_553,
+    "T7": 20_339,
+    "T8": 12_220,
+}
+BP4D_PARTS = {"P1": 50_631, "P2": 50_182, "P3": 46_034}
+"""Labelled frames; all numbers here stand apart from those of the adapters, against which they are held."""
 DISFA_BENCHMARK = (1, 2, 4, 6, 9, 12, 25, 26)
 DISFA_POSITIVES = {
     "P1": (1839, 1125, 5119, 2360, 1218, 4503, 10850, 4902),
@@ -27,6 +39,7 @@ DISFA_POSITIVES = {
     "P3": (3198, 3640, 8161, 4409, 2968, 6161, 12191, 2508),
 }
 DISFA_FRAMES, SHORT = 4845, "SN010"
+BP4DPLUS_TASKS, BP4DPLUS_UNCODABLE = {"T1": 53_460, "T6": 53_495, "T7": 37_638, "T8": 53_282}, 944
 BP4DPLUS_RATES = {
     "T1": (4.9, 4.8, 2.5, 69.8, 82.7, 79.9, 76.6, 69.3, 11.0, 11.6, 17.0, 3.4),
     "T6": (12.2, 11.6, 4.5, 66.5, 82.1, 84.9, 78.0, 72.3, 15.1, 12.0, 21.5, 2.2),
@@ -60,12 +73,11 @@ def with_margins(rows: list[int], columns: list[int]) -> np.ndarray:
 
 def write_bp4d(root: Path) -> dict[str, range]:
     """328 label files of 100 columns, and an empty video each; labelled frames by recording."""
-    known = Bp4d.known
-    frames = with_margins(list(known.frames_by["fold"].values()), list(known.frames_by["activity"].values()))
+    frames = with_margins(list(BP4D_PARTS.values()), list(BP4D_TASKS.values()))
     windows: dict[str, range] = {}
     for part, subjects in enumerate(Bp4d.partitions["three-fold"]):
         names, lengths = [], []
-        for place, task in enumerate(Bp4d.activities):
+        for place, task in enumerate(BP4D_TASKS):
             for subject, length in zip(subjects, parts(int(frames[part, place]), len(subjects)), strict=True):
                 names.append(f"{subject}_{task}")
                 lengths.append(length)
@@ -79,10 +91,9 @@ def write_bp4d(root: Path) -> dict[str, range]:
 
 def write_bp4dplus(root: Path) -> dict[str, range]:
     """560 label files of 36 columns, with a plain header; 944 frames cannot be coded."""
-    known = Bp4dPlus.known
     windows: dict[str, range] = {}
-    uncodable = parts(known.uncodable_frames - WORST_UNCODABLE, UNCODABLE_FILES - 1)
-    for task, total in known.frames_by["activity"].items():
+    uncodable = parts(BP4DPLUS_UNCODABLE - WORST_UNCODABLE, UNCODABLE_FILES - 1)
+    for task, total in BP4DPLUS_TASKS.items():
         names = [f"{subject}_{task}" for subject in Bp4dPlus.everybody if f"{subject}_{task}" != WORST]
         lengths = parts(total - (WORST_FRAMES if WORST.endswith(task) else 0), len(names))
         hidden = dict(zip(names, uncodable, strict=False)) if task == "T1" else {}
