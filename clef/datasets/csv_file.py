@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from clef.errors import ClefError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
 
 
 def read_csv(
@@ -56,5 +59,19 @@ def read_csv(
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, column_type), null_values=[]),
         )
     except pa.ArrowInvalid as error:
-        reason = " ".join(str(error).split()).replace("Row #", "line ")[:200]
+        reason = _first_mistake(text, names, column_type == pa.int64()) or " ".join(str(error).split())[:200]
         raise ClefError(f"{path}: {reason}; expected {expected}; restore it") from None
+
+
+def _first_mistake(text: str, names: list[str], whole_numbers: bool) -> str | None:
+    """Line and column of the first value that does not fit, and why; None where it cannot be told."""
+    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    next(rows)
+    for row in rows:
+        if row and len(row) != len(names):
+            return f"line {rows.line_num} has {len(row)} value{'s' * (len(row) != 1)}, the header has {len(names)}"
+        for name, value in zip(names, row, strict=False):
+            if whole_numbers and not WHOLE_NUMBER.fullmatch(value):
+                found = f"{value!r} is no whole number" if value.strip() else "nothing stands there"
+                return f"line {rows.line_num}, column {name}: {found}"
+    return None

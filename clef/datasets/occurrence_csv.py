@@ -23,6 +23,7 @@ LAST_UNIT = 39
 """Of those that are coded anywhere; a last column of a higher number is the uncodable flag."""
 LAST_FRAME = 2**31 - 1
 EXPECTED = "comma-separated integers under a header of integers"
+MEND = "correct the row, or restore the file"
 FRAME = re.compile(r"\s*(?:0|frames?(?:[ _]?(?:no|number))?)?\s*", re.IGNORECASE)
 NUMBER = re.compile(r"\s*(?:AU)?[ _]?(\d+)\s*", re.IGNORECASE)
 
@@ -63,10 +64,10 @@ def read_occurrence_csv(
         raise ClefError(f"{path}: no column {names}; expected 0 for the frame and one per action unit; restore it")
     impossible = table[0][(table[0] < 0) | (table[0] > LAST_FRAME)]
     if len(impossible):
-        raise ClefError(f"{path}: frame {impossible.iloc[0]}; expected the number of a frame")
+        raise ClefError(f"{path}: frame {impossible.iloc[0]}; expected the number of a frame; {MEND}")
     if table[0].duplicated().any():
         raise ClefError(
-            f"{path}: frame {table[0][table[0].duplicated()].iloc[0]} stands twice; expected one row a frame"
+            f"{path}: frame {table[0][table[0].duplicated()].iloc[0]} stands twice; expected one row a frame; {MEND}"
         )
     codes = table[list(action_units)]
     wrong = ~codes.isin(CODES)
@@ -74,7 +75,7 @@ def read_occurrence_csv(
         row, column = next(zip(*wrong.to_numpy().nonzero(), strict=True))
         raise ClefError(
             f"{path}: frame {table[0].iloc[row]}, action unit {action_units[column]}: code {codes.iloc[row, column]}; "
-            "expected 0, 1 or 9"
+            f"expected 0, 1 or 9; {MEND}"
         )
     flag = UNCODABLE if UNCODABLE in table.columns else last
     if flag > LAST_UNIT:

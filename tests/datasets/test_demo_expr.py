@@ -60,7 +60,7 @@ def test_what_is_no_image_of_the_set_is_a_stranger(dataset, tmp_path):
     [
         (["train/00001.jpg,joy"], "train/00001.jpg: expression 'joy'; expected one of neutral"),
         (["train/00001.jpg,fear", "train/00001.jpg,neutral"], "train/00001.jpg is labelled twice"),
-        (["train/00001.jpg"], "line 2: Expected 2 columns, got 1"),
+        (["train/00001.jpg"], "line 2 has 1 value, the header has 2"),
         ([], "no rows; expected the columns image, expression"),
     ],
 )
