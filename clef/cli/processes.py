@@ -2,35 +2,105 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from clef.cli.lookup import run_params
 from clef.cli.output import output
 from clef.cuda import claim_gpus
+from clef.errors import ClefError, Unfinished
 
 if TYPE_CHECKING:
     from clef.params import Params
     from clef.training.job import Job
 
+CIRCUMSTANCES = ("--attempt", "--time-budget", "--log")
+"""Options that differ between attempts at the same thing, or may."""
+
 
 @contextmanager
-def training_job(params: "Params", time_budget: float | None, attempt: int) -> Iterator["Job"]:
-    """The job of this process. Where `gpus` asks for several, they are started, and only in those the block is run."""
+def attempted(run: str, target: Path, attempt: int) -> Iterator[None]:
+    """Whatever fails in the block is remembered, and after two like failures the next attempt refused.
+
+    Args:
+        run: Whose params the block reads.
+        target: The output that it makes.
+        attempt: Counted from 1.
+
+    Raises:
+        ClefError: It failed alike twice.
+    """
+    from clef.training.failures import Told, in_words, remembered
+    from clef.training.launch import RENDEZVOUS, tell_launcher
+
+    if "RANK" not in os.environ:
+        try:
+            with remembered(target, _key(run, sys.argv[1:]), attempt):
+                yield
+        except Told as told:
+            raise typer.Exit(told.code) from None
+        return
+    try:
+        yield
+    except BaseException as error:
+        if RENDEZVOUS in os.environ and (message := in_words(error)) is not None:
+            tell_launcher(message)
+        raise
+
+
+@contextmanager
+def training_job(params: "Params", time_budget: float | None) -> Iterator["Job"]:
+    """The job of this process. Where `gpus` asks for several, they are started, and only in those the block is run.
+
+    Raises:
+        ClefError: The environment says that this is one of several, and of another number than `gpus`.
+    """
     if "RANK" not in os.environ:
         if params.device == "cuda":
             claim_gpus(params.gpus)
         if params.gpus > 1:
+            from clef.training.failures import Told
             from clef.training.launch import launch
 
             with output.handed_on():
-                code = launch(params.gpus, [sys.executable, "-m", "clef", *sys.argv[1:]])
-            raise typer.Exit(code)
+                launch(params.gpus, [sys.executable, "-m", "clef", *sys.argv[1:]])
+            raise Told(0)
     from clef.training.interruption import Interruption
     from clef.training.job import Job
-    from clef.training.ranks import joined
+    from clef.training.ranks import joined, ranks_here
 
+    if (world := ranks_here().world) != params.gpus:
+        raise ClefError(
+            f"RANK is set in the environment, of {world} processes, and gpus is {params.gpus}; unset RANK to have "
+            f"`clef` start them, or start {params.gpus} by `torchrun --nproc-per-node {params.gpus}`"
+        )
     with joined(params.device) as ranks:
-        yield Job(ranks, Interruption(time_budget), attempt)
+        try:
+            yield Job(ranks, Interruption(time_budget))
+        except Unfinished:
+            # The first gives back its lease and says that it stopped: whoever starts processes may end those that are
+            # left once one has ended.
+            ranks.wait()
+            raise
+
+
+def _key(run: str, arguments: Sequence[str]) -> str:
+    """Of a command and its params, as far as they say what is done."""
+    from clef.params import digest
+
+    try:
+        settings = run_params(run).model_dump(mode="json", by_alias=True)
+    except ClefError:
+        settings = None  # which is what fails
+    said = iter(arguments)
+    kept = []
+    for argument in said:
+        if argument in CIRCUMSTANCES:
+            next(said, None)
+        elif not argument.startswith(tuple(f"{option}=" for option in CIRCUMSTANCES)):
+            kept.append(argument)
+    return digest([kept, settings], length=64)

@@ -8,7 +8,7 @@ import typer
 from clef.cli.app import step
 from clef.cli.lookup import tested, training
 from clef.cli.options import Attempt, Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest, TimeBudget
-from clef.cli.processes import training_job
+from clef.cli.processes import attempted, training_job
 from clef.errors import ClefError
 
 
@@ -27,12 +27,13 @@ def pretrain(
     attempt: Attempt = 1,
 ) -> None:
     """Stage 1: contrast with the activity as the weak label."""
-    params, split, shards = training(run, fold, crops)
-    with training_job(params, time_budget, attempt) as job:
-        from clef.training.inputs import Inputs
-        from clef.training.pretrain import pretrain as train
+    with attempted(run, out, attempt):
+        params, split, shards = training(run, fold, crops)
+        with training_job(params, time_budget) as job:
+            from clef.training.inputs import Inputs
+            from clef.training.pretrain import pretrain as train
 
-        train(params, seed, split, Inputs(manifest, shards), out, job)
+            train(params, seed, split, Inputs(manifest, shards), out, job)
 
 
 @step(
@@ -60,14 +61,17 @@ def finetune(
     """Stage 2: match images with the texts of the labels."""
     from clef.folds import inner_split
 
-    params, split, shards = training(run, fold, crops)
-    if inner:
-        if params.tune is None:
-            raise ClefError(f"--inner: {run} has no `tune` section; expected one to say how many subjects to hold out")
-        split = inner_split(split, params.tune.held_out, params.folds.seed)
-    with training_job(params, time_budget, attempt) as job:
-        from clef.training.finetune import finetune as train
-        from clef.training.inputs import Inputs
+    with attempted(run, out, attempt):
+        params, split, shards = training(run, fold, crops)
+        if inner:
+            if params.tune is None:
+                raise ClefError(
+                    f"--inner: {run} has no `tune` section; expected one to say how many subjects to hold out"
+                )
+            split = inner_split(split, params.tune.held_out, params.folds.seed)
+        with training_job(params, time_budget) as job:
+            from clef.training.finetune import finetune as train
+            from clef.training.inputs import Inputs
 
-        elsewhere = tested(params, test_manifest, test_crops)
-        train(params, seed, split, Inputs(manifest, shards), stage1, out, epochs, elsewhere, job)
+            elsewhere = tested(params, test_manifest, test_crops)
+            train(params, seed, split, Inputs(manifest, shards), stage1, out, epochs, elsewhere, job)

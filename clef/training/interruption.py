@@ -9,8 +9,12 @@ from types import FrameType
 
 import psutil
 
+from clef.training.launch import LAUNCHER
+
 LARGEST_MARGIN = 300.0
 MARGIN_SHARE = 0.2
+ONE_WISH_SECONDS = 10.0
+"""How long several processes take the same signal for the wish that they have heard already."""
 
 
 class Interruption:
@@ -22,8 +26,9 @@ class Interruption:
     """
 
     def __init__(self, minutes: float | None = None) -> None:
-        self._signalled = False
-        self._parent = os.getppid() if "RANK" in os.environ else None
+        self._asked: signal.Signals | None = None
+        self._several = "RANK" in os.environ
+        self._parent = int(os.environ.get(LAUNCHER, os.getppid())) if self._several else None
         self._ends: float | None = None
         if minutes is not None:
             seconds = 60 * minutes
@@ -31,8 +36,8 @@ class Interruption:
 
     def reason(self) -> str | None:
         """Why to stop, in words; None where there is none."""
-        if self._signalled:
-            return "asked to end by SIGTERM"
+        if self._asked is not None:
+            return f"asked to end by {self._asked.name}"
         if self._ends is not None and time.time() >= self._ends:
             return "the time it was given is up"
         if self._parent is not None and os.getppid() != self._parent:
@@ -41,15 +46,32 @@ class Interruption:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take SIGTERM for a wish to stop while the block runs; a second one ends the process at once."""
-        before = signal.getsignal(signal.SIGTERM)
+        """Take SIGTERM for a wish to stop while the block runs; a second one ends the process at once.
+
+        One of several processes gets a signal from whoever sends it to all of them, as ctrl-C does, `killpg` or a
+        service manager, and once more from the process that has started them. There a repeat within some seconds is the
+        same wish, also after the block, and ctrl-C is one too: if one of them ended at once, the others could not save.
+        """
+        numbers = (signal.SIGTERM, signal.SIGINT) if self._several else (signal.SIGTERM,)
+        before = {number: signal.getsignal(number) for number in numbers}
+        heard = 0.0
+
+        def restore() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
         def noted(number: int, frame: FrameType | None) -> None:
-            self._signalled = True
-            signal.signal(signal.SIGTERM, before)
+            nonlocal heard
+            if self._asked is None:
+                self._asked, heard = signal.Signals(number), time.monotonic()
+            elif not self._several or time.monotonic() - heard > ONE_WISH_SECONDS:
+                restore()
+                signal.raise_signal(number)
 
-        signal.signal(signal.SIGTERM, noted)
+        for number in numbers:
+            signal.signal(number, noted)
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            if not (self._several and self._asked):
+                restore()

@@ -12,5 +12,3 @@ class Job:
 
     ranks: Ranks = ALONE
     interruption: Interruption = field(default_factory=Interruption)
-    attempt: int = 1
-    """Counted from 1: which submission of the workflow's this is."""

@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clef.errors import ClefError
 from clef.model import Task
 from clef.training.batch_norm import synchronise_batch_norm
+from clef.training.launch import RENDEZVOUS
 
 WAIT = timedelta(minutes=30)
 """How long one process waits for another, as for the checkpoint that rank 0 writes, before it takes it for dead."""
@@ -95,22 +96,50 @@ ALONE = Ranks()
 
 @contextmanager
 def joined(device: str) -> Iterator[Ranks]:
-    """The ranks as torchrun has set them in the environment, connected while the block runs.
+    """The ranks as the environment has them, connected while the block runs.
 
     Only `RANK` and `WORLD_SIZE` say that there are several: what a scheduler sets, such as `SLURM_NTASKS`, says
-    nothing of who started this process.
+    nothing of who started this process. Those that `clef` has started find each other in a file; those that a user has
+    started by torchrun, at torchrun's address.
+
+    Raises:
+        ClefError: The two do not fit together.
     """
-    ranks = Ranks(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+    ranks = ranks_here()
     if ranks.world == 1:
         yield ranks
         return
     if device == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=WAIT)
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", ranks.rank)))
+    place = os.environ.get(RENDEZVOUS)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo",
+        timeout=WAIT,
+        store=None if place is None else dist.FileStore(place, ranks.world),
+        rank=ranks.rank,
+        world_size=ranks.world,
+    )
     try:
         yield ranks
     finally:
         dist.destroy_process_group()
+
+
+def ranks_here() -> Ranks:
+    """Who this process is, going by `RANK` and `WORLD_SIZE`.
+
+    Raises:
+        ClefError: They are no rank and number of ranks.
+    """
+    if "RANK" not in os.environ:
+        return ALONE
+    rank, world = os.environ["RANK"], os.environ.get("WORLD_SIZE", "1")
+    if not (rank.isdecimal() and world.isdecimal() and int(rank) < int(world)):
+        raise ClefError(
+            f"RANK={rank} and WORLD_SIZE={world} in the environment: expected a rank below the number of processes, as "
+            "torchrun sets both; unset RANK to have `clef` start the processes"
+        )
+    return Ranks(int(rank), int(world))
 
 
 class _Gather(torch.autograd.Function):

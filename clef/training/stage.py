@@ -11,7 +11,6 @@ from clef.lease import leased
 from clef.model import Task
 from clef.params import CheckpointParams, OptimiserParams
 from clef.training.checkpoint import Recovery
-from clef.training.failures import remembered
 from clef.training.job import Job
 from clef.training.loop import Plan, train, work_folder
 from clef.training.metrics_file import MetricsFile
@@ -55,7 +54,6 @@ def run_stage(
         lease = held.enter_context(leased(target)) if job.ranks.first else None
         if lease is not None:
             recovery = Recovery(work, key)
-            held.enter_context(remembered(work, job.attempt))
             held.enter_context(tracked)
             job.ranks.wait()
         else:

@@ -1,46 +1,76 @@
+import json
+
 import pytest
 
 from clef.errors import ClefError, Unfinished
-from clef.training.failures import remembered
+from clef.lease import leased
+from clef.training.failures import KilledError, Told, remembered
 
 
-def fail(work, attempt, error):
-    with pytest.raises(type(error)), remembered(work, attempt):
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "pretrain.safetensors"
+
+
+def fail(target, attempt, error, key="key"):
+    with pytest.raises(type(error)), remembered(target, key, attempt):
         raise error
 
 
-def test_a_third_try_of_the_same_failure_is_refused_and_names_it(tmp_path):
-    fail(tmp_path, 1, ClefError("step 7: loss is not finite"))
-    fail(tmp_path, 2, ClefError("step 9: loss is not finite"))
+def kept(target):
+    return target.with_name("pretrain.failure.json")
+
+
+def test_a_third_try_of_the_same_failure_is_refused_and_names_it(target, caplog):
+    fail(target, 1, ClefError("step 7: loss is not finite"))
+    assert not caplog.records
+    fail(target, 2, ClefError("step 9: loss is not finite"))
+    assert "failed alike 2 times; further attempts are refused" in caplog.text
     with (
         pytest.raises(ClefError, match="not tried again, since it failed 2 times with: ClefError: step 9: loss is not"),
-        remembered(tmp_path, 3),
+        remembered(target, "key", 3),
     ):
         raise AssertionError("it ran")
 
 
-def test_whoever_starts_it_anew_has_it_tried_again(tmp_path):
-    for attempt in (1, 2):
-        fail(tmp_path, attempt, ValueError("no"))
+@pytest.mark.parametrize(("key", "attempt"), [("key", 1), ("another key", 3)])
+def test_whoever_starts_it_anew_or_otherwise_has_it_tried_again(target, key, attempt):
+    for earlier in (1, 2):
+        fail(target, earlier, ValueError("no"))
     ran = []
-    with remembered(tmp_path, 1):
+    with remembered(target, key, attempt):
         ran.append(True)
     assert ran
+    assert not kept(target).exists()
 
 
-def test_other_failures_are_not_counted_together(tmp_path):
-    fail(tmp_path, 1, ValueError("one"))
-    fail(tmp_path, 2, OSError("another"))
-    fail(tmp_path, 3, ValueError("one"))
+def test_other_failures_are_not_counted_together(target):
+    fail(target, 1, ValueError("one"))
+    fail(target, 2, OSError("another"))
+    fail(target, 3, ValueError("one"))
 
 
-@pytest.mark.parametrize("stop", [Unfinished("time is up"), KeyboardInterrupt()])
-def test_an_interruption_is_no_failure(tmp_path, stop):
+@pytest.mark.parametrize("stop", [Unfinished("time is up"), KeyboardInterrupt(), KilledError("SIGKILL"), Told(75)])
+def test_an_interruption_is_no_failure(target, stop):
     for attempt in range(1, 6):
-        fail(tmp_path, attempt, stop)
-    assert not (tmp_path / "failure.json").exists()
+        fail(target, attempt, stop)
+    assert not kept(target).exists()
 
 
-def test_a_damaged_note_is_none(tmp_path):
-    (tmp_path / "failure.json").write_text("[")
-    fail(tmp_path, 2, ValueError("no"))
+def test_what_another_process_failed_of_is_remembered_and_its_success_forgets(target):
+    fail(target, 1, Told(1, "ClefError: no crops"))
+    assert json.loads(kept(target).read_text())["message"] == "ClefError: no crops"
+    fail(target, 2, Told(0))
+    assert not kept(target).exists()
+
+
+def test_that_another_process_is_at_work_is_no_failure(target):
+    with leased(target):
+        for attempt in range(1, 6):
+            fail(target, attempt, ClefError("is already at work on it"))
+    assert not kept(target).exists()
+
+
+def test_a_damaged_note_is_none(target):
+    kept(target).write_text("[")
+    fail(target, 2, ValueError("no"))
