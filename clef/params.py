@@ -40,9 +40,9 @@ def _weights(value: str) -> str:
     return value
 
 
-def _distinct(values: list[int]) -> list[int]:
+def _distinct(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
-        raise ValueError("expected each number once")
+        raise ValueError("expected each once")
     return values
 
 
@@ -367,6 +367,8 @@ class PretrainParams(Section):
 
     from_: str | None = Field(default=None, alias="from")
     """Take stage 1 of this run, seed by seed and fold by fold, instead of training one."""
+    also: Annotated[list[str], AfterValidator(_distinct)] = []
+    """Runs over other data sets with activities, all of whose subjects take part in stage 1."""
     image_image: NonNegative = 1.0
     """Weight of the supervised contrastive loss between views; 0 switches it off."""
     image_text: NonNegative = 1.0
@@ -397,6 +399,12 @@ class PretrainParams(Section):
     def _some_loss(self) -> "PretrainParams":
         if self.image_image == 0 and self.image_text == 0:
             raise ValueError("image_image and image_text are both 0; for a run without stage 1 say `pretrain: null`")
+        return self
+
+    @model_validator(mode="after")
+    def _trained_where_others_join(self) -> "PretrainParams":
+        if self.from_ is not None and self.also:
+            raise ValueError("also is for a stage 1 that is trained here, and from takes one from elsewhere; drop one")
         return self
 
 

@@ -58,6 +58,7 @@ def load_runs(folder: Path | str) -> dict[str, Params]:
         where = Path(folder) / f"{name}.yaml"
         _check_stage_1_source(name, runs, where)
         _check_tested_elsewhere(name, runs, where)
+        _check_who_joins(name, runs, where)
         for other in runs:
             if other == name:
                 break
@@ -109,6 +110,37 @@ def _check_stage_1_source(name: str, runs: dict[str, Params], where: Path) -> No
     missing = sorted(set(params.seeds) - set(source.seeds))
     if missing:
         raise ParamsError(f"{where_from}: run {params.pretrain.from_} has no seed {missing[0]}")
+
+
+def joining_runs(runs: Mapping[str, Params], run: str) -> list[str]:
+    """Runs over the other data sets that take part in the stage 1 of a run, be it its own or taken from elsewhere."""
+    stage1 = runs[run].pretrain
+    if stage1 is not None and stage1.from_ is not None:
+        stage1 = runs[stage1.from_].pretrain
+    return [] if stage1 is None else stage1.also
+
+
+def _check_who_joins(name: str, runs: dict[str, Params], where: Path) -> None:
+    """Other data sets of a stage 1: other people in like crops, and nobody whom this run tests."""
+    params = runs[name]
+    there = [params.dataset.name]
+    for other_name in params.pretrain.also if params.pretrain is not None else []:
+        where_also = f"{where}: pretrain.also"
+        other = _other_run(other_name, runs, where_also)
+        if other.dataset.name in there:
+            raise ParamsError(f"{where_also}: {other_name} is over {other.dataset.name}, which takes part already")
+        there.append(other.dataset.name)
+        if not _activities(other, where):
+            raise ParamsError(f"{where_also}: {other_name}: {other.dataset.name} has no activities to contrast")
+        _require_other_people(params, other, f"{where_also}: {other_name}")
+        _require_same(params, other, ["crop"], f"{where_also}: {{}} differs from that of {other_name}")
+    tested = params if params.test is None else runs[params.test.run]
+    seen = [runs[other].dataset.name for other in joining_runs(runs, name) if other in runs]
+    if tested.dataset.name in seen:
+        raise ParamsError(
+            f"{where}: its stage 1 sees everybody of {tested.dataset.name}, by pretrain.also, whom it tests; "
+            "expected a stage 1 without them"
+        )
 
 
 def _activities(params: Params, where: Path) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from clef.params import ParamsError
-from clef.runs import load_params, load_runs, stage1_source
+from clef.runs import joining_runs, load_params, load_runs, stage1_source
 
 BASE = {"dataset": {"adapter": "demo"}, "render": {"kind": "videos"}, "device": "cpu"}
 
@@ -57,7 +57,7 @@ def test_data_set_is_named_after_its_adapter_unless_named(tmp_path):
             "finetune: epochs is true; expected a number or text (YAML reads",
         ),
         ({**BASE, "pretrain": {"epochs": float("inf")}}, "pretrain.epochs: input should be a finite number"),
-        ({**BASE, "seeds": [0, 1, 0]}, "seeds: expected each number once, found [0, 1, 0]"),
+        ({**BASE, "seeds": [0, 1, 0]}, "seeds: expected each once, found [0, 1, 0]"),
         ({**BASE, "seeds": [-1]}, "seeds.0: input should be greater than or equal to 0, found -1"),
         ({**BASE, "seeds": []}, "seeds: list should have at least 1 item"),
         (
@@ -334,3 +334,49 @@ def test_a_run_that_is_tested_on_another_data_set_must_fit_it(tmp_path, changes,
 
 def test_every_params_file_of_the_project_is_valid():
     assert "demo" in load_runs(Path(__file__).parents[1] / "params")
+
+
+OTHERS = {**BASE, "dataset": {"adapter": "demo", "name": "plus"}, "render": {"kind": "videos", "seed": 9}}
+
+
+def test_data_sets_that_join_stage_1_join_it_for_those_who_take_it(tmp_path):
+    write(tmp_path, "plus", **OTHERS)
+    write(tmp_path, "demo", **BASE, pretrain={"also": ["plus"]})
+    write(tmp_path, "linear", extends="demo", pretrain={"also": [], "from": "demo"}, finetune={"head": "linear"})
+    write(tmp_path, "without", extends="demo", pretrain=None)
+    runs = load_runs(tmp_path)
+    joining = {name: joining_runs(runs, name) for name in runs}
+    assert joining == {"plus": [], "demo": ["plus"], "linear": ["plus"], "without": []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pretrain": {"also": ["pluss"]}}, "pretrain.also: no run pluss; expected one of"),
+        ({"pretrain": {"also": ["plus", "plus"]}}, "pretrain.also: expected each once"),
+        ({"pretrain": {"also": ["plus", "twin"]}}, "pretrain.also: twin is over plus, which takes part already"),
+        ({"pretrain": {"also": ["demo"]}}, "pretrain.also: demo is over demo, which takes part already"),
+        ({"pretrain": {"also": ["plus"], "from": "plus"}}, "pretrain: also is for a stage 1 that is trained here"),
+        ({"pretrain": {"also": ["plus"]}, "crop": {"size": 100}}, "pretrain.also: crop differs from that of plus"),
+        ({"pretrain": {"also": ["stills"]}}, "pretrain.also: stills: stills has no activities to contrast"),
+        ({"pretrain": {"also": ["copy"]}}, "pretrain.also: copy: its data set copy has the same people as demo"),
+        ({"pretrain": {"from": "leaky"}}, "its stage 1 sees everybody of demo, by pretrain.also, whom it tests"),
+        (
+            {"pretrain": {"also": ["plus"]}, "test": {"run": "plus"}},
+            "its stage 1 sees everybody of plus, by pretrain.also, whom it tests",
+        ),
+    ],
+)
+def test_who_cannot_join_stage_1_is_told(changes, message, tmp_path):
+    write(tmp_path, "plus", **OTHERS)
+    write(tmp_path, "twin", extends="plus")
+    write(tmp_path, "copy", **BASE | {"dataset": {"adapter": "demo", "name": "copy"}})
+    write(tmp_path, "stills", dataset={"adapter": "demo_expr", "name": "stills"}, render={"kind": "stills"},
+          labels={"kind": "expressions", "expressions": ["happiness", "anger"]}, pretrain=None,
+          folds={"protocol": "official", "number": 1}, device="cpu")  # fmt: skip
+    write(tmp_path, "leaky", extends="plus", pretrain={"also": ["base"]})
+    write(tmp_path, "base", **BASE)
+    write(tmp_path, "demo", **BASE | changes)
+    with pytest.raises(ParamsError) as caught:
+        load_runs(tmp_path)
+    assert message in str(caught.value)

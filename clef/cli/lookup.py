@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from clef.folds import Fold
     from clef.params import Params
     from clef.training.inputs import WhoIsTested
+    from clef.training.pooling import Source
 
 
 @dataclass
@@ -70,6 +71,25 @@ def training(run: str, fold: str, crops: Path) -> "tuple[Params, Fold, dict[str,
     params = run_params(run)
     adapter = open_dataset(params)
     return params, named_fold(adapter, fold, run), shards(adapter.shards(), crops)
+
+
+def joining(params: "Params", manifests: list[Path], crops: list[Path]) -> "list[Source]":
+    """The other data sets that take part in a run's stage 1, each with all of its subjects."""
+    from clef.datasets import open_dataset
+    from clef.folds import whole
+    from clef.training.inputs import Inputs
+    from clef.training.pooling import Source
+
+    names = params.pretrain.also if params.pretrain is not None else []
+    if not len(names) == len(manifests) == len(crops):
+        expected = f"one of each for {', '.join(names)}" if names else "none: the run's `pretrain.also` is empty"
+        raise ClefError(f"--also-manifest, --also-crops: expected {expected}")
+    found = []
+    for name, manifest, folder in zip(names, manifests, crops, strict=True):
+        adapter = open_dataset(run_params(name))
+        inputs = Inputs(manifest, shards(adapter.shards(), folder))
+        found.append(Source(adapter.name, inputs, whole(adapter), adapter.activities))
+    return found
 
 
 def tested(params: "Params", manifest: Path | None, crops: Path | None) -> "WhoIsTested | None":

@@ -16,6 +16,13 @@ Seed = Annotated[int, typer.Option(help="Seed of weights, sampling and augmentat
 FoldNumber = Annotated[
     str, typer.Option("--fold", help="Fold, counted from 0, as `clef folds` shows; or `all`, every subject.")
 ]
+AlsoManifests = Annotated[
+    list[Path] | None,
+    typer.Option("--also-manifest", help="The manifest of a run that `pretrain.also` names; once for each, in order."),
+]
+AlsoCrops = Annotated[
+    list[Path] | None, typer.Option("--also-crops", help="Folder of its shards; once for each, in order.")
+]
 TestManifest = Annotated[
     Path | None, typer.Option(help="The manifest of the run that `test` names: another data set to test on.")
 ]

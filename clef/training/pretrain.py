@@ -1,7 +1,7 @@
 """Stage 1 of one seed and fold: the activity as the weak label."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,21 +18,39 @@ from clef.manifest import manifest_fingerprint
 from clef.model import ActivityTask, Encoders
 from clef.params import PRETRAIN_SECTIONS, Params, PretrainParams
 from clef.sampling import CrossedBatches, cross_subject_share
-from clef.selection import pretraining_frames
 from clef.texts import activity_texts
 from clef.tracking.tracked import tracked_training
-from clef.training.checkpoint import require_crop_settings, save_weights
+from clef.training.checkpoint import require_crop_settings, require_same_crops, save_weights
 from clef.training.inputs import Inputs
 from clef.training.job import Job
 from clef.training.loop import Plan
+from clef.training.pooling import Source, pool
 from clef.training.provenance import provenance, training_key
 from clef.training.stage import run_stage
+from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
 
 
-def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path, job: Job | None = None) -> None:
+def pretrain(
+    params: Params,
+    seed: int,
+    fold: Fold,
+    inputs: Inputs,
+    target: Path,
+    job: Job | None = None,
+    also: Sequence[Source] = (),
+) -> None:
     """Train stage 1 on the training subjects of a fold and write its encoders to `target` and a sidecar.
+
+    Args:
+        params: The run.
+        seed: Weights, sampling and augmentation follow from it.
+        fold: Who is trained on.
+        inputs: Manifest and crops.
+        target: The weights to write (safetensors, with a JSON sidecar).
+        job: The circumstances of this process, if they are special.
+        also: Other data sets that take part, in crops of the same settings.
 
     Raises:
         ClefError: The frames do not allow the batches asked for, or the training failed.
@@ -42,13 +60,15 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
     settings = params.pretrain
     assert settings is not None, "the rule graph has no stage 1 for such a run"
     device = prepare_device(params)
-    texts = activity_texts(params.texts, open_dataset(params).activities)
-    frames = pretraining_frames(inputs.manifest, fold, settings.stride)
-    activities = pd.Categorical(frames["activity"], categories=sorted(texts)).codes.astype(np.int64)
+    dataset = open_dataset(params)
+    pooled = pool([Source(dataset.name, inputs, fold, dataset.activities), *also], settings.stride)
+    frames = pooled.frames
+    texts = activity_texts(params.texts, {key: key for key in pooled.described})
+    activities = pd.Categorical(frames["described"], categories=pooled.described).codes.astype(np.int64)
     batches = CrossedBatches(
-        subject=frames["subject"].to_numpy(),
-        activity=frames["activity"].to_numpy(),
-        clip=frames["sequence"].to_numpy(),
+        subject=frames["person"].to_numpy(),
+        activity=frames["described"].to_numpy(),
+        clip=frames["clip"].to_numpy(),
         position=frames["frame"].to_numpy(),
         subjects=settings.subjects,
         activities=settings.activities,
@@ -62,16 +82,19 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
     steps = max(1, round(settings.epochs * batches.steps_per_epoch))
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_crop_settings(fingerprint, params.crop, inputs.manifest)
+    for source in also:
+        require_same_crops(source.inputs.manifest, inputs.manifest)
 
     torch.manual_seed(seed)
     encoders = Encoders(params.model)
-    task = ActivityTask(encoders, [texts[activity] for activity in sorted(texts)], settings)
+    task = ActivityTask(encoders, [texts[key] for key in pooled.described], settings)
     sidecar = {
         "stage": "pretrain",
         "steps": steps,
         "activity_texts": texts,
         "normalisation": encoders.normalisation,
         **provenance(params, PRETRAIN_SECTIONS, seed, fold, inputs, frames, fingerprint),
+        "also": {source.dataset: file_hash(source.inputs.manifest) for source in also},
     }
     key = training_key(sidecar)
     log.info(
@@ -84,7 +107,7 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
         batches.batch_size,
     )
 
-    subjects = frames["subject"].to_numpy()
+    subjects = frames["person"].to_numpy()
     shares: list[float] = []
 
     def report(positions: np.ndarray) -> dict[str, float]:
@@ -99,7 +122,7 @@ def pretrain(params: Params, seed: int, fold: Fold, inputs: Inputs, target: Path
     def share(step: int) -> np.ndarray:
         return job.ranks.share(batches.batch(step))
 
-    crops = Crops(inputs.shards, frames, fingerprint)
+    crops = Crops(pooled.shards, frames, fingerprint)
     run_stage(
         task,
         Plan(
