@@ -19,7 +19,7 @@ from rich.text import Text
 
 from clef.datasets import adapters
 from clef.errors import ClefError
-from clef.params import Params, Section
+from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, Params, Section
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,42 @@ def as_markdown(groups: list[Group]) -> str:
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def what_goes_stale() -> list[tuple[list[str], str]]:
+    """Every section and key outside of them, with what a change of it makes again; by what the rules depend on."""
+    both = [name for name in PRETRAIN_SECTIONS if name in FINETUNE_SECTIONS]
+    one, two = ([name for name in own if name not in both] for own in (PRETRAIN_SECTIONS, FINETUNE_SECTIONS))
+    return [
+        (["render"], "the drawn recordings and all that follows"),
+        (["ingest"], "the list of recordings, the manifest and all that follows, but no crops"),
+        (["crop"], "crops, beside the old ones, and all that follows"),
+        (both, "both stages and all that follows"),
+        (one, "stage 1 and all that follows"),
+        ([*two, "test"], "stage 2 and all that follows"),
+        (["tune"], "the inner stage 2 of every fold that it trains, and the scores"),
+        (["evaluate.threshold", "evaluate.stride"], "the scores"),
+        (["evaluate.bootstrap"], "the summary"),
+        (["seeds"], "the trainings of new seeds, and the summary"),
+        ([*_operational(Params), "evaluate.batch", "gpus"], "nothing: no result depends on it"),
+    ]
+
+
+def stale_as_markdown() -> str:
+    """The same as a section of the page."""
+    lines = ["## What a change makes again", "", "| a change of | makes again |", "|---|---|"]
+    for names, what in what_goes_stale():
+        lines.append(f"| {', '.join(f'`{name}`' for name in names)} | {what} |")
+    return "\n".join([*lines, "", ""])
+
+
+def _operational(section: type[Section], prefix: str = "") -> Iterator[str]:
+    """Keys of a section, and of those in it, that change no result."""
+    yield from (f"{prefix}{name}" for name in sorted(section.operational))
+    for name, field in section.model_fields.items():
+        below = _section_of(field)
+        if below is not None:
+            yield from _operational(below, f"{prefix}{name}.")
 
 
 def format_groups(groups: list[Group]) -> RichGroup:

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from clef.errors import ClefError
-from clef.explain import as_markdown, explain
-from clef.params import Params
+from clef.explain import as_markdown, explain, stale_as_markdown, what_goes_stale
+from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, EvaluateParams, Params
 
 PAGE = Path(__file__).parents[1] / "docs" / "params.md"
 
@@ -61,6 +61,23 @@ def test_a_prefix_ends_at_a_dot():
         explain("crop.s")
 
 
+def test_what_a_change_makes_again_is_said_of_every_section_once():
+    named = [name for names, _ in what_goes_stale() for name in names]
+    assert len(set(named)) == len(named)
+    assert {name.split(".")[0] for name in named} == set(Params.model_fields)
+    assert {name for name in named if "." in name and name.startswith("evaluate.")} == {
+        f"evaluate.{name}" for name in EvaluateParams.model_fields
+    }
+
+
+def test_what_is_said_to_change_nothing_is_in_no_key():
+    (nothing,) = (names for names, what in what_goes_stale() if what.startswith("nothing"))
+    params = Params.model_validate({"dataset": {"adapter": "demo"}})
+    for name in {*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS, "crop"}:
+        kept = set(flat({name: params.tracked(name)}))
+        assert not {key for key in kept for other in nothing if f"{key}.".startswith(f"{other}.")}
+
+
 def test_an_unknown_key_is_named():
     with pytest.raises(ClefError, match="no key finetun; expected one of dataset, seeds"):
         explain("finetun")
@@ -68,6 +85,6 @@ def test_an_unknown_key_is_named():
 
 def test_the_page_is_what_the_schema_says():
     text = PAGE.read_text(encoding="utf-8")
-    assert text[text.index("## The run") :] == as_markdown(explain()), (
+    assert text[text.index("## What a change") :] == stale_as_markdown() + as_markdown(explain()), (
         "write docs/params.md again: its head, then `clef explain --markdown`"
     )

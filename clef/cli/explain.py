@@ -15,10 +15,10 @@ def explain(
     """Say what the keys of a params file mean, with their values and defaults."""
     from rich.console import Console
 
-    from clef.explain import as_markdown, explain, format_groups
+    from clef.explain import as_markdown, explain, format_groups, stale_as_markdown
 
     groups = explain(key)
     if markdown:
-        print(as_markdown(groups), end="")
+        print(("" if key else stale_as_markdown()) + as_markdown(groups), end="")
     else:
         Console().print(format_groups(groups))

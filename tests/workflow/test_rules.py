@@ -128,6 +128,9 @@ def stale(folder: Path) -> set[str]:
         ("pretrain:\n", "pretrain:\n  image_text: 0.5\n", {"pretrain", "finetune", "evaluate", "summarize"}),
         ("device: cpu\n", "device: cpu\nevaluate: {threshold: 0.4}\n", {"evaluate", "summarize"}),
         ("device: cpu\n", "device: cpu\nevaluate: {bootstrap: 10}\n", {"summarize"}),
+        ("device: cpu\n", "device: cpu\ngpus: 2\nevaluate: {batch: 8}\ntracking: {mlflow: false}\n", set()),
+        ("device: cpu\n", "device: cpu\nlabels: {threshold: 2}\n", {"finetune", "evaluate", "summarize"}),
+        ("threads: 1\n", "threads: 2\n", {"pretrain", "finetune", "evaluate", "summarize"}),
         (
             "kind: videos",
             "kind: videos, seed: 7",
