@@ -17,20 +17,20 @@ DRAW = random.Random(0)
 PRETRAIN, FINETUNE = (means.TRAINING_SAVED.format(stage=stage) for stage in ("pretrain", "finetune"))
 
 
-@pytest.mark.parametrize(
-    ("name", "sign", "comes_to"),
-    [
-        ("scancel", PRETRAIN, "CANCELLED"),
-        ("time limit", FINETUNE, "TIMEOUT"),
-        ("scontrol requeue", PRETRAIN, "COMPLETED"),
-        ("lost node", FINETUNE, "COMPLETED"),
-        ("kill -9 of a job", FINETUNE, "FAILED"),
-        ("kill -9 of Snakemake", PRETRAIN, "CANCELLED"),
-    ],
-)
-def test_an_interrupted_training_goes_on_to_the_same_bytes(
-    cluster, cropped, on_one_machine, tmp_path, name, sign, comes_to
-):
+CASES = {
+    "scancel": (PRETRAIN, "CANCELLED"),
+    "time limit": (FINETUNE, "TIMEOUT"),
+    "scontrol requeue": (PRETRAIN, "COMPLETED"),
+    "lost node": (FINETUNE, "COMPLETED"),
+    "kill -9 of a job": (FINETUNE, "FAILED"),
+    "kill -9 of Snakemake": (PRETRAIN, "CANCELLED"),
+}
+"""When each interrupts, and what SLURM then says of the job."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_interrupted_training_goes_on_to_the_same_bytes(cluster, cropped, on_one_machine, tmp_path, name):
+    sign, comes_to = CASES[name]
     folder = copy_of(cropped, tmp_path / "checkout")
     running = start(cluster, folder)
     step = means.some_job(folder, running, DRAW, sign)
