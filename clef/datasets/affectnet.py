@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets import affectnet_csv, affectnet_npy
 from clef.datasets.base import Sequence
@@ -34,12 +34,15 @@ class AffectNetOptions(ImageSetOptions):
 
     blocks: Count = 72
     """Number of blocks that the images are dealt to; each is cropped by one job."""
+    packaging: Literal["auto", "npy", "csv"] = "auto"
+    """Which release to read where both are there; `auto` takes the cropped images with NumPy files."""
 
 
 class AffectNet(ImageSet):
     """Either release."""
 
     Options = AffectNetOptions
+    options: AffectNetOptions
     all_labelled: ClassVar = True
     label_names: ClassVar = list(EXPRESSIONS)
     known: ClassVar = Known(
@@ -53,26 +56,43 @@ class AffectNet(ImageSet):
     )
 
     def known_of(self, root: Path) -> Known | None:
-        return KNOWN_NPY if affectnet_npy.find(root) is not None else self.known
+        return KNOWN_NPY if self._npy(root) is not None else self.known
 
     def packaging(self, root: Path) -> Packaging:
-        if (npy := affectnet_npy.find(root)) is not None:
-            return Packaging("npy", f"{_place(npy, root)}train_set and val_set, cropped images, a .npy file a label")
-        if (lists := affectnet_csv.find(root)) is not None:
+        if (npy := self._npy(root)) is not None:
+            found = f"{_place(npy, root)}train_set and val_set, cropped images, a .npy file a label"
+            other = _csv_or_none(root)
+            also = "" if other is None else f"; also lists in {_folder(other, root)}, which are not used"
+            return Packaging("npy", found + also)
+        if (lists := self._csv(root)) is not None:
             images = lists.images.relative_to(root)
-            return Packaging(
-                "csv", f"{lists.training.relative_to(root)} and {lists.validation.name}, uncropped images in {images}"
+            found = f"{lists.training.relative_to(root)} and {lists.validation.name}, uncropped images in {images}"
+            other_npy = affectnet_npy.find(root)
+            also = (
+                ""
+                if other_npy is None
+                else f"; also {_place(other_npy, root)}train_set and val_set, which are not used"
             )
+            return Packaging("csv", found + also)
+        asked = "" if self.options.packaging == "auto" else f" as {self.options.packaging}"
         raise ClefError(
-            f"{root}: {found_in(root)}; expected AffectNet: train_set and val_set, each with images and annotations, "
-            "or training.csv and validation.csv with the folder Manually_Annotated; put or link the copy there"
+            f"{root}: {found_in(root)}; expected AffectNet{asked}: train_set and val_set, each with images and "
+            "annotations, or training.csv and validation.csv with the folder Manually_Annotated; put or link the copy "
+            "there"
         )
 
+    def _npy(self, root: Path) -> Path | None:
+        """The release of 2021, where it is there and wanted."""
+        return None if self.options.packaging == "csv" else affectnet_npy.find(root)
+
+    def _csv(self, root: Path) -> affectnet_csv.Lists | None:
+        """The first release, likewise."""
+        return None if self.options.packaging == "npy" else affectnet_csv.find(root)
+
     def sequences(self, root: Path) -> list[Sequence]:
-        npy, lists = affectnet_npy.find(root), affectnet_csv.find(root)
-        if npy is not None:
+        if (npy := self._npy(root)) is not None:
             found = affectnet_npy.images(npy)
-        elif lists is not None:
+        elif (lists := self._csv(root)) is not None:
             found = affectnet_csv.images(lists)
         else:
             return []
@@ -94,9 +114,9 @@ class AffectNet(ImageSet):
         return sorted(images, key=lambda image: (image.shard, image.sequence))
 
     def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
-        if (npy := affectnet_npy.find(root)) is not None:
+        if (npy := self._npy(root)) is not None:
             there = affectnet_npy.image_files(npy)
-        elif (lists := affectnet_csv.find(root)) is not None:
+        elif (lists := self._csv(root)) is not None:
             there = affectnet_csv.image_files(lists)
         else:
             return []
@@ -105,9 +125,9 @@ class AffectNet(ImageSet):
         return sorted(found for path in there if (found := path.removeprefix(prefix)) not in known)
 
     def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
-        if affectnet_npy.find(root) is not None:
+        if self._npy(root) is not None:
             coded = affectnet_npy.codes(root, sequences)
-        elif (lists := affectnet_csv.find(root)) is not None:
+        elif (lists := self._csv(root)) is not None:
             coded = affectnet_csv.codes(lists, sequences)
         else:
             raise ClefError(f"{root}: {found_in(root)}; expected AffectNet")
@@ -133,6 +153,18 @@ KNOWN_NPY = replace(
         "test": dict.fromkeys(EXPRESSIONS, 500) | {"contempt": 499},
     },
 )
+
+
+def _csv_or_none(root: Path) -> affectnet_csv.Lists | None:
+    """The first release beside another; half of one does not matter."""
+    try:
+        return affectnet_csv.find(root)
+    except ClefError:
+        return None
+
+
+def _folder(lists: affectnet_csv.Lists, root: Path) -> str:
+    return lists.training.parent.relative_to(root).as_posix()
 
 
 def _place(folder: Path, root: Path) -> str:

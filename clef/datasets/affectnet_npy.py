@@ -60,8 +60,7 @@ def images(base: Path) -> Iterator[ListedImage]:
                 if number in files:
                     raise ClefError(f"{pictures}: {files[number]} and {name} are both image {number}; remove one")
                 files[number] = name
-        labelled = {int(match[1]) for name in _names(annotations) if (match := LABEL.fullmatch(name))}
-        for number in sorted(files.keys() | labelled):
+        for number in sorted(files.keys() | _label_files(annotations).keys()):
             path = pictures / files.get(number, f"{number}.jpg")
             yield ListedImage(split, f"{split}_{number}", number, path)
 
@@ -76,22 +75,49 @@ def image_files(base: Path) -> Iterator[str]:
 def codes(root: Path, sequences: Iterable[Sequence]) -> Iterator[tuple[Sequence, int | None, str | None]]:
     """Class of each image, or none and why. Many files are read at once: there are some 300,000."""
     listed = list(sequences)
+    folders = {_annotations(root, sequence) for sequence in listed}
+    files = {folder: _label_files(folder) for folder in folders}
     with ThreadPoolExecutor(FILES_AT_ONCE) as threads:
         blocks = (listed[start : start + BLOCK] for start in range(0, len(listed), BLOCK))
-        for block in threads.map(partial(_codes, root), blocks):
+        for block in threads.map(partial(_codes, root, files), blocks):
             yield from block
 
 
-def _codes(root: Path, sequences: list[Sequence]) -> list[tuple[Sequence, int | None, str | None]]:
+def _annotations(root: Path, sequence: Sequence) -> Path:
+    """Folder of the labels that belong to an image's folder."""
+    return root / sequence.source.rpartition("/")[0].rpartition("/")[0] / "annotations"
+
+
+def _label_files(annotations: Path) -> dict[int, str]:
+    """Names of the files of classes by number, which may be padded otherwise than the image's.
+
+    Raises:
+        ClefError: The folder is missing, or two files are of the same number.
+    """
+    files: dict[int, str] = {}
+    for name in sorted(_names(annotations)):
+        if match := LABEL.fullmatch(name):
+            number = int(match[1])
+            if number in files:
+                raise ClefError(f"{annotations}: {files[number]} and {name} both label image {number}; remove one")
+            files[number] = name
+    return files
+
+
+def _codes(
+    root: Path, files: dict[Path, dict[int, str]], sequences: list[Sequence]
+) -> list[tuple[Sequence, int | None, str | None]]:
     found: list[tuple[Sequence, int | None, str | None]] = []
     for sequence in sequences:
-        pictures, _, name = sequence.source.rpartition("/")
-        file = f"{name.rpartition('.')[0]}_exp.npy"
+        annotations = _annotations(root, sequence)
+        number = int(sequence.source.rpartition("/")[2].partition(".")[0])
+        file = files[annotations].get(number)
+        if file is None:
+            found.append((sequence, None, f"no {number}_exp.npy"))
+            continue
         try:
-            with open(f"{root}/{pictures.rpartition('/')[0]}/annotations/{file}", "rb") as opened:
+            with open(f"{annotations}/{file}", "rb") as opened:
                 found.append((sequence, _code(opened.read()), None))
-        except FileNotFoundError:
-            found.append((sequence, None, f"no {file}"))
         except (OSError, ValueError, EOFError):
             found.append((sequence, None, f"{file} holds no number"))
     return found

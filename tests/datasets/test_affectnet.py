@@ -18,11 +18,11 @@ def dataset():
     return open_with(max_bad=0.0)
 
 
-def open_with(max_bad: float) -> AffectNet:
+def open_with(max_bad: float, packaging: str = "auto") -> AffectNet:
     return open_dataset(
         Params.model_validate(
             {
-                "dataset": {"adapter": "affectnet", "options": {"blocks": 2}},
+                "dataset": {"adapter": "affectnet", "options": {"blocks": 2, "packaging": packaging}},
                 "labels": {"kind": "expressions", "expressions": SEVEN},
                 "folds": {"protocol": "official", "number": 1},
                 "ingest": {"max_bad": max_bad},
@@ -99,6 +99,44 @@ def test_the_same_number_in_both_sets_is_two_people(dataset, tmp_path):
         "test_7": "test",
     }
     assert {image.shard for image in listed.values()} <= set(dataset.shards()) == {"block000", "block001"}
+
+
+def test_an_image_and_its_label_are_joined_by_number_whatever_their_zeros(dataset, tmp_path):
+    root = make_npy(tmp_path, {"0006.jpg": None, "6": 1, "7.jpg": None, "007": 3}, {"0.jpg": 4})
+    assert labels_of(dataset, root) == {"train_6": "happiness", "train_7": "surprise", "test_0": "fear"}
+    assert {s.source for s in dataset.sequences(root) if s.split == "train"} == {
+        "train_set/images/0006.jpg",
+        "train_set/images/7.jpg",
+    }
+    put(root / "train_set/annotations/0006_exp.npy", npy(2))
+    with pytest.raises(ClefError, match=r"annotations: 0006_exp\.npy and 6_exp\.npy both label image 6; remove one"):
+        dataset.sequences(root)
+
+
+@pytest.mark.parametrize("images", ["Manually_Annotated", "Manually_Annotated_compressed"])
+def test_of_both_releases_one_is_used_and_the_other_told(tmp_path, images):
+    make_npy(tmp_path / "new", {"0.jpg": 1}, {"0.jpg": 4})
+    make_csv(tmp_path, line("1/a.jpg", 2), line("1/b.jpg", 3))
+    (tmp_path / "Manually_Annotated").rename(tmp_path / "moved")
+    (tmp_path / "moved").rename(tmp_path / images)
+    for packaging in ("auto", "npy"):
+        dataset = open_with(0.0, packaging)
+        assert labels_of(dataset, tmp_path) == {"train_0": "happiness", "test_0": "fear"}
+        found = dataset.packaging(tmp_path)
+        assert (found.name, dataset.known_of(tmp_path).labelled_frames) == ("npy", 291_650)
+        assert found.found.endswith("; also lists in Manually_Annotated_file_lists, which are not used")
+    dataset = open_with(0.0, "csv")
+    assert labels_of(dataset, tmp_path) == {"train_1_a.jpg": "sadness", "test_1_b.jpg": "surprise"}
+    found = dataset.packaging(tmp_path)
+    assert (found.name, dataset.known_of(tmp_path).labelled_frames) == ("csv", 291_651)
+    assert f"uncropped images in {images}/Manually_Annotated_Images; also new/: train_set and val_set" in found.found
+    assert {s.source.partition("/")[0] for s in dataset.sequences(tmp_path)} == {images}
+
+
+def test_a_release_that_is_asked_for_and_not_there_is_told(tmp_path):
+    make_npy(tmp_path, {"0.jpg": 1}, {"0.jpg": 4})
+    with pytest.raises(ClefError, match="holds train_set, val_set; expected AffectNet as csv: "):
+        open_with(0.0, "csv").packaging(tmp_path)
 
 
 @pytest.mark.parametrize("value", [b"", b"no array", npy("happy"), npy([1, 2]), npy(1.5)])
