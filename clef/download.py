@@ -2,9 +2,9 @@
 
 import http.client
 import logging
-import shutil
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from clef.errors import ClefError
@@ -15,14 +15,16 @@ log = logging.getLogger(__name__)
 
 SECONDS = 60
 """How long a server may say nothing."""
+MEGABYTE = 1_000_000
 
 
-def fetch(release: Release, target: Path) -> bool:
+def fetch(release: Release, target: Path, tell: Callable[[int, int], None] | None = None) -> bool:
     """Download a release, unless it is there already. Nothing that is not the whole release is left at `target`.
 
     Args:
         release: What, from where, and its hash.
         target: The file to write.
+        tell: Called with megabytes that have come and megabytes in all, where the server says how many.
 
     Returns:
         False where it was there already.
@@ -37,7 +39,7 @@ def fetch(release: Release, target: Path) -> bool:
             raise ClefError(f"{target}: there is another file already, {problem}; remove it and run this again")
         return False
     with appearing(target) as partial:
-        _download(release, partial, target)
+        _download(release, partial, target, tell)
         problem = hash_problem(release, file_hash(partial))
         if problem and release.confirmed:
             raise _by_hand(release, target, f"what came is another file, {problem}")
@@ -46,11 +48,14 @@ def fetch(release: Release, target: Path) -> bool:
     return True
 
 
-def _download(release: Release, partial: Path, target: Path) -> None:
+def _download(release: Release, partial: Path, target: Path, tell: Callable[[int, int], None] | None) -> None:
     try:
         with urllib.request.urlopen(release.address, timeout=SECONDS) as answer, open(partial, "wb") as file:
             declared = answer.headers.get("Content-Length")
-            shutil.copyfileobj(answer, file)
+            while chunk := answer.read(MEGABYTE):
+                file.write(chunk)
+                if tell is not None and declared is not None:
+                    tell(-(-file.tell() // MEGABYTE), -(-int(declared) // MEGABYTE))
     except urllib.error.HTTPError as error:
         raise _by_hand(release, target, f"the server says {error.code} {error.reason}") from None
     except urllib.error.URLError as error:

@@ -145,8 +145,16 @@ def is_local(address: str) -> bool:
     return urlsplit(address).scheme in ("", "file", "local")
 
 
-def push(repository: Repo, pointers: list[Path], remote: str) -> int:
+def push(
+    repository: Repo, pointers: list[Path], remote: str, progress: Callable[[int, int], None] | None = None
+) -> int:
     """Send the files of some pointers to a remote.
+
+    Args:
+        repository: The checkout.
+        pointers: Whose files.
+        remote: Its name.
+        progress: Called with pointers sent and pointers in all.
 
     Returns:
         How many files went; those that were there already do not.
@@ -154,10 +162,15 @@ def push(repository: Repo, pointers: list[Path], remote: str) -> int:
     Raises:
         ClefError: DVC cannot reach the remote, or what it should send is not in its cache.
     """
+    sent = 0
     try:
-        return repository.push(targets=[str(pointer) for pointer in pointers], remote=remote)
+        for done, pointer in enumerate(pointers, start=1):
+            sent += repository.push(targets=[str(pointer)], remote=remote)
+            if progress is not None:
+                progress(done, len(pointers))
     except TOLD as error:
         raise _told(error) from error
+    return sent
 
 
 def _stage(repository: Repo, pointer: Path, paths: list[str]) -> "Stage":

@@ -2,13 +2,16 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from clef import download
+from clef.cli.weights import fetch_weights
 from clef.download import fetch
 from clef.errors import ClefError
-from clef.weights import Release, file_hash
+from clef.weights import DETECTOR_RELEASES, Release, detector_weights, file_hash
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -42,6 +45,23 @@ def server() -> Iterator[str]:
 def sha256(tmp_path) -> str:
     (tmp_path / "published").write_bytes(CONTENT)
     return file_hash(tmp_path / "published")
+
+
+@pytest.mark.parametrize("detector", sorted(DETECTOR_RELEASES))
+def test_the_command_fetches_what_a_detector_needs(server, sha256, tmp_path, monkeypatch, detector):
+    monkeypatch.chdir(tmp_path)
+    published = replace(DETECTOR_RELEASES[detector], address=f"{server}/whole", sha256=sha256)
+    monkeypatch.setitem(DETECTOR_RELEASES, detector, published)
+    fetch_weights(detector)
+    assert detector_weights(detector, None).read_bytes() == CONTENT
+
+
+def test_how_much_has_come_is_told(server, sha256, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MEGABYTE", 200_000)
+    told = []
+    release = Release("net.onnx", f"{server}/whole", sha256)
+    fetch(release, tmp_path / "net.onnx", lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_good_file_is_fetched_once(server, sha256, tmp_path):

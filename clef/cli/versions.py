@@ -52,7 +52,8 @@ def version_data(
     if first and Path("data/interim", dataset).exists():
         log.info("and, for every run that these files gave: snakemake --touch --cores 1 results/RUN/summary.csv")
     if target is not None:
-        files = run_push(repository, pointers, target[0])
+        with progress("pointer sent") as tell:
+            files = run_push(repository, pointers, target[0], tell)
         log.info("%d files sent to %s (%s)", files, *target)
 
 

@@ -43,11 +43,12 @@ def fetch_weights(
 
 def _fetch_release(release: Release, target: Path) -> None:
     from clef.download import fetch
-    from clef.progress import notice
+    from clef.progress import notice, progress
 
     if target.is_dir():
         target /= release.file
-    fetched = fetch(release, target)
+    with progress("MB") as tell:
+        fetched = fetch(release, target, tell)
     notice("%s: %s, SHA-256 %s", target, "fetched" if fetched else "there already", file_hash(target))
 
 
