@@ -5,7 +5,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-PROGRAMS = ["clef", "snakemake", "make", "source", "printf", "git", "dvc", "cd", "mkdir", "cp", "tail", "cat", "bash"]
+OWN = ["clef", "snakemake", "make", "git", "dvc", "mlflow"]
+"""Programs of the project and of its environment."""
+PROGRAMS = [*OWN, "source", "printf", "cd", "mkdir", "cp", "tail", "cat", "bash"]
 
 
 def code_blocks(page: Path) -> list[str]:
@@ -25,4 +27,4 @@ def inline(page: Path) -> list[str]:
     """Commands in running text, in backquotes."""
     text = page.read_text(encoding="utf-8")
     found = [" ".join(code.split()) for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", text)]
-    return [code for code in found if code.split(" ")[0] in ("clef", "make", "snakemake") and " " in code]
+    return [code for code in found if code.split(" ")[0] in OWN and " " in code]

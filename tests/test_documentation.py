@@ -2,9 +2,12 @@
 
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 from clef.cli.app import app
 from tests.documentation import PAGES, ROOT, commands, inline
@@ -28,12 +31,62 @@ def test_a_command_is_one_that_exists(page, command):
         options = {name for parameter in known.params for name in (*parameter.opts, *parameter.secondary_opts)}
         said = {word.split("=")[0] for word in words if word.startswith("-")}
         assert said <= options | {"--help", "-h"}
+    elif program == "mlflow":
+        from mlflow.cli import cli
+
+        options = {name for parameter in cli.commands[words[0]].params for name in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= options
     elif program == "make":
         assert {word for word in words if "=" not in word} <= TARGETS
     elif program == "snakemake":
         for word in words:
             if (found := re.fullmatch(r"results/([^/]+)/summary\.csv", word)) and not PLACEHOLDER.search(found[1]):
                 assert found[1] in RUNS
+
+
+BLOCKS = "tests/test_readme.py::test_every_command_does_what_the_readme_says"
+LIFE = "tests/workflow/test_data_versions.py::test_the_life_of_a_data_set"
+RUN_BY = {
+    "make demo": BLOCKS,
+    "make test": BLOCKS,
+    "clef show demo": BLOCKS,
+    "clef compare": BLOCKS,
+    "make help": "tests/test_documentation.py::test_make_help_lists_the_targets",
+    "make ui": "tests/tracking/test_sync.py::test_the_pages_open_on_no_store",
+    "make test-slow": ".ci/run",
+    "clef --help": "tests/cli/test_app.py::test_help_lists_the_steps_in_their_order",
+    "clef track sync": "tests/tracking/test_sync.py::test_sync_brings_in_what_is_lacking_and_says_so_and_again_nothing",
+    "clef check bp4d": "tests/workflow/test_lab_sets.py::test_bp4d",
+    "snakemake --cores 8 results/bp4d/summary.csv": "tests/workflow/test_lab_sets.py::test_bp4d",
+    "clef fetch-weights retinaface": "tests/test_download.py::test_the_command_fetches_what_a_detector_needs",
+    "clef fetch-weights yunet": "tests/test_download.py::test_the_command_fetches_what_a_detector_needs",
+    "clef version-data DATASET": LIFE,
+    "dvc metrics diff": LIFE,
+    "dvc repro run@demo": LIFE,
+    "dvc push": "tests/test_versioning.py::test_dvc_itself_does_not_ask",
+}
+"""Where a command runs that README.md names in running text."""
+
+
+@pytest.mark.parametrize("command", sorted(set(inline(ROOT / "README.md"))))
+def test_a_command_in_running_text_is_run_somewhere(command):
+    assert command in RUN_BY, f"say in RUN_BY where a test runs `{command}`"
+    path, _, test = RUN_BY[command].partition("::")
+    source = (ROOT / path).read_text(encoding="utf-8")
+    assert f"def {test}(" in source if test else command in source
+
+
+def test_make_help_lists_the_targets():
+    ran = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True)
+    named = {line.split()[0] for line in ran.stdout.splitlines()}
+    assert named >= {"demo", "test", "test-slow", "ui", "lint", "types"}
+    assert named <= TARGETS
+
+
+def test_dvc_knows_every_run_that_is_shipped():
+    listed = subprocess.run(["git", "ls-files", "params"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert stages["run"]["foreach"] == sorted(Path(path).stem for path in listed.splitlines())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

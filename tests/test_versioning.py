@@ -178,7 +178,9 @@ def test_a_clone_gets_the_files_back_from_a_remote(checkout, tmp_path):
         config["remote"]["store"] = {"url": str(tmp_path / "store")}
     name, address = remote_address(repository, None)
     assert (name, is_local(address)) == ("store", True)
-    assert push(repository, existing_pointers(demo(), raw(checkout)), name) > 0
+    told = []
+    assert push(repository, existing_pointers(demo(), raw(checkout)), name, lambda *counts: told.append(counts)) > 0
+    assert told == [(1, 3), (2, 3), (3, 3)]
     assert push(repository, existing_pointers(demo(), raw(checkout)), name) == 0
     git(checkout, "add", "--all")
     git(checkout, "commit", "--quiet", "--message", "one")
@@ -402,6 +404,16 @@ def test_consent_the_projects_own_drawings_and_a_local_remote_need_no_question(l
     assert "Send it?" not in ran.stderr
     assert (raw(licensed) / "F001.dvc").exists()
     assert (ran.returncode == 0) is (tmp_path / "store").exists()
+
+
+def test_dvc_itself_does_not_ask(licensed, tmp_path):
+    """What the documentation warns of, as long as it is so."""
+    with open_repository(licensed).config.edit() as config:
+        config["core"]["remote"] = "mount"
+        config["remote"]["mount"] = {"url": str(tmp_path / "mount")}
+    assert clef(licensed, LICENSED, "version-data", "demo").returncode == 0
+    subprocess.run([sys.executable, "-m", "dvc", "push", "--quiet"], cwd=licensed, check=True, stdin=subprocess.DEVNULL)
+    assert list((tmp_path / "mount").rglob("*"))
 
 
 def test_nothing_is_sent_unless_asked_for(licensed):
