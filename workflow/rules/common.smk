@@ -81,10 +81,20 @@ LISTINGS = {
     if not POINTERS[dataset] and DATASETS[run].made_by() is None
 }
 
+
+def published_note(model):
+    """The note that a model's published weights were fetched; None where it starts from a file, or from nothing."""
+    try:
+        return model_note(model.name, model.pretrained)
+    except ClefError:
+        return None  # a file that is not there: told where a run that is asked for needs it
+
+
 # What `clef fetch-weights` makes in `weights/`, and whose it is.
 PUBLISHED = {release.file: name for name, release in DETECTOR_RELEASES.items()} | {
-    f"{params.model.name}.{params.model.pretrained}.json": f"{params.model.name}/{params.model.pretrained}"
-    for params in RUNS.values()
+    note.name: f"{model.name}/{model.pretrained}"
+    for model in (params.model for params in RUNS.values())
+    if (note := published_note(model)) is not None
 }
 
 # None under an executor, where they are elsewhere, and inside its jobs, which must ask for what was submitted.
@@ -159,8 +169,8 @@ def cluster_limits(wildcards, resources):
     it out of what makes a result stale.
     """
     if not workflow.remote_exec:
-        return ""
-    return f"--time-budget {resources.runtime} --attempt {resources.attempt}"
+        return []
+    return ["--time-budget", resources.runtime, "--attempt", resources.attempt]
 
 
 def crops_folder(run):
@@ -314,10 +324,13 @@ def test_labels(wildcards):
 def test_options(wildcards):
     test = of_run(wildcards).test
     if test is None:
-        return ""
-    return (
-        f"--test-manifest {manifest_of(test.run)} --test-crops {crops_folder(test.run)}"
-    )
+        return []
+    return [
+        "--test-manifest",
+        manifest_of(test.run),
+        "--test-crops",
+        crops_folder(test.run),
+    ]
 
 
 def inner_predictions(wildcards):

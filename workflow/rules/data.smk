@@ -13,7 +13,7 @@ rule fetch_weights:
     params:
         whose=lambda wildcards: PUBLISHED[wildcards.file],
     shell:
-        "python -m clef --log {log} fetch-weights {params.whose} --to {output}"
+        "python -m clef --log {log:q} fetch-weights {params.whose:q} --to {output:q}"
 
 
 rule render_demo:
@@ -29,8 +29,8 @@ rule render_demo:
     params:
         section(of_dataset, "render"),
     shell:
-        "python -m clef --log {log} render-demo {wildcards.dataset} --out data/raw/{wildcards.dataset}"
-        " --workers {threads}"
+        "python -m clef --log {log:q} render-demo {wildcards.dataset:q} --out data/raw/{wildcards.dataset:q}"
+        " --workers {threads:q}"
 
 
 # Nothing long starts on a broken copy: it comes first and, since it takes all cores for its seconds, alone. Cropping does
@@ -52,7 +52,7 @@ rule check:
     params:
         ingest_settings,
     shell:
-        "python -m clef --log {log} check {wildcards.dataset} --raw data/raw/{wildcards.dataset} --out {output}"
+        "python -m clef --log {log:q} check {wildcards.dataset:q} --raw data/raw/{wildcards.dataset:q} --out {output:q}"
 
 
 rule ingest:
@@ -73,8 +73,8 @@ rule ingest:
     params:
         ingest_settings,
     shell:
-        "python -m clef --log {log} ingest {wildcards.dataset} --raw data/raw/{wildcards.dataset}"
-        " --out {output}"
+        "python -m clef --log {log:q} ingest {wildcards.dataset:q} --raw data/raw/{wildcards.dataset:q}"
+        " --out {output:q}"
 
 
 # Not from the table of `ingest`: that is new whenever one recording is, and so would every shard be stale.
@@ -94,9 +94,9 @@ rule crop:
     params:
         crop_settings,
     shell:
-        "python -m clef --log {log} crop {wildcards.dataset} --crop {wildcards.crop}"
-        " --raw data/raw/{wildcards.dataset}"
-        " --shard {wildcards.shard} --out {output}"
+        "python -m clef --log {log:q} crop {wildcards.dataset:q} --crop {wildcards.crop:q}"
+        " --raw data/raw/{wildcards.dataset:q}"
+        " --shard {wildcards.shard:q} --out {output:q}"
 
 
 rule manifest:
@@ -116,6 +116,6 @@ rule manifest:
     params:
         section(of_dataset, "ingest"),
     shell:
-        "python -m clef --log {log} manifest {wildcards.dataset} --crop {wildcards.crop}"
-        " --raw data/raw/{wildcards.dataset} --sequences {input.sequences}"
-        " --crops data/interim/{wildcards.dataset}/{wildcards.crop} --out {output}"
+        "python -m clef --log {log:q} manifest {wildcards.dataset:q} --crop {wildcards.crop:q}"
+        " --raw data/raw/{wildcards.dataset:q} --sequences {input.sequences:q}"
+        " --crops data/interim/{wildcards.dataset:q}/{wildcards.crop:q} --out {output:q}"

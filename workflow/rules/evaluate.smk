@@ -61,14 +61,15 @@ rule evaluate:
         crops=lambda wildcards: crops_folder(wildcards.run),
         tune=section(of_run, "tune"),
         inner=lambda wildcards: (
-            f"--inner {inner_predictions(wildcards)}" if of_run(wildcards).tune else ""
+            ["--inner", inner_predictions(wildcards)] if of_run(wildcards).tune else []
         ),
         elsewhere=test_options,
         test_labels=test_labels,
     shell:
-        "python -m clef --log {log} evaluate {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --manifest {input.manifest} --crops {params.crops} --weights {input.weights}"
-        " --epochs {input.epochs} {params.inner} {params.elsewhere} --predictions {output.predictions} --out {output.metrics}"
+        "python -m clef --log {log:q} evaluate {wildcards.run:q} --seed {wildcards.seed:q} --fold {wildcards.fold:q}"
+        " --manifest {input.manifest:q} --crops {params.crops:q} --weights {input.weights:q}"
+        " --epochs {input.epochs:q} {params.inner:q} {params.elsewhere:q}"
+        " --predictions {output.predictions:q} --out {output.metrics:q}"
 
 
 rule summarize:
@@ -88,4 +89,4 @@ rule summarize:
     params:
         bootstrap=lambda wildcards: of_run(wildcards).evaluate.bootstrap,
     shell:
-        "python -m clef --log {log} summarize {wildcards.run} {input.metrics} --out {output.table}"
+        "python -m clef --log {log:q} summarize {wildcards.run:q} {input.metrics:q} --out {output.table:q}"

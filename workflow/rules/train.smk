@@ -25,8 +25,8 @@ rule pretrain:
         crops=lambda wildcards: crops_folder(wildcards.run),
         limits=cluster_limits,
     shell:
-        "python -m clef --log {log} pretrain {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --manifest {input.manifest} --crops {params.crops} {params.limits} --out {output.weights}"
+        "python -m clef --log {log:q} pretrain {wildcards.run:q} --seed {wildcards.seed:q} --fold {wildcards.fold:q}"
+        " --manifest {input.manifest:q} --crops {params.crops:q} {params.limits:q} --out {output.weights:q}"
 
 
 rule finetune:
@@ -53,15 +53,15 @@ rule finetune:
         label_texts=label_sentences,
         crops=lambda wildcards: crops_folder(wildcards.run),
         stage1=lambda wildcards: (
-            f"--stage1 {stage1(wildcards)}" if stage1(wildcards) else ""
+            ["--stage1", stage1(wildcards)] if stage1(wildcards) else []
         ),
-        inner="",
+        inner=[],
         elsewhere=test_options,
         limits=cluster_limits,
     shell:
-        "python -m clef --log {log} finetune {wildcards.run} --seed {wildcards.seed} --fold {wildcards.fold}"
-        " --manifest {input.manifest} --crops {params.crops} {params.stage1} {params.inner} {params.elsewhere}"
-        " {params.limits} --epochs {output.epochs} --out {output.weights}"
+        "python -m clef --log {log:q} finetune {wildcards.run:q} --seed {wildcards.seed:q} --fold {wildcards.fold:q}"
+        " --manifest {input.manifest:q} --crops {params.crops:q} {params.stage1:q} {params.inner:q}"
+        " {params.elsewhere:q} {params.limits:q} --epochs {output.epochs:q} --out {output.weights:q}"
 
 
 use rule finetune as finetune_inner with:
