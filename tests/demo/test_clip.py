@@ -8,16 +8,7 @@ from clef.datasets.occurrence_csv import read_occurrence_csv
 from clef.demo.behaviour import ACTION_UNITS
 from clef.demo.clip import draw_frames
 from clef.demo.performance import FPS
-
-
-def decode(path) -> list[np.ndarray]:
-    frames = []
-    with av.open(str(path)) as container:
-        try:
-            frames.extend(frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
-        except av.error.FFmpegError:
-            return frames
-    return frames
+from tests.demo.decoding import decode
 
 
 def boxes(path) -> list[bytes]:
