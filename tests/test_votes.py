@@ -132,10 +132,8 @@ def test_votes_for_no_emotion_may_stand_in_any_column():
         ),
     ],
 )
-def test_the_counts_of_the_published_label_files_are_met_to_the_image(testdata, source, rule, expected):
-    folder = testdata / "ferplus"
-    if not folder.is_dir():
-        pytest.skip("no FER+ label files in shared/testdata")
+def test_the_counts_of_the_published_label_files_are_met_to_the_image(ferplus_labels, source, rule, expected):
+    folder = ferplus_labels
     rows = read_rows(folder / "fer2013new.csv")
     own = [votes_ if name else None for _, name, votes_ in rows]
     if source == "label.csv":
@@ -151,11 +149,19 @@ def test_the_counts_of_the_published_label_files_are_met_to_the_image(testdata, 
         assert tuple(np.bincount(found, minlength=len(EMOTIONS) + 1)) == counts
 
 
-def test_the_first_image_has_the_votes_of_its_line(testdata):
+def test_the_two_label_files_disagree_where_they_are_known_to(ferplus_labels):
+    rows = read_rows(ferplus_labels / "fer2013new.csv")
+    other = by_row(rows, read_labels(ferplus_labels), ferplus_labels)
+    pairs = [(usage, raw, own) for (usage, _, raw), own in zip(rows, other, strict=True) if own is not None]
+    differing = [(usage, raw, own) for usage, raw, own in pairs if raw != own]
+    counts = {usage: sum(of == usage for of, _, _ in differing) for usage in SPLITS}
+    assert counts == {"Training": 1073, "PublicTest": 246, "PrivateTest": 283}
+    assert sum(raw.index(max(raw)) != own.index(max(own)) for _, raw, own in differing) == 282
+
+
+def test_the_first_image_has_the_votes_of_its_line(ferplus_labels):
     """Against Python's own csv reader."""
-    path = testdata / "ferplus" / "fer2013new.csv"
-    if not path.is_file():
-        pytest.skip("no FER+ label files in shared/testdata")
+    path = ferplus_labels / "fer2013new.csv"
     with path.open(newline="") as file:
         lines = list(csv.DictReader(file))
     rows = read_rows(path)

@@ -24,8 +24,14 @@ if TYPE_CHECKING:
 EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 VOTES = [f"votes_{name}" for name in (*EMOTIONS, "unknown", "no_face")]
 """Columns of the manifest."""
+FER2013 = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+"""By the code of the images' own table, which nothing else here goes by."""
 IMAGES = ("fer2013.csv", "icml_face_data.csv")
 ROWS = "fer2013new.csv"
+ROWS_COMPARED = 50
+"""Rows of a usage from which it shows whether two tables are of the same images."""
+LEAST_AGREEMENT = 0.25
+"""Of FER2013's emotions with FER+'s, beyond chance (Cohen's kappa); of rows in another order it is near 0."""
 USAGE = {"train": "Training", "public": "PublicTest", "private": "PrivateTest"}
 
 
@@ -136,23 +142,52 @@ def _require_same_rows(images: Path, rows: list[tuple[str, str, Votes]]) -> None
     Raises:
         ClefError: With the first row that differs.
     """
-    usages = _usages(images)
-    if len(usages) != len(rows):
-        raise ClefError(f"{images}: {len(usages)} rows, {ROWS} has {len(rows)}; expected the same rows; restore both")
-    for row, (usage, (other, _, _)) in enumerate(zip(usages, rows, strict=True)):
+    own = _usages_and_emotions(images)
+    if len(own) != len(rows):
+        raise ClefError(f"{images}: {len(own)} rows, {ROWS} has {len(rows)}; expected the same rows; restore both")
+    for row, ((usage, _), (other, _, _)) in enumerate(zip(own, rows, strict=True)):
         if usage != other:
             raise ClefError(
                 f"{images}: row {row} is of {usage}, in {ROWS} of {other}; expected the same rows in the same order: "
                 "restore both as released"
             )
+    for usage in USAGE.values():
+        pairs = [(code, votes) for (of, code), (_, name, votes) in zip(own, rows, strict=True) if of == usage and name]
+        _require_agreement(images, usage, pairs)
 
 
-def _usages(path: Path) -> list[str]:
-    """The column `Usage`; the pixels, nearly all of the file, are passed over as it streams by."""
+def _require_agreement(images: Path, usage: str, pairs: list[tuple[str, Votes]]) -> None:
+    """Refuse votes that say of the rows' emotions what any other rows' votes would.
+
+    Args:
+        images: The table of images.
+        usage: Of all rows.
+        pairs: FER2013's code of the emotion and FER+'s votes of each row that has a name.
+    """
+    emotion_of = dict(zip(map(str, range(len(FER2013))), FER2013, strict=True))
+    own = [(emotion_of.get(code), votes.index(max(votes))) for code, votes in pairs]
+    named = [(emotion, EMOTIONS[lead]) for emotion, lead in own if emotion and lead < len(EMOTIONS)]
+    if len(named) < ROWS_COMPARED:
+        return
+    agreeing = sum(emotion == voted for emotion, voted in named) / len(named)
+    by_chance = sum(
+        sum(emotion == name for emotion, _ in named) * sum(voted == name for _, voted in named) for name in EMOTIONS
+    )
+    chance = by_chance / len(named) ** 2
+    if agreeing - chance < LEAST_AGREEMENT * (1 - chance):
+        raise ClefError(
+            f"{images}: its emotions are those of the votes in {ROWS} in {agreeing:.0%} of {len(named)} rows of "
+            f"{usage}, about as by chance ({chance:.0%}); expected the same rows in the same order: restore both as released"
+        )
+
+
+def _usages_and_emotions(path: Path) -> list[tuple[str, str]]:
+    """Two columns; the pixels, nearly all of the file, are passed over as it streams by."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     expected = "expected the columns emotion, pixels, Usage; restore it"
+    wanted = ["usage", "emotion"]
     try:
         with path.open(encoding="utf-8-sig") as file:
             names = [name.strip().strip('"').lower() for name in file.readline().split(",")]
@@ -161,10 +196,13 @@ def _usages(path: Path) -> list[str]:
         reader = arrow_csv.open_csv(
             path,
             arrow_csv.ReadOptions(column_names=names, skip_rows=1),
-            convert_options=arrow_csv.ConvertOptions(column_types={"usage": pa.string()}, include_columns=["usage"]),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pa.string()), include_columns=wanted
+            ),
         )
         with reader:
-            return [usage.strip() for usage in reader.read_all()["usage"].to_pylist()]
+            columns = [[cell.strip() for cell in column.to_pylist()] for column in reader.read_all().columns]
+        return list(zip(*columns, strict=True))
     except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
         reason = " ".join(str(error).split())[:200]
         raise ClefError(f"{path}: {reason}; {expected}") from None

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clef.datasets import open_dataset
@@ -45,9 +46,10 @@ AGAIN = {
 }
 
 
-def write_images(path: Path, usages: list[str], header: str = "emotion,pixels,Usage") -> None:
+def write_images(path: Path, usages: list[str], emotions: list[int] | None = None) -> None:
+    lines = [f"{emotion},1 2 3 4,{usage}" for usage, emotion in zip(usages, emotions or [0] * len(usages), strict=True)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([header, *(f"0,1 2 3 4,{usage}" for usage in usages)]) + "\n")
+    path.write_text("\n".join(["emotion,pixels,Usage", *lines]) + "\n")
 
 
 def write_rows(path: Path, rows: list[tuple[str, str, list[int]]], header: list[str] = HEADER) -> None:
@@ -118,6 +120,44 @@ def test_tables_that_are_not_row_for_row_of_the_same_images_are_refused(root):
     write_images(root / "fer2013" / "fer2013.csv", [*usages[:4], usages[5], usages[4]])
     with pytest.raises(ClefError, match=r"row 4 is of PrivateTest, in fer2013new\.csv of PublicTest"):
         open_with().sequences(root)
+
+
+FER2013 = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+"""By code."""
+
+
+def emotion_of(votes: list[int]) -> int:
+    """What FER2013 might say of an image; contempt it does not know."""
+    leading = [*EMOTIONS, "neutral", "neutral"][votes.index(max(votes))]
+    return FER2013.index(leading) if leading in FER2013 else FER2013.index("neutral")
+
+
+@pytest.mark.parametrize("order", ["permuted", "one off", "right", "few"])
+@pytest.mark.parametrize("usage", USAGES)
+def test_rows_in_another_order_are_noticed_by_their_emotions(tmp_path, order, usage):
+    number = 20 if order == "few" else 200
+    leads = np.random.default_rng(7).choice(8, size=(number, 3), p=(0.3, 0.26, 0.12, 0.12, 0.1, 0.02, 0.05, 0.03))
+    rows = [
+        (of, f"fer{3 * image + place:07d}.png", [8 if column == lead else 0 for column in range(10)])
+        for place, of in enumerate(USAGES)
+        for image, lead in enumerate(leads[:, place])
+    ]
+    emotions = {of: [emotion_of(votes) for usage, _, votes in rows if usage == of] for of in USAGES}
+    for code in range(0, number, 4):
+        emotions[usage][code] = 0  # annotators who disagree are nothing unusual
+    if order != "right":
+        moved = np.random.default_rng(8).permutation(emotions[usage]).tolist()
+        emotions[usage] = moved if order == "permuted" else [*emotions[usage][1:], emotions[usage][0]]
+    write_images(tmp_path / "fer2013.csv", [of for of, _, _ in rows], [code for of in USAGES for code in emotions[of]])
+    write_rows(tmp_path / "fer2013new.csv", rows)
+    dataset = open_with(labels="fer2013new.csv")
+    if order in ("right", "few"):
+        assert len(dataset.sequences(tmp_path)) == 3 * number
+        return
+    with pytest.raises(
+        ClefError, match=rf"in \d+% of 200 rows of {usage}, about as by chance \(\d+%\); expected the same"
+    ):
+        dataset.sequences(tmp_path)
 
 
 def test_swapped_test_folders_are_noticed(root):
@@ -198,16 +238,15 @@ def test_votes_must_be_made_something_of():
 
 @pytest.mark.parametrize("source", ["label.csv", "fer2013new.csv"])
 @pytest.mark.parametrize("tested", ["private", "public"])
-def test_the_real_label_files_have_the_known_counts(testdata, tmp_path, source, tested):
-    folder = testdata / "ferplus"
-    if not folder.is_dir():
-        pytest.skip("no FER+ label files in shared/testdata")
+def test_the_real_label_files_have_the_known_counts(ferplus_labels, tmp_path, source, tested):
+    folder = ferplus_labels
     raw = tmp_path / "raw"
     raw.mkdir()
     for part in folder.iterdir():
         (raw / part.name).symlink_to(part)
-    usages = [line.split(",", 1)[0] for line in (folder / "fer2013new.csv").read_text().splitlines()[1:]]
-    write_images(raw / "fer2013.csv", usages)
+    lines = [line.split(",") for line in (folder / "fer2013new.csv").read_text().splitlines()[1:]]
+    emotions = [emotion_of(list(map(int, votes))) for _, _, *votes in lines]
+    write_images(raw / "fer2013.csv", [usage for usage, *_ in lines], emotions)
     dataset = open_with(labels=source, tested=tested)
     images = dataset.sequences(raw)
     table = dataset.labels(raw, images)
