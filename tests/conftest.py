@@ -1,12 +1,28 @@
+import os
 from pathlib import Path
 
 import pytest
 
+PLACE = "CLEF_TESTDATA"
+
 
 @pytest.fixture(scope="session")
 def testdata() -> Path:
-    """Real recordings, kept beside the checkout and not part of it."""
-    folder = Path(__file__).resolve().parents[1] / ".." / "shared" / "testdata"
+    """Real recordings and labels, kept beside the checkout and not part of it, or where the environment says."""
+    beside = Path(__file__).resolve().parents[1] / ".." / "shared" / "testdata"
+    folder = Path(os.environ.get(PLACE) or beside).resolve()
     if not folder.is_dir():
-        pytest.skip("no folder shared/testdata beside the checkout")
-    return folder.resolve()
+        if os.environ.get(PLACE):
+            pytest.fail(f"{PLACE}: no folder {folder}")
+        pytest.skip(f"no real files: no folder shared/testdata beside the checkout, and no {PLACE}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ferplus_labels(testdata: Path) -> Path:
+    """FER+'s own label files."""
+    folder = testdata / "ferplus"
+    missing = [name for name in ("fer2013new.csv", "FER2013Train/label.csv") if not (folder / name).is_file()]
+    if missing:
+        pytest.skip(f"no FER+ labels among the real files: no ferplus/{missing[0]}")
+    return folder
