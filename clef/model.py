@@ -3,8 +3,10 @@
 The training loop knows only `Task`.
 """
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +153,8 @@ def _create(settings: ModelParams) -> nn.Module:
         known = ", ".join(tags) or "none"
         raise ClefError(f"model.pretrained: {tag}: no such file, and no tag of {settings.name} (it has {known})")
     try:
-        return open_clip.create_model(settings.name, pretrained=tag, force_image_size=settings.image_size)
+        with _without_remarks():
+            return open_clip.create_model(settings.name, pretrained=tag, force_image_size=settings.image_size)
     except Exception as error:  # torch, pickle and safetensors each refuse a file in ways of their own
         if a_file:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
@@ -162,6 +165,24 @@ def _create(settings: ModelParams) -> nn.Module:
         if tag is None or not isinstance(error, OSError | RuntimeError):
             raise
         raise not_to_be_had(settings.name, tag, error) from None
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Leave out what open_clip says of a model without a tag.
+
+    That is what the params ask for, and mostly weights of an earlier stage follow.
+    """
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return "initialized randomly" not in record.getMessage()
+
+    root = logging.getLogger()
+    root.addFilter(wanted)
+    try:
+        yield
+    finally:
+        root.removeFilter(wanted)
 
 
 def _scale(start: float) -> nn.Parameter:

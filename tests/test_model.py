@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,12 @@ def label_task(
 
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3, 32, 32)).astype(np.float32))
+
+
+def test_a_model_that_params_want_without_weights_is_no_matter_for_a_warning(caplog):
+    encoders()
+    assert caplog.messages == []
+    assert not logging.getLogger().filters
 
 
 def test_features_are_unit_vectors_in_one_space():
