@@ -1,6 +1,7 @@
 import dataclasses
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -103,3 +104,12 @@ def test_clips_differ_in_length_and_in_course(clips):
     performances = [clip.perform() for clip in clips]
     assert len({len(performance.poses) for performance in performances}) > 3
     assert len({tuple(pose.yaw for pose in performance.poses[:10]) for performance in performances}) == len(clips)
+
+
+def test_the_head_wanders_in_the_decoded_video(rendered, clips):
+    """By the place of least difference from the first frame, a few pixels at least in every clip."""
+    for clip in clips[::5]:
+        frames = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in decode(rendered / clip.video)]
+        inner = frames[0][110:210, 110:210]
+        places = [cv2.minMaxLoc(cv2.matchTemplate(frame, inner, cv2.TM_SQDIFF))[2] for frame in frames[::3]]
+        assert np.ptp(places, axis=0).max() >= 3

@@ -84,6 +84,20 @@ def test_movement_is_smaller_than_a_pixel_when_the_head_moves_so(faces):
     assert 0 < np.abs(moved - still).mean() < 0.6 * np.abs(whole - still).mean()
 
 
+@pytest.mark.parametrize(
+    "moved",
+    [Pose(yaw=0.1), Pose(pitch=0.06), Pose(roll=0.05), Pose(shift=(4.5, 0)), Pose(shift=(0, 3)), Pose(scale=1.02)],
+    ids=["yaw", "pitch", "roll", "across", "down", "scale"],
+)
+def test_every_movement_of_the_head_moves_the_face_and_not_the_room(faces, moved):
+    for face in faces[:4]:
+        backdrop = face.backdrop((0, 0), 1.0)
+        change = np.abs(face.draw(moved, backdrop).astype(float) - face.draw(Pose(), backdrop)).mean(axis=2)
+        x, y = (int(value) for value in face.placement(Pose()) @ [*CENTRE, 1])
+        assert change[y - 60 : y + 70, x - 50 : x + 50].mean() > 1.0
+        assert change[:30, :30].max() == 0
+
+
 def test_a_blink_hides_the_iris(faces):
     def eye_contrast(blink: float) -> float:
         eye = faces[3].draw(Pose(blink=blink), faces[3].backdrop((0, 0), 1.0))

@@ -112,3 +112,17 @@ def test_people_blink_speak_and_look_about():
     assert 0.1 < len(starts) / (3000 / FPS) < 0.6
     assert 0.2 < (jaw > 0.1).mean() < 0.8
     assert np.std([pose.gaze for pose in poses], axis=0).min() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("movement", "spread"),
+    [("yaw", 0.10), ("pitch", 0.06), ("roll", 0.05), ("across", 4.5), ("down", 3.0), ("scale", 0.02)],
+)
+def test_heads_move_and_do_so_smoothly(movement, spread):
+    performances = [dataclasses.asdict(pose) for seed in range(60) for pose in play(seed, frames=175).poses]
+    across, down = zip(*(pose["shift"] for pose in performances), strict=True)
+    values = {"across": across, "down": down}.get(movement) or [pose[movement] for pose in performances]
+    course = np.reshape(values, (60, 175))
+    assert course.std() == pytest.approx(spread, rel=0.2)
+    assert course.std(axis=1).min() > 0.1 * spread  # in every clip
+    assert np.abs(np.diff(course, axis=1)).max() < 0.4 * spread  # of one frame to the next
