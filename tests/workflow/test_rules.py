@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, Params
-from tests.workflow.conftest import copy_checkout, snakemake
+from tests.workflow.conftest import ROOT, copy_checkout, snakemake
 
 
 def planned(output: str) -> dict[str, int]:
@@ -47,12 +47,19 @@ def test_tuned_thresholds_cost_one_more_stage_2_a_fold(checkout):
     assert jobs["pretrain"] == jobs["finetune"] == jobs["finetune_inner"] == jobs["evaluate"] == 3
 
 
-def test_no_torch_is_imported_to_plan(checkout):
-    code = "import sys, runpy; sys.argv = ['snakemake', '-n', '--cores', '2', 'results/demo/summary.csv']\n"
+SHIPPED = sorted(path.stem for path in (ROOT / "params").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("runs", [["demo"], ["bp4d"], SHIPPED], ids=["demo", "bp4d", "all that are shipped"])
+def test_a_fresh_clone_is_planned_without_data_and_without_torch(checkout, runs):
+    targets = [f"results/{run}/summary.csv" for run in runs]
+    code = f"import sys, runpy; sys.argv = ['snakemake', '-n', '--cores', '2', *{targets}]\n"
     code += "try:\n    runpy.run_module('snakemake', run_name='__main__')\n"
     code += "except SystemExit as end:\n    assert not end.code\n"
     code += "assert not {'torch', 'open_clip', 'cv2'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=checkout, check=True, capture_output=True)
+    ran = subprocess.run([sys.executable, "-c", code], cwd=checkout, check=True, capture_output=True, text=True)
+    assert planned(ran.stdout)["summarize"] == len(runs)
+    assert not (checkout / "data").exists()
 
 
 def test_a_mistake_in_params_is_one_clear_line(checkout):
