@@ -3,7 +3,7 @@
 python ?= python3
 cores ?= 2
 port ?= 5000
-trials ?= 24
+trials ?= $(if $(slurm),8,24)
 seed ?= 0
 bin := .venv/bin
 
@@ -38,8 +38,8 @@ test-slurm: setup  ## run the tests on a real SLURM; its packages are in .ci/run
 test-readme: setup  ## run every command of README.md in a fresh clone
 	$(bin)/python -m pytest -m readme
 
-test-interruption: setup  ## interrupt 24 runs of the demo at random moments, or trials=N; seed=N
-	$(bin)/python -m tests.interruption --trials $(trials) --seed $(seed)
+test-interruption: setup  ## interrupt 24 runs of the demo at random moments, or trials=N; seed=N; slurm=1 as its jobs
+	$(bin)/python -m tests.interruption --trials $(trials) --seed $(seed) $(if $(slurm),--slurm)
 
 lint: setup  ## check style of code and workflow
 	$(bin)/ruff check .

@@ -5,8 +5,10 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +36,7 @@ class Trial:
     moment: float
     """Seconds after the start."""
     at_work: str
-    """The jobs that were running then."""
+    """The jobs that were running then, or on SLURM the step that was hit, and what became of its job."""
     commands: int
     """How often the command had to be given after it."""
     seconds: float
@@ -81,11 +83,7 @@ def interrupted(
     Returns:
         None where the run had ended before the moment came.
     """
-    with ExitStack() as after:
-        folder.mkdir(parents=True)
-        if means is fill_the_disk:
-            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder], check=True)
-            after.callback(subprocess.run, ["umount", "-l", folder], check=True)
+    with disk_of_its_own(folder) if means is fill_the_disk else nullcontext():
         shutil.copytree(prepared, folder, symlinks=True, dirs_exist_ok=True)
         began = time.monotonic()
         at_work = _interrupt(folder, means, moment, draw)
@@ -95,10 +93,7 @@ def interrupted(
             commands = _go_on(folder)
             found = complaints(folder, reference)
         seconds = time.monotonic() - began
-        left = _left(folder)
-        for process in left:
-            process.kill()
-        psutil.wait_procs(left, timeout=30)
+        end_all_in(folder)
     if not found:
         shutil.rmtree(folder)
     return None if at_work is None else Trial(name, moment, at_work, commands, seconds, found)
@@ -140,9 +135,33 @@ def _go_on(folder: Path) -> int:
     raise AssertionError(f"{folder}: {MOST_COMMANDS} times the same command did not end well; see again*.out")
 
 
-def _left(folder: Path) -> list[psutil.Process]:
-    """Processes that still work in the folder, such as a follower of metrics."""
-    return [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)]
+def end_all_in(folder: Path) -> None:
+    """End what still works in a folder, such as a follower of metrics."""
+    left = [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)]
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=30)
+
+
+@contextmanager
+def disk_of_its_own(folder: Path) -> Iterator[None]:
+    """A small disk at a folder, which is made. Only where `why_no_disk` has no objection."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def why_no_disk() -> str | None:
+    """Why no disk can be filled here, which is tried; None where it can."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with disk_of_its_own(Path(folder)):
+                return None
+        except subprocess.CalledProcessError:
+            return "only root may mount a disk that can be filled"
 
 
 def _environment() -> dict[str, str]:

@@ -1,16 +1,17 @@
-"""The ways in which a run on SLURM is interrupted. Each takes a run that is under way, and all but one leave it so."""
+"""The ways in which a run on SLURM is interrupted. Each takes a run that is under way, and most leave it so."""
 
 import json
 import random
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import psutil
 
+from tests.interruption.means import no_space
 from tests.slurm.cluster import Cluster, wait_until
 
 JOB_SECONDS = 240
@@ -18,6 +19,13 @@ OUTAGE_SECONDS = 90
 ANYTHING = "**/*.lease"
 TRAINING_SAVED = "results/**/{stage}.work/recovery.pt"
 """A sign that a training has something to go on from."""
+STAGES = {
+    "crop": "data/interim/*/*/*.lease",
+    "pretrain": "results/**/pretrain.lease",
+    "finetune": "results/**/finetune.lease",
+    "evaluate": "results/**/metrics.lease",
+}
+"""A sign of each step that takes long: that it is at work."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class AtWork:
     process: psutil.Process
     target: Path
     """Its output, without a suffix."""
+    checkout: Path
 
 
 def at_work(folder: Path, sign: str = ANYTHING) -> list[AtWork]:
@@ -39,7 +48,7 @@ def at_work(folder: Path, sign: str = ANYTHING) -> list[AtWork]:
             lease = json.loads(target.with_suffix(".lease").read_text())
             process = psutil.Process(lease["process"])
             if lease["job"] and process.create_time() == lease["started"]:
-                found.append(AtWork(lease["job"], process, target))
+                found.append(AtWork(lease["job"], process, target, folder))
         except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
             continue
     return found
@@ -99,21 +108,21 @@ def crash_the_controller(cluster: Cluster, step: AtWork, running: subprocess.Pop
     cluster.start_controller()
 
 
+def fill_the_disk(cluster: Cluster, step: AtWork, running: subprocess.Popen[bytes]) -> None:
+    """No byte is left on the checkout's disk until the step has failed and Snakemake has had time to see it."""
+    with no_space(step.checkout):
+        psutil.wait_procs([step.process], timeout=OUTAGE_SECONDS)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(OUTAGE_SECONDS / 3)
+
+
 BY_NAME: dict[str, Callable[[Cluster, AtWork, subprocess.Popen[bytes]], None]] = {
     "scancel": cancel,
     "time limit": exceed_the_time_limit,
     "scontrol requeue": requeue,
-    "lost node": lose_the_node,
     "kill -9 of a job": kill_the_step,
     "kill -9 of Snakemake": kill_snakemake,
     "kill -9 of slurmctld": crash_the_controller,
+    "full disk": fill_the_disk,
+    "lost node": lose_the_node,
 }
-
-
-def means_on(cluster: Cluster) -> dict[str, Callable[[Path, subprocess.Popen[bytes], random.Random], None]]:
-    """The same for whatever step of a checkout is at work: the shape of the means without a cluster."""
-
-    def interrupt(name: str, folder: Path, running: subprocess.Popen[bytes], draw: random.Random) -> None:
-        BY_NAME[name](cluster, some_job(folder, running, draw), running)
-
-    return {name: partial(interrupt, name) for name in BY_NAME}

@@ -20,7 +20,9 @@ OTHERWISE = [
 """The profile, and what a test has otherwise: it asks more often, and its nodes have four processors."""
 FAKE_GPUS = [f"{rule}:gpu=1" for rule in ("pretrain", "finetune", "evaluate")]
 """The demo trains on the CPU; here its trainings ask for a GPU all the same."""
-FINISH_SECONDS = 500
+FINISH_SECONDS = 900
+MOST_COMMANDS = 5
+UNLOCK = "--unlock"
 
 
 def start(
@@ -41,17 +43,30 @@ def start(
         )
 
 
-def finish(cluster: Cluster, folder: Path, running: subprocess.Popen[bytes]) -> None:
-    """Wait until it is done; where it was killed, type what a user types then, and wait for that."""
-    if running.wait(FINISH_SECONDS) < 0:
-        again = start(cluster, folder)
-        again.wait(FINISH_SECONDS)
-        if again.returncode and "--unlock" in said(folder):
-            unlock = [*SNAKEMAKE, "--unlock", TARGET]
+def finish(cluster: Cluster, folder: Path, running: subprocess.Popen[bytes], may_fail: bool = False) -> int:
+    """Wait until it is done; where it was killed, type what a user types then, and wait for that.
+
+    Args:
+        cluster: Where the jobs go.
+        folder: The checkout.
+        running: From `start`.
+        may_fail: Whether this one may end badly, as on a full disk.
+
+    Returns:
+        How often the command had to be typed again.
+    """
+    for commands in range(MOST_COMMANDS):
+        before = len(said(folder)) if commands else 0
+        code = running.wait(FINISH_SECONDS)
+        words = said(folder)[before:]
+        if code == 0:
+            return commands
+        assert code < 0 or UNLOCK in words or (may_fail and commands == 0), words
+        if UNLOCK in words:
+            unlock = [*SNAKEMAKE, UNLOCK, TARGET]
             subprocess.run(unlock, cwd=folder, env=_environment(cluster), check=True, capture_output=True)
-            again = start(cluster, folder)
-        running = again
-    assert running.wait(FINISH_SECONDS) == 0, said(folder)
+        running = start(cluster, folder)
+    raise AssertionError(f"{folder}: {MOST_COMMANDS} times the same command did not end well; see snakemake.out")
 
 
 def said(folder: Path) -> str:
