@@ -7,6 +7,7 @@ import pytest
 from clef import files
 from clef.errors import ClefError
 from clef.files import PARTIAL, abandoned, appearing, ask_guards, guarded, temporary, write_text
+from tests.mounts import mounted
 
 WRITES = """
 import sys
@@ -155,11 +156,8 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 @pytest.fixture
 def small_disk(tmp_path):
     """A real file system with room for 256 KB."""
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount the small file system that this needs")
-    yield tmp_path
-    subprocess.run(["umount", "-l", tmp_path], check=True)
+    with mounted(tmp_path, "size=256k") as disk:
+        yield disk
 
 
 def with_python(partial):

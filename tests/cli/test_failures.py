@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.conftest import ENVIRONMENT, ROOT, clef
 from tests.cli.test_output import RENDER, STILLS
+from tests.mounts import mounted
 
 BROKEN = """
 import sys
@@ -87,11 +88,8 @@ def test_a_file_in_place_of_a_folder_is_one_line(tmp_path):
 @pytest.fixture
 def small_disk(tmp_path):
     """A real file system with room for 256 KB."""
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount the small file system that this needs")
-    yield tmp_path
-    subprocess.run(["umount", "-l", tmp_path], check=True)
+    with mounted(tmp_path, "size=256k") as disk:
+        yield disk
 
 
 def test_a_full_disk_is_one_line_that_names_the_file_and_nothing_half_made(small_disk):
