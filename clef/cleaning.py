@@ -74,13 +74,18 @@ def remove(root: Path, item: Leftover) -> None:
         item.path.unlink()
 
 
+def workflow_at_work(root: Path) -> bool:
+    """Whether Snakemake holds its lock; one that was killed has left it."""
+    return any((root / ".snakemake" / "locks").glob("*"))
+
+
 def require_no_workflow(root: Path) -> None:
     """Refuse where Snakemake is at work.
 
     Raises:
         ClefError: It holds its lock.
     """
-    if any((root / ".snakemake" / "locks").glob("*")):
+    if workflow_at_work(root):
         raise ClefError(
             f"{root / '.snakemake' / 'locks'}: a workflow is at work here; wait for it, "
             "or if it was killed, run `snakemake --unlock`"

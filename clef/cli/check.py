@@ -1,8 +1,9 @@
 """The subcommand that checks a copy of a data set."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,9 @@ from clef.cli.app import DATA, Step, app
 from clef.cli.lookup import dataset_params
 from clef.cli.options import DatasetName
 from clef.errors import ClefError
+
+if TYPE_CHECKING:
+    from clef.checking.report import Report
 
 WIDTH = 120
 
@@ -25,35 +29,44 @@ def check(
 
     Exit code 1 where something would stop the workflow. What differs from published counts is marked and does not.
     """
+    from clef.checking.check import check as run_check
+    from clef.datasets import open_dataset
+    from clef.lease import leased
+    from clef.progress import progress
+
+    adapter = open_dataset(dataset_params(dataset))
+    with nullcontext() if out is None else leased(out):
+        with progress("recording") as tell:
+            report = run_check(adapter, raw or Path("data/raw", dataset), tell)
+        _tell(report, json, out)
+    if not report.usable:
+        raise typer.Exit(1)
+
+
+def _tell(report: "Report", json: bool, out: Path | None) -> None:
     import io
 
     from rich.console import Console
     from rich.text import Text
 
-    from clef.checking.check import check as run_check
     from clef.checking.terminal import format_report
-    from clef.datasets import open_dataset
     from clef.files import write_text
-    from clef.progress import notice, progress
+    from clef.progress import notice
 
-    with progress("recording") as tell:
-        report = run_check(open_dataset(dataset_params(dataset)), raw or Path("data/raw", dataset), tell)
     if json:
         from json import dumps
 
         print(dumps(report.as_dict(), indent=1))
+        return
+    text = io.StringIO()
+    console = Console(file=text, width=WIDTH)
+    for part in format_report(report):
+        console.print(part, soft_wrap=isinstance(part, Text))  # a line stays one for whoever searches for it
+    if out is None:
+        print(text.getvalue(), end="")
+    elif report.usable:
+        write_text(out, text.getvalue())
+        notice("%s", report.verdict)
     else:
-        text = io.StringIO()
-        console = Console(file=text, width=WIDTH)
-        for part in format_report(report):
-            console.print(part, soft_wrap=isinstance(part, Text))  # a line stays one for whoever searches for it
-        if out is None:
-            print(text.getvalue(), end="")
-        elif report.usable:
-            write_text(out, text.getvalue())
-            notice("%s", report.verdict)
-        else:
-            print(text.getvalue(), end="", file=sys.stderr)
-            raise ClefError(report.verdict)
-    if not report.usable:
-        raise typer.Exit(1)
+        print(text.getvalue(), end="", file=sys.stderr)
+        raise ClefError(report.verdict)

@@ -21,12 +21,13 @@ def render_demo(
 ) -> None:
     """Draw the demo: people, activities and action units (or still expressions), with labels."""
     from clef.demo.render import render_demo as render
+    from clef.lease import leased
     from clef.progress import notice, progress
 
     settings = dataset_params(dataset).render
     if settings is None:
         raise ClefError(f"{dataset}: not a demo set; only runs with a `render:` section are drawn")
-    with progress("video" if settings.kind == "videos" else "image") as tell:
+    with leased(out / "render.json"), progress("video" if settings.kind == "videos" else "image") as tell:
         files = render(settings, out, workers, tell)
     notice("%d files in %s", files, out)
 
@@ -37,10 +38,11 @@ def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
     from clef.datasets import open_dataset
     from clef.disk_space import crops_to_make, require_space
     from clef.ingest import ingest as run_ingest
+    from clef.lease import leased
     from clef.progress import notice, progress
 
     params = dataset_params(dataset)
-    with progress("recording") as tell:
+    with leased(out), progress("recording") as tell:
         listed = run_ingest(open_dataset(params), raw, out, tell)
     frames = [(sequence.shard, sequence.frames or 1) for sequence in listed]
     crops = out.parent / params.crop_digest
@@ -92,9 +94,11 @@ def manifest(dataset: DatasetName, crop: Crop, raw: Raw, sequences: Sequences, c
     """Join crops and labels into one table with a row for every frame."""
     from clef.datasets import open_dataset
     from clef.ingest import read_sequences
+    from clef.lease import leased
     from clef.manifest import build_manifest
     from clef.progress import notice
 
     adapter = open_dataset(dataset_params(dataset, crop))
-    table = build_manifest(adapter, raw, read_sequences(sequences), shards(adapter.shards(), crops), out)
+    with leased(out):
+        table = build_manifest(adapter, raw, read_sequences(sequences), shards(adapter.shards(), crops), out)
     notice("%d frames, %d labelled", len(table), table["labelled"].sum())

@@ -57,12 +57,13 @@ def summarize(
 
     from clef.evaluation import summary
     from clef.evaluation.terminal import format_table
+    from clef.lease import leased
     from clef.plots.run import write_plots
     from clef.tracking.tracked import tracked_summary
 
     params = run_params(run)
-    read = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
-    with tracked_summary(params, out.parent):
+    with leased(out), tracked_summary(params, out.parent):
+        read = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
         # Nobody published what another data set's frames were worth to this one.
         published_on = params.dataset.adapter if params.test is None else "another"
         pooled = params.folds.protocol == "leave_one_out" and params.test is None

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,8 @@ from clef.cli.options import Run
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from clef.status.state import State
 
 REDRAW_SECONDS = 3.0
@@ -24,7 +27,7 @@ REDRAW_SECONDS = 3.0
 )
 def status(
     run: Run,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Draw anew until the run is done.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Draw anew until there is no more to come.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything about every job as JSON.")] = False,
 ) -> None:
     """Tell how far a run is, from its files alone: on any machine that sees the checkout.
@@ -63,19 +66,27 @@ def _states(run: str) -> "list[State]":
     return [state_of(job) for job in jobs_of(run, runs)]
 
 
-def _watch(run: str, states: "list[State]", console: object) -> "list[State]":
-    from rich.console import Console
+def _watch(run: str, states: "list[State]", console: "Console") -> "list[State]":
     from rich.live import Live
 
     from clef.status.terminal import format_status
 
-    assert isinstance(console, Console)
     try:
         with Live(format_status(run, states), console=console, auto_refresh=False, vertical_overflow="visible") as live:
-            while any(state.kind != "done" for state in states):
+            while _more_to_come(states):
                 time.sleep(REDRAW_SECONDS)
                 states = _states(run)
                 live.update(format_status(run, states), refresh=True)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     return states
+
+
+def _more_to_come(states: "list[State]") -> bool:
+    """Whether to go on watching: not once all is done, nor once something has failed and nobody is at work any more."""
+    from clef.cleaning import workflow_at_work
+
+    kinds = {state.kind for state in states}
+    if kinds == {"done"}:
+        return False
+    return "failed" not in kinds or "running" in kinds or workflow_at_work(Path())

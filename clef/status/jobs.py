@@ -6,7 +6,9 @@ from pathlib import Path
 
 from clef.datasets import open_dataset
 from clef.folds import FoldName, make_folds
+from clef.messages import job_name
 from clef.params import Params
+from clef.pointers import existing_pointers
 from clef.runs import stage1_source
 
 TRAININGS = ("pretrain", "finetune", "inner")
@@ -17,7 +19,7 @@ class Job:
     """One job. Paths are relative to the checkout."""
 
     step: str
-    """`check`, `ingest`, `crop`, `manifest`, `pretrain`, `finetune`, `inner`, `evaluate` or `summarize`."""
+    """`render-demo`, `check`, `ingest`, `crop`, `manifest`; `pretrain`, `finetune`, `inner`, `evaluate`; `summarize`"""
     of: str
     """The run; the data set, before training."""
     target: Path
@@ -32,10 +34,8 @@ class Job:
     @property
     def name(self) -> str:
         """Such as `pretrain demo seed 0 fold 1`, as the job calls itself."""
-        step = "finetune" if self.step == "inner" else self.step
-        numbers = [f"{key} {value}" for key, value in (("seed", self.seed), ("fold", self.fold)) if value is not None]
-        names = [step, self.of, *([self.shard] if self.shard else []), *numbers]
-        return " ".join([*names, *(["inner"] if self.step == "inner" else [])])
+        rule = "finetune_inner" if self.step == "inner" else self.step
+        return job_name(rule, {"run": self.of, "shard": self.shard, "seed": self.seed, "fold": self.fold})
 
 
 def jobs_of(run: str, runs: Mapping[str, Params]) -> list[Job]:
@@ -58,7 +58,9 @@ def jobs_of(run: str, runs: Mapping[str, Params]) -> list[Job]:
 
 def _before_training(params: Params) -> Iterator[Job]:
     dataset = open_dataset(params)
-    interim = Path("data/interim", dataset.name)
+    raw, interim = Path("data/raw", dataset.name), Path("data/interim", dataset.name)
+    if (made := dataset.made_by()) is not None and not existing_pointers(dataset, raw):
+        yield Job("render-demo", dataset.name, raw / made, (raw / made,), interim / "render.log")
     for step, target in (("check", interim / "check.txt"), ("ingest", interim / "sequences.parquet")):
         yield Job(step, dataset.name, target, (target,), interim / f"{step}.log")
     for shard in dataset.shards():

@@ -6,6 +6,7 @@ old means that nobody is at work any more.
 
 import json
 import os
+import re
 import statistics
 import time
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ Kind = Literal["done", "running", "stopped", "failed", "waiting"]
 
 TAIL_BYTES = 65_536
 """Of a file of metrics or a log, which grow to megabytes: some two hundred steps."""
+HEAD_BYTES = 1024
 LATEST = 20
 """Steps over which the images a second are taken."""
 
@@ -35,6 +37,7 @@ class State:
     host: str | None = None
     """Where it runs."""
     slurm_job: str | None = None
+    """In which it runs, or ran until it was stopped or failed."""
     heartbeat_age: float | None = None
     """Seconds since the lease of a running job was renewed."""
     step: int | None = None
@@ -86,6 +89,7 @@ def state_of(job: Job, now: float | None = None) -> State:
             **numbers,
         )
     numbers.pop("seconds_left", None)
+    numbers["slurm_job"] = _slurm_job(job)
     failed = failed or (record is not None and record.status == "failed" and last_line is None)
     begun = last_line is not None or job.log.exists() or record is not None
     kind: Kind = "failed" if failed else "stopped" if begun else "waiting"
@@ -121,6 +125,17 @@ def _last_words(job: Job) -> tuple[str | None, bool]:
         said = own[-1].removeprefix(f"{job.name}: ")
         return said, said.startswith("error: ")
     return (lines[-1], False) if lines else (None, False)
+
+
+def _slurm_job(job: Job) -> str | None:
+    """In which job of SLURM a job ran, as the first line of its log says."""
+    try:
+        with open(job.log, "rb") as file:
+            first = file.readline(HEAD_BYTES).decode("utf-8", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r", SLURM job (\S+) on ", first)
+    return found[1] if found else None
 
 
 def _tail(path: Path) -> bytes:

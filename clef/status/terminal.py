@@ -14,6 +14,7 @@ from clef.status.state import Kind, State
 
 COLOURS = {"done": "green", "running": "cyan", "stopped": "yellow", "failed": "red", "waiting": "dim"}
 ORDER: tuple[Kind, ...] = ("failed", "running", "stopped", "waiting", "done")
+PROFILE = "--profile workflow/profiles/slurm"
 BY_FOLD = ("pretrain", "finetune", "inner", "evaluate")
 MOST_TOLD = 8
 """Lines about jobs that failed, stopped or run before training, of which there can be hundreds."""
@@ -56,14 +57,16 @@ def format_status(run: str, states: Sequence[State]) -> Group:
     link = _run_link(states)
     last = Text.assemble("  summarize  ", *_counted(states[-1:], ""))
     if any(state.kind == "stopped" for state in states):
-        notes.append(Text(f"  nobody is at work on what is stopped; it goes on with: {_command(run)}"))
+        notes.append(Text(f"  nobody is at work on what is stopped; it goes on with: {_command(run, states)}"))
     elif any(state.kind == "failed" for state in states):
-        notes.append(Text(f"  when that is mended: {_command(run)}"))
+        notes.append(Text(f"  when that is mended: {_command(run, states)}"))
     return Group(*lines, _folds(states), last, *notes, *([Text(f"  MLflow  {link}", no_wrap=True)] if link else []))
 
 
-def _command(run: str) -> str:
-    return f"snakemake --cores {os.cpu_count()} results/{run}/summary.csv"
+def _command(run: str, states: Sequence[State]) -> str:
+    """What to type for the run to go on: where it ran on a cluster, there."""
+    where = PROFILE if any(state.slurm_job for state in states) else f"--cores {os.cpu_count()}"
+    return f"snakemake {where} results/{run}/summary.csv"
 
 
 def _folds(states: Sequence[State]) -> Table:
