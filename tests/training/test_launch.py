@@ -77,7 +77,8 @@ def test_a_kill_is_told_and_not_what_the_others_say_of_it():
         launch(2, program(text))
 
 
-def test_all_have_ended_when_it_ends(tmp_path):
+def test_one_that_has_saved_ends_none_that_is_still_at_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "END_OTHERS", ((0.1, signal.SIGTERM),))
     text = f"time.sleep(1.5 * (1 - rank)); Path(r'{tmp_path}', str(rank)).touch(); sys.exit({UNFINISHED})"
     with pytest.raises(Told) as caught:
         launch(2, program(text))
