@@ -177,7 +177,8 @@ def _require_agreement(images: Path, usage: str, pairs: list[tuple[str, Votes]])
     if agreeing - chance < LEAST_AGREEMENT * (1 - chance):
         raise ClefError(
             f"{images}: its emotions are those of the votes in {ROWS} in {agreeing:.0%} of {len(named)} rows of "
-            f"{usage}, about as by chance ({chance:.0%}); expected the same rows in the same order: restore both as released"
+            f"{usage}, about as by chance ({chance:.0%}); expected the same rows in the same order: restore both as "
+            "released"
         )
 
 

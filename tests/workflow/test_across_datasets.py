@@ -3,11 +3,11 @@
 import csv
 import json
 import re
-import time
 
 import pytest
 
 from tests.workflow.conftest import snakemake
+from tests.workflow.processor_time import processor_time
 from tests.workflow.test_rules import planned
 
 PARAMS = {
@@ -15,6 +15,7 @@ PARAMS = {
     "second": "extends: demo-short\ndataset: {name: second}\nrender: {seed: 9, subjects: 4}\nseeds: [0]\n"
     "folds: {number: 2}\nfinetune: {epochs: 1}\npretrain: {from: plus}\n",
     "alone": "extends: second\nfolds: {protocol: leave_one_out, number: null}\n",
+    "joint": "extends: second\npretrain: {from: null, also: [plus]}\n",
     "across": "extends: plus\ntest: {run: second}\nfinetune: {epochs: 1}\npretrain: {from: plus}\n",
 }
 FOLD_ALL = "results/plus/seed0/foldall/pretrain.safetensors"
@@ -35,6 +36,17 @@ def test_stage_1_of_everybody_is_trained_once_for_all_folds(two_sets):
     assert jobs["render_demo"] == jobs["ingest"] == jobs["manifest"] == 2
     assert FOLD_ALL in output
     assert not re.search(r"results/plus/seed0/fold\d", output)
+
+
+def test_a_data_set_that_joins_stage_1_is_cropped_for_it_and_not_tested(two_sets):
+    output = snakemake(two_sets, "-n", "results/joint/summary.csv")
+    jobs = planned(output)
+    assert jobs["pretrain"] == jobs["finetune"] == jobs["evaluate"] == 2
+    assert jobs["render_demo"] == jobs["ingest"] == jobs["manifest"] == 2
+    block = next(part for part in output.split("rule pretrain:")[1:] if "results/joint/" in part)
+    for dataset in ("second", "plus"):
+        assert f"data/processed/{dataset}/" in block.split("output:")[0]
+        assert f"data/interim/{dataset}/" in block.split("output:")[0]
 
 
 def test_a_run_that_gives_stage_1_alone_needs_no_stage_2(two_sets):
@@ -75,17 +87,16 @@ seeds: [0, 1, 2]
 @pytest.mark.parametrize(("adapter", "subjects", "folds", "seconds"), [("bp4d", 41, 3, 15), ("bp4dplus", 140, 4, 30)])
 def test_a_full_lab_set_is_planned_in_seconds_without_its_data(checkout, adapter, subjects, folds, seconds):
     (checkout / "params" / f"{adapter}-full.yaml").write_text(LAB_SETS.format(adapter=adapter))
-    start = time.monotonic()
-    jobs = planned(snakemake(checkout, "-n", f"results/{adapter}-full/summary.csv"))
-    took = time.monotonic() - start
+    with processor_time() as planning:
+        jobs = planned(snakemake(checkout, "-n", f"results/{adapter}-full/summary.csv"))
     assert jobs["crop"] == subjects
     assert jobs["pretrain"] == jobs["finetune"] == jobs["evaluate"] == 3 * folds
-    assert took < seconds
+    assert planning.seconds < seconds
 
 
 @pytest.mark.slow
 def test_two_data_sets_from_nothing_to_their_summaries(two_sets):
-    targets = [f"results/{run}/summary.csv" for run in ("second", "alone", "across")]
+    targets = [f"results/{run}/summary.csv" for run in ("second", "alone", "across", "joint")]
     snakemake(two_sets, *targets)
     trained_on = {
         run: json.loads((two_sets / f"results/{run}/seed0/{place}.json").read_text())
@@ -94,6 +105,8 @@ def test_two_data_sets_from_nothing_to_their_summaries(two_sets):
     assert {dataset for dataset, _ in trained_on["plus"]["trained_on"]} == {"plus"}
     assert {dataset for dataset, _ in trained_on["second"]["trained_on"]} == {"second"}
     assert trained_on["across"]["trained_on"] == trained_on["plus"]["trained_on"]
+    joint = json.loads((two_sets / "results/joint/seed0/fold0/pretrain.json").read_text())["trained_on"]
+    assert [dataset for dataset, _ in joint] == ["plus"] * 4 + ["second"] * 2
     summaries = {
         run: json.loads((two_sets / f"results/{run}/summary.json").read_text()) for run in PARAMS if run != "plus"
     }
