@@ -109,6 +109,8 @@ def compared(params: Params) -> dict[str, str]:
         if name == "pretrain":
             sizes = [f"{section.pop(part)} {part}" for part in ("subjects", "activities", "frames")]
             values["pretrain.samples"] = " x ".join(sizes)
+            if not section["also"]:
+                del section["also"]  # it would differ from a run without stage 1, and say nothing
         values |= flatten({name: section})
     return {name: as_plain(value) for name, value in sorted(values.items()) if name not in UNTRACKED}
 

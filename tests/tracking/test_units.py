@@ -26,6 +26,13 @@ def test_what_first_differs_between_variants_of_the_demo_says_why_they_differ():
     assert [value["pretrain.epochs"] for value in values.values()] == ["4", "0", "4"]
 
 
+def test_data_sets_that_take_part_in_stage_1_are_compared_where_there_are_any():
+    params = load_params(PARAMS / "demo.yaml")
+    assert "pretrain.also" not in compared(params)
+    pretrain = params.pretrain.model_copy(update={"also": ["bp4d"]})
+    assert compared(params.model_copy(update={"pretrain": pretrain}))["pretrain.also"] == "bp4d"
+
+
 def test_only_what_the_trainings_depend_on_makes_another_run():
     key = parent_key(toy_params(), "toy", "m")
     for same in (
