@@ -6,6 +6,7 @@ The crop fingerprint stands in the file's metadata.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +28,12 @@ _METADATA = b"clef.manifest"
 
 
 def build_manifest(
-    dataset: Dataset, root: Path, sequences: list[Sequence], shards: dict[str, Path], target: Path
+    dataset: Dataset,
+    root: Path,
+    sequences: list[Sequence],
+    shards: dict[str, Path],
+    target: Path,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Join the shards with the raw labels.
 
@@ -37,6 +43,7 @@ def build_manifest(
         sequences: Every recording, from `ingest`.
         shards: Path of each shard's crops by name.
         target: The parquet file to write.
+        progress: Called with shards hashed and shards in all: the only part that reads every byte of them.
 
     Returns:
         The table written.
@@ -95,7 +102,11 @@ def build_manifest(
     manifest = manifest[[*columns, "shard", "row", "labelled", *label_columns]]
     table = pa.Table.from_pandas(manifest, preserve_index=False)
     # With the shards' hashes in it, the manifest's own hash stands for labels and pictures alike.
-    hashes = {name: file_hash(path) for name, path in shards.items()}
+    hashes = {}
+    for done, (name, path) in enumerate(shards.items(), start=1):
+        hashes[name] = file_hash(path)
+        if progress is not None:
+            progress(done, len(shards))
     meta = {"fingerprint": fingerprints[first], "labels": label_columns, "shards": hashes}
     table = table.replace_schema_metadata({_METADATA: json.dumps(meta, sort_keys=True).encode()})
     with appearing(target) as partial:

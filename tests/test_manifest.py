@@ -102,7 +102,14 @@ def test_the_same_inputs_give_the_same_bytes(toy, tmp_path):
     assert make_toy(tmp_path, params).manifest.read_bytes() == inputs.manifest.read_bytes()
 
 
-def rebuild(toy, tmp_path, sequences=None, shards=None):
+def test_how_far_it_is_is_told_a_shard_at_a_time(toy, tmp_path):
+    _, _, inputs = toy
+    told = []
+    rebuild(toy, tmp_path, progress=lambda *counts: told.append(counts))
+    assert told == [(done, len(inputs.shards)) for done in range(1, len(inputs.shards) + 1)]
+
+
+def rebuild(toy, tmp_path, sequences=None, shards=None, progress=None):
     folder, params, inputs = toy
     listed = read_manifest(inputs.manifest).drop_duplicates("sequence")
     everything = [
@@ -110,7 +117,12 @@ def rebuild(toy, tmp_path, sequences=None, shards=None):
         for r in listed.itertuples()
     ]
     return build_manifest(
-        open_dataset(params), folder / "raw", sequences or everything, shards or inputs.shards, tmp_path / "m.parquet"
+        open_dataset(params),
+        folder / "raw",
+        sequences or everything,
+        shards or inputs.shards,
+        tmp_path / "m.parquet",
+        progress,
     )
 
 

@@ -96,9 +96,9 @@ def manifest(dataset: DatasetName, crop: Crop, raw: Raw, sequences: Sequences, c
     from clef.ingest import read_sequences
     from clef.lease import leased
     from clef.manifest import build_manifest
-    from clef.progress import notice
+    from clef.progress import notice, progress
 
     adapter = open_dataset(dataset_params(dataset, crop))
-    with leased(out):
-        table = build_manifest(adapter, raw, read_sequences(sequences), shards(adapter.shards(), crops), out)
+    with leased(out), progress("shard") as tell:
+        table = build_manifest(adapter, raw, read_sequences(sequences), shards(adapter.shards(), crops), out, tell)
     notice("%d frames, %d labelled", len(table), table["labelled"].sum())
