@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clef import disk_space
+from clef.cli.data import ingest
+from clef.cli.lookup import settings
+from clef.datasets.base import Sequence
 from clef.disk_space import (
     crop_bytes,
     crops_to_make,
@@ -20,6 +23,7 @@ from clef.disk_space import (
 )
 from clef.errors import ClefError
 from clef.params import CropParams, ModelParams, RenderParams
+from clef.runs import load_params
 from tests.mounts import unwritable
 
 Usage = namedtuple("Usage", "total used free")
@@ -95,6 +99,24 @@ def test_crops_that_are_there_need_no_more_space(tmp_path):
     assert crops_to_make(settings, frames, tmp_path / "none") == 35 * crop_bytes(settings)
     (tmp_path / "a.arrow").touch()
     assert crops_to_make(settings, frames, tmp_path) == 5 * crop_bytes(settings)
+
+
+def test_crops_that_cannot_fit_are_told_once_their_frames_are_counted(tmp_path, monkeypatch):
+    def listed(*arguments: object) -> list[Sequence]:
+        return [Sequence("demo", name, name, None, None, name, "video", name, 1, frames=1000) for name in ("a", "b")]
+
+    monkeypatch.setattr("clef.ingest.ingest", listed)
+    monkeypatch.setattr(settings, "params_folder", Path(__file__).parents[1] / "params")
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", lambda folder: Usage(9, 9, 5))
+    with pytest.raises(
+        ClefError, match=r"the crops of what was listed need about [\d.]+ MB, the disk has 5 bytes free"
+    ):
+        ingest("demo", tmp_path, tmp_path / "sequences.parquet")
+    crops = tmp_path / load_params(settings.params_folder / "demo.yaml").crop_digest
+    crops.mkdir()
+    for name in ("a", "b"):
+        (crops / f"{name}.arrow").touch()
+    ingest("demo", tmp_path, tmp_path / "sequences.parquet")
 
 
 def test_folders_that_can_be_made_and_written_leave_no_trace(tmp_path):
