@@ -1,0 +1,83 @@
+"""What the repository holds: no images, tables or archives but those named here, and no name of a real file."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+SOURCES = {".py", ".smk", ".md", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".sh", ".html", ".j2"}
+PLAIN = {"LICENSE", "Makefile", "Snakefile", ".gitignore", ".gitkeep", ".dvcignore", ".gitattributes"}
+NAMED = {
+    ".ci/run",
+    ".dvc/config",
+    "clef/evaluation/published.csv",  # published scores
+    "clef/model_configs/clef-tiny.json",
+    "constraints.txt",
+    "docs/pictures/demo-f1.png",  # a plot
+    "docs/pictures/mlflow-compare.png",  # of the demo, without a face
+    "workflow/profiles/slurm/bin/sbatch",
+}
+RESULTS = re.compile(r"results/[\w.-]+/([\w-]+/)*[\w-]+\.(csv|json)")
+"""What a laboratory may commit of its own runs: scores, and no picture."""
+REAL = re.compile(
+    r"[FM]\d{3}_T\d+\.|(^|/)[FM]\d{3}(\.zip|/T\d+/)|SN\d{3}_au\d+|(left|right)videosn\d{3}|(train|test)_\d{4,5}(_aligned)?\."
+    r"|pati?tion_label|fer2013(new)?\.csv|label\.csv$|\d+_exp\.npy|manually_annotated|fer\d{7}",
+    re.IGNORECASE,
+)
+ROWS = re.compile(r"(?:^[ \t]*-?\d+(?:[ \t]*,[ \t]*-?\d+){1,}[ \t]*,?[ \t]*\n){40,}", re.MULTILINE)
+"""A table of numbers, pasted into a source file."""
+
+
+def committed() -> list[str]:
+    ran = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        pytest.skip("not a checkout of git")
+    return [name for name in ran.stdout.split("\0") if name]
+
+
+def is_allowed(name: str) -> bool:
+    path = Path(name)
+    plain = path.suffix in SOURCES or path.name in PLAIN or name in NAMED or bool(RESULTS.fullmatch(name))
+    return plain and not REAL.search(name)
+
+
+def test_every_file_is_a_source_or_is_named():
+    assert [name for name in committed() if not is_allowed(name)] == []
+
+
+def test_no_source_is_a_table_of_labels():
+    texts = {name: ROOT / name for name in committed() if Path(name).suffix in SOURCES}
+    assert [n for n, path in texts.items() if path.is_file() and ROWS.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "F001_T1.csv",
+        "data/M018_T10.yaml",
+        "tests/data/F001/T1/0000.jpg",
+        "F001.zip",
+        "faces.png",
+        "labels.npy",
+        "SN001_au1.txt",
+        "tests/LeftVideoSN001_comp.avi",
+        "list_patition_label.txt",
+        "test_0001_aligned.jpg",
+        "fer2013new.csv",
+        "FER2013Train/label.csv",
+        "0_exp.npy",
+        "results/bp4d/face.png",
+        "weights/model.safetensors",
+    ],
+)
+def test_a_file_of_a_data_set_would_be_refused(name):
+    assert not is_allowed(name)
+
+
+def test_a_table_of_labels_would_be_found():
+    rows = "".join(f"{frame},0,1,9\n" for frame in range(60))
+    assert ROWS.search(f'TABLE = """\n{rows}"""\n')
+    assert not ROWS.search("FOLDS = [\n" + "    1, 2, 4, 6,\n" * 8 + "]\n")
