@@ -64,7 +64,10 @@ def the_only(folders: list[Path], root: Path, what: str) -> Path | None:
     """
     if len(folders) > 1:
         both = " and ".join(relative(folder, root) for folder in folders[:2])
-        raise ClefError(f"{root}: {both} both hold {what}; expected one; take the other out of this folder")
+        raise ClefError(
+            f"{root}: {both} both hold {what}; expected one; take the other out of this folder, or join two parts of a "
+            "release by a folder of links"
+        )
     return folders[0] if folders else None
 
 

@@ -1,3 +1,4 @@
+import re
 import zipfile
 from pathlib import Path
 
@@ -93,6 +94,31 @@ def test_the_packaging_of_most_subjects_is_used_and_the_other_told(tmp_path):
     assert adapter("bp4d", packaging="images").packaging(tmp_path).name == "full release"
     with pytest.raises(ClefError, match=r"no zips of BP4D; expected Sequences/F001/T1/0000\.jpg"):
         adapter("bp4d", packaging="zips").packaging(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "first", "second"),
+    [
+        ("bp4d", "Sequences", "F001/T1/0000.jpg", "M001/T1/0000.jpg"),
+        ("bp4dplus", "2D+3D", "F001.zip", "M001.zip"),
+        ("bp4d", "videos", "2F01_01.avi", "2M01_01.avi"),
+    ],
+)
+def test_a_release_in_two_parts_is_one_by_a_folder_of_links(tmp_path, name, folder, first, second):
+    """As the documentation says; the parts themselves are refused, since they might be two copies."""
+    for disk, recording in (("disk1", first), ("disk2", second)):
+        put(tmp_path, f"{disk}/{folder}/{recording}")
+    root = tmp_path / "raw"
+    (root / folder).mkdir(parents=True)
+    for part in [path for disk in ("disk1", "disk2") for path in (tmp_path / disk / folder).iterdir()]:
+        (root / folder / part.name).symlink_to(part)
+    dataset = adapter(name, subjects=["F001", "M001"])
+    assert {sequence.subject for sequence in dataset.sequences(root)} == {"F001", "M001"}
+    assert dataset.strangers(root, dataset.sequences(root)) == []
+    with pytest.raises(
+        ClefError, match=rf"disk1/{re.escape(folder)} and disk2/{re.escape(folder)} both hold .*; expected one; "
+    ):
+        adapter(name).sequences(tmp_path)
 
 
 def test_zips_are_listed_without_reading_but_one(tmp_path):
