@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[1] / "clef"
 LAYERS = [
     {"errors"},
     {"files", "numbered", "process", "zip_contents", "progress", "randomness"},
-    {"cuda", "slurm"},
-    {"params", "weights", "lease", "device", "messages"},
+    {"cuda"},
+    {"params", "weights", "lease", "slurm", "device", "messages"},
     {"mistakes", "disk_space", "download"},
     {"demo"},
     {"datasets"},
