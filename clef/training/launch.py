@@ -108,9 +108,10 @@ class _Family:
                 self.send(to_send.pop(0)[1])
             time.sleep(LOOK_SECONDS)
 
-    def killed(self) -> tuple[int, int] | None:
-        """Rank and signal of the first that a signal ended which it did not get from here."""
-        return next(((rank, -code) for rank, code in self.ended if code < 0 and (rank, code) not in self._sent), None)
+    def killed(self, asked: Sequence[int]) -> tuple[int, int] | None:
+        """Rank and signal of the first that was ended by one that was neither sent from here nor asked for."""
+        by_signal = [(rank, -code) for rank, code in self.ended if code < 0 and (rank, code) not in self._sent]
+        return next(((rank, number) for rank, number in by_signal if number not in asked), None)
 
     def _look(self) -> None:
         for rank, child in [*self.living.items()]:
@@ -144,7 +145,7 @@ def _judge(family: _Family, asked: Sequence[int], folder: Path) -> None:
     if codes <= {0, UNFINISHED}:
         raise Told(UNFINISHED)
     # Before what the others say: they may have failed of its silence.
-    if (killed := family.killed()) is not None:
+    if (killed := family.killed(asked)) is not None:
         rank, number = killed
         raise KilledError(
             f"process {rank} of {len(family.ended)} was ended by {signal.Signals(number).name}; the same command goes "

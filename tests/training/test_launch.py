@@ -24,12 +24,15 @@ def program(text: str) -> list[str]:
     return [sys.executable, "-c", RANK + text]
 
 
-def send_when_ready(tmp_path: Path, number: int, processes: int) -> None:
-    """Send this process a signal once each of those that it starts has left a file."""
+def send_when_ready(tmp_path: Path, number: int, processes: int, first_to_one: bool = False) -> None:
+    """Send this process a signal once each of those that it starts has left a file; perhaps to one of them before."""
 
     def wait() -> None:
         while len(list(tmp_path.glob("ready*"))) < processes:
             time.sleep(0.02)
+        if first_to_one:
+            psutil.Process().children()[0].send_signal(number)
+            time.sleep(0.3)
         os.kill(os.getpid(), number)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -97,7 +100,8 @@ def test_a_signal_is_passed_on(tmp_path, number):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_where_not_all_could_save_it_says_so(tmp_path):
-    send_when_ready(tmp_path, signal.SIGTERM, 2)
+@pytest.mark.parametrize("first_to_one", [False, True])
+def test_where_not_all_could_save_it_says_so(tmp_path, first_to_one):
+    send_when_ready(tmp_path, signal.SIGTERM, 2, first_to_one)
     with pytest.raises(Unfinished, match="stopped by SIGTERM, and not all was saved"):
         launch(2, program(f"Path(r'{tmp_path}', f'ready{{rank}}').touch(); time.sleep(300)"))
