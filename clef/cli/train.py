@@ -6,8 +6,21 @@ from typing import Annotated
 import typer
 
 from clef.cli.app import step
-from clef.cli.lookup import tested, training
-from clef.cli.options import Attempt, Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest, TimeBudget
+from clef.cli.lookup import joining, tested, training
+from clef.cli.options import (
+    AlsoCrops,
+    AlsoManifests,
+    Attempt,
+    Crops,
+    FoldNumber,
+    Manifest,
+    Out,
+    Run,
+    Seed,
+    TestCrops,
+    TestManifest,
+    TimeBudget,
+)
 from clef.cli.processes import attempted, training_job
 from clef.errors import ClefError
 
@@ -23,6 +36,8 @@ def pretrain(
     manifest: Manifest,
     crops: Crops,
     out: Out,
+    also_manifest: AlsoManifests = None,
+    also_crops: AlsoCrops = None,
     time_budget: TimeBudget = None,
     attempt: Attempt = 1,
 ) -> None:
@@ -33,7 +48,8 @@ def pretrain(
             from clef.training.inputs import Inputs
             from clef.training.pretrain import pretrain as train
 
-            train(params, seed, split, Inputs(manifest, shards), out, job)
+            also = joining(params, also_manifest or [], also_crops or [])
+            train(params, seed, split, Inputs(manifest, shards), out, job, also)
 
 
 @step(

@@ -291,9 +291,36 @@ def model_files(wildcards):
     return [path for path in files if path and Path(path).is_file()]
 
 
+def joining(wildcards):
+    """Runs over other data sets that take part in a stage 1."""
+    return of_run(wildcards).pretrain.also
+
+
+def joining_inputs(wildcards):
+    """Manifests and crops of these data sets."""
+    return [
+        path
+        for run in joining(wildcards)
+        for path in [manifest_of(run), *shards_of(run)]
+    ]
+
+
+def joining_options(wildcards):
+    return [
+        option
+        for run in joining(wildcards)
+        for option in [
+            "--also-manifest",
+            manifest_of(run),
+            "--also-crops",
+            crops_folder(run),
+        ]
+    ]
+
+
 def activity_sentences(wildcards):
     """The texts themselves: an edited texts file makes stale what used it."""
-    return ACTIVITY_TEXTS[wildcards.run]
+    return [ACTIVITY_TEXTS[run] for run in [wildcards.run, *joining(wildcards)]]
 
 
 def label_sentences(wildcards):

@@ -4,6 +4,7 @@
 rule pretrain:
     input:
         lambda wildcards: shards_of(wildcards.run),
+        joining_inputs,
         model_files,
         manifest=lambda wildcards: manifest_of(wildcards.run),
     output:
@@ -23,10 +24,11 @@ rule pretrain:
         **{name: section(of_run, name) for name in PRETRAIN_SECTIONS},
         activity_texts=activity_sentences,
         crops=lambda wildcards: crops_folder(wildcards.run),
+        also=joining_options,
         limits=cluster_limits,
     shell:
         "python -m clef --log {log:q} pretrain {wildcards.run:q} --seed {wildcards.seed:q} --fold {wildcards.fold:q}"
-        " --manifest {input.manifest:q} --crops {params.crops:q} {params.limits:q} --out {output.weights:q}"
+        " --manifest {input.manifest:q} --crops {params.crops:q} {params.also:q} {params.limits:q} --out {output.weights:q}"
 
 
 rule finetune:
