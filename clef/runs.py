@@ -112,6 +112,13 @@ def _check_stage_1_source(name: str, runs: dict[str, Params], where: Path) -> No
         raise ParamsError(f"{where_from}: run {params.pretrain.from_} has no seed {missing[0]}")
 
 
+def named_runs(params: Params) -> list[str]:
+    """Other runs that a params file names."""
+    stage1, test = params.pretrain, params.test
+    named = [] if stage1 is None else [*stage1.also, *([stage1.from_] if stage1.from_ is not None else [])]
+    return [*named, *([test.run] if test is not None else [])]
+
+
 def joining_runs(runs: Mapping[str, Params], run: str) -> list[str]:
     """Runs over the other data sets that take part in the stage 1 of a run, be it its own or taken from elsewhere."""
     stage1 = runs[run].pretrain

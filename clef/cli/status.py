@@ -16,6 +16,7 @@ from clef.errors import ClefError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from clef.params import Params
     from clef.status.state import State
 
 REDRAW_SECONDS = 3.0
@@ -55,14 +56,17 @@ def status(
 
 
 def _states(run: str) -> "list[State]":
+    from clef.runs import named_runs
     from clef.status.jobs import jobs_of
     from clef.status.state import state_of
 
-    runs = {run: run_params(run)}
-    pretrain, test = runs[run].pretrain, runs[run].test
-    for other in (pretrain and pretrain.from_, test and test.run):
-        if other:
-            runs[other] = run_params(other)
+    runs: dict[str, Params] = {}
+    named = [run]
+    while named:
+        name = named.pop()
+        if name not in runs:
+            runs[name] = run_params(name)
+            named += named_runs(runs[name])
     return [state_of(job) for job in jobs_of(run, runs)]
 
 

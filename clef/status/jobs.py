@@ -9,7 +9,7 @@ from clef.folds import FoldName, make_folds
 from clef.messages import job_name
 from clef.params import Params
 from clef.pointers import existing_pointers
-from clef.runs import stage1_source
+from clef.runs import joining_runs, stage1_source
 
 TRAININGS = ("pretrain", "finetune", "inner")
 
@@ -43,12 +43,16 @@ def jobs_of(run: str, runs: Mapping[str, Params]) -> list[Job]:
 
     Args:
         run: Its name.
-        runs: Its params, and those of the runs that it names.
+        runs: Its params, and those of the runs that it names, and so on.
     """
     params = runs[run]
+    source = stage1_source(runs, run, make_folds(open_dataset(params))[0].number)
+    names = [run, *([source[0]] if source is not None else []), *joining_runs(runs, run)]
+    names += [params.test.run] if params.test is not None else []
+    crops = {(runs[name].dataset.name, runs[name].crop_digest): runs[name] for name in names}
     jobs: list[Job] = []
-    for each in dict.fromkeys([run, *([params.test.run] if params.test is not None else [])]):
-        jobs += _before_training(runs[each])
+    for each in crops.values():
+        jobs += _before_training(each)
     jobs += _trainings(run, runs)
     folder = Path("results", run)
     summary = folder / "summary.csv"
