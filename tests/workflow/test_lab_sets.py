@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from clef.fixtures import write_fixture
+from clef.fixtures import disfa, write_fixture
 from clef.fixtures.size import FixtureSize
 from tests.workflow.conftest import copy_checkout, snakemake
 
@@ -73,3 +73,28 @@ def test_bp4dplus(tmp_path):
         assert finetuned["test_subjects"] == tested
         pretrained = json.loads((folder / f"results/bp4dplus-small/seed0/fold{fold}/pretrain.json").read_text())
         assert not set(tested) & {subject for _, subject in pretrained["trained_on"]}
+
+
+def test_bp4d_to_disfa(tmp_path):
+    """Both stages on all of BP4D, tested on all of DISFA: the action units of both, at DISFA's threshold."""
+    folder = copy_checkout(tmp_path)
+    prepare(folder, "disfa", "left", "pretrain: null\n")
+    people = PEOPLE["bp4d"]
+    header = "extends: bp4d-to-disfa\ntest: {run: disfa-small}\n"
+    header += f"dataset: {{name: bp4d-small, options: {{subjects: [{', '.join(people)}]}}}}"
+    (folder / "params" / "across-small.yaml").write_text(header + SMALL + STAGE_1)
+    write_fixture("bp4d", "full", folder / "data" / "raw" / "bp4d-small", FixtureSize(people, frames=8))
+    table = results(folder, "across-small").set_index("label")
+    assert [name for name in table.index if name.startswith("AU")] == ["AU01", "AU02", "AU04", "AU06", "AU12"]
+    summary = json.loads((folder / "results/across-small/summary.json").read_text())
+    assert [fold["fold"] for fold in summary["folds"]] == ["all"]
+    assert (summary["trained_on"], summary["dataset"]) == ("bp4d-small", "disfa-small")
+    assert sorted(summary["folds"][0]["subjects"]) == sorted(PEOPLE["disfa"])
+    trained = json.loads((folder / "results/across-small/seed0/foldall/finetune.json").read_text())
+    assert trained["trained_on"] == [["bp4d-small", subject] for subject in sorted(people)]
+    shown = disfa.recordings(FixtureSize(PEOPLE["disfa"], frames=8), "left")
+    for unit in (1, 2, 4, 6, 12):
+        codes = [disfa.intensity(r.subject, frame, unit) for r in shown for frame in r.labelled]
+        share = sum(code >= 2 for code in codes) / len(codes)
+        assert table.loc[f"AU{unit:02d}", "floor"] == pytest.approx(2 * share / (1 + share), abs=1e-3)
+    assert not list((folder / "results").glob("*/seed0/fold[0-9]"))
