@@ -310,6 +310,11 @@ class ModelParams(Section):
     compile: bool = False
     """Run the image tower through torch.compile."""
 
+    @property
+    def takes(self) -> dict[str, Any]:
+        """What weights must have in common with this model to fit it; how it is computed is no part of them."""
+        return {"name": self.name, "image_size": self.image_size}
+
 
 class AugmentParams(Section):
     """Random changes to a training image."""

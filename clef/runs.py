@@ -103,10 +103,14 @@ def _check_stage_1_source(name: str, runs: dict[str, Params], where: Path) -> No
     same = source.dataset.name == params.dataset.name
     if not same:
         _require_other_people(params, source, f"{where_from}: {params.pretrain.from_}")
-    sections = ["dataset", "crop", "folds", "model"] if same else ["model"]
+    sections = ["dataset", "crop", "folds"] if same else []
     if not same and "none" not in (source.crop.detector, params.crop.detector):
         sections.append("crop")
     _require_same(params, source, sections, f"{where_from}: {{}} differs from that of {params.pretrain.from_}")
+    if source.model.takes != params.model.takes:
+        raise ParamsError(
+            f"{where_from}: model differs from that of {params.pretrain.from_}; expected the same name and image_size"
+        )
     missing = sorted(set(params.seeds) - set(source.seeds))
     if missing:
         raise ParamsError(f"{where_from}: run {params.pretrain.from_} has no seed {missing[0]}")

@@ -252,6 +252,12 @@ def test_stage_1_over_another_data_set_is_that_of_its_fold_all(tmp_path):
     }
 
 
+def test_how_a_model_is_computed_is_no_difference(tmp_path):
+    write(tmp_path, "plus", **PLUS, model={"gradient_checkpointing": True})
+    write(tmp_path, "b", **BASE, pretrain={"from": "plus"}, model={"compile": True})
+    assert stage1_source(load_runs(tmp_path), "b", 0) == ("plus", "all")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -121,11 +121,12 @@ def require_model(sidecar: Mapping[str, Any], model: ModelParams, weights: Path)
     Raises:
         ClefError: With both sides.
     """
-    names = ("name", "image_size")
-    theirs, ours = ([of.get(name) for name in names] for of in (sidecar["model"], model.model_dump()))
+    ours = model.takes
+    theirs = {name: sidecar["model"].get(name) for name in ours}
     if theirs != ours:
+        said = "{name} at {image_size} pixels"
         raise ClefError(
-            f"{weights}: trained as {theirs[0]} at {theirs[1]} pixels, but the run has {ours[0]} at {ours[1]}; "
+            f"{weights}: trained as {said.format(**theirs)}, but the run has {said.format(**ours)}; "
             "expected the same `model:`"
         )
 
