@@ -267,8 +267,8 @@ def test_weights_at_a_path_are_no_file_to_fetch_and_no_command(tmp_path):
 def test_what_is_fetched_becomes_no_command(tmp_path, monkeypatch):
     """Should a name get past the params, the rule itself takes it for a name."""
     folder = copy_checkout(tmp_path / "checkout")
-    common = folder / "workflow" / "rules" / "common.smk"
-    common.write_text(common.read_text() + f'\nPUBLISHED["evil.json"] = "{ATTACK}"\n')
+    inputs = folder / "workflow" / "rules" / "inputs.smk"
+    inputs.write_text(inputs.read_text() + f'\nPUBLISHED["evil.json"] = "{ATTACK}"\n')
     output = snakemake(folder, "weights/evil.json", check=False)
     assert f"fetch-weights: no weights of {ATTACK}" in output
     assert not list(tmp_path.rglob("attacked"))

@@ -71,7 +71,8 @@ def test_a_mistake_in_params_is_one_clear_line(checkout):
 
 
 TRAININGS = """
-include: "workflow/rules/common.smk"
+include: "workflow/rules/runs.smk"
+include: "workflow/rules/resources.smk"
 
 
 rule all:

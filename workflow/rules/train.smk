@@ -1,3 +1,5 @@
+from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
+
 # Neither rule lists code as an input: a comment must not cost forty GPU hours. The weights' JSON has the package's hash.
 
 
