@@ -1,12 +1,13 @@
 import logging
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from clef.datasets import open_dataset
-from clef.datasets.base import Sequence
+from clef.datasets.base import MISSING, Sequence
 from clef.errors import ClefError
-from clef.labels import read_labels
+from clef.labels import coverage, read_labels
 from tests.toy import FRAMES, LABELLED, SUBJECTS, make_toy, toy_params
 
 
@@ -119,3 +120,50 @@ def test_a_mistake_in_one_file_is_one_line(toy):
     path.write_text(path.read_text().replace("\n5,0", "\n5,7").replace("\n5,1", "\n5,7"))
     with pytest.raises(ClefError, match=r"M001_T3\.csv: frame 5, action unit 1: code 7; expected 0, 1 or 9"):
         read(toy)
+
+
+def numbered(name, frames=None, problem=None):
+    return Sequence("toy", name, "F001", "T1", None, "F001", "images", name, 0, frames=frames, problem=problem)
+
+
+def labels_of(frames_of):
+    return pd.DataFrame(
+        [(name, frame) for name, frames in frames_of.items() for frame in frames], columns=["sequence", "frame"]
+    )
+
+
+def test_coverage_is_what_the_manifest_will_count():
+    sequences = [numbered("a", 4), numbered("b", problem="cut off"), numbered("c", problem=MISSING), numbered("d", 3)]
+    labels = labels_of({"a": [1, 2, 9], "b": [5, 6], "c": [5, 6]})
+    found = coverage(sequences, labels, {"a": [0, 1, 2, 3], "d": [0, 1, 2]})
+    # of b there is one frame at least, which has no label; of c there is nothing but what its labels name
+    assert (found.frames, found.undecodable) == (5 + 3 + 2 + 3, 1 + 3 + 2)
+    assert (found.lacking, found.gone) == ({"a": 1}, {"b": 2, "c": 2})
+    assert found.worst == ["b (2)", "c (2)", "a (1)"]
+    assert (found.shift, found.labelled) == (None, 3)
+    assert found.too_many(0.4)
+    assert not found.too_many(0.5)
+
+
+def test_recordings_that_were_not_opened_are_taken_to_be_as_the_others():
+    opened = [numbered("a", 4), numbered("b", 6)]
+    labels = labels_of({name: [1, 2, 9] for name in "acd"})
+    images = {"a": [0, 1, 2, 3], "b": range(6)}
+    alone = coverage(opened, labels, images)
+    assert (alone.frames, alone.undecodable) == (11, 1)
+    found = coverage([*opened, *(numbered(name) for name in "cdef")], labels, images)
+    assert (found.frames, found.undecodable) == (33, 3)  # three times as many recordings, and labelled ones
+
+
+@pytest.mark.parametrize(("first", "shift"), [(1, -1), (-1, 1), (0, None)])
+def test_a_count_that_is_one_off_is_told_from_gaps(first, shift):
+    sequences = [numbered(name, 4) for name in "abc"]
+    labels = labels_of({name: range(first, first + 4) for name in "abc"})
+    assert coverage(sequences, labels, dict.fromkeys("abc", range(4))).shift == shift
+
+
+def test_single_images_lack_what_cannot_be_read():
+    sequences = [replace(numbered(name, 1), kind="image") for name in "abc"]
+    sequences[1] = replace(sequences[1], problem="empty")
+    found = coverage(sequences, labels_of({"a": [0], "b": [0]}), {})
+    assert (found.frames, found.undecodable, found.gone) == (3, 1, {})

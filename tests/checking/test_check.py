@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clef.checking import recordings
 from clef.checking.check import check
 from clef.checking.report import Report
 from clef.datasets import open_dataset
@@ -269,6 +270,18 @@ def test_labels_beyond_the_end_of_a_video(videos):
     assert row(report, "windows past the video's end") == (1, 0, True)
     assert any("F001_T1 (frames 1 to 6, labels 2 to 999)" in problem for problem in report.problems)
     assert any("raise ingest.overhang, which allows 0 past the end" in problem for problem in report.problems)
+
+
+def test_where_not_all_are_opened_it_is_the_labelled_recordings(tmp_path, monkeypatch):
+    """Six of the ten tasks of BP4D+ have no labels: opening their videos would say nothing of windows."""
+    write_fixture("bp4dplus", "videos", tmp_path, FixtureSize(subjects=SUBJECTS, frames=4, pixels=64))
+    monkeypatch.setattr(recordings, "OPENED", 9)
+    for path in (tmp_path / "AUCoding/AU_OCC").iterdir():
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([*lines, "999," + lines[-1].partition(",")[2]]) + "\n")
+    report = checked(tmp_path, "bp4dplus")
+    assert row(report, "windows past the video's end") == (8, 0, True)
+    assert [r.note for r in report.rows if r.what == "unreadable recordings"] == ["9 of 20 were opened"]
 
 
 def test_labels_in_the_overhang_are_a_remark(videos):
