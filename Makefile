@@ -7,7 +7,7 @@ trials ?= $(if $(slurm),8,24)
 seed ?= 0
 bin := .venv/bin
 
-.PHONY: help setup demo demo-short ui test test-slow test-slurm test-readme test-interruption lint types
+.PHONY: help setup demo demo-short ui test test-slow test-slurm test-cuda test-readme test-interruption lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -34,6 +34,9 @@ test-slow: setup  ## run the tests that take minutes
 
 test-slurm: setup  ## run the tests on a real SLURM; its packages are in .ci/run
 	$(bin)/python -m pytest -m slurm $(only)
+
+test-cuda: setup  ## run the tests that need a GPU
+	$(bin)/python -m pytest tests/test_on_cuda.py
 
 test-readme: setup  ## run every command of README.md in a fresh clone
 	$(bin)/python -m pytest -m readme
