@@ -8,7 +8,8 @@ import argparse
 import random
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.interruption.means import LOCAL
@@ -27,13 +28,13 @@ def trials(folder: Path, count: int, draw: random.Random) -> Iterator[Trial]:
     names = possible(LOCAL)
     for number in range(count):
         name = names[number % len(names)]
-        while True:
+        place = folder / f"trial{number}"
+
+        def trial(name: str = name, place: Path = place) -> Trial | None:
             moment = draw.uniform(0.05, 0.95) * length
-            place = folder / f"trial{number}"
-            trial = interrupted(prepared, reference, place, name, LOCAL[name], moment, draw)
-            if trial is not None:
-                yield trial
-                break
+            return interrupted(prepared, reference, place, name, LOCAL[name], moment, draw)
+
+        yield until_it_hits(name, trial)
 
 
 def trials_on_slurm(folder: Path, count: int, draw: random.Random) -> Iterator[Trial]:
@@ -45,9 +46,17 @@ def trials_on_slurm(folder: Path, count: int, draw: random.Random) -> Iterator[T
             name = names[number % len(names)]
             stage = stages[(number + number // len(names)) % len(stages)]
             place = folder / f"trial{number}"
-            while (trial := interrupted_on(cluster, prepared, reference, place, name, stage, draw)) is None:
-                pass
-            yield trial
+            yield until_it_hits(name, partial(interrupted_on, cluster, prepared, reference, place, name, stage, draw))
+
+
+def until_it_hits(name: str, trial: Callable[[], Trial | None]) -> Trial:
+    """Repeat a trial until it has hit a run that was under way. An error is its outcome, so that the others are tried."""
+    try:
+        while (done := trial()) is None:
+            continue
+    except Exception as error:
+        return Trial(name, -1, "", -1, -1, [f"not brought to its end: {type(error).__name__}: {error}"[:500]])
+    return done
 
 
 def possible(means: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-END_SECONDS = 240
+END_SECONDS = 900
 
 
 def jobs_of(running: subprocess.Popen) -> dict[psutil.Process, str]:

@@ -123,7 +123,7 @@ def _go_on(folder: Path) -> int:
     """Give the command until it succeeds, as its own words say; returns how often."""
     for command in range(1, MOST_COMMANDS + 1):
         ran = subprocess.run(
-            SNAKEMAKE, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=600, check=False
+            SNAKEMAKE, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=1800, check=False
         )
         words = ran.stdout + ran.stderr
         (folder / f"again{command}.out").write_text(words)

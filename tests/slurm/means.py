@@ -14,7 +14,7 @@ import psutil
 from tests.interruption.means import no_space
 from tests.slurm.cluster import Cluster, wait_until
 
-JOB_SECONDS = 240
+JOB_SECONDS = 900
 OUTAGE_SECONDS = 90
 ANYTHING = "**/*.lease"
 TRAINING_SAVED = "results/**/{stage}.work/recovery.pt"
