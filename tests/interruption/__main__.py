@@ -50,7 +50,7 @@ def trials_on_slurm(folder: Path, count: int, draw: random.Random) -> Iterator[T
 
 
 def until_it_hits(name: str, trial: Callable[[], Trial | None]) -> Trial:
-    """Repeat a trial until it has hit a run that was under way. An error is its outcome, so that the others are tried."""
+    """Repeat a trial until it has hit a run that was under way. An error is its outcome; the others are tried."""
     try:
         while (done := trial()) is None:
             continue
