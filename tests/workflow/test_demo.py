@@ -12,6 +12,7 @@ pytestmark = pytest.mark.slow
 FEWER = """
 extends: demo-expr
 dataset: {name: demo-expr-fewer}
+threads: 1
 render: {train_images: 800, test_images: 250}
 """
 
