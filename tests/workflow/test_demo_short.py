@@ -1,5 +1,7 @@
 """The whole chain for real, cut short: undisturbed, again, killed and gone on, with noise for test labels."""
 
+import contextlib
+import json
 import os
 import shutil
 import signal
@@ -9,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -37,8 +40,15 @@ def checkout(undisturbed, tmp_path) -> Path:
     return Path(shutil.copytree(undisturbed, tmp_path / "checkout", symlinks=True))
 
 
-def kill_in(folder: Path, step: str, sign: str) -> None:
-    """Start the same command, and kill -9 the process of a step as soon as its own work folder shows the sign."""
+def kill_in(folder: Path, step: str, sign: str, everything: bool) -> None:
+    """Start the same command, and kill -9 a step as soon as its own work folder shows the sign.
+
+    Args:
+        folder: The checkout.
+        step: A subcommand of `clef`.
+        sign: Pattern of a file in a work folder.
+        everything: Kill Snakemake and all that it has started too, as a machine that goes down does.
+    """
     running = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2", TARGET],
         cwd=folder,
@@ -58,7 +68,11 @@ def kill_in(folder: Path, step: str, sign: str) -> None:
                     at_it = command[1:3] == ["-m", "clef"] and step in command
                     at_it = at_it and any(str(output) in word for word in command)
                     if at_it and found.exists():
-                        os.kill(process.pid, signal.SIGKILL)
+                        started = psutil.Process(running.pid)
+                        killed = [started, *started.children(recursive=True)] if everything else [process]
+                        for victim in killed:
+                            with contextlib.suppress(psutil.NoSuchProcess):
+                                victim.kill()
                         assert running.wait(240) != 0
                         return
             pause.wait(0.01)
@@ -68,6 +82,7 @@ def kill_in(folder: Path, step: str, sign: str) -> None:
             os.killpg(running.pid, signal.SIGKILL)
 
 
+@pytest.mark.parametrize("everything", [False, True], ids=["the step", "everything"])
 @pytest.mark.parametrize(
     ("step", "not_yet_made", "sign", "gone_on"),
     [
@@ -76,14 +91,17 @@ def kill_in(folder: Path, step: str, sign: str) -> None:
         ("finetune", ["results/**/finetune*"], "results/**/finetune.work/recovery.pt", "finetune.log"),
     ],
 )
-def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, checkout, step, not_yet_made, sign, gone_on):
+def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, checkout, step, not_yet_made, sign, gone_on, everything):
     (checkout / TARGET).unlink()
     for pattern in [*not_yet_made, "results/**/metrics.json", "results/**/predictions.parquet"]:
         for path in checkout.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    kill_in(checkout, step, sign)
+    kill_in(checkout, step, sign, everything)
     assert not (checkout / TARGET).exists()
-    snakemake(checkout, TARGET)
+    if everything:
+        assert "--unlock" in snakemake(checkout, TARGET, check=False)
+        snakemake(checkout, "--unlock")
+    snakemake(checkout, TARGET, "--rerun-incomplete")
     assert (checkout / TARGET).read_bytes() == (undisturbed / TARGET).read_bytes()
     assert not list(checkout.glob("**/*.work"))
     assert not list(checkout.glob("**/*.partial"))
@@ -91,6 +109,35 @@ def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, checkout, step, not
     if gone_on:
         logs = [path.read_text() for path in checkout.glob(f"results/demo-short/seed0/fold*/{gone_on}")]
         assert any("going on from step" in log for log in logs)
+
+
+def put_noise_for_labels(folder: Path, subjects: list[str]) -> None:
+    """Draw each known code of these people anew."""
+    draw = np.random.default_rng(0)
+    for path in sorted((folder / "data/raw/demo-short/AUCoding/AU_OCC").glob("*.csv")):
+        if path.stem.partition("_")[0] in subjects:
+            table = pd.read_csv(path)
+            codes = table.iloc[:, 1:-1]
+            table.iloc[:, 1:-1] = codes.where(~codes.isin([0, 1]), draw.integers(0, 2, codes.shape))
+            table.to_csv(path, index=False)
+
+
+def test_noise_for_test_labels_changes_no_bit_of_a_weight(undisturbed, checkout):
+    folds = [f"results/demo-short/seed0/fold{fold}" for fold in (0, 1)]
+    sidecar = json.loads((undisturbed / folds[0] / "finetune.json").read_text())
+    put_noise_for_labels(checkout, sidecar["test_subjects"])
+    shutil.rmtree(checkout / "data/processed")
+    shutil.rmtree(checkout / "results")
+    snakemake(checkout, f"{folds[0]}/metrics.json", f"{folds[1]}/finetune.safetensors")
+
+    def same(file: str) -> bool:
+        return (checkout / file).read_bytes() == (undisturbed / file).read_bytes()
+
+    assert same(f"{folds[0]}/pretrain.safetensors")
+    assert same(f"{folds[0]}/finetune.safetensors")
+    assert same(f"{folds[0]}/predictions.parquet")
+    assert not same(f"{folds[0]}/metrics.json")
+    assert not same(f"{folds[1]}/finetune.safetensors")  # which learns from these people
 
 
 def test_the_same_command_again_does_nothing_quickly(checkout):
