@@ -20,8 +20,8 @@ NAMED = {
     "docs/pictures/mlflow-compare.png",  # of the demo, without a face
     "workflow/profiles/slurm/bin/sbatch",
 }
-RESULTS = re.compile(r"results/[\w.-]+/([\w-]+/)*[\w-]+\.(csv|json)")
-"""What a laboratory may commit of its own runs: scores, and no picture."""
+FIGURES = re.compile(r"(results/[\w.-]+/([\w-]+/)*|benchmarks/figures/)[\w-]+\.(csv|json)")
+"""Scores of runs, which a laboratory may commit too, and measured times; no picture."""
 REAL = re.compile(
     r"[FM]\d{3}_T\d+\.|(^|/)[FM]\d{3}(\.zip|/T\d+/)|SN\d{3}_au\d+|(left|right)videosn\d{3}|(train|test)_\d{4,5}(_aligned)?\."
     r"|pati?tion_label|fer2013(new)?\.csv|label\.csv$|\d+_exp\.npy|manually_annotated|fer\d{7}",
@@ -40,7 +40,7 @@ def committed() -> list[str]:
 
 def is_allowed(name: str) -> bool:
     path = Path(name)
-    plain = path.suffix in SOURCES or path.name in PLAIN or name in NAMED or bool(RESULTS.fullmatch(name))
+    plain = path.suffix in SOURCES or path.name in PLAIN or name in NAMED or bool(FIGURES.fullmatch(name))
     return plain and not REAL.search(name)
 
 
