@@ -37,7 +37,8 @@ TimeBudget = Annotated[
     ),
 ]
 Attempt = Annotated[
-    int, typer.Option(help="Which try of the workflow's this is: a retry after two like failures is refused.", min=1)
+    int | None,
+    typer.Option(help="Which try of the workflow's this is: a retry after two like failures is refused.", min=1),
 ]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,13 @@ CIRCUMSTANCES = ("--attempt", "--time-budget", "--log")
 
 
 @contextmanager
-def attempted(run: str, target: Path, attempt: int) -> Iterator[None]:
+def attempted(run: str, target: Path, attempt: int | None) -> Iterator[None]:
     """Whatever fails in the block is remembered, and after two like failures the next attempt refused.
 
     Args:
         run: Whose params the block reads.
         target: The output that it makes.
-        attempt: Counted from 1.
+        attempt: Counted from 1; None where nobody tries again by himself, and nothing is remembered.
 
     Raises:
         ClefError: It failed alike twice.
@@ -38,8 +38,9 @@ def attempted(run: str, target: Path, attempt: int) -> Iterator[None]:
     from clef.training.launch import RENDEZVOUS, tell_launcher
 
     if "RANK" not in os.environ:
+        memory = nullcontext() if attempt is None else remembered(target, _key(run, sys.argv[1:]), attempt)
         try:
-            with remembered(target, _key(run, sys.argv[1:]), attempt):
+            with memory:
                 yield
         except Told as told:
             raise typer.Exit(told.code) from None

@@ -39,7 +39,7 @@ def pretrain(
     also_manifest: AlsoManifests = None,
     also_crops: AlsoCrops = None,
     time_budget: TimeBudget = None,
-    attempt: Attempt = 1,
+    attempt: Attempt = None,
 ) -> None:
     """Stage 1: contrast with the activity as the weak label."""
     with attempted(run, out, attempt):
@@ -72,7 +72,7 @@ def finetune(
     test_manifest: TestManifest = None,
     test_crops: TestCrops = None,
     time_budget: TimeBudget = None,
-    attempt: Attempt = 1,
+    attempt: Attempt = None,
 ) -> None:
     """Stage 2: match images with the texts of the labels."""
     from clef.folds import inner_split
