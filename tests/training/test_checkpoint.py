@@ -126,7 +126,9 @@ def test_another_architecture_or_input_size_is_refused_with_both_sides(changes, 
     ours = ModelParams(name="clef-tiny", image_size=64)
     require_model({"model": ours.model_dump()}, ours, tmp_path)
     theirs = ours.model_dump() | changes
-    with pytest.raises(ClefError, match=f"as {theirs['name']} at {theirs['image_size']} pixels, .* clef-tiny at 64 pixels;"):
+    with pytest.raises(
+        ClefError, match=f"as {theirs['name']} at {theirs['image_size']} pixels, .* clef-tiny at 64 pixels;"
+    ):
         require_model({"model": theirs}, ours, tmp_path)
 
 
