@@ -1,9 +1,11 @@
 """The whole chain on a real SLURM: every step is a job of it, and the result that of one machine."""
 
+import shutil
+
 import pytest
 
 from tests.interruption.examine import TARGET, complaints
-from tests.slurm.submission import copy_of, finish, place_of, start
+from tests.slurm.submission import FINISH_SECONDS, copy_of, finish, place_of, start
 from tests.workflow.conftest import snakemake
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
@@ -44,3 +46,14 @@ def test_every_step_is_a_job_and_the_result_that_of_one_machine(cluster, rendere
         place = place_of(record.with_suffix("").with_suffix(".log"))
         assert place is not None
         assert f'"slurm.job_id": "{place.job}"' in record.read_text()
+
+
+def test_a_step_that_fails_is_tried_by_three_jobs_and_once_in_each(cluster, rendered, tmp_path):
+    folder = copy_of(rendered, tmp_path / "checkout")
+    shutil.rmtree(folder / "data" / "raw" / "demo-short" / "videos")
+    of_before = {*cluster.jobs()}
+    assert start(cluster, folder, targets=["data/interim/demo-short/check.txt"]).wait(FINISH_SECONDS) == 1
+    assert [job.state for number, job in cluster.jobs().items() if number not in of_before] == ["FAILED"] * 3
+    words = [log.read_text() for log in folder.glob(".snakemake/slurm_logs/rule_check/**/*.log")]
+    assert len(words) == 3
+    assert not [text for text in words if "Trying to restart job" in text]

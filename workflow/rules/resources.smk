@@ -6,7 +6,8 @@ ELSEWHERE = workflow.remote_exec or workflow.resource_settings.nodes is not None
 CORES = None if ELSEWHERE else workflow.resource_settings.cores
 
 # How often a job is tried again that no time limit stops: on a cluster a node may have been at fault.
-FEW = 2 if ELSEWHERE else None
+# Those who submit count; a rule's own number would hold once more inside each job.
+FEW = 2 if ELSEWHERE and not workflow.remote_exec else None
 
 # Snakemake ignores resource limits that nobody set: without this, `--cores 8` would start two trainings on one GPU.
 # Each job takes GPUs of its own. `--resources gpu=N` still wins. Not under an executor, where it would serialise the
