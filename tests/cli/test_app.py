@@ -81,7 +81,7 @@ def test_help_is_grouped_and_short_form_works():
 
 
 def test_help_is_there_at_once():
-    """Import time of the whole of `clef --help`: of ten tries one has to show it, since a machine has other work too."""
+    """Import time of the whole of `clef --help`: one of ten tries has to show it, as a machine has other work too."""
     assert any(import_seconds("--help") < 0.5 for _ in range(10))
 
 

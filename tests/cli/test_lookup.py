@@ -1,4 +1,4 @@
-"""Whom a run tests on another data set."""
+"""Whom a run tests on another data set, and who joins its stage 1."""
 
 import pytest
 import yaml
@@ -52,3 +52,17 @@ def test_the_fold_of_a_training_is_found_by_its_name(runs, tmp_path):
     with pytest.raises(ClefError, match="--fold: plus has no fold 0; expected all"):
         lookup.training("plus", "0", tmp_path)
     assert lookup.training("second", "0", tmp_path)[1].test_subjects
+
+
+def test_who_joins_stage_1_comes_with_all_subjects_and_the_files_that_are_given(runs, tmp_path):
+    section = runs["plus"].pretrain.model_copy(update={"also": ["second"]})
+    params = runs["plus"].model_copy(update={"pretrain": section})
+    (joined,) = lookup.joining(params, [tmp_path / "manifest.parquet"], [tmp_path / "crops"])
+    assert (joined.dataset, joined.inputs.manifest) == ("second", tmp_path / "manifest.parquet")
+    assert joined.fold.train_subjects == ("F001", "F002", "M001")
+    assert joined.activities["T1"]
+    assert lookup.joining(runs["plus"], [], []) == []
+    with pytest.raises(ClefError, match="--also-manifest, --also-crops: expected one of each for second"):
+        lookup.joining(params, [tmp_path / "manifest.parquet"], [])
+    with pytest.raises(ClefError, match="expected none: the run's `pretrain.also` is empty"):
+        lookup.joining(runs["plus"], [tmp_path / "manifest.parquet"], [tmp_path / "crops"])
