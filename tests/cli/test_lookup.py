@@ -64,5 +64,5 @@ def test_who_joins_stage_1_comes_with_all_subjects_and_the_files_that_are_given(
     assert lookup.joining(runs["plus"], [], []) == []
     with pytest.raises(ClefError, match="--also-manifest, --also-crops: expected one of each for second"):
         lookup.joining(params, [tmp_path / "manifest.parquet"], [])
-    with pytest.raises(ClefError, match="expected none: the run's `pretrain.also` is empty"):
+    with pytest.raises(ClefError, match=r"expected none: the run's `pretrain.also` is empty"):
         lookup.joining(runs["plus"], [tmp_path / "manifest.parquet"], [tmp_path / "crops"])
