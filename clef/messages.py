@@ -33,7 +33,8 @@ def started(runs: Sequence[str], jobs: int, cores: int | None, devices: Sequence
         disks: A line a disk, of what is needed and free.
     """
     lines = [f"CLEF: {', '.join(f'results/{run}/summary.csv' for run in runs) or 'the files asked for'}"]
-    lines.append(f"  jobs    {jobs}{f', on {cores} cores' if cores else ''}")
+    where = f", on {cores} {'core' if cores == 1 else 'cores'}" if cores else ""
+    lines.append(f"  jobs    {jobs}{where}")
     if devices:
         lines.append(f"  device  {', '.join(devices)}, for training")
     lines += [f"  disk    {disk}" for disk in disks]

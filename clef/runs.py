@@ -250,6 +250,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise
     except OSError as error:
         raise ParamsError(f"{path}: cannot be read ({error.strerror}); expected a params file") from None
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark is not None else ""
+        hint = "; indent with spaces" if "'\\t'" in str(error.problem) else ""
+        raise ParamsError(f"{path}: not valid YAML: {line}{error.problem}{hint}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):

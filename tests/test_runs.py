@@ -116,9 +116,7 @@ def test_a_misspelt_parent_is_told_with_the_nearest_name(tmp_path):
 def test_a_key_that_stands_twice_is_named_with_its_line(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("dataset: {adapter: demo}\nfinetune: {epochs: 3}\nfinetune: {batch: 8}\n")
-    with pytest.raises(
-        ParamsError, match=r"a\.yaml: not valid YAML: the key finetune stands twice .* line 3, column 1"
-    ):
+    with pytest.raises(ParamsError, match=r"a\.yaml: not valid YAML: line 3: the key finetune stands twice"):
         load_params(path)
 
 

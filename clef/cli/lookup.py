@@ -33,6 +33,8 @@ def run_params(run: str) -> "Params":
     path = settings.params_folder / f"{run}.yaml"
     # A name that leads out of the folder is none, whatever lies there: results would be looked for elsewhere too.
     if not NAME.fullmatch(run) or run.endswith(".yaml") or not path.exists():
+        if not settings.params_folder.is_dir():
+            raise ClefError(f"no folder {settings.params_folder} here; go to the checkout's folder, or give --params")
         known = sorted(other.stem for other in settings.params_folder.glob("*.yaml"))
         near = difflib.get_close_matches(run, known, n=1, cutoff=0.6)
         hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known) or 'the files there'}"

@@ -71,7 +71,7 @@ def ui(
         return
     _require_port(host, port)
     store.require()
-    print(f"http://{host}:{port}/{TRAINING_PAGES} shows {store.uri}; ctrl-C ends it", flush=True)
+    print(f"starting, up to half a minute: http://{host}:{port}/{TRAINING_PAGES}; ctrl-C ends it", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     command += ["--allowed-hosts", allowed_hosts] if allowed_hosts else []
     command += ["--backend-store-uri", store.uri, "--artifacts-destination", str(store.artifacts)]

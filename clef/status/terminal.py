@@ -60,7 +60,7 @@ def format_status(run: str, states: Sequence[State]) -> Group:
         notes.append(Text(f"  nobody is at work on what is stopped; it goes on with: {_command(run, states)}"))
     elif any(state.kind == "failed" for state in states):
         notes.append(Text(f"  when that is mended: {_command(run, states)}"))
-    return Group(*lines, _folds(states), last, *notes, *([Text(f"  MLflow  {link}", no_wrap=True)] if link else []))
+    return Group(*lines, _folds(states), last, *notes, *([Text(f"  MLflow  {link}", overflow="fold")] if link else []))
 
 
 def _command(run: str, states: Sequence[State]) -> str:
@@ -112,7 +112,7 @@ def _note(state: State) -> Text:
         pace = _pace(state)
         said = f": {pace}" if pace else said
         said += f"; on {state.host}{job}, lease renewed {duration(state.heartbeat_age or 0)} ago"
-    elif state.last_line:
+    elif state.last_line and str(state.job.log) not in state.last_line:
         said += f" (log: {state.job.log})"
     return Text.assemble("  ", (state.kind, COLOURS[state.kind]), f"  {state.job.name}{said}")
 
