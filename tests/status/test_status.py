@@ -181,8 +181,7 @@ def test_whoever_is_at_work_is_seen_to_be(run, step):
         time.sleep(0.01)
     process.send_signal(signal.SIGSTOP)
     states = {state["step_of_chain"]: state for state in json.loads(run.status("--json").stdout)["jobs"]}
-    process.send_signal(signal.SIGCONT)
-    process.send_signal(signal.SIGINT)
+    process.kill()
     process.communicate()
     assert states[step]["kind"] == "running"
     assert run.status().stdout.count("nobody is at work on what is stopped") == 1
