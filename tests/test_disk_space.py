@@ -42,7 +42,7 @@ def test_weights_are_estimated_without_building_them(name):
 
 
 def test_an_unknown_model_is_taken_for_a_large_one():
-    assert model_bytes(ModelParams(name="no such model")) > 5e8
+    assert model_bytes(ModelParams(name="no-such-model")) > 5e8
 
 
 @pytest.mark.parametrize(("size", "quality"), [(72, 95), (160, 75), (256, 95), (256, 50)])
