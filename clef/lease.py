@@ -4,12 +4,15 @@ The lease file names host, process, job and the time of the last heartbeat. On o
 process elsewhere only the heartbeat can be seen, and no clock is trusted to say how old that is: whoever finds such a
 lease waits for the next beat, and takes it over where none comes for `STALE_SECONDS`.
 
-Locks do not reach from node to node on every network disk. What does is that one process alone can create a file, or
-rename it: a lease is taken by creating its file, and one that is to be taken over is first moved aside, where it can be
-seen whether it is still the one that was found. A heartbeat is written into the file that was read, over no other.
+Locks do not reach from node to node on every network disk. What does is that one process alone can create a file: a
+lease is taken by creating its file. One that is to be taken over is claimed first, by creating a file whose name tells
+which lease is meant: who has created it looks once more, and only then puts its own lease in the place of that one. A
+claim is a lease too, so that one who dies over it locks nobody out. A heartbeat is written into the file that was read,
+over no other.
 """
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -34,7 +37,7 @@ STALE_SECONDS = 180.0
 LOOK_SECONDS = 1.0
 """How often a lease is read while waiting for a beat."""
 SETTLE_SECONDS = 0.5
-"""How long those who take over one lease at the same moment, on nodes that cannot lock each other out, may be at it."""
+"""How long a file may be without its content when one node has just created, or moved, it and another one looks."""
 RECORD_BYTES = 512
 """Every record is made as long: the next one, written over it, leaves nothing of it."""
 HOLDER = {"token", "host", "process", "started", "job", "heartbeat"}
@@ -47,7 +50,7 @@ class Lease:
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = target.with_suffix(".lease")
-        self._took_over, self._lost = False, False
+        self._lost = False
         self._seen = time.monotonic()
         self._mine: dict[str, Any] = {
             "token": uuid.uuid4().hex,
@@ -72,13 +75,7 @@ class Lease:
         holder = self._take()
         if holder is not None and not _seen_from_here(holder):
             holder = self._outwait(holder)
-        if holder is None and self._took_over:
-            time.sleep(SETTLE_SECONDS)  # of several, the last one has it
-            found = _read(self.path)
-            holder = None if self._is_mine(found) else found
-        if holder is None:
-            self.require()
-        else:
+        if holder is not None:
             end = f" (`scancel {holder['job']}`)" if holder["job"] else ""
             raise ClefError(
                 f"{self.target}: {_name(holder)} is already at work on it (last heartbeat "
@@ -89,7 +86,7 @@ class Lease:
         """Whether the lease file is still this one's."""
         holder = _read(self.path)
         if holder is None:
-            # One who took it for a dead one's has moved it aside, and puts it back.
+            # One who gave back a lease that was no longer its own has moved this one aside, and puts it back.
             time.sleep(SETTLE_SECONDS)
             holder = _read(self.path)
         return self._is_mine(holder)
@@ -134,7 +131,7 @@ class Lease:
         try:
             with _locked(self.path.parent):
                 holder = _read(self.path)
-                if self._is_mine(holder):
+                if holder is not None and self._is_mine(holder):
                     _remove(self.path, holder)
         except OSError as error:
             log.warning("%s: not removed (%s); whoever comes next finds out that nobody holds it", self.path, error)
@@ -142,15 +139,47 @@ class Lease:
     def _take(self, silent: dict[str, Any] | None = None) -> dict[str, Any] | None:
         """Create the lease file, or return who seems to hold it, if that is not the one of whom no more was heard."""
         with _locked(self.path.parent):
-            while not self._create():
-                holder = _read(self.path)
+            while not self._create(self.path):
+                found = _content(self.path)
+                if found is None:
+                    continue  # given back in between
+                holder = _parsed(found)
                 if self._is_mine(holder):
                     break
-                if holder is not None and not (_dead(holder) or (silent is not None and _same_beat(holder, silent))):
+                if holder is not None and not _given_up(holder, silent):
                     return holder
-                self._took_over = True
-                _remove(self.path, holder)
+                if (claimant := self._take_over(self.path, found, silent)) is not None:
+                    return claimant
             return None
+
+    def _take_over(self, path: Path, found: bytes, silent: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Put this one's lease in the place of one that nobody holds, if it is still there.
+
+        Returns:
+            Who else is at it. None where nobody is: whose lease is there now is to be looked up.
+        """
+        claim = path.with_name(f".{self.target.stem}.{hashlib.sha256(found).hexdigest()[:16]}.lease")
+        if not self._create(claim):
+            other = _content(claim)
+            if other is None:
+                return None
+            claimant = _parsed(other)
+            if not self._is_mine(claimant):
+                if claimant is not None and not _given_up(claimant, silent):
+                    return claimant
+                return self._take_over(claim, other, silent)
+        try:
+            if _parsed(found) is None:
+                time.sleep(SETTLE_SECONDS)  # its content may be on its way
+            mine = temporary(path)
+            self._create(mine)
+            if _content(path) == found:
+                os.replace(mine, path)
+            else:
+                mine.unlink()
+        finally:
+            claim.unlink(missing_ok=True)
+        return None
 
     def _outwait(self, holder: dict[str, Any]) -> dict[str, Any] | None:
         """Wait for a holder's next heartbeat. Returns who is at work then; None where the lease was taken over."""
@@ -162,20 +191,20 @@ class Lease:
             found = self._take(holder if time.monotonic() - began >= STALE_SECONDS else None)
         return found
 
-    def _create(self) -> bool:
-        """Create the lease file; False where there is one."""
+    def _create(self, path: Path) -> bool:
+        """Create a file with this one's lease; False where there is one."""
         try:
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
             return False
         try:
             self._write(file)
         except OSError as error:
-            self.path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise OSError(error.errno, os.strerror(error.errno or 0), str(self.path)) from error
         finally:
             os.close(file)
-        return self._is_mine(_read(self.path))  # it may have been taken for no lease as long as it was empty
+        return self._is_mine(_read(path))  # it may have been taken for no lease as long as it was empty
 
     def _write(self, file: int) -> None:
         record = json.dumps({**self._mine, "heartbeat": time.time()}).ljust(RECORD_BYTES)
@@ -252,11 +281,10 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _remove(path: Path, found: dict[str, Any] | None) -> None:
+def _remove(path: Path, found: dict[str, Any]) -> None:
     """Remove a lease file if it is, still, the one that was found there.
 
-    It is looked at where nobody else can reach it. A node whose lock does not reach here may have put its own in the
-    place of that which was found; then it is put back.
+    It is looked at where nobody else can reach it: another node may have taken it over since, and then gets it back.
     """
     aside = temporary(path)
     try:
@@ -264,18 +292,24 @@ def _remove(path: Path, found: dict[str, Any] | None) -> None:
     except FileNotFoundError:
         return
     moved = _read(aside)
-    if moved is not None and (found is None or not _same_beat(moved, found)):
+    if moved is not None and not _same_beat(moved, found):
         with suppress(OSError):
             os.link(aside, path)
     aside.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """The lease in a file; None where there is none, or something else."""
+def _content(path: Path) -> bytes | None:
+    """What is in a file; None where there is none."""
     try:
-        return _parsed(path.read_bytes())
+        return path.read_bytes()
     except FileNotFoundError:
         return None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The lease in a file; None where there is none, or something else."""
+    content = _content(path)
+    return None if content is None else _parsed(content)
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:
@@ -293,6 +327,11 @@ def _name(holder: dict[str, Any]) -> str:
 
 def _same_beat(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return (one["token"], one["heartbeat"]) == (other["token"], other["heartbeat"])
+
+
+def _given_up(holder: dict[str, Any], silent: dict[str, Any] | None) -> bool:
+    """Whether a holder has ended, or is the one of whom no more was heard."""
+    return _dead(holder) or (silent is not None and _same_beat(holder, silent))
 
 
 def _dead(holder: dict[str, Any]) -> bool:

@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import json
 import os
 import socket
@@ -89,6 +90,17 @@ def test_a_lease_that_another_took_over_is_neither_renewed_nor_given_back(tmp_pa
     assert json.loads(lease.path.read_text()) == other
 
 
+def dead():
+    return {
+        "token": "dead",
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "started": 0.0,
+        "job": None,
+        "heartbeat": 0.0,
+    }
+
+
 @contextmanager
 def no_lock(folder):
     yield
@@ -99,15 +111,7 @@ def no_lock(folder):
 def test_of_many_that_start_at_once_one_gets_the_lease(tmp_path, monkeypatch, lock, attempt):
     monkeypatch.setattr(lease_module, "_locked", lock)
     target = tmp_path / "x.safetensors"
-    dead = {
-        "token": "dead",
-        "host": socket.gethostname(),
-        "process": os.getpid(),
-        "started": 0.0,
-        "job": None,
-        "heartbeat": 0.0,
-    }
-    target.with_suffix(".lease").write_text(json.dumps(dead))
+    target.with_suffix(".lease").write_text(json.dumps(dead()))
     go = threading.Barrier(8)
     outcomes: list[str] = []
     done = threading.Barrier(8)
@@ -129,6 +133,55 @@ def test_of_many_that_start_at_once_one_gets_the_lease(tmp_path, monkeypatch, lo
         thread.join()
     assert sorted(outcomes) == ["held", *["refused"] * 7]
     assert [path.name for path in tmp_path.iterdir()] == ["x.lease"]
+
+
+def claim_of(path, content):
+    return path.with_name(f".{path.stem}.{hashlib.sha256(content.encode()).hexdigest()[:16]}.lease")
+
+
+def test_who_looked_long_ago_takes_nothing_from_who_took_over_since(tmp_path, monkeypatch):
+    monkeypatch.setattr(lease_module, "_locked", no_lock)
+    target = tmp_path / "x.safetensors"
+    path = target.with_suffix(".lease")
+    path.write_text(json.dumps(dead()))
+    quick, slow = Lease(target), Lease(target)
+    create = Lease._create
+
+    def overtaken(lease, at):
+        """The slow one has read of the dead one, and stands still just before it claims its lease."""
+        if lease is slow and at != path:
+            monkeypatch.setattr(Lease, "_create", create)
+            quick.acquire()
+        return create(lease, at)
+
+    monkeypatch.setattr(Lease, "_create", overtaken)
+    with pytest.raises(ClefError, match="already at work"):
+        slow.acquire()
+    assert quick.held()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_while_one_takes_over_another_is_refused(tmp_path):
+    target = tmp_path / "x.safetensors"
+    path = target.with_suffix(".lease")
+    path.write_text(json.dumps(dead()))
+    with leased(tmp_path / "claimant.safetensors") as claimant:
+        claim_of(path, path.read_text()).write_bytes(claimant.path.read_bytes())
+        with pytest.raises(ClefError, match=f"process {os.getpid()} .* already at work"):
+            Lease(target).acquire()
+    assert json.loads(path.read_text()) == dead()
+
+
+@pytest.mark.parametrize("content", ["", json.dumps({"token": "x", "host": "x"}), None])
+def test_one_who_died_over_taking_over_locks_nobody_out(tmp_path, content):
+    target = tmp_path / "x.safetensors"
+    path = target.with_suffix(".lease")
+    path.write_text(json.dumps(dead()))
+    claim = claim_of(path, path.read_text())
+    claim.write_text(json.dumps(dead() | {"token": "claimant"}) if content is None else content)
+    with leased(target) as lease:
+        assert lease.held()
+        assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_beat_is_never_written_over_the_lease_of_who_came_between_its_look_and_its_write(tmp_path, monkeypatch):

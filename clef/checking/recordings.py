@@ -84,7 +84,8 @@ def check_recordings(
             progress(done, len(sample))
     expected = set(dataset.expected_sequences())
     listed = [opened.get(sequence.sequence, sequence) for sequence in listed]
-    judged = [s for s in listed if not (s.absent and s.sequence in expected)]  # those are told as missing
+    # Of those that are not there, the expected ones are told as missing, and all of a person by that name.
+    judged = [s for s in listed if not (s.absent and (s.sequence in expected or s.subject in nobody))]
     _count_unreadable(dataset, judged, opened, missing, findings)
     return Opened(listed, frames, bool(findings.problems))
 

@@ -42,8 +42,7 @@ def test_a_half_copied_one_is_exit_code_1_and_one_verdict(laboratory):
     assert ran.returncode == 1
     assert ran.stderr == ""
     (verdict,) = [line for line in ran.stdout.splitlines() if line.startswith("verdict: ")]
-    assert verdict.startswith("verdict: not usable: no recordings of 1 of 2 subjects: P02; complete the copy")
-    assert "videos/P02/joke.mp4 (missing)" in ran.stdout
+    assert verdict == "verdict: not usable: no recordings of 1 of 2 subjects: P02; complete the copy"
 
 
 def test_json_has_the_numbers(laboratory):
