@@ -23,7 +23,7 @@ def test_what_first_differs_between_variants_of_the_demo_says_why_they_differ():
     assert differing("demo", "demo-no-pretrain", "demo-linear")[:3] == ["finetune.head", "pretrain", "pretrain.epochs"]
     values = {run: compared(load_params(PARAMS / f"{run}.yaml")) for run in ("demo", "demo-no-pretrain", "demo-linear")}
     assert [value["pretrain"] for value in values.values()] == ["own", "none", "demo"]
-    assert [value["pretrain.epochs"] for value in values.values()] == ["3", "0", "3"]
+    assert [value["pretrain.epochs"] for value in values.values()] == ["2", "0", "2"]
 
 
 def test_data_sets_that_take_part_in_stage_1_are_compared_where_there_are_any():
