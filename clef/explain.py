@@ -20,6 +20,7 @@ from rich.text import Text
 from clef.datasets import adapters
 from clef.errors import ClefError
 from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, Params, Section
+from clef.suggestion import suggestion
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,18 @@ def explain(prefix: str = "") -> list[Group]:
         if keys:
             groups.append(Group(group.name, group.meaning, keys))
     if not groups:
-        names = ", ".join(field.alias or name for name, field in Params.model_fields.items())
-        raise ClefError(f"explain: no key {prefix}; expected one of {names}, or a key in one of them")
+        raise ClefError(f"explain: no key {prefix}; {_suggestion(prefix)}")
     return groups
+
+
+def _suggestion(wrong: str) -> str:
+    """A key of that name elsewhere, the nearest one, or the sections."""
+    known = [key.name for group in explain() for key in group.keys]
+    same = [name for name in known if name.rpartition(".")[2] == wrong]
+    if same:
+        return f"did you mean {' or '.join(same)}?"
+    sections = [field.alias or name for name, field in Params.model_fields.items()]
+    return suggestion(wrong, known) if "." in wrong else suggestion(wrong, sections)
 
 
 def as_markdown(groups: list[Group]) -> str:

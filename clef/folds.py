@@ -1,6 +1,5 @@
 """Who is trained on and who is tested, fold by fold, and the guard that keeps the two apart."""
 
-import difflib
 import random
 from collections import Counter
 from collections.abc import Collection
@@ -10,6 +9,7 @@ from typing import Literal
 from clef.datasets.base import Dataset
 from clef.errors import ClefError
 from clef.params import ParamsError
+from clef.suggestion import suggestion
 
 FoldName = int | Literal["all"]
 """A number from 0, or `all` for a training on every subject of a data set, which is tested elsewhere if at all."""
@@ -122,10 +122,9 @@ def partition_of(dataset: Dataset) -> str | None:
     if settings.partition is None:
         return names[0]
     if settings.partition not in names:
-        near = difflib.get_close_matches(settings.partition, names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(names)}"
         raise ParamsError(
-            f"folds.partition: {dataset.params.dataset.adapter} has no partition {settings.partition}; {hint}"
+            f"folds.partition: {dataset.params.dataset.adapter} has no partition {settings.partition}; "
+            f"{suggestion(settings.partition, names)}"
         )
     return settings.partition
 
@@ -165,9 +164,9 @@ def _require_partition(given: list[list[str]], subjects: list[str], dataset: str
             raise ParamsError(f"{where}: fold {number} is empty; expected one subject or more in each")
         for subject in fold:
             if subject not in subjects:
-                near = difflib.get_close_matches(subject, subjects, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(subjects)}"
-                raise ParamsError(f"{where}: fold {number}: {dataset} has no subject {subject}; {hint}")
+                raise ParamsError(
+                    f"{where}: fold {number}: {dataset} has no subject {subject}; {suggestion(subject, subjects)}"
+                )
     times = Counter(subject for fold in given for subject in fold)
     for subject in subjects:
         if times[subject] > 1:

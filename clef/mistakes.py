@@ -1,11 +1,11 @@
 """A mistake in a params file, told in one line: key, what was found, what was expected."""
 
-import difflib
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from clef.params import Section
+from clef.suggestion import suggestion
 
 Place = tuple[int | str, ...]
 """Keys from the top of the file down to a value."""
@@ -29,10 +29,7 @@ def explain_mistake(error: ValidationError, section: type[Section], below: Place
     key = ".".join(map(str, (*below, *parts)))
     if problem["type"] == "extra_forbidden":
         known = _fields_at(section, parts[:-1])
-        near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.5)
-        expected = f"one of {', '.join(known)}" if known else "no keys"
-        hint = f"did you mean {near[0]}?" if near else f"expected {expected}"
-        return f"{key}: unknown key; {hint}"
+        return f"{key}: unknown key; {suggestion(parts[-1], known, 'no keys')}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if problem["type"] == "missing":

@@ -1,6 +1,5 @@
 """Reading params files: `extends`, the runs of a folder, and mistakes told in one line."""
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from clef.datasets import adapter_of, open_dataset
 from clef.folds import FoldName
 from clef.mistakes import Place, explain_mistake, place_of
 from clef.params import NAME, NAME_EXPECTED, Params, ParamsError, Section
+from clef.suggestion import suggestion
 
 
 def load_params(path: Path | str) -> Params:
@@ -116,6 +116,15 @@ def _check_stage_1_source(name: str, runs: dict[str, Params], where: Path) -> No
         raise ParamsError(f"{where_from}: run {params.pretrain.from_} has no seed {missing[0]}")
 
 
+def refuse_run(runs: Mapping[str, Params], name: str) -> None:
+    """Say which run may have been meant by the name of none.
+
+    Raises:
+        ParamsError: Always.
+    """
+    raise ParamsError(f"results/{name}: no run {name} in params/; {suggestion(name, runs)}")
+
+
 def named_runs(params: Params) -> list[str]:
     """Other runs that a params file names."""
     stage1, test = params.pretrain, params.test
@@ -184,7 +193,7 @@ def _check_tested_elsewhere(name: str, runs: dict[str, Params], where: Path) -> 
 
 def _other_run(name: str, runs: dict[str, Params], where: str) -> Params:
     if name not in runs:
-        raise ParamsError(f"{where}: no run {name}; expected one of {', '.join(runs)}")
+        raise ParamsError(f"{where}: no run {name}; {suggestion(name, runs)}")
     return runs[name]
 
 
@@ -226,9 +235,7 @@ def _with_parents(path: Path) -> dict[Path, dict[str, Any]]:
 
 def _no_parent(child: Path, parent: Path) -> str:
     known = sorted(other.stem for other in child.parent.glob("*.yaml") if other != child)
-    near = difflib.get_close_matches(parent.stem, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known) or 'the files beside it'}"
-    return f"{child}: extends: no file {parent}; {hint}"
+    return f"{child}: extends: no file {parent}; {suggestion(parent.stem, known, 'a file beside it')}"
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -78,9 +79,18 @@ def test_what_is_said_to_change_nothing_is_in_no_key():
         assert not {key for key in kept for other in nothing if f"{key}.".startswith(f"{other}.")}
 
 
-def test_an_unknown_key_is_named():
-    with pytest.raises(ClefError, match="no key finetun; expected one of dataset, seeds"):
-        explain("finetun")
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("finetun", "did you mean finetune?"),
+        ("lr_image", "did you mean pretrain.optimiser.lr_image or finetune.optimiser.lr_image?"),
+        ("crop.maring", "did you mean crop.margin?"),
+        ("xyz", "expected one of dataset, seeds"),
+    ],
+)
+def test_of_an_unknown_key_the_one_that_may_be_meant_is_named(wrong, hint):
+    with pytest.raises(ClefError, match=re.escape(f"no key {wrong}; {hint}")):
+        explain(wrong)
 
 
 def test_the_page_is_what_the_schema_says():

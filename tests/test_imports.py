@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "clef"
 
 LAYERS = [
     {"errors"},
-    {"files", "numbered", "process", "zip_contents", "progress", "randomness"},
+    {"files", "numbered", "process", "zip_contents", "progress", "randomness", "suggestion"},
     {"cuda"},
     {"params", "weights", "lease", "slurm", "device", "messages"},
     {"mistakes", "disk_space", "download"},

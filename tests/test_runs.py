@@ -102,7 +102,7 @@ def test_a_circle_of_extends_is_named(tmp_path):
 
 def test_a_missing_parent_is_named_with_its_child(tmp_path):
     path = write(tmp_path, "a", extends="nowhere")
-    with pytest.raises(ParamsError, match=r"a\.yaml: extends: no file .*nowhere\.yaml; expected one of the files"):
+    with pytest.raises(ParamsError, match=r"a\.yaml: extends: no file .*nowhere\.yaml; expected a file beside it"):
         load_params(path)
 
 
@@ -356,7 +356,7 @@ def test_data_sets_that_join_stage_1_join_it_for_those_who_take_it(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"pretrain": {"also": ["pluss"]}}, "pretrain.also: no run pluss; expected one of"),
+        ({"pretrain": {"also": ["pluss"]}}, "pretrain.also: no run pluss; did you mean plus?"),
         ({"pretrain": {"also": ["plus", "plus"]}}, "pretrain.also: expected each once"),
         ({"pretrain": {"also": ["plus", "twin"]}}, "pretrain.also: twin is over plus, which takes part already"),
         ({"pretrain": {"also": ["demo"]}}, "pretrain.also: demo is over demo, which takes part already"),

@@ -235,7 +235,8 @@ def _count_unreadable(
         # A zip that was cut off is a subject that is missing, however few that makes.
         stops = too_many or any((sequence.problem or "").startswith(NO_ZIP) for sequence in damaged)
         named = sorted({f"{sequence.source} ({sequence.problem})" for sequence in damaged})
-        named += sorted(f"{sequence.place} ({sequence.problem})" for sequence in unreadable)
+        # What one is to do about it is said once, of all.
+        named += sorted(f"{s.place} ({(s.problem or '').partition('; expected')[0]})" for s in unreadable)
         unread = number_of(number, "recording")
         findings.judge(stops, f"{unread} cannot be read, {allowed}: {some(named)}; copy them again")
     if missing:

@@ -33,12 +33,13 @@ def clean(
     from clef import cleaning
     from clef.disk_space import readable
     from clef.runs import load_runs
+    from clef.suggestion import suggestion
 
     root, known = Path(), load_runs(settings.params_folder)
     lost = {path.name: path for path in cleaning.lost(root, known)}
     unknown = [run for run in runs or [] if run not in known and run not in lost]
     if unknown:
-        raise ClefError(f"{settings.params_folder}: no run {unknown[0]}; expected one of {', '.join([*known, *lost])}")
+        raise ClefError(f"{settings.params_folder}: no run {unknown[0]}; {suggestion(unknown[0], [*known, *lost])}")
     found = cleaning.leftovers(root, known, lost_results=results, stage1_weights=stage1)
     if runs:
         folders = {Path("results", run) for run in runs}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clef.cli.app import RESULTS, app
-from clef.cli.lookup import run_params
+from clef.cli.lookup import require_known, run_params
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ def compare(
 
     if len(set(runs)) < 2 or len(set(runs)) < len(runs):
         raise ClefError(f"compare: {' '.join(runs)}: expected the names of two or more different runs")
+    for name in runs:
+        if "/" not in name and not Path("results", name).exists():
+            require_known(name)
     finished = [read_run(name, Path("results")) for name in runs]
     comparison = compare_runs(finished, metric, resamples)
     console = Console()

@@ -1,11 +1,11 @@
 """From the names on the command line to params, folds and shards."""
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clef.errors import ClefError
+from clef.suggestion import suggestion
 
 if TYPE_CHECKING:
     from clef.folds import Fold
@@ -36,10 +36,18 @@ def run_params(run: str) -> "Params":
         if not settings.params_folder.is_dir():
             raise ClefError(f"no folder {settings.params_folder} here; go to the checkout's folder, or give --params")
         known = sorted(other.stem for other in settings.params_folder.glob("*.yaml"))
-        near = difflib.get_close_matches(run, known, n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known) or 'the files there'}"
-        raise ClefError(f"{settings.params_folder}: no run {run}; {hint}")
+        raise ClefError(f"{settings.params_folder}: no run {run}; {suggestion(run, known, 'a params file')}")
     return load_params(path)
+
+
+def require_known(run: str) -> None:
+    """Refuse the name of no run, where there are params files that tell.
+
+    Raises:
+        ClefError: With the name that may have been meant.
+    """
+    if settings.params_folder.is_dir():
+        run_params(run)
 
 
 def dataset_params(dataset: str, crop: str | None = None) -> "Params":
@@ -47,17 +55,19 @@ def dataset_params(dataset: str, crop: str | None = None) -> "Params":
     from clef.params import ParamsError
     from clef.runs import load_params
 
-    of_dataset, broken = [], None
+    of_dataset, names, broken = [], set(), None
     for path in sorted(settings.params_folder.glob("*.yaml")):
         try:
             params = load_params(path)
         except ParamsError as error:
             broken = error
             continue
+        names.add(params.dataset.name)
         if params.dataset.name == dataset:
             of_dataset.append(params)
     if not of_dataset:
-        raise broken or ClefError(f"{settings.params_folder}: no run over a data set {dataset}")
+        hint = suggestion(dataset, sorted(names), "a params file")
+        raise broken or ClefError(f"{settings.params_folder}: no run over a data set {dataset}; {hint}")
     for params in of_dataset:
         if crop in (None, params.crop_digest):
             return params

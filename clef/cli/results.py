@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from clef.cli.app import DATA, RESULTS, app, step
-from clef.cli.lookup import run_params, tested, training
+from clef.cli.lookup import require_known, run_params, tested, training
 from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
 from clef.cuda import claim_gpus
 from clef.errors import ClefError
@@ -88,6 +88,8 @@ def show(run: Annotated[str, typer.Argument(help="Name of a finished run, or the
         details = json.loads(path.read_text(encoding="utf-8"))
         table = format_table(details)
     except FileNotFoundError:
+        if not run.endswith(".json"):
+            require_known(run)
         raise ClefError(f"{path}: no such file; finish the run, or give the path of its summary.json") from None
     except (OSError, ValueError, KeyError, TypeError):
         raise ClefError(f"{path}: not a summary; expected the summary.json that `clef summarize` wrote") from None

@@ -26,7 +26,10 @@ def test_help_imports_nothing_heavy():
     ("arguments", "message"),
     [
         (["params", "nowhere"], "params: no run nowhere; expected one of affectnet, "),
-        (["show", "nowhere"], "results/nowhere/summary.json: no such file; finish the run"),
+        (["show", "bp4d"], "results/bp4d/summary.json: no such file; finish the run"),
+        (["show", "dmeo"], "params: no run dmeo; did you mean demo?"),
+        (["show", "nowhere.json"], "nowhere.json: no such file; finish the run"),
+        (["compare", "demo", "demo-linera"], "params: no run demo-linera; did you mean demo-linear?"),
         (["show", "{folder}/other.json"], "other.json: not a summary; expected the summary.json"),
         (["params", "params/demo.yaml"], "no run params/demo.yaml; expected one of affectnet, "),
         (["ingest", "demo", "--raw", "nowhere", "--out", "x"], "nowhere: no recordings of demo found"),
@@ -38,7 +41,8 @@ def test_help_imports_nothing_heavy():
             ["pretrain", "demo", "--seed", "0", "--fold", "9", "--manifest", "m", "--crops", "c", "--out", "x"],
             "--fold: demo has no fold 9; expected 0 to 2",
         ),
-        (["render-demo", "nowhere", "--out", "x"], "params: no run over a data set nowhere"),
+        (["render-demo", "nowhere", "--out", "x"], "params: no run over a data set nowhere; expected one of"),
+        (["check", "bp4"], "params: no run over a data set bp4; did you mean bp4d?"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_1(arguments, message, tmp_path):

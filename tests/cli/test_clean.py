@@ -61,9 +61,9 @@ def test_only_what_belongs_to_a_run(checkout):
     (checkout / "params/other.yaml").write_text("dataset: {adapter: demo, name: other}\nrender: {}\n")
     assert "Nothing to remove" in clef("clean", "-n", "other", folder=checkout).stdout
     assert LISTED in clef("clean", "-n", "demo", folder=checkout).stdout
-    ran = clef("clean", "-n", "nowhere", folder=checkout)
+    ran = clef("clean", "-n", "xyz", folder=checkout)
     assert ran.returncode == 1
-    assert "no run nowhere; expected one of demo, other, forgotten" in ran.stderr
+    assert "no run xyz; expected one of demo, other, forgotten" in ran.stderr
 
 
 def test_a_broken_params_file_stops_it(checkout):

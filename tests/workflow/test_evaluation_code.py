@@ -21,6 +21,7 @@ DECIDES_NO_VALUE = {
     "clef/pretrained.py": "where training starts",
     "clef/progress.py": "words",
     "clef/randomness.py": "nothing is drawn here",
+    "clef/suggestion.py": "words",
     "clef/training": "of weights, an input",
     "clef/weights.py": "hashes",
 }

@@ -114,3 +114,11 @@ def test_deleted_stage_1_weights_of_a_finished_run_make_nothing_stale(few):
     snakemake(few, "--touch", "--forceall", target)
     (few / "results/few/seed0/fold0/pretrain.safetensors").unlink()
     assert "Nothing to be done" in snakemake(few, "-n", target)
+
+
+def test_a_mistyped_run_is_one_line_with_the_one_that_may_be_meant(few):
+    output = snakemake(few, "-n", "results/fwe/summary.csv", check=False)
+    assert "CLEF: error: results/fwe: no run fwe in params/; did you mean few?" in output
+    assert "Traceback" not in output
+    assert "MissingRule" not in output
+    assert "summarize" in snakemake(few, "-n", "results/few/summary.csv")

@@ -90,3 +90,13 @@ rule summarize:
         bootstrap=lambda wildcards: of_run(wildcards).evaluate.bootstrap,
     shell:
         "python -m clef --log {log:q} summarize {wildcards.run:q} {input.metrics:q} --out {output.table:q}"
+
+
+rule unknown_run:
+    """Asked for by nobody but who has mistyped the name of a run."""
+    input:
+        lambda wildcards: checked(refuse_run, RUNS, wildcards.name),
+    output:
+        "results/{name}/summary.csv",
+    wildcard_constraints:
+        name=f"(?!(?:{'|'.join(map(re.escape, RUNS))})/)[^/]+",

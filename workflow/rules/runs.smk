@@ -7,7 +7,7 @@ import sys
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.folds import make_folds
-from clef.runs import load_runs
+from clef.runs import load_runs, refuse_run
 from clef.texts import activity_texts, label_texts
 
 # The `python` of the rules is the one that runs Snakemake, also where nobody activated its environment.
