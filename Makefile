@@ -27,7 +27,7 @@ ui: setup  ## open MLflow on this machine: http://127.0.0.1:5000, or port=N
 	$(bin)/python -m clef track ui --port $(port)
 
 test: setup  ## run the tests
-	$(bin)/python -m pytest
+	$(bin)/python -m pytest --numprocesses $(cores) --dist loadgroup
 
 test-slow: setup  ## run the tests that take minutes
 	$(bin)/python -m pytest -m slow $(only)

@@ -10,6 +10,15 @@ PLACE = "CLEF_TESTDATA"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, let one process have all of a file, and one all on SLURM: they share what they
+    start."""
+    for item in items:
+        name = "slurm" if item.get_closest_marker("slurm") else item.path.relative_to(Path(__file__).parent).as_posix()
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(scope="session")
 def testdata() -> Path:
     """Real recordings and labels, kept beside the checkout and not part of it, or where the environment says."""
