@@ -18,10 +18,10 @@ from torch.nn import functional as F
 
 from clef import losses
 from clef.errors import ClefError
-from clef.params import FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
+from clef.params import FinetuneParams, LabelParams, ModelParams, PretrainParams
 from clef.pretrained import not_to_be_had
 from clef.randomness import integers
-from clef.texts import LabelTexts, fill
+from clef.texts import LabelTexts, Templates, fill
 
 open_clip.add_model_config(Path(__file__).with_name("model_configs"))
 
@@ -254,7 +254,7 @@ class LabelTask(Task):
         encoders: Encoders,
         texts: Sequence[LabelTexts],
         labels: LabelParams,
-        templates: TextParams,
+        templates: Templates,
         settings: FinetuneParams,
         weight: Tensor | None,
         seed: int,
@@ -278,9 +278,9 @@ class LabelTask(Task):
             self.names: Tensor
             self.absent: Tensor
             self.descriptions: Tensor
-            self.register_buffer("names", encoders.tokenize(fill(templates.name_template, names)), persistent=False)
-            self.register_buffer("absent", encoders.tokenize(fill(templates.absent_template, names)), persistent=False)
-            filled = [encoders.tokenize(fill(template, descriptions)) for template in templates.description_templates]
+            self.register_buffer("names", encoders.tokenize(fill(templates.name, names)), persistent=False)
+            self.register_buffer("absent", encoders.tokenize(fill(templates.absent, names)), persistent=False)
+            filled = [encoders.tokenize(fill(template, descriptions)) for template in templates.descriptions]
             self.register_buffer("descriptions", torch.stack(filled), persistent=False)  # (template, label, context)
         if settings.freeze_image:
             encoders.clip.visual.requires_grad_(False)

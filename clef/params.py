@@ -276,24 +276,7 @@ class TextParams(Section):
     """What texts images are matched with."""
 
     file: str | None = None
-    """A YAML file of activities and labels; null takes `clef/texts.yaml`."""
-    name_template: str = "a photo of a person with {}"
-    """Where a label's name goes."""
-    description_templates: Annotated[list[str], Field(min_length=1)] = [
-        "a photo of a face where {}",
-        "a cropped photo of a face in which {}",
-        "a portrait of a person showing that {}",
-    ]
-    """One is drawn for each description at every step."""
-    absent_template: str = "a photo of a person without {}"
-    """The text of an absent action unit (`finetune.matching: pair`)."""
-
-    @model_validator(mode="after")
-    def _with_a_place(self) -> "TextParams":
-        for template in (self.name_template, self.absent_template, *self.description_templates):
-            if template.count("{}") != 1:
-                raise ValueError(f"template {template!r}: expected one {{}} where the text goes")
-        return self
+    """A YAML file of activities, labels and templates; null takes `clef/texts.yaml`."""
 
 
 class ModelParams(Section):

@@ -22,6 +22,18 @@ class LabelTexts:
     """A clause that says what is seen."""
 
 
+@dataclass(frozen=True)
+class Templates:
+    """Sentences with one `{}` each, where a text goes."""
+
+    name: str
+    """For the name of a label."""
+    absent: str
+    """For the name of an action unit that is absent."""
+    descriptions: Sequence[str]
+    """For descriptions; one is drawn for each at every step."""
+
+
 def load_texts(settings: TextParams) -> dict[str, Any]:
     """Read the texts file: the package's own, or the user's.
 
@@ -41,6 +53,27 @@ def load_texts(settings: TextParams) -> dict[str, Any]:
     if missing:
         raise ParamsError(f"{path}: no section {min(missing)}; expected activities and labels")
     return texts
+
+
+def label_templates(settings: TextParams) -> Templates:
+    """The templates of names and descriptions; the package's own where the user's file has none.
+
+    Raises:
+        ParamsError: One is not as expected.
+    """
+    found: dict[str, Any] = {}
+    for texts in (load_texts(TextParams()), load_texts(settings)):
+        own = texts.get("templates", {})
+        if not isinstance(own, dict) or own.keys() - {"name", "absent", "descriptions"}:
+            raise ParamsError(f"texts: templates: expected name, absent and descriptions, found {own!r}")
+        found |= own
+    descriptions = found["descriptions"]
+    if not isinstance(descriptions, list) or not descriptions:
+        raise ParamsError(f"texts: templates.descriptions: expected a list of sentences, found {descriptions!r}")
+    for template in (found["name"], found["absent"], *descriptions):
+        if not isinstance(template, str) or template.count("{}") != 1:
+            raise ParamsError(f"texts: template {template!r}: expected one {{}} where the text goes")
+    return Templates(found["name"], found["absent"], descriptions)
 
 
 def activity_texts(settings: TextParams, activities: Mapping[str, str]) -> dict[str, str]:
@@ -75,4 +108,4 @@ def label_texts(settings: TextParams, labels: LabelParams) -> list[LabelTexts]:
 
 def fill(template: str, texts: Sequence[str]) -> list[str]:
     """Each text in its template, `a photo of a person with {}`."""
-    return [template.format(text) for text in texts]
+    return [template.replace("{}", text) for text in texts]

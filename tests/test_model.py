@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from clef import losses
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.model import MAX_LOGIT_SCALE, ActivityTask, Encoders, LabelTask
-from clef.params import LabelParams, ModelParams, TextParams
-from clef.texts import activity_texts, label_texts
+from clef.params import LabelParams, ModelParams
+from clef.texts import activity_texts, label_templates, label_texts
 from tests.toy import toy_params
 
 TINY = ModelParams(name="clef-tiny", image_size=32)
@@ -30,7 +31,9 @@ def label_task(
     params = toy_params(finetune=finetune)
     labels = labels or params.labels
     texts = label_texts(params.texts, labels)
-    sentences = TextParams(description_templates=templates) if templates else TextParams()
+    sentences = label_templates(params.texts)
+    if templates:
+        sentences = replace(sentences, descriptions=templates)
     return LabelTask(encoders(), texts, labels, sentences, params.finetune, weight, seed=0)
 
 

@@ -9,7 +9,7 @@ from clef.loading import Crops
 from clef.manifest import manifest_fingerprint
 from clef.model import Encoders, LabelTask
 from clef.prediction import prediction_table, probabilities
-from clef.texts import label_texts
+from clef.texts import label_templates, label_texts
 from tests.toy import make_toy, toy_fold, toy_params
 
 
@@ -21,8 +21,8 @@ def trained(tmp_path_factory):
     frames = selection.test_frames(inputs.manifest, toy_fold(params), 1)
     frames = frames[frames["status"].isin(CROPPED)].reset_index(drop=True)
     torch.manual_seed(0)
-    texts = label_texts(params.texts, params.labels)
-    task = LabelTask(Encoders(params.model), texts, params.labels, params.texts, params.finetune, None, 0)
+    texts, templates = label_texts(params.texts, params.labels), label_templates(params.texts)
+    task = LabelTask(Encoders(params.model), texts, params.labels, templates, params.finetune, None, 0)
     crops = Crops(inputs.shards, frames, manifest_fingerprint(inputs.manifest))
     with torch.no_grad():
         task.train().encoders.image_features(crops.decode(np.arange(8)).float()[:, :, :32, :32] / 255)

@@ -48,7 +48,6 @@ def test_data_set_is_named_after_its_adapter_unless_named(tmp_path):
             {**BASE, "pretrain": {"image_image": 0, "image_text": 0}},
             "pretrain: image_image and image_text are both 0",
         ),
-        ({**BASE, "texts": {"name_template": "a face"}}, "expected one {} where the text goes"),
         ({**BASE, "folds": {"protocol": "official", "number": 3}}, "folds: number must be 1"),
         ({"device": "cpu"}, "dataset: missing"),
         ({**BASE, "finetune": 3}, "finetune: expected a section of keys and values, found 3"),

@@ -1,9 +1,11 @@
+import re
+
 import pytest
 import yaml
 
 from clef.datasets import open_dataset
 from clef.params import LabelParams, ParamsError, TextParams
-from clef.texts import PACKAGED, activity_texts, fill, label_texts, load_texts
+from clef.texts import PACKAGED, Templates, activity_texts, fill, label_templates, label_texts, load_texts
 from tests.toy import toy_params
 
 
@@ -44,4 +46,36 @@ def test_the_user_s_own_file_is_read(tmp_path):
 
 
 def test_templates_are_filled():
-    assert fill("a photo of {}", ["x", "y"]) == ["a photo of x", "a photo of y"]
+    assert fill("a photo of {}", ["x", "y {0}"]) == ["a photo of x", "a photo of y {0}"]
+
+
+def own_templates(folder, templates) -> TextParams:
+    own = yaml.safe_load(PACKAGED.read_text()) | {"templates": templates}
+    path = folder / "texts.yaml"
+    path.write_text(yaml.safe_dump(own))
+    return TextParams(file=str(path))
+
+
+def test_what_the_user_s_file_does_not_say_is_the_package_s_own(tmp_path):
+    package = label_templates(TextParams())
+    assert label_templates(own_templates(tmp_path, {})) == package
+    changed = label_templates(own_templates(tmp_path, {"absent": "no {}", "descriptions": ["see: {}"]}))
+    assert changed == Templates(package.name, "no {}", ["see: {}"])
+
+
+@pytest.mark.parametrize(
+    ("templates", "message"),
+    [
+        ({"name": "a face"}, "template 'a face': expected one {} where the text goes"),
+        ({"absent": "{} and {}"}, "template '{} and {}': expected one {}"),
+        ({"descriptions": ["{}", "{0}"]}, "template '{0}': expected one {}"),
+        ({"descriptions": [None]}, "template None: expected one {}"),
+        ({"descriptions": []}, "templates.descriptions: expected a list of sentences, found []"),
+        ({"descriptions": "{}"}, "templates.descriptions: expected a list of sentences, found '{}'"),
+        ({"names": "{}"}, "templates: expected name, absent and descriptions, found {'names': '{}'}"),
+        (["{}"], "templates: expected name, absent and descriptions, found ['{}']"),
+    ],
+)
+def test_a_wrong_template_is_told(tmp_path, templates, message):
+    with pytest.raises(ParamsError, match=re.escape(message)):
+        label_templates(own_templates(tmp_path, templates))

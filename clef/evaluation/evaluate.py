@@ -1,5 +1,6 @@
 """Predict the test frames of a fold with its stage 2, and score them. The only place that reads test labels."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from clef.model import Encoders, LabelTask
 from clef.params import Params
 from clef.prediction import prediction_table, probabilities
 from clef.progress import notice
-from clef.texts import LabelTexts, label_texts
+from clef.texts import LabelTexts, Templates, label_templates, label_texts
 from clef.training.checkpoint import load_weights, require_fingerprint, require_same_crops, restore
 from clef.training.inputs import Inputs, WhoIsTested
 
@@ -60,8 +61,8 @@ def evaluate(
     state, sidecar = load_weights(weights, "finetune")
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_fingerprint(sidecar, fingerprint, weights, inputs.manifest)
-    texts = label_texts(params.texts, params.labels)
-    _require_same_run(sidecar, params, texts, weights)
+    texts, templates = label_texts(params.texts, params.labels), label_templates(params.texts)
+    _require_same_run(sidecar, params, texts, templates, weights)
     tested = elsewhere or WhoIsTested(params.dataset.name, inputs, fold, params.labels)
     require_same_crops(tested.inputs.manifest, inputs.manifest)
     test = tested.frames(params.evaluate.stride)
@@ -73,7 +74,7 @@ def evaluate(
         Encoders(params.model.model_copy(update={"pretrained": None})),
         texts,
         params.labels,
-        params.texts,
+        templates,
         params.finetune,
         None,
         seed,
@@ -116,10 +117,12 @@ def evaluate(
     notice("%d test frames, %d with a crop", len(test), int(np.sum(cropped)))
 
 
-def _require_same_run(sidecar: dict[str, Any], params: Params, texts: list[LabelTexts], weights: Path) -> None:
+def _require_same_run(
+    sidecar: dict[str, Any], params: Params, texts: list[LabelTexts], templates: Templates, weights: Path
+) -> None:
     """Refuse weights trained with other texts or settings than they would be scored with."""
     now = {name: params.tracked(name) for name in ("dataset", "model", "labels", "texts", "finetune")}
-    now["label_texts"] = [[text.name, text.description] for text in texts]
+    now |= {"label_texts": [[text.name, text.description] for text in texts], "templates": asdict(templates)}
     differing = [name for name, value in now.items() if sidecar.get(name) != value]
     if differing:
         raise ClefError(

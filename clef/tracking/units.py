@@ -17,7 +17,7 @@ DIGEST_LENGTH = 36
 ANY_CODE = "any"
 """Code of a parent: it stays the same run when the package changes."""
 
-UNTRACKED = frozenset({"texts.description_templates", "texts.file", "folds.test_subjects", "pretrain.from"})
+UNTRACKED = frozenset({"texts.file", "folds.test_subjects", "pretrain.from"})
 """Lists of texts or people say nothing in a table; `pretrain` itself says where stage 1 comes from."""
 
 
@@ -95,7 +95,6 @@ def compared(params: Params) -> dict[str, str]:
     pretrain = params.pretrain
     values: dict[str, Any] = {
         **flatten({name: params.tracked(name) for name in ("folds", "model", "labels", "crop")}),
-        "texts.name_template": params.texts.name_template,
         "device": params.device,
         "gpus": params.gpus,
         "pretrain": "none" if pretrain is None else pretrain.from_ or "own",

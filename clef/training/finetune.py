@@ -5,6 +5,7 @@ they are labelled and not how, so that evaluation can say what choosing the best
 """
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from clef.model import Encoders, LabelTask
 from clef.params import FINETUNE_SECTIONS, Params
 from clef.prediction import prediction_table, probabilities
 from clef.sampling import EpochBatches
-from clef.texts import label_texts
+from clef.texts import label_templates, label_texts
 from clef.tracking.tracked import tracked_training
 from clef.training.checkpoint import (
     load_weights,
@@ -92,11 +93,11 @@ def finetune(
     encoders = Encoders(params.model)
     if stage1 is not None:
         _start_from(encoders, stage1, tested, params, fingerprint, inputs.manifest)
-    texts = label_texts(params.texts, labels)
+    texts, templates = label_texts(params.texts, labels), label_templates(params.texts)
     weight = None
     if labels.kind == "action_units" and settings.label_weight == "inverse":
         weight = inverse_rate_weight(np.nanmean(targets, axis=0).tolist())
-    task = LabelTask(encoders, texts, labels, params.texts, settings, weight, seed)
+    task = LabelTask(encoders, texts, labels, templates, settings, weight, seed)
     batches = EpochBatches(
         len(frames),
         settings.batch,
@@ -110,6 +111,7 @@ def finetune(
         "steps": steps,
         "stage1": None if stage1 is None else file_hash(stage1),
         "label_texts": [[text.name, text.description] for text in texts],
+        "templates": asdict(templates),
         "normalisation": encoders.normalisation,
         **provenance(params, FINETUNE_SECTIONS, seed, fold, inputs, frames, fingerprint),
         "test_subjects": list(tested.fold.test_subjects),

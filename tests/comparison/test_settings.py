@@ -18,12 +18,13 @@ def trained(finish, tmp_path):
     """Write a run with the JSON that its trainings leave, and remember its params file."""
     files = {}
 
-    def write(name, of=None, stage1="aaaa", now=None, texts=TEXTS):
+    def write(name, of=None, stage1="aaaa", now=None, texts=TEXTS, absent="no {}"):
         of = of or params()
         folder = finish(name)
         for fold in (0, 1):
             recorded = {key: of.tracked(key) for key in FINETUNE_SECTIONS}
-            recorded |= {"label_texts": texts, "stage1": stage1 and f"{stage1}{fold}", "package": "v1"}
+            recorded |= {"label_texts": texts, "templates": {"absent": absent}}
+            recorded |= {"stage1": stage1 and f"{stage1}{fold}", "package": "v1"}
             (folder / "seed0" / f"fold{fold}" / "finetune.json").write_text(json.dumps(recorded))
             if of.pretrain is not None and of.pretrain.from_ is None:
                 path = folder / "seed0" / f"fold{fold}" / "pretrain.json"
@@ -120,6 +121,13 @@ def test_edited_texts_are_told(trained):
     write("a")
     write("b", texts=[TEXTS[0], ["apple cheeks", "cheeks up"], TEXTS[2]])
     assert differing("a", "b").values == {"texts of.AU06": ["cheek raiser: cheeks up", "apple cheeks: cheeks up"]}
+
+
+def test_edited_templates_are_told(trained):
+    write, differing = trained
+    write("a")
+    write("b", absent="without {}")
+    assert differing("a", "b").values == {"templates.absent": ["no {}", "without {}"]}
 
 
 def test_a_run_without_its_params_file_is_compared_by_what_it_recorded(trained):

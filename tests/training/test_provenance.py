@@ -25,7 +25,7 @@ FOLD = toy_fold(PLAIN)
 
 SECTIONS = {
     "dataset": {"name": "another"},
-    "texts": {"absent_template": "a photo without {}"},
+    "texts": {"file": str(PACKAGED)},
     "model": {"gradient_checkpointing": True},
     "folds": {"seed": 5},
     "device": "cuda",
@@ -147,7 +147,13 @@ def test_what_a_model_s_name_stands_for_is(either_key, plain_key, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("fixture", "text"), [("pretrain_key", "hears a joke"), ("finetune_key", "name: inner brow raiser")]
+    ("fixture", "text"),
+    [
+        ("pretrain_key", "hears a joke"),
+        ("finetune_key", "name: inner brow raiser"),
+        ("finetune_key", "a photo of a person with {}"),
+        ("finetune_key", "a photo of a face where {}"),
+    ],
 )
 def test_the_texts_are_and_not_only_their_file(fixture, text, request, tmp_path):
     key = request.getfixturevalue(fixture)

@@ -17,6 +17,7 @@ from clef.errors import ClefError
 from clef.evaluation.evaluate import evaluate
 from clef.folds import Fold, inner_split
 from clef.model import Encoders, architecture
+from clef.params import TextParams
 from clef.texts import PACKAGED
 from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
@@ -248,10 +249,12 @@ def test_evaluation_refuses_weights_that_saw_a_test_subject(stage2, tmp_path):
 
 def test_evaluation_refuses_other_texts_than_the_weights_were_trained_with(stage2, tmp_path):
     params, inputs, folder = stage2
-    own = tmp_path / "texts.yaml"
+    own, absent = tmp_path / "texts.yaml", tmp_path / "absent.yaml"
     own.write_text(PACKAGED.read_text().replace("name: inner brow raiser", "name: brow thing"))
+    absent.write_text(PACKAGED.read_text().replace("a person without {}", "nobody with {}"))
     for changed, what in (
-        (params.model_copy(update={"texts": params.texts.model_copy(update={"file": str(own)})}), "texts, label_texts"),
+        (params.model_copy(update={"texts": TextParams(file=str(own))}), "texts, label_texts"),
+        (params.model_copy(update={"texts": TextParams(file=str(absent))}), "texts, templates"),
         (toy_params(finetune={"matching": "pair"}), "finetune"),
     ):
         with pytest.raises(ClefError, match=f"trained with other {what} than the run has now"):

@@ -208,9 +208,10 @@ def test_code_of_cheap_rules_makes_them_stale(finished, code, rules):
     assert stale(finished) == rules
 
 
-def test_edited_texts_make_stale_what_used_them(finished):
+@pytest.mark.parametrize("text", ["name: inner brow raiser", "a photo of a face where {}"])
+def test_edited_texts_make_stale_what_used_them(finished, text):
     path = finished / "clef" / "texts.yaml"
-    path.write_text(path.read_text().replace("name: inner brow raiser", "name: brow thing"))
+    path.write_text(path.read_text().replace(text, f"{text} again"))
     assert stale(finished) == {"finetune", "evaluate", "summarize"}
 
 

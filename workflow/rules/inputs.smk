@@ -105,6 +105,10 @@ def label_sentences(wildcards):
     return [[text.name, text.description] for text in LABEL_TEXTS[wildcards.run]]
 
 
+def sentence_templates(wildcards):
+    return vars(TEMPLATES[wildcards.run])
+
+
 def stage1(wildcards):
     """Stage 1 that a fine-tuning starts from: its own, another run's, or none."""
     source = stage1_source(RUNS, wildcards.run, wildcards.fold)

@@ -8,7 +8,7 @@ from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.folds import make_folds
 from clef.runs import load_runs, refuse_run
-from clef.texts import activity_texts, label_texts
+from clef.texts import activity_texts, label_templates, label_texts
 
 # The `python` of the rules is the one that runs Snakemake, also where nobody activated its environment.
 shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
@@ -32,6 +32,9 @@ FOLDS = {
 LABEL_TEXTS = {
     run: checked(label_texts, params.texts, params.labels, run=run)
     for run, params in RUNS.items()
+}
+TEMPLATES = {
+    run: checked(label_templates, params.texts, run=run) for run, params in RUNS.items()
 }
 ACTIVITY_TEXTS = {
     run: checked(activity_texts, params.texts, DATASETS[run].activities, run=run)

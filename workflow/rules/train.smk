@@ -55,6 +55,7 @@ rule finetune:
     params:
         **{name: section(of_run, name) for name in FINETUNE_SECTIONS},
         label_texts=label_sentences,
+        templates=sentence_templates,
         crops=lambda wildcards: crops_folder(wildcards.run),
         stage1=lambda wildcards: (
             ["--stage1", stage1(wildcards)] if stage1(wildcards) else []
