@@ -211,12 +211,13 @@ def to_those_that_train(process: subprocess.Popen, number: int) -> None:
         first.send_signal(number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("send", "number", "code"),
     [
         (to_the_group, signal.SIGTERM, 75),
-        pytest.param(to_those_that_train, signal.SIGTERM, 75, marks=pytest.mark.slow),
-        pytest.param(to_the_group, signal.SIGINT, 130, marks=pytest.mark.slow),
+        (to_those_that_train, signal.SIGTERM, 75),
+        (to_the_group, signal.SIGINT, 130),
     ],
 )
 def test_a_signal_to_every_process_saves_and_says_so(toy, tmp_path, send, number, code):
