@@ -45,6 +45,7 @@ def check(
 
 def _tell(report: "Report", json: bool, out: Path | None) -> None:
     import io
+    from shutil import get_terminal_size
 
     from rich.console import Console
     from rich.text import Text
@@ -59,7 +60,8 @@ def _tell(report: "Report", json: bool, out: Path | None) -> None:
         print(dumps(report.as_dict(), indent=1))
         return
     text = io.StringIO()
-    console = Console(file=text, width=WIDTH)
+    shown = out is None and sys.stdout.isatty()
+    console = Console(file=text, width=get_terminal_size().columns if shown else WIDTH)
     for part in format_report(report):
         console.print(part, soft_wrap=isinstance(part, Text))  # a line stays one for whoever searches for it
     if out is None:

@@ -146,7 +146,8 @@ def _integers(
             "a number from 0" if allowed is None else f"one of {', '.join(map(str, sorted(allowed)))}, or nothing"
         )
         raise ClefError(
-            f"{path}: row {row + 1}: {table['path'].iloc[row]}: {name} is {cells.iloc[row]!r}; expected {expected}"
+            f"{path}: row {row + 1} below the header: {table['path'].iloc[row]}: {name} is {cells.iloc[row]!r}; "
+            f"expected {expected}"
         )
     return numbers.astype("Int64")
 

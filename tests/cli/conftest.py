@@ -25,7 +25,12 @@ def clef(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[st
 
 
 def on_a_terminal(
-    *arguments: str, folder: Path, interrupt_at: bytes = b"", answer: bytes = b"", seconds: float = 120
+    *arguments: str,
+    folder: Path,
+    interrupt_at: bytes = b"",
+    answer: bytes = b"",
+    seconds: float = 120,
+    columns: int = 120,
 ) -> tuple[int, str]:
     """Run the command line on a pseudo-terminal: its exit code, and all that the terminal got.
 
@@ -34,7 +39,7 @@ def on_a_terminal(
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(folder)
-        os.execve(sys.executable, [sys.executable, "-m", "clef", *arguments], ENVIRONMENT)
+        os.execve(sys.executable, [sys.executable, "-m", "clef", *arguments], ENVIRONMENT | {"COLUMNS": str(columns)})
     shown, typed, deadline = b"", False, time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not select.select([terminal], [], [], 1)[0]:

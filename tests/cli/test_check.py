@@ -5,7 +5,7 @@ import pytest
 
 from clef.fixtures import write_fixture
 from clef.fixtures.size import FixtureSize
-from tests.cli.conftest import ENVIRONMENT, clef
+from tests.cli.conftest import ENVIRONMENT, clef, on_a_terminal
 
 PARAMS = """
 dataset: {adapter: folder, name: mine, options: {subjects: [P01, P02]}}
@@ -43,6 +43,15 @@ def test_a_half_copied_one_is_exit_code_1_and_one_verdict(laboratory):
     assert ran.stderr == ""
     (verdict,) = [line for line in ran.stdout.splitlines() if line.startswith("verdict: ")]
     assert verdict == "verdict: not usable: no recordings of 1 of 2 subjects: P02; complete the copy"
+
+
+def test_the_table_is_as_wide_as_the_terminal(laboratory):
+    widths = []
+    for columns in (60, 100):
+        code, shown = on_a_terminal("check", "mine", folder=laboratory, columns=columns)
+        assert code == 0
+        widths.append(max(len(line) for line in shown.splitlines() if line.strip("─") == "" != line))
+    assert widths[0] <= 60 < widths[1] <= 100
 
 
 def test_json_has_the_numbers(laboratory):

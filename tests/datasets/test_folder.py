@@ -161,9 +161,12 @@ def test_a_subject_is_on_one_side_of_a_drawn_split(tmp_path):
         ("path,subject,AU01\n/etc/a.mp4,P01,1\n", "path '/etc/a.mp4'; expected one below"),
         (
             "path,subject,AU01\na.mp4,P01,7\n",
-            "row 1: a.mp4: AU01 is '7'; expected one of 0, 1, 2, 3, 4, 5, 9, or nothing",
+            "row 1 below the header: a.mp4: AU01 is '7'; expected one of 0, 1, 2, 3, 4, 5, 9, or nothing",
         ),
-        ("path,subject,frame,AU01\na.mp4,P01,1.5,1\n", "row 1: a.mp4: frame is '1.5'; expected a number from 0"),
+        (
+            "path,subject,frame,AU01\na.mp4,P01,1.5,1\n",
+            "row 1 below the header: a.mp4: frame is '1.5'; expected a number from 0",
+        ),
         ("path,subject,frame,AU01\na.mp4,P01,first,1\n", "frame is 'first'; expected a number"),
         ("path,subject,AU01\na.mp4,P01,1\na.mp4,P02,1\n", "a.mp4 has subject P01 in one row, P02 in another"),
         ("path,subject,AU01\na.mp4,P03,1\n", r"subject P03 is not among .*options\.subjects; .* \[P01, P02, P03\]"),
