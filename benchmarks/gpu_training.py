@@ -33,7 +33,7 @@ from clef.model import Encoders, LabelTask
 from clef.params import Params
 from clef.prediction import probabilities
 from clef.runs import load_params
-from clef.texts import label_texts
+from clef.texts import label_templates, label_texts
 
 SETTLED = 15
 """Steps that are left out at the start, when kernels are chosen and workers begin."""
@@ -104,7 +104,9 @@ def predicted_a_second(params: Params, data: Path) -> float:
     shards = {path.stem: path for path in (data / "interim" / name / crops).glob("*.arrow")}
     found = Crops(shards, frames, manifest_fingerprint(manifest))
     texts = label_texts(params.texts, params.labels)
-    task = LabelTask(Encoders(params.model), texts, params.labels, params.texts, params.finetune, None, 0).cuda()
+    task = LabelTask(
+        Encoders(params.model), texts, params.labels, label_templates(params.texts), params.finetune, None, 0
+    ).cuda()
     for _ in range(2):
         began = time.perf_counter()
         probabilities(task, found, params.evaluate.batch, torch.device("cuda"), params.finetune.workers)

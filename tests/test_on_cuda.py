@@ -15,7 +15,7 @@ from clef.errors import Unfinished
 from clef.evaluation.evaluate import evaluate
 from clef.model import ActivityTask, Encoders, LabelTask
 from clef.params import AugmentParams, FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
-from clef.texts import LabelTexts
+from clef.texts import LabelTexts, label_templates
 from clef.training.finetune import finetune
 from clef.training.interruption import Interruption
 from clef.training.job import Job
@@ -84,7 +84,11 @@ def test_a_compiled_tower_is_the_same_model(head):
         encoders = Encoders(ModelParams(name="clef-tiny", image_size=32, compile=compiled))
         names = [LabelTexts(f"name {n}", f"what label {n} looks like") for n in range(3)]
         labels = LabelParams(action_units=[1, 4, 12])
-        task = LabelTask(encoders, names, labels, TextParams(), FinetuneParams(head=head), None, 0).cuda().train()
+        task = (
+            LabelTask(encoders, names, labels, label_templates(TextParams()), FinetuneParams(head=head), None, 0)
+            .cuda()
+            .train()
+        )
         images = torch.rand(12, 3, 32, 32, generator=torch.Generator().manual_seed(1)).cuda()
         with autocast(torch.device("cuda")):
             loss = sum(task.losses([images], KNOWN.cuda(), 0).values())

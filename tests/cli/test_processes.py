@@ -268,6 +268,7 @@ def test_a_failure_before_the_first_step_that_repeats_is_not_tried_a_third_time(
     assert len(third.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_what_a_scheduler_sets_changes_nothing(toy, monkeypatch):
     for name, value in BY_A_SCHEDULER.items():
         monkeypatch.setenv(name, value)

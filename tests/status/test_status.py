@@ -30,7 +30,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        params = toy_params(pretrain={"epochs": 40}).model_dump(mode="json", by_alias=True)
+        params = toy_params(pretrain={"epochs": 20}).model_dump(mode="json", by_alias=True)
         (folder / "params").mkdir()
         (folder / "params" / "toy.yaml").write_text(yaml.safe_dump(params))
         self.inputs = make_toy(folder / "toy", toy_params())
@@ -211,6 +211,7 @@ def test_watching_ends_with_the_run(run):
     assert "summarize  done" in re.sub(r"\x1b\[[\d;]*m", "", shown)
 
 
+@pytest.mark.slow
 def test_watching_ends_once_something_has_failed_and_nobody_is_at_work(run):
     fill(run, "evaluate", "summarize")
     log = run.folder / FOLD / "evaluate.log"

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from clef.model import ActivityTask, Encoders, LabelTask
 from clef.params import FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
-from clef.texts import LabelTexts
+from clef.texts import LabelTexts, label_templates
 from clef.training.ranks import Ranks, joined
 
 BATCH = 13
@@ -29,7 +29,9 @@ def _tasks() -> dict:
 
     def stage2(labels: LabelParams, **settings) -> LabelTask:
         weight = torch.tensor([0.5, 1.5, 1.0])
-        return LabelTask(encoders(), NAMES, labels, TextParams(), FinetuneParams(**settings), weight, 0)
+        return LabelTask(
+            encoders(), NAMES, labels, label_templates(TextParams()), FinetuneParams(**settings), weight, 0
+        )
 
     activities = torch.arange(BATCH) % 3
     occurrences = (torch.arange(BATCH * 3).reshape(BATCH, 3) % 5 < 2).float()

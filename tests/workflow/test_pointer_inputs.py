@@ -129,6 +129,7 @@ def test_another_overhang_makes_the_manifest_stale_of_itself(versioned):
     assert planned(versioned) == AFTER_CROPS
 
 
+@pytest.mark.slow
 def test_the_first_version_after_a_run_needs_one_touch(tmp_path):
     folder = copy_checkout(tmp_path)
     mark_as_made(folder)
