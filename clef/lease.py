@@ -7,8 +7,9 @@ lease waits for the next beat, and takes it over where none comes for `STALE_SEC
 Locks do not reach from node to node on every network disk. What does is that one process alone can create a file: a
 lease is taken by creating its file. One that is to be taken over is claimed first, by creating a file whose name tells
 which lease is meant: who has created it looks once more, and only then puts its own lease in the place of that one. A
-claim is a lease too, so that one who dies over it locks nobody out. A heartbeat is written into the file that was read,
-over no other.
+claim is a lease too, so that one who dies over it locks nobody out. Where one stands still in the middle of that, two
+may take themselves for the holder; the file is one's only, and the other finds out before anything of it appears. A
+heartbeat is written into the file that was read, over no other.
 """
 
 import fcntl
@@ -20,13 +21,13 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from clef.errors import ClefError
-from clef.files import guarded, temporary
+from clef.files import LONGEST_NAME, guarded, temporary
 from clef.process import is_running, mark, own_start, visible
 from clef.progress import notice
 
@@ -40,6 +41,9 @@ SETTLE_SECONDS = 0.5
 """How long a file may be without its content when one node has just created, or moved, it and another one looks."""
 RECORD_BYTES = 512
 """Every record is made as long: the next one, written over it, leaves nothing of it."""
+Beat = tuple[str, float]
+"""Token and time of a lease's heartbeat: the same as long as nothing more is heard of its holder."""
+
 HOLDER = {"token", "host", "process", "started", "job", "heartbeat"}
 """What a lease file says of who holds it."""
 
@@ -52,6 +56,7 @@ class Lease:
         self.path = target.with_suffix(".lease")
         self._lost = False
         self._seen = time.monotonic()
+        self._claims = f".{self.path.stem[:LONGEST_NAME]}."
         self._mine: dict[str, Any] = {
             "token": uuid.uuid4().hex,
             "host": socket.gethostname(),
@@ -81,6 +86,7 @@ class Lease:
                 f"{self.target}: {_name(holder)} is already at work on it (last heartbeat "
                 f"{max(0, time.time() - holder['heartbeat']):.0f} s ago); wait for it or end it{end}"
             )
+        self.require()
 
     def held(self) -> bool:
         """Whether the lease file is still this one's."""
@@ -136,8 +142,8 @@ class Lease:
         except OSError as error:
             log.warning("%s: not removed (%s); whoever comes next finds out that nobody holds it", self.path, error)
 
-    def _take(self, silent: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        """Create the lease file, or return who seems to hold it, if that is not the one of whom no more was heard."""
+    def _take(self, silent: Collection[Beat] = ()) -> dict[str, Any] | None:
+        """Create the lease file, or return who seems to hold it, if that is not one of whom no more was heard."""
         with _locked(self.path.parent):
             while not self._create(self.path):
                 found = _content(self.path)
@@ -152,13 +158,14 @@ class Lease:
                     return claimant
             return None
 
-    def _take_over(self, path: Path, found: bytes, silent: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _take_over(self, path: Path, found: bytes, silent: Collection[Beat]) -> dict[str, Any] | None:
         """Put this one's lease in the place of one that nobody holds, if it is still there.
 
         Returns:
             Who else is at it. None where nobody is: whose lease is there now is to be looked up.
         """
-        claim = path.with_name(f".{self.target.stem}.{hashlib.sha256(found).hexdigest()[:16]}.lease")
+        meant = hashlib.sha256(path.name.encode() + b"/" + found).hexdigest()[:16]
+        claim = path.with_name(f"{self._claims}{meant}.lease")
         if not self._create(claim):
             other = _content(claim)
             if other is None:
@@ -178,17 +185,36 @@ class Lease:
             else:
                 mine.unlink()
         finally:
-            claim.unlink(missing_ok=True)
+            if self._is_mine(_read(claim)):
+                claim.unlink(missing_ok=True)
+        if path == self.path:
+            self._sweep(silent)
         return None
 
+    def _sweep(self, silent: Collection[Beat]) -> None:
+        """Remove the claims of those who died over them: nobody looks for a claim on a lease that is gone."""
+        for entry in os.listdir(self.path.parent):
+            if entry.startswith(self._claims) and entry.endswith(".lease"):
+                claimant = _read(self.path.with_name(entry))
+                if claimant is not None and _given_up(claimant, silent):
+                    self.path.with_name(entry).unlink(missing_ok=True)
+
     def _outwait(self, holder: dict[str, Any]) -> dict[str, Any] | None:
-        """Wait for a holder's next heartbeat. Returns who is at work then; None where the lease was taken over."""
+        """Wait for a holder's next heartbeat. Returns who is at work then; None where the lease was taken over.
+
+        Whoever turns up meanwhile, on a host that cannot be seen from here, is waited for likewise.
+        """
         notice("waiting for a sign of life of %s, at most %.0f s", _name(holder), STALE_SECONDS)
-        pause, began = threading.Event(), time.monotonic()
+        pause = threading.Event()
+        since: dict[Beat, float] = {}
         found: dict[str, Any] | None = holder
-        while found is not None and _same_beat(found, holder):
+        while found is not None and not _seen_from_here(found):
+            beat = _beat(found)
+            if beat not in since and any(token == beat[0] for token, _ in since):
+                break  # it has beaten
+            since.setdefault(beat, time.monotonic())
             pause.wait(LOOK_SECONDS)
-            found = self._take(holder if time.monotonic() - began >= STALE_SECONDS else None)
+            found = self._take([one for one, at in since.items() if time.monotonic() - at >= STALE_SECONDS])
         return found
 
     def _create(self, path: Path) -> bool:
@@ -292,7 +318,7 @@ def _remove(path: Path, found: dict[str, Any]) -> None:
     except FileNotFoundError:
         return
     moved = _read(aside)
-    if moved is not None and not _same_beat(moved, found):
+    if moved is not None and _beat(moved) != _beat(found):
         with suppress(OSError):
             os.link(aside, path)
     aside.unlink(missing_ok=True)
@@ -325,13 +351,13 @@ def _name(holder: dict[str, Any]) -> str:
     return f"process {holder['process']} on {holder['host']}{job}"
 
 
-def _same_beat(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return (one["token"], one["heartbeat"]) == (other["token"], other["heartbeat"])
+def _beat(holder: dict[str, Any]) -> Beat:
+    return holder["token"], holder["heartbeat"]
 
 
-def _given_up(holder: dict[str, Any], silent: dict[str, Any] | None) -> bool:
-    """Whether a holder has ended, or is the one of whom no more was heard."""
-    return _dead(holder) or (silent is not None and _same_beat(holder, silent))
+def _given_up(holder: dict[str, Any], silent: Collection[Beat]) -> bool:
+    """Whether a holder has ended, or is one of whom no more was heard."""
+    return _dead(holder) or _beat(holder) in silent
 
 
 def _dead(holder: dict[str, Any]) -> bool:

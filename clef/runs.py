@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from pydantic import ValidationError
@@ -116,13 +116,16 @@ def _check_stage_1_source(name: str, runs: dict[str, Params], where: Path) -> No
         raise ParamsError(f"{where_from}: run {params.pretrain.from_} has no seed {missing[0]}")
 
 
-def refuse_run(runs: Mapping[str, Params], name: str) -> None:
-    """Say which run may have been meant by the name of none.
+def refuse_run(runs: Mapping[str, Params], results: Path) -> NoReturn:
+    """Say which run may have been meant by a folder of results that is no run's.
 
     Raises:
         ParamsError: Always.
     """
-    raise ParamsError(f"results/{name}: no run {name} in params/; {suggestion(name, runs)}")
+    name = results.name
+    if (results / "summary.csv").exists():
+        raise ParamsError(f"{results}: its params file is gone; restore it, or look at it by `clef show {name}`")
+    raise ParamsError(f"{results}: no run {name} in params/; {suggestion(name, runs, 'a params file')}")
 
 
 def named_runs(params: Params) -> list[str]:

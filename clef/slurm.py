@@ -66,7 +66,7 @@ def end_orphans(checkout: Path) -> list[str]:
     """
     queued = [job for job in _queue() if SNAKEMAKES.fullmatch(job.name) and _same(job.folder, checkout)]
     dead = {name for name in {job.name for job in queued} if _nobody_attends(checkout / ATTENDED / name)}
-    for lease in (checkout / ATTENDED).glob("*.lease"):
+    for lease in (checkout / ATTENDED).glob("[!.]*.lease"):
         if not live(lease):
             lease.unlink(missing_ok=True)
     orphans = [job.number for job in queued if job.name in dead]

@@ -1,7 +1,8 @@
 """The texts that images are matched with: activities, label names, label descriptions, and their templates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,9 @@ def load_texts(settings: TextParams) -> dict[str, Any]:
     Raises:
         ParamsError: No such file, no YAML, or not the expected sections.
     """
-    path = PACKAGED if settings.file is None else Path(settings.file)
+    path = _file(settings)
     try:
-        texts = yaml.safe_load(path.read_text(encoding="utf-8"))
+        texts = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(f"texts.file: {path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -55,24 +56,35 @@ def load_texts(settings: TextParams) -> dict[str, Any]:
     return texts
 
 
+def _file(settings: TextParams) -> Path:
+    return PACKAGED if settings.file is None else Path(settings.file)
+
+
+@cache
+def _parsed(text: str) -> Any:
+    """Once for all runs of a params folder."""
+    return yaml.safe_load(text)
+
+
 def label_templates(settings: TextParams) -> Templates:
     """The templates of names and descriptions; the package's own where the user's file has none.
 
     Raises:
         ParamsError: One is not as expected.
     """
+    where = f"{_file(settings)}: templates"
     found: dict[str, Any] = {}
     for texts in (load_texts(TextParams()), load_texts(settings)):
-        own = texts.get("templates", {})
+        own = texts.get("templates") or {}
         if not isinstance(own, dict) or own.keys() - {"name", "absent", "descriptions"}:
-            raise ParamsError(f"texts: templates: expected name, absent and descriptions, found {own!r}")
+            raise ParamsError(f"{where}: expected name, absent and descriptions, found {own!r}")
         found |= own
     descriptions = found["descriptions"]
     if not isinstance(descriptions, list) or not descriptions:
-        raise ParamsError(f"texts: templates.descriptions: expected a list of sentences, found {descriptions!r}")
+        raise ParamsError(f"{where}.descriptions: expected a list of sentences, found {descriptions!r}")
     for template in (found["name"], found["absent"], *descriptions):
         if not isinstance(template, str) or template.count("{}") != 1:
-            raise ParamsError(f"texts: template {template!r}: expected one {{}} where the text goes")
+            raise ParamsError(f"{where}: {template!r}: expected one {{}} where the text goes")
     return Templates(found["name"], found["absent"], descriptions)
 
 
@@ -104,6 +116,19 @@ def label_texts(settings: TextParams, labels: LabelParams) -> list[LabelTexts]:
     if missing:
         raise ParamsError(f"texts: no name and description of {missing[0]}; add them under `labels:`")
     return [LabelTexts(**known[label]) for label in labels.names]
+
+
+def texts_in_use(settings: TextParams, labels: LabelParams) -> dict[str, Any]:
+    """All that a run may say of labels and activities, as plain values: another file may say the same.
+
+    Raises:
+        ParamsError: As the functions above.
+    """
+    return {
+        "labels": [[text.name, text.description] for text in label_texts(settings, labels)],
+        "templates": asdict(label_templates(settings)),
+        "activities": load_texts(settings)["activities"],
+    }
 
 
 def fill(template: str, texts: Sequence[str]) -> list[str]:

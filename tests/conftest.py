@@ -1,5 +1,7 @@
 import os
 import signal
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         name = "slurm" if item.get_closest_marker("slurm") else item.path.relative_to(Path(__file__).parent).as_posix()
         item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.fixture
+def nobodys_port() -> Iterator[int]:
+    """A port of this machine that nobody answers on, nor can come to, meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

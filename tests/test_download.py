@@ -89,10 +89,8 @@ def test_what_is_not_the_release_is_not_left_there(server, tmp_path, page, digit
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_network_the_line_says_what_to_get(tmp_path):
-    target = tmp_path / "net.onnx"
-    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as nobody:
-        port = nobody.server_port
+def test_without_a_network_the_line_says_what_to_get(tmp_path, nobodys_port):
+    target, port = tmp_path / "net.onnx", nobodys_port
     with pytest.raises(ClefError, match=r"no way there from here \(.*refused.*\)") as caught:
         fetch(Release("net.onnx", f"http://127.0.0.1:{port}/whole", "0" * 64), target)
     assert f"get net.onnx (its SHA-256 is {'0' * 64}) from http://127.0.0.1:{port}/whole" in str(caught.value)

@@ -135,8 +135,9 @@ def test_of_many_that_start_at_once_one_gets_the_lease(tmp_path, monkeypatch, lo
     assert [path.name for path in tmp_path.iterdir()] == ["x.lease"]
 
 
-def claim_of(path, content):
-    return path.with_name(f".{path.stem}.{hashlib.sha256(content.encode()).hexdigest()[:16]}.lease")
+def claim_of(path, content, stem="x"):
+    """Path of the claim on the lease at a path, or on a claim there."""
+    return path.with_name(f".{stem}.{hashlib.sha256(f'{path.name}/{content}'.encode()).hexdigest()[:16]}.lease")
 
 
 def test_who_looked_long_ago_takes_nothing_from_who_took_over_since(tmp_path, monkeypatch):
@@ -182,6 +183,39 @@ def test_one_who_died_over_taking_over_locks_nobody_out(tmp_path, content):
     with leased(target) as lease:
         assert lease.held()
         assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_however_many_died_over_it_before_they_had_written_a_word(tmp_path, monkeypatch, levels):
+    monkeypatch.setattr(lease_module, "SETTLE_SECONDS", 0.0)
+    target = tmp_path / "x.safetensors"
+    path = target.with_suffix(".lease")
+    for _ in range(levels):
+        path.touch()
+        path = claim_of(path, "")
+    with leased(target) as lease:
+        assert lease.held()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_claim_of_one_who_died_having_taken_over_goes_with_the_next(tmp_path):
+    target = tmp_path / "x.safetensors"
+    path = target.with_suffix(".lease")
+    path.write_text(json.dumps(dead()))
+    for content in (json.dumps(dead()), json.dumps(of_elsewhere(0.0))):
+        claim_of(path, f"a lease that is gone: {content}").write_text(content)
+    with leased(target) as lease:
+        assert lease.held()
+    (left,) = tmp_path.iterdir()
+    assert json.loads(left.read_text())["host"] == "elsewhere"  # that one may live
+
+
+def test_the_longest_name_can_be_taken_over(tmp_path):
+    target = tmp_path / f"{'x' * 240}.safetensors"
+    target.with_suffix(".lease").write_text(json.dumps(dead()))
+    with leased(target) as lease:
+        assert lease.held()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_beat_is_never_written_over_the_lease_of_who_came_between_its_look_and_its_write(tmp_path, monkeypatch):
@@ -308,6 +342,19 @@ def test_on_another_host_a_heart_that_has_stopped_is_found_out(tmp_path, impatie
     target.with_suffix(".lease").write_text(json.dumps(of_elsewhere(age)))
     with leased(target) as lease:
         assert lease.held()
+
+
+def test_one_elsewhere_who_died_over_taking_over_from_another_elsewhere_locks_nobody_out(
+    tmp_path, impatient, monkeypatch
+):
+    monkeypatch.setattr("clef.lease.STALE_SECONDS", 0.2)
+    target = tmp_path / "x.safetensors"
+    path = target.with_suffix(".lease")
+    path.write_text(json.dumps(of_elsewhere(0.0)))
+    claim_of(path, path.read_text()).write_text(json.dumps(of_elsewhere(0.0) | {"token": "another", "host": "third"}))
+    with leased(target) as lease:
+        assert lease.held()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lease_given_back_on_another_host_is_taken_at_once(tmp_path, impatient):

@@ -59,6 +59,7 @@ def own_templates(folder, templates) -> TextParams:
 def test_what_the_user_s_file_does_not_say_is_the_package_s_own(tmp_path):
     package = label_templates(TextParams())
     assert label_templates(own_templates(tmp_path, {})) == package
+    assert label_templates(own_templates(tmp_path, None)) == package
     changed = label_templates(own_templates(tmp_path, {"absent": "no {}", "descriptions": ["see: {}"]}))
     assert changed == Templates(package.name, "no {}", ["see: {}"])
 
@@ -66,10 +67,10 @@ def test_what_the_user_s_file_does_not_say_is_the_package_s_own(tmp_path):
 @pytest.mark.parametrize(
     ("templates", "message"),
     [
-        ({"name": "a face"}, "template 'a face': expected one {} where the text goes"),
-        ({"absent": "{} and {}"}, "template '{} and {}': expected one {}"),
-        ({"descriptions": ["{}", "{0}"]}, "template '{0}': expected one {}"),
-        ({"descriptions": [None]}, "template None: expected one {}"),
+        ({"name": "a face"}, "templates: 'a face': expected one {} where the text goes"),
+        ({"absent": "{} and {}"}, "templates: '{} and {}': expected one {}"),
+        ({"descriptions": ["{}", "{0}"]}, "templates: '{0}': expected one {}"),
+        ({"descriptions": [None]}, "templates: None: expected one {}"),
         ({"descriptions": []}, "templates.descriptions: expected a list of sentences, found []"),
         ({"descriptions": "{}"}, "templates.descriptions: expected a list of sentences, found '{}'"),
         ({"names": "{}"}, "templates: expected name, absent and descriptions, found {'names': '{}'}"),

@@ -39,7 +39,9 @@ def clean(
     lost = {path.name: path for path in cleaning.lost(root, known)}
     unknown = [run for run in runs or [] if run not in known and run not in lost]
     if unknown:
-        raise ClefError(f"{settings.params_folder}: no run {unknown[0]}; {suggestion(unknown[0], [*known, *lost])}")
+        raise ClefError(
+            f"{settings.params_folder}: no run {unknown[0]}; {suggestion(unknown[0], [*known, *lost], 'a params file')}"
+        )
     found = cleaning.leftovers(root, known, lost_results=results, stage1_weights=stage1)
     if runs:
         folders = {Path("results", run) for run in runs}

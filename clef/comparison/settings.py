@@ -83,7 +83,8 @@ class _Settings:
             sections |= trained
             texts = zip(run.labels, recorded[0].get("label_texts", []), strict=False)
             sections["texts of"] = {label: ": ".join(text) for label, text in texts}
-            sections["templates"] = recorded[0].get("templates")
+            if "templates" in recorded[0]:
+                sections["templates"] = recorded[0]["templates"]
         source = params.pretrain.from_ if params is not None and params.pretrain is not None else None
         folder = run.training_folders()[0]
         place = folder if source is None else run.folder.parent / source / folder.relative_to(run.folder)

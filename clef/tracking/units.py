@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, AugmentParams, Params, digest
+from clef.texts import texts_in_use
 from clef.tracking.record import Data, Unit, as_plain
 
 DIGEST_LENGTH = 36
@@ -18,7 +19,7 @@ ANY_CODE = "any"
 """Code of a parent: it stays the same run when the package changes."""
 
 UNTRACKED = frozenset({"texts.file", "folds.test_subjects", "pretrain.from"})
-"""Lists of texts or people say nothing in a table; `pretrain` itself says where stage 1 comes from."""
+"""Names of files and lists of people say nothing in a table; `pretrain` itself says where stage 1 comes from."""
 
 
 def training_unit(
@@ -82,6 +83,7 @@ def parent_key(params: Params, run: str, manifest: str) -> str:
     Seeds are not in it: a further seed goes to the same run. Nor is how it is scored, which trains nothing anew.
     """
     sections = {name: params.tracked(name) for name in {*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS}}
+    sections["texts"] = texts_in_use(params.texts, params.labels)
     return digest({"run": run, "manifest": manifest, **sections}, length=64)
 
 
@@ -95,6 +97,7 @@ def compared(params: Params) -> dict[str, str]:
     pretrain = params.pretrain
     values: dict[str, Any] = {
         **flatten({name: params.tracked(name) for name in ("folds", "model", "labels", "crop")}),
+        "texts": digest(texts_in_use(params.texts, params.labels), length=8),
         "device": params.device,
         "gpus": params.gpus,
         "pretrain": "none" if pretrain is None else pretrain.from_ or "own",

@@ -262,6 +262,14 @@ def test_images_one_off_from_their_labels(copies):
     assert checked(copies / "fera2015").usable
 
 
+def test_what_to_do_about_unreadable_videos_is_said_once(videos):
+    (videos / "BP4D-Spontaneous" / "2F01_01.avi").write_bytes(b"no video")
+    (told,) = [problem for problem in checked(videos).problems if "cannot be read" in problem]
+    assert "2F01_01.avi (cannot be opened (" in told
+    assert told.count(";") == 1
+    assert told.endswith(")); copy them again")
+
+
 def test_labels_beyond_the_end_of_a_video(videos):
     path = videos / "AUCoding" / "AU_OCC" / "F001_T1.csv"
     lines = path.read_text().splitlines()

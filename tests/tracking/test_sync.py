@@ -44,9 +44,9 @@ def test_sync_brings_in_what_is_lacking_and_says_so_and_again_nothing(checkout):
     ]
 
 
-def test_sync_without_a_server_is_one_line(checkout):
+def test_sync_without_a_server_is_one_line(checkout, nobodys_port):
     make_record(checkout, 4)
-    uri = f"http://127.0.0.1:{free_port()}"
+    uri = f"http://127.0.0.1:{nobodys_port}"
     ran = clef_track(checkout, "sync", MLFLOW_TRACKING_URI=uri)
     assert ran.returncode == 1
     assert ran.stdout == ""
@@ -97,9 +97,9 @@ def test_a_folder_without_a_store_is_its_own_checkout(bare_checkout):
 
 
 @pytest.mark.parametrize("words", [("sync",), ("ui",)])
-def test_no_password_of_an_address_is_printed(checkout, words):
+def test_no_password_of_an_address_is_printed(checkout, words, nobodys_port):
     make_record(checkout, 4)
-    uri = f"http://someone:s3cret@127.0.0.1:{free_port()}/path"
+    uri = f"http://someone:s3cret@127.0.0.1:{nobodys_port}/path"
     ran = clef_track(checkout, *words, MLFLOW_TRACKING_URI=uri)
     told = ran.stdout + ran.stderr
     assert f"http://{uri.partition('@')[2]}" in told

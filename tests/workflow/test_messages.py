@@ -122,3 +122,7 @@ def test_a_mistyped_run_is_one_line_with_the_one_that_may_be_meant(few):
     assert "Traceback" not in output
     assert "MissingRule" not in output
     assert "summarize" in snakemake(few, "-n", "results/few/summary.csv")
+    (few / "results/fwe").mkdir(parents=True)
+    (few / "results/fwe/summary.csv").touch()
+    output = snakemake(few, "-n", "results/fwe/summary.csv", check=False)
+    assert "CLEF: error: results/fwe: its params file is gone; restore it, or look at it by `clef show fwe`" in output

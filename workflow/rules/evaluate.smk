@@ -95,7 +95,7 @@ rule summarize:
 rule unknown_run:
     """Asked for by nobody but who has mistyped the name of a run."""
     input:
-        lambda wildcards: checked(refuse_run, RUNS, wildcards.name),
+        lambda wildcards: checked(refuse_run, RUNS, Path("results", wildcards.name)),
     output:
         "results/{name}/summary.csv",
     wildcard_constraints:
