@@ -144,7 +144,7 @@ def test_the_pages_open_on_no_store(bare_checkout):
     command = [sys.executable, "-m", "clef", "track", "ui", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as pages:
         try:
-            assert pages.stdout.readline().startswith(f"http://127.0.0.1:{port}/")
+            assert f": http://127.0.0.1:{port}/" in pages.stdout.readline()
 
             def answers() -> bool:
                 try:
