@@ -34,6 +34,7 @@ def typed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.timeout(3600)
 def test_every_command_does_what_the_readme_says(clone):
     listed = commands(ROOT / "README.md")
     assert listed[:2] == ["make demo", "make test"]
