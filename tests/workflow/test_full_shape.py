@@ -94,7 +94,7 @@ def test_a_full_set_is_planned_and_checked_in_seconds(
     assert report["problems"] == []
     assert (found["subjects"], found["sequences"]) == (len(adapter.everybody), adapter.known.sequences)
     assert found["labelled frames"] == adapter.known.labelled_frames
-    print(f"{dataset}: planned in {planning.seconds:.1f} s, checked in {checking.seconds:.1f} s")
+    print(f"{dataset}: planned in {planning}, checked in {checking}")
     assert planning.seconds < PLAN_SECONDS[dataset]
     assert checking.seconds < CHECK_SECONDS
 
@@ -113,5 +113,5 @@ def test_a_finished_run_is_found_finished_in_seconds(checkout):
     snakemake(checkout, "--touch", target)
     with processor_time() as looking:
         assert "Nothing to be done" in snakemake(checkout, target)
-    print(f"bp4d, finished: found so in {looking.seconds:.1f} s")
+    print(f"bp4d, finished: found so in {looking}")
     assert looking.seconds < NOTHING_SECONDS
