@@ -73,10 +73,14 @@ class SynchronisedBatchNorm(nn.Module):
     def _moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of each channel, (channel,), over all ranks' images, and into the running ones."""
         here = images.new_full((1,), images.numel() / images.shape[1])
-        sums = self.total(torch.cat([images.sum(dim=(0, 2, 3)), here]))
+        # One sum over ranks forwards and one backwards, since each waits for the slowest. Seen from the running mean,
+        # so that the difference of the squares keeps its digits.
+        origin = self.running_mean.clone()
+        seen = images - origin[:, None, None]
+        sums = self.total(torch.cat([seen.sum(dim=(0, 2, 3)), seen.square().sum(dim=(0, 2, 3)), here]))
         count = sums[-1].detach()
-        mean = sums[:-1] / count
-        variance = self.total((images - mean[:, None, None]).square().sum(dim=(0, 2, 3))) / count
+        offset, squares = sums[:-1].view(2, -1) / count
+        mean, variance = origin + offset, (squares - offset.square()).clamp(min=0)
         with torch.no_grad():
             self.num_batches_tracked += 1
             share = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
