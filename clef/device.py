@@ -21,7 +21,7 @@ def prepare_device(params: Params) -> torch.device:
     if params.device == "cpu" or params.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-        # Nothing here reads memory before it is written; filling it all takes an eighth of a small model's time.
+        # Nothing here reads memory before it is written; filling it all takes a tenth of a small model's time.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if params.device == "cuda":
         return torch.device("cuda", torch.cuda.current_device())

@@ -118,17 +118,19 @@ def label_texts(settings: TextParams, labels: LabelParams) -> list[LabelTexts]:
     return [LabelTexts(**known[label]) for label in labels.names]
 
 
+def as_recorded(texts: Sequence[LabelTexts], templates: Templates) -> dict[str, Any]:
+    """What a training of stage 2 says of its texts, as plain values."""
+    return {"label_texts": [[text.name, text.description] for text in texts], "templates": asdict(templates)}
+
+
 def texts_in_use(settings: TextParams, labels: LabelParams) -> dict[str, Any]:
     """All that a run may say of labels and activities, as plain values: another file may say the same.
 
     Raises:
         ParamsError: As the functions above.
     """
-    return {
-        "labels": [[text.name, text.description] for text in label_texts(settings, labels)],
-        "templates": asdict(label_templates(settings)),
-        "activities": load_texts(settings)["activities"],
-    }
+    recorded = as_recorded(label_texts(settings, labels), label_templates(settings))
+    return recorded | {"activities": load_texts(settings)["activities"]}
 
 
 def fill(template: str, texts: Sequence[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """Predict the test frames of a fold with its stage 2, and score them. The only place that reads test labels."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from clef.model import Encoders, LabelTask
 from clef.params import Params
 from clef.prediction import prediction_table, probabilities
 from clef.progress import notice
-from clef.texts import LabelTexts, Templates, label_templates, label_texts
+from clef.texts import LabelTexts, Templates, as_recorded, label_templates, label_texts
 from clef.training.checkpoint import load_weights, require_fingerprint, require_same_crops, restore
 from clef.training.inputs import Inputs, WhoIsTested
 
@@ -122,7 +121,7 @@ def _require_same_run(
 ) -> None:
     """Refuse weights trained with other texts or settings than they would be scored with."""
     now = {name: params.tracked(name) for name in ("dataset", "model", "labels", "texts", "finetune")}
-    now |= {"label_texts": [[text.name, text.description] for text in texts], "templates": asdict(templates)}
+    now |= as_recorded(texts, templates)
     differing = [name for name, value in now.items() if sidecar.get(name) != value]
     if differing:
         raise ClefError(

@@ -5,7 +5,6 @@ they are labelled and not how, so that evaluation can say what choosing the best
 """
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from clef.model import Encoders, LabelTask
 from clef.params import FINETUNE_SECTIONS, Params
 from clef.prediction import prediction_table, probabilities
 from clef.sampling import EpochBatches
-from clef.texts import label_templates, label_texts
+from clef.texts import as_recorded, label_templates, label_texts
 from clef.tracking.tracked import tracked_training
 from clef.training.checkpoint import (
     load_weights,
@@ -110,8 +109,7 @@ def finetune(
         "stage": "finetune",
         "steps": steps,
         "stage1": None if stage1 is None else file_hash(stage1),
-        "label_texts": [[text.name, text.description] for text in texts],
-        "templates": asdict(templates),
+        **as_recorded(texts, templates),
         "normalisation": encoders.normalisation,
         **provenance(params, FINETUNE_SECTIONS, seed, fold, inputs, frames, fingerprint),
         "test_subjects": list(tested.fold.test_subjects),

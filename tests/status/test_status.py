@@ -30,7 +30,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        params = toy_params(pretrain={"epochs": 20}).model_dump(mode="json", by_alias=True)
+        params = toy_params(pretrain={"epochs": 40}).model_dump(mode="json", by_alias=True)
         (folder / "params").mkdir()
         (folder / "params" / "toy.yaml").write_text(yaml.safe_dump(params))
         self.inputs = make_toy(folder / "toy", toy_params())

@@ -28,6 +28,16 @@ def test_alone_it_is_the_batch_norm_it_replaces(make):
     torch.testing.assert_close(ours.eval()(IMAGES), plain.eval()(IMAGES))
 
 
+def test_features_far_from_zero_keep_their_digits():
+    plain = nn.BatchNorm2d(5)
+    ours = SynchronisedBatchNorm(copy.deepcopy(plain), total=lambda value: value)
+    for far in (10.0, 100.0):  # the running mean follows by a tenth at a time
+        for _ in range(20):
+            expected, got = plain(IMAGES + far), ours(IMAGES + far)
+        torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4 * far)
+    torch.testing.assert_close(ours.running_var, plain.running_var, rtol=1e-3, atol=0.0)
+
+
 def test_names_and_tensors_stay():
     net = nn.Sequential(nn.Conv2d(3, 5, 1), nn.BatchNorm2d(5), nn.Sequential(BatchNormAct2d(5)))
     before = net.state_dict(keep_vars=True)
