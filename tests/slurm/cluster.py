@@ -11,6 +11,7 @@ it. By hand:
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -128,11 +129,12 @@ class Cluster:
         wait_until(self._controller_answers, 30, f"slurmctld answers; see {self.folder}/log/slurmctld.log")
 
     def kill_controller(self) -> None:
-        """End the controller as a crash does."""
-        controller = self._process("slurmctld")
-        assert controller is not None
-        controller.kill()
-        controller.wait(20)
+        """End the controller as a crash does: what it learnt in the last five seconds may be lost."""
+        self._end_controller(signal.SIGKILL)
+
+    def stop_controller(self) -> None:
+        """End the controller as an administrator does: it saves what it knows."""
+        self._end_controller(signal.SIGTERM)
 
     def stop(self) -> None:
         """End all jobs, then all that was started."""
@@ -144,6 +146,12 @@ class Cluster:
             process.terminate()
         for process in psutil.wait_procs(running, timeout=20)[1]:
             process.kill()
+
+    def _end_controller(self, how: signal.Signals) -> None:
+        controller = self._process("slurmctld")
+        assert controller is not None
+        controller.send_signal(how)
+        controller.wait(20)
 
     def _all_idle(self) -> bool:
         try:

@@ -20,13 +20,13 @@ OTHERWISE = [
 """The profile, and what a test has otherwise: it asks more often, and its nodes have four processors."""
 FAKE_GPUS = [f"{rule}:gpu=1" for rule in ("pretrain", "finetune", "evaluate")]
 """The demo trains on the CPU; here its trainings ask for a GPU all the same."""
-FINISH_SECONDS = 900
+FINISH_SECONDS = 600
 MOST_COMMANDS = 5
 UNLOCK = "--unlock"
 
 
 def start(
-    cluster: Cluster, folder: Path, *resources: str, targets: Sequence[str] = (TARGET,)
+    cluster: Cluster, folder: Path, *resources: str, targets: Sequence[str] = (TARGET,), options: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
     """Start Snakemake as on a login node; what it says is added to `snakemake.out`.
 
@@ -35,8 +35,9 @@ def start(
         folder: The checkout.
         resources: Further ones to set, such as `pretrain:runtime=1`.
         targets: What to make.
+        options: Of Snakemake, further ones.
     """
-    command = [*SNAKEMAKE, *targets, *OTHERWISE, "--set-resources", *FAKE_GPUS, *resources]
+    command = [*SNAKEMAKE, *targets, *OTHERWISE, *options, "--set-resources", *FAKE_GPUS, *resources]
     with open(folder / "snakemake.out", "ab") as words:
         return subprocess.Popen(
             command, cwd=folder, env=_environment(cluster), stdout=words, stderr=words, start_new_session=True
@@ -57,7 +58,7 @@ def finish(cluster: Cluster, folder: Path, running: subprocess.Popen[bytes], may
     """
     for commands in range(MOST_COMMANDS):
         before = len(said(folder)) if commands else 0
-        code = running.wait(FINISH_SECONDS)
+        code = ended(running, folder)
         words = said(folder)[before:]
         if code == 0:
             return commands
@@ -67,6 +68,20 @@ def finish(cluster: Cluster, folder: Path, running: subprocess.Popen[bytes], may
             subprocess.run(unlock, cwd=folder, env=_environment(cluster), check=True, capture_output=True)
         running = start(cluster, folder)
     raise AssertionError(f"{folder}: {MOST_COMMANDS} times the same command did not end well; see snakemake.out")
+
+
+def ended(running: subprocess.Popen[bytes], folder: Path) -> int:
+    """Wait until Snakemake has ended, and return its exit code.
+
+    Raises:
+        AssertionError: It does not; it is killed, and what it said is told.
+    """
+    try:
+        return running.wait(FINISH_SECONDS)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
+        raise AssertionError(f"not within {FINISH_SECONDS} s: Snakemake ends\n{said(folder)}") from None
 
 
 def said(folder: Path) -> str:

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from tests.interruption.examine import TARGET, complaints
-from tests.slurm.submission import FINISH_SECONDS, copy_of, finish, place_of, start
+from tests.slurm.submission import copy_of, ended, finish, place_of, start
 from tests.workflow.conftest import snakemake
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
@@ -52,7 +52,7 @@ def test_a_step_that_fails_is_tried_by_three_jobs_and_once_in_each(cluster, rend
     folder = copy_of(rendered, tmp_path / "checkout")
     shutil.rmtree(folder / "data" / "raw" / "demo-short" / "videos")
     of_before = {*cluster.jobs()}
-    assert start(cluster, folder, targets=["data/interim/demo-short/check.txt"]).wait(FINISH_SECONDS) == 1
+    assert ended(start(cluster, folder, targets=["data/interim/demo-short/check.txt"]), folder) == 1
     assert [job.state for number, job in cluster.jobs().items() if number not in of_before] == ["FAILED"] * 3
     words = [log.read_text() for log in folder.glob(".snakemake/slurm_logs/rule_check/**/*.log")]
     assert len(words) == 3
