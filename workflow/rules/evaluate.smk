@@ -97,6 +97,6 @@ rule unknown_run:
     input:
         lambda wildcards: checked(refuse_run, RUNS, Path("results", wildcards.name)),
     output:
-        "results/{name}/summary.csv",
+        "results/{name}/{file}",
     wildcard_constraints:
         name=f"(?!(?:{'|'.join(map(re.escape, RUNS))})/)[^/]+",
