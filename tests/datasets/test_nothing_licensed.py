@@ -18,6 +18,7 @@ NAMED = {
     "constraints.txt",
     "docs/pictures/demo-f1.png",  # a plot
     "docs/pictures/mlflow-compare.png",  # of the demo, without a face
+    "workflow/profiles/slurm/bin/sacct",
     "workflow/profiles/slurm/bin/sbatch",
 }
 FIGURES = re.compile(r"(results/[\w.-]+/([\w-]+/)*|benchmarks/figures/)[\w-]+\.(csv|json)")

@@ -31,6 +31,12 @@ def run(programs: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_it_is_whole():
+    """Bash reads a script as it runs it, and would find a stray quote at the end only there."""
+    subprocess.run(["bash", "-n", ROOT / ".ci" / "run"], check=True)
+    assert (ROOT / ".ci" / "run").read_text().endswith("\nmake test-interruption trials=3\n")
+
+
 def test_without_slurm_it_fails_and_says_what_to_do(programs):
     ran = run(programs)
     assert (ran.returncode, ran.stdout) == (1, "")
