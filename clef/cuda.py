@@ -7,10 +7,13 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from clef.errors import ClefError
+from clef.process import mark
 
 NO_GPU = "cuda asked for, but torch sees no GPU; run where there is one, or set `device: cpu`"
 
@@ -42,18 +45,17 @@ def require_cuda(key: str = "device") -> None:
 
 def gpus_here(driver: Path = DRIVER) -> int:
     """How many GPUs this process may use: those of `CUDA_VISIBLE_DEVICES` where that is set, else the machine's."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return len([name for name in chosen.split(",") if name.strip()])
-    return len(list(driver.glob("*")))
+    listed = _listed()
+    return len(list(driver.glob("*")) if listed is None else listed)
 
 
 def claim_gpus(number: int, driver: Path = DRIVER, locks: Path | None = None) -> None:
     """Take GPUs that no other process of CLEF on this machine has taken, for as long as this process lives.
 
-    Snakemake starts as many jobs as there are GPUs and does not say which is whose. Nothing is taken where somebody
-    else has chosen, a scheduler or a user through `CUDA_VISIBLE_DEVICES`, nor where there is one GPU, which a user may
-    want to share.
+    Snakemake starts as many jobs as there are GPUs and does not say which is whose. Where a scheduler or a user has
+    chosen, through `CUDA_VISIBLE_DEVICES`, it is among those: a GPU goes by what it is called there, and one that is
+    called by its number in one shell and by its name in another is two. Nothing is taken where there are as many as
+    asked for, nor where there is one GPU, which a user may want to share.
 
     Args:
         number: How many.
@@ -63,15 +65,15 @@ def claim_gpus(number: int, driver: Path = DRIVER, locks: Path | None = None) ->
     Raises:
         ClefError: There are not as many, or others have taken them.
     """
-    here = gpus_here(driver)
+    here, listed = gpus_here(driver), _listed()
     if number > max(here, 1):
         raise ClefError(f"gpus: {number} asked for, {here} here; lower `gpus`, or run where there are as many")
-    if "CUDA_VISIBLE_DEVICES" in os.environ or here < 2:
+    if here < 2 or (listed is not None and here == number):
         return
     folder = locks or Path(tempfile.gettempdir())
-    taken: dict[int, IO[bytes]] = {}
-    for gpu in range(here):
-        if len(taken) < number and (lock := _lock(folder / f"clef-gpu{gpu}.lock")) is not None:
+    taken: dict[str, IO[bytes]] = {}
+    for gpu in map(str, range(here)) if listed is None else listed:
+        if len(taken) < number and (lock := _lock(folder / _lock_name(gpu, listed is not None))) is not None:
             taken[gpu] = lock
     if len(taken) < number:
         for lock in taken.values():
@@ -81,7 +83,31 @@ def claim_gpus(number: int, driver: Path = DRIVER, locks: Path | None = None) ->
             "wait for a training to end, or choose by CUDA_VISIBLE_DEVICES"
         )
     _claims.extend(taken.values())
-    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, taken))
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(taken)
+
+
+def _listed() -> list[str] | None:
+    """GPUs of `CUDA_VISIBLE_DEVICES`, by number or by a name like `GPU-8932f937`; None where it is not set.
+
+    CUDA reads no further than the first that there cannot be, such as -1.
+    """
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return None
+    named = [name.strip() for name in chosen.split(",") if name.strip()]
+    return list(takewhile(lambda name: not name.startswith("-"), named))
+
+
+def _lock_name(gpu: str, listed: bool) -> str:
+    """The lock file of a GPU: its machine's, since several may share the folder.
+
+    A job of SLURM has locks of its own for what is listed for it: nobody else has these GPUs, and in every job SLURM
+    may count them from 0.
+    """
+    machine = mark().partition(":")[0]  # its boot, which containers have in common
+    job = os.environ.get("SLURM_JOB_ID") if listed else None
+    owner = machine if job is None else f"{machine}-job{quote(job, safe='')}"
+    return f"clef-{owner}-gpu{quote(gpu, safe='')}.lock"
 
 
 def _lock(path: Path) -> IO[bytes] | None:

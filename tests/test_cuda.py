@@ -123,7 +123,7 @@ def test_more_gpus_than_there_are_is_one_line(machine):
         machine(4)
 
 
-def test_what_a_scheduler_or_a_user_chose_stays(tmp_path, monkeypatch):
+def test_what_a_scheduler_or_a_user_chose_stays_where_it_is_as_many_as_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
     assert gpus_here(tmp_path) == 2
     claim_gpus(2, tmp_path, tmp_path)
@@ -131,6 +131,62 @@ def test_what_a_scheduler_or_a_user_chose_stays(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ClefError, match="gpus: 3 asked for, 2 here"):
         claim_gpus(3, tmp_path, tmp_path)
+
+
+@pytest.fixture
+def listed(tmp_path, monkeypatch):
+    """A machine of which GPUs are listed, for a process outside SLURM or for one in a job."""
+    monkeypatch.setattr(cuda, "_claims", [])
+
+    def claim(number: int, names: str, job: str | None = None) -> str:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", names)
+        monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+        if job is not None:
+            monkeypatch.setenv("SLURM_JOB_ID", job)
+        claim_gpus(number, tmp_path / "no driver", tmp_path)
+        return os.environ["CUDA_VISIBLE_DEVICES"]
+
+    return claim
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["2", "3", "5"], ["GPU-8932f937-d72c", "GPU-5e1f", "GPU-77"], ["MIG-GPU-8932/1/0", "MIG-GPU-8932/2/0", "1"]],
+)
+def test_each_training_takes_its_own_of_the_gpus_that_a_user_lists(listed, names):
+    text = f" {names[0]}, {names[1]},{names[2]}"
+    assert listed(1, text) == names[0]
+    assert listed(2, text) == f"{names[1]},{names[2]}"
+    with pytest.raises(ClefError, match="gpus: 1 asked for, 0 of the 3 here are not in use by CLEF; wait"):
+        listed(1, text)
+
+
+def test_a_gpu_that_is_listed_is_taken_for_those_who_list_none(machine, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
+    claim_gpus(1, tmp_path / "driver", tmp_path / "locks")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+    assert machine(1) == "1"
+
+
+def test_what_follows_a_gpu_that_there_cannot_be_is_not_seen(listed, monkeypatch):
+    assert listed(1, "3,-1,4") == "3,-1,4"
+    assert gpus_here() == 1
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert gpus_here() == 0
+
+
+def test_jobs_of_slurm_have_their_own_gpus_under_the_same_numbers(listed):
+    assert listed(1, "0,1", job="7") == "0"
+    assert listed(1, "0,1", job="8") == "0"
+    assert listed(1, "0,1", job="7") == "1"
+    with pytest.raises(ClefError, match="gpus: 1 asked for, 0 of the 2"):
+        listed(1, "0,1", job="7")
+
+
+def test_machines_that_share_the_folder_of_locks_do_not_wait_for_each_other(machine, monkeypatch):
+    assert machine(3) == "0,1,2"
+    monkeypatch.setattr(cuda, "mark", lambda: "another-boot:1:2")
+    assert machine(3) == "0,1,2"
 
 
 def test_a_single_gpu_is_left_to_be_shared(tmp_path, monkeypatch):
