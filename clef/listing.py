@@ -1,13 +1,17 @@
 """What a copy holds, as short digests for the rule graph: a copy that is completed later makes stale what it completes.
 
-Files are listed and nothing is opened, so that a graph is planned within seconds: names of images, names and sizes of
-videos, zips and tables. A file that changed and kept its size passes here; DVC's pointers, where a data set has them,
-say more. What is no longer there counts as it was: raw data may leave the disk once it is cropped.
+Recordings are listed and not opened, so that a graph is planned within seconds: names of images, names and sizes of
+videos and zips. One that changed and kept its size passes here; DVC's pointers, where a data set has them, say more.
+Files of labels are compared by what is in them, since a corrected code is as long as a wrong one; each is read again
+only when its size or time is new. What is no longer there counts as it was: raw data may leave the disk once it is
+cropped.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,8 +25,19 @@ from clef.params import digest
 TABLES = (".csv", ".txt")
 """Suffixes of files of labels."""
 SIZES_ASKED = 5000
-"""Files of a folder whose size is asked; of more than that, of tables only."""
-LABELS = "labels"
+"""Files of a folder, or recordings of a data set, whose size is asked; of more than that, of tables only."""
+TABLES_READ = 5000
+"""Tables of a folder that are read; of more than that, such as a file of landmarks an image, the sizes are asked."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What was seen when jobs were last started."""
+
+    shards: dict[str, str] = field(default_factory=dict)
+    labels: str = ""
+    tables: dict[str, list[Any]] = field(default_factory=dict)
+    """Size, time of change in nanoseconds and SHA-256 of each table, by its path below the raw folder."""
 
 
 class Listing:
@@ -39,38 +54,65 @@ class Listing:
         self._root = root
         self._memory = memory
         self._found: dict[str, str] = {}
+        self._read: dict[str, list[Any]] = {}
 
     def shard(self, name: str) -> str:
-        """Digest of what a shard is cropped from; of the whole copy where shards lie mixed in one folder."""
+        """Digest of what a shard is cropped from; of the whole copy where only large tables tell what that is."""
         if name not in self._found:
-            parts = self._recordings(name) if self._dataset.subjects() else self._everything
-            self._found[name] = digest(parts) if parts else self._remembered.get(name, "")
+            parts = self._everything if self._dataset.listed_whole else self._recordings(name)
+            self._found[name] = digest(parts) if parts else self._remembered.shards.get(name, "")
         return self._found[name]
+
+    @cached_property
+    def labels(self) -> str:
+        """Digest of the files of labels, and of all else where shards are the whole copy."""
+        others = self._everything if self._dataset.listed_whole else []
+        tables = list(self._tables())
+        return digest([others, tables]) if others or tables else self._remembered.labels
 
     def whole(self) -> str:
         """Digest of all shards and of the files of labels."""
-        return digest(self._parts())
+        return digest([self._shards(), self.labels])
 
     def remember(self) -> None:
-        """Write the digests down, for when the raw data has left the disk."""
-        write_text(self._memory, json.dumps(self._parts(), indent=1) + "\n")
+        """Write the digests down, for when the raw data has left the disk or is as it was."""
+        seen = Memory(self._shards(), self.labels, self._remembered.tables | self._read)
+        write_text(self._memory, json.dumps(asdict(seen), indent=1) + "\n")
 
-    def _parts(self) -> dict[str, str]:
-        tables = self._everything if not self._dataset.subjects() else list(self._tables())
-        labels = digest(tables) if tables else self._remembered.get(LABELS, "")
-        return {name: self.shard(name) for name in self._dataset.shards()} | {LABELS: labels}
+    def _shards(self) -> dict[str, str]:
+        return {name: self.shard(name) for name in self._dataset.shards()}
 
     def _recordings(self, shard: str) -> list[Any]:
         """Recordings of a shard; none where no file of theirs is there."""
         listed = self._by_shard.get(shard, [])
-        states = [_state(self._root, sequence) for sequence in listed]
+        states = [self._state(sequence) for sequence in listed]
         if not any(state is not None for state in states):
             return []
         return [(s.source, s.inside, s.first_frame, state) for s, state in zip(listed, states, strict=True)]
 
+    def _state(self, sequence: Sequence) -> str | int | None:
+        """Size of a recording's file, or digest of the names of its images; None where it is not there."""
+        path = self._root / sequence.source
+        if sequence.kind == "images":
+            return _names_of_images(path)
+        if self._many:
+            return "there" if sequence.source in self._files else None
+        return _size(path)
+
     @cached_property
-    def _remembered(self) -> dict[str, str]:
-        return json.loads(self._memory.read_text(encoding="utf-8")) if self._memory.exists() else {}
+    def _many(self) -> bool:
+        return sum(map(len, self._by_shard.values())) > SIZES_ASKED
+
+    @cached_property
+    def _files(self) -> set[str]:
+        return {name if folder == "." else f"{folder}/{name}" for folder, names in self._walk(set()) for name in names}
+
+    @cached_property
+    def _remembered(self) -> "Memory":
+        if not self._memory.exists():
+            return Memory()
+        plain = json.loads(self._memory.read_text(encoding="utf-8"))
+        return Memory(**{part.name: plain[part.name] for part in fields(Memory) if part.name in plain})
 
     @cached_property
     def _by_shard(self) -> dict[str, list[Sequence]]:
@@ -93,11 +135,29 @@ class Listing:
             listed += [(folder, digest([names, sizes]))] if names else []
         return listed
 
-    def _tables(self) -> Iterator[tuple[str, str, int | None]]:
-        """Files of labels with their sizes."""
-        recordings = {sequence.source for listed in self._by_shard.values() for sequence in listed}
+    def _tables(self) -> Iterator[tuple[str, str, str | int | None]]:
+        """Files of labels with digests of what is in them, or with their sizes where they are too many."""
+        whole = self._dataset.listed_whole
+        recordings = set() if whole else {s.source for listed in self._by_shard.values() for s in listed}
         for folder, names in self._walk(recordings):
-            yield from ((folder, name, _size(self._root / folder / name)) for name in names if _is_table(name))
+            tables = [name for name in names if _is_table(name)]
+            for name in tables:
+                path = self._root / folder / name
+                yield folder, name, self._content(path) if len(tables) <= TABLES_READ else _size(path)
+
+    def _content(self, path: Path) -> str | None:
+        """Digest of what is in a table, which is read unless it is as it was by size and time."""
+        name = path.relative_to(self._root).as_posix()
+        try:
+            stat = path.stat()
+            known = self._remembered.tables.get(name)
+            if known is None or known[:2] != [stat.st_size, stat.st_mtime_ns]:
+                with path.open("rb") as file:
+                    known = [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest()]
+        except OSError:
+            return None
+        self._read[name] = known
+        return str(known[2])
 
     def _walk(self, skipped: set[str]) -> Iterator[tuple[str, list[str]]]:
         """Folders and the names of their files, both sorted, without what the adapter does not read."""
@@ -118,13 +178,10 @@ class Listing:
             yield here.as_posix(), sorted(name for name in names if not name.startswith("."))
 
 
-def _state(root: Path, sequence: Sequence) -> str | int | None:
-    """Size of a recording's file, or digest of the names of its images; None where it is not there."""
-    path, suffixes = root / sequence.source, tuple(IMAGE_SUFFIXES)
-    if sequence.kind != "images":
-        return _size(path)
+def _names_of_images(folder: Path) -> str | None:
+    suffixes = tuple(IMAGE_SUFFIXES)
     try:
-        with os.scandir(path) as entries:
+        with os.scandir(folder) as entries:
             return digest(sorted(entry.name for entry in entries if entry.name.lower().endswith(suffixes)))
     except OSError:
         return None

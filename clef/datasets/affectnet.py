@@ -43,6 +43,7 @@ class AffectNet(ImageSet):
 
     Options = AffectNetOptions
     options: AffectNetOptions
+    crop_options: ClassVar = frozenset({"blocks", "packaging"})
     all_labelled: ClassVar = True
     label_names: ClassVar = list(EXPRESSIONS)
     known: ClassVar = Known(

@@ -99,6 +99,12 @@ class Dataset(ABC):
     Options: ClassVar[type[Section]] = Section
     """What `dataset.options` may say; nothing, unless an adapter has options."""
     options: Section
+    crop_options: ClassVar[frozenset[str]] = frozenset()
+    """Options on which it depends what is cropped, beyond which recordings there are; crops are made anew when one
+    changes. On any option the list of recordings and the labels may depend."""
+    listed_whole: ClassVar[bool] = False
+    """Whether all that is below the raw folder stands for what a shard is cropped from, since only large tables tell
+    what that is."""
     partitions: ClassVar[dict[str, list[list[str]]]] = {}
     """Published folds, the usual ones first: name to the test subjects of each fold. `folds.partition` names one."""
     published_as: ClassVar[dict[str, list[str]]] = {}

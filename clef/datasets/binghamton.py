@@ -57,6 +57,7 @@ class Binghamton(Dataset):
     unread = SKIPPED
     Options = BinghamtonOptions
     options: BinghamtonOptions
+    crop_options: ClassVar = frozenset({"packaging", "first_image"})
 
     title: ClassVar[str]
     """The set's own name."""

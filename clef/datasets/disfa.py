@@ -94,6 +94,7 @@ class Disfa(Dataset):
     unread = SKIPPED
     Options = DisfaOptions
     options: DisfaOptions
+    crop_options: ClassVar = frozenset({"camera"})
     label_names: ClassVar = [f"AU{number:02d}" for number in CODED]
     partitions: ClassVar = {"three-fold": [fold.split() for fold in THREE_FOLDS]}
     published_as: ClassVar = {"three-fold": PUBLISHED_AS}

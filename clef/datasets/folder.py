@@ -73,6 +73,7 @@ class Folder(Dataset):
 
     Options: ClassVar[type[Section]] = FolderOptions
     options: FolderOptions
+    crop_options: ClassVar = frozenset({"labels", "columns", "pattern", "first_frame", "blocks"})
     label_names: ClassVar = [f"AU{number:02d}" for number in range(1, 70)]
     """Of a run: those that it wants."""
 

@@ -51,6 +51,8 @@ class ImageSet(Dataset):
 
     Options: ClassVar[type[Section]] = ImageSetOptions
     options: ImageSetOptions
+    crop_options: ClassVar = frozenset({"blocks"})
+    listed_whole: ClassVar = True
 
     def shards(self) -> list[str]:
         return [self._block(number) for number in range(self.options.blocks)]

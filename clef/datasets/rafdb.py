@@ -41,6 +41,7 @@ class RafDb(ImageSet):
 
     Options = RafDbOptions
     options: RafDbOptions
+    crop_options: ClassVar = frozenset({"blocks", "images"})
     all_labelled: ClassVar = True
     label_names: ClassVar = list(EXPRESSIONS)
     known: ClassVar = Known(

@@ -73,7 +73,7 @@ def planned(folder: Path) -> tuple[dict[str, int], list[str]]:
 
 
 def test_the_same_copy_makes_nothing_stale(finished):
-    for path in (finished / "data/raw/small").rglob("*.jpg"):
+    for path in (finished / "data/raw/small").rglob("*.*"):
         path.touch()
     put(finished, "Sequences/F001/T1/Thumbs.db", "Sequences/F001/T1/.DS_Store")
     assert planned(finished) == ({}, [])
@@ -88,6 +88,21 @@ def test_what_is_added_makes_its_shard_stale_and_no_other(finished, name):
 def test_labels_that_are_added_make_no_shard_stale(finished):
     put(finished, "AUCoding/AU_OCC/F001_T1.csv", content="0,1\n")
     assert planned(finished) == (AFTER_CROPS | {"check": 1, "ingest": 1}, [])
+
+
+def test_labels_that_are_corrected_in_place_make_no_shard_stale(finished):
+    put(finished, "AUCoding/AU_OCC/F001_T1.csv", content="0,1\n")
+    remember(finished)
+    assert planned(finished) == ({}, [])
+    put(finished, "AUCoding/AU_OCC/F001_T1.csv", content="0,0\n")
+    assert planned(finished) == (AFTER_CROPS | {"check": 1, "ingest": 1}, [])
+
+
+def test_another_numbering_of_images_makes_every_shard_stale(finished):
+    params = finished / "params" / "small.yaml"
+    params.write_text(RUN.replace("options: {", "options: {first_image: 0, "))
+    jobs, shards = planned(finished)
+    assert (jobs, sorted(shards)) == (AFTER_CROPS | {"check": 1, "ingest": 1, "crop": 3}, sorted(PEOPLE))
 
 
 def test_labels_that_are_added_for_a_recording_that_is_not_there_make_no_shard_stale(finished):
@@ -117,3 +132,35 @@ def test_images_in_the_wild_are_one_listing(tmp_path):
     assert planned(folder) == ({}, [])
     put(folder, "basic/Image/aligned/train_00002_aligned.jpg")
     assert planned(folder)[0]["crop"] == 2
+
+
+OWN = """
+dataset: {adapter: folder, name: small, options: {blocks: 2, test_share: 0.5}}
+device: cpu
+seeds: [0]
+crop: {detector: none}
+folds: {protocol: official, number: 1}
+pretrain: null
+labels: {kind: expressions, expressions: [happiness, neutral]}
+model: {name: clef-tiny, image_size: 64}
+"""
+
+
+def test_a_label_makes_no_shard_of_images_without_subjects_stale_and_an_image_its_own(tmp_path):
+    folder = copy_checkout(tmp_path)
+    for path in (folder / "params").glob("*.yaml"):
+        path.unlink()
+    (folder / "params/small.yaml").write_text(OWN)
+    rows = [f"{name}.jpg,neutral\n" for name in "abcdef"]
+    put(folder, *(f"{name}.jpg" for name in "abcdefg"))
+    put(folder, "labels.csv", content="path,expression\n" + "".join(rows))
+    remember(folder)
+    assert planned(folder) == ({}, [])
+    put(folder, "labels.csv", content="path,expression\n" + "".join(rows).replace("neutral", "happiness", 1))
+    after = {"manifest": 1, "finetune": 1, "evaluate": 1, "summarize": 1, "check": 1, "ingest": 1}
+    assert planned(folder) == (after, [])
+    put(folder, "labels.csv", content="path,expression\n" + "".join(rows) + "g.jpg,neutral\n")
+    assert planned(folder)[0] == after | {"crop": 1}
+    (folder / "params/small.yaml").write_text(OWN.replace("test_share: 0.5", "test_share: 0.4"))
+    put(folder, "labels.csv", content="path,expression\n" + "".join(rows))
+    assert planned(folder) == (after, [])

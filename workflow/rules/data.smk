@@ -114,7 +114,7 @@ rule manifest:
         mem_mb=4000,
         runtime="1h",
     params:
-        section(of_dataset, "ingest"),
+        manifest_settings,
     shell:
         "python -m clef --log {log:q} manifest {wildcards.dataset:q} --crop {wildcards.crop:q}"
         " --raw data/raw/{wildcards.dataset:q} --sequences {input.sequences:q}"

@@ -73,25 +73,35 @@ def shard_raw(wildcards):
 
 
 def ingest_settings(wildcards):
-    """Settings of `ingest`, and what there is to list."""
-    settings, listing = (
-        of_dataset(wildcards).tracked("ingest"),
-        LISTINGS.get(wildcards.dataset),
-    )
+    """Settings of `ingest`, how the copy is to be read, and what there is to list."""
+    params = of_dataset(wildcards)
+    settings = params.tracked("ingest") | {"dataset": params.tracked("dataset")}
+    listing = LISTINGS.get(wildcards.dataset)
     return settings if listing is None else settings | {"raw": listing.whole()}
 
 
 def crop_settings(wildcards):
-    """Settings of the crops, and what there is of the shard."""
-    settings, listing = (
-        of_crops(wildcards).tracked("crop"),
-        LISTINGS.get(wildcards.dataset),
-    )
+    """Settings of the crops, how the copy is to be read, and what there is of the shard."""
+    settings = of_crops(wildcards).tracked("crop")
+    dataset = DATASETS[RUN_OF_DATASET[wildcards.dataset]]
+    if dataset.crop_options:
+        settings |= {
+            "options": dataset.options.model_dump(include=dataset.crop_options)
+        }
+    listing = LISTINGS.get(wildcards.dataset)
     return (
         settings
         if listing is None
         else settings | {"raw": listing.shard(wildcards.shard)}
     )
+
+
+def manifest_settings(wildcards):
+    """What of the settings the labels depend on, how they are to be read, and what there is of them."""
+    params = of_dataset(wildcards)
+    settings = params.tracked("ingest") | {"dataset": params.tracked("dataset")}
+    listing = LISTINGS.get(wildcards.dataset)
+    return settings if listing is None else settings | {"labels": listing.labels}
 
 
 def labels_raw(wildcards):
