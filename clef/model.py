@@ -185,6 +185,14 @@ def _without_remarks() -> Iterator[None]:
         root.removeFilter(wanted)
 
 
+def _full_precision(features: Tensor) -> torch.autocast:
+    """No autocast, for what makes logits of float32 features.
+
+    In bfloat16 a logit has three digits: frames would tie that differ, and fall on the other side of a threshold.
+    """
+    return torch.autocast(features.device.type, enabled=False)
+
+
 def _scale(start: float) -> nn.Parameter:
     return nn.Parameter(torch.tensor(float(np.log(start))))
 
@@ -305,7 +313,7 @@ class LabelTask(Task):
         (images,) = views
         if self.settings.head == "linear":
             features = gather(self.encoders.image_features(images).float())  # (batch, dim)
-            return {"image_labels": self._label_loss(self.head(features), targets)}
+            return {"image_labels": self._label_loss(self._classify(features), targets)}
         features = gather(self.encoders.images(images))  # (batch, dim)
         label_count = self.names.shape[0]
         tokens = [self.names, self.absent] if self.pair else [self.names]
@@ -329,12 +337,18 @@ class LabelTask(Task):
 
     def _match(self, features: Tensor, texts: Tensor) -> Tensor:
         """Logits (batch, label), or (batch, label, 2) of absent and present where texts come in pairs."""
-        cosines = features @ texts.T  # (batch, text)
-        if self.pair:
-            present, absent = cosines.chunk(2, dim=1)
-            return self.log_scale.exp() * torch.stack([absent, present], dim=-1)
-        logits = self.log_scale.exp() * cosines
-        return logits + self.bias if self.kind == "action_units" else logits
+        with _full_precision(features):
+            cosines = features @ texts.T  # (batch, text)
+            if self.pair:
+                present, absent = cosines.chunk(2, dim=1)
+                return self.log_scale.exp() * torch.stack([absent, present], dim=-1)
+            logits = self.log_scale.exp() * cosines
+            return logits + self.bias if self.kind == "action_units" else logits
+
+    def _classify(self, features: Tensor) -> Tensor:
+        """Logits (batch, label) of the linear head."""
+        with _full_precision(features):
+            return self.head(features)
 
     def _label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         if self.kind == "expressions":
@@ -358,7 +372,7 @@ class LabelTask(Task):
             texts: `texts_for_prediction()`, computed once for all batches.
         """
         if texts is None:
-            logits = self.head(self.encoders.image_features(images).float())
+            logits = self._classify(self.encoders.image_features(images).float())
         else:
             logits = self._match(self.encoders.images(images), texts)
         if self.kind == "expressions":

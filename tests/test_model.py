@@ -241,6 +241,39 @@ def test_probabilities_of_expressions_sum_to_1():
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(6))
 
 
+HEADS = {
+    "text": (None, {"head": "text"}),
+    "pairs of texts": (None, {"head": "text", "matching": "pair"}),
+    "linear": (None, {"head": "linear"}),
+    "expressions": (THREE_EXPRESSIONS, {"head": "text"}),
+    "linear, of expressions": (THREE_EXPRESSIONS, {"head": "linear"}),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+@torch.no_grad()
+def test_towers_in_bfloat16_leave_logits_in_float32(name, monkeypatch):
+    """What is predicted and what the loss sees are those of full precision, but for the towers' features."""
+    labels, finetune = HEADS[name]
+    task = label_task(labels, **finetune, names_descriptions=0).eval()
+    targets = torch.tensor([0, 1, 2, -1, 2, 2]) if labels else OCCURRENCES
+
+    def answers() -> tuple[torch.Tensor, torch.Tensor]:
+        (loss,) = task.losses([IMAGES], targets, step=0).values()
+        return task.probabilities(IMAGES, task.texts_for_prediction()), loss
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        features, images = task.encoders.image_features(IMAGES), task.encoders.images(IMAGES)
+        texts = task.texts_for_prediction()
+        probabilities, loss = answers()
+    assert features.dtype == torch.bfloat16
+    for tower, output in {"image_features": features, "images": images, "texts": texts}.items():
+        monkeypatch.setattr(task.encoders, tower, lambda _, output=output: output)
+    expected, expected_loss = answers()
+    assert torch.equal(probabilities, expected)
+    assert torch.equal(loss, expected_loss)
+
+
 def test_description_templates_are_drawn_anew_each_step():
     task = label_task(image_names=0, image_descriptions=1, names_descriptions=0).eval()
     targets = torch.ones(6, 3)

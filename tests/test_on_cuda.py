@@ -75,20 +75,36 @@ def test_the_towers_compute_in_bfloat16_and_the_losses_in_float32():
     assert {loss.dtype for loss in found.values()} == {torch.float32}
 
 
+def label_task(head: str, compiled: bool = False) -> LabelTask:
+    torch.manual_seed(0)
+    encoders = Encoders(ModelParams(name="clef-tiny", image_size=32, compile=compiled))
+    names = [LabelTexts(f"name {n}", f"what label {n} looks like") for n in range(3)]
+    labels = LabelParams(action_units=[1, 4, 12])
+    return LabelTask(encoders, names, labels, label_templates(TextParams()), FinetuneParams(head=head), None, 0).cuda()
+
+
+@pytest.mark.parametrize("head", ["text", "linear"])
+def test_the_logits_of_stage_2_are_in_float32(head, monkeypatch):
+    seen = []
+    occurrence = losses.occurrence
+    monkeypatch.setattr(losses, "occurrence", lambda logits, *rest: seen.append(logits) or occurrence(logits, *rest))
+    task = label_task(head).train()
+    images = torch.rand(12, 3, 32, 32, device="cuda")
+    with autocast(torch.device("cuda")):
+        found = task.losses([images], KNOWN.cuda(), 0)
+        with torch.no_grad():
+            probabilities = task.eval().probabilities(images, task.texts_for_prediction())
+    assert {value.dtype for value in (*found.values(), *seen, probabilities)} == {torch.float32}
+    for value in (*seen, probabilities):
+        assert not torch.equal(value, value.bfloat16().float())
+
+
 @pytest.mark.parametrize("head", ["text", "linear"])
 def test_a_compiled_tower_is_the_same_model(head):
     """Its losses are near, and its weights have the same names: either can be read by the other."""
     found = []
     for compiled in (False, True):
-        torch.manual_seed(0)
-        encoders = Encoders(ModelParams(name="clef-tiny", image_size=32, compile=compiled))
-        names = [LabelTexts(f"name {n}", f"what label {n} looks like") for n in range(3)]
-        labels = LabelParams(action_units=[1, 4, 12])
-        task = (
-            LabelTask(encoders, names, labels, label_templates(TextParams()), FinetuneParams(head=head), None, 0)
-            .cuda()
-            .train()
-        )
+        task = label_task(head, compiled).train()
         images = torch.rand(12, 3, 32, 32, generator=torch.Generator().manual_seed(1)).cuda()
         with autocast(torch.device("cuda")):
             loss = sum(task.losses([images], KNOWN.cuda(), 0).values())
