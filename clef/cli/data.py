@@ -21,12 +21,14 @@ def render_demo(
 ) -> None:
     """Draw the demo: people, activities and action units (or still expressions), with labels."""
     from clef.demo.render import render_demo as render
+    from clef.demo.render import require_folder
     from clef.lease import leased
     from clef.progress import notice, progress
 
     settings = dataset_params(dataset).render
     if settings is None:
         raise ClefError(f"{dataset}: not a demo set; only runs with a `render:` section are drawn")
+    require_folder(settings, out)
     with leased(out / "render.json"), progress("video" if settings.kind == "videos" else "image") as tell:
         files = render(settings, out, workers, tell)
     notice("%d files in %s", files, out)

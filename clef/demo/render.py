@@ -3,10 +3,9 @@
 import hashlib
 import json
 import multiprocessing
-import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import TypeVar
 import cv2
 
 from clef.demo.clip import Clip, render_clip
+from clef.demo.ownership import RECORD, TABLE, claim, note, require_own
 from clef.demo.stills import Still, plan_stills, render_still, stills_csv
 from clef.files import write_text
 from clef.params import RenderParams
 
 FORMAT = 1
 """Raised when the same settings come to give other files."""
-OWN_FOLDERS = ("videos", "AUCoding", "images")
 STILLS_A_TASK = 25
 
 Progress = Callable[[int, int], None]
@@ -30,41 +29,65 @@ Piece = TypeVar("Piece", Clip, Still)
 _stopped = threading.Event()
 
 
+def require_folder(settings: RenderParams, root: Path) -> None:
+    """Refuse a folder that `render_demo` would refuse, before anything is written there.
+
+    Raises:
+        ClefError: It holds what no rendering wrote, or is a link.
+    """
+    require_own(Path(root), _planned(settings))
+
+
 def render_demo(settings: RenderParams, root: Path, workers: int, progress: Progress | None = None) -> int:
     """Write the set below `root`; the same settings give the same bytes, whatever the number of workers.
 
     `render.json`, with the settings and the SHA-256 of every file, is written last: where it is, the set is
-    whole. What an earlier rendering left and this one does not write is removed.
+    whole. What an earlier rendering left and this one does not write is removed, and nothing else.
 
     Args:
         settings: What to draw.
-        root: Folder of the set.
+        root: Folder of the set: new, empty, or filled by an earlier rendering, whole or not.
         workers: Processes that draw.
         progress: Called with the number of videos or images that are done, and of all.
 
     Returns:
         Number of files that make up the set.
+
+    Raises:
+        ClefError: The folder holds what no rendering wrote, or is a link.
     """
     root = Path(root)
-    (root / "render.json").unlink(missing_ok=True)
+    planned = _planned(settings)
+    claim(root, planned)
     if settings.kind == "videos":
-        clips = [Clip(settings, s, a) for s in range(settings.subjects) for a in range(settings.activities)]
-        _remove_strangers(root, {path for clip in clips for path in (clip.video, clip.labels)})
         # A chunk is one person, who is painted once and then filmed in every activity.
-        written = _in_processes(partial(render_clip, root=root), clips, workers, settings.activities, progress)
+        written = _in_processes(
+            partial(render_clip, root=root), _clips(settings), workers, settings.activities, progress
+        )
     else:
         stills = plan_stills(settings)
-        _remove_strangers(root, {"labels.csv", *(still.path for still in stills)})
         written = _in_processes(partial(render_still, root=root), stills, workers, STILLS_A_TASK, progress)
-        write_text(root / "labels.csv", stills_csv(stills))
-        written.append("labels.csv")
+        write_text(root / TABLE, stills_csv(stills))
+        written.append(TABLE)
+    note(root, planned)
     record = {
         "format": FORMAT,
         "settings": settings.model_dump(mode="json"),
         "files": {path: hashlib.sha256((root / path).read_bytes()).hexdigest() for path in sorted(written)},
     }
-    write_text(root / "render.json", json.dumps(record, indent=1) + "\n")
+    write_text(root / RECORD, json.dumps(record, indent=1) + "\n")
     return len(written)
+
+
+def _clips(settings: RenderParams) -> list[Clip]:
+    return [Clip(settings, s, a) for s in range(settings.subjects) for a in range(settings.activities)]
+
+
+def _planned(settings: RenderParams) -> set[str]:
+    """Every file of the set, relative to its folder."""
+    if settings.kind == "videos":
+        return {path for clip in _clips(settings) for path in (clip.video, clip.labels)}
+    return {TABLE, *(still.path for still in plan_stills(settings))}
 
 
 def _in_processes(
@@ -95,17 +118,3 @@ def _in_worker(render: Callable[[Piece], list[str]], piece: Piece) -> list[str]:
     if _stopped.is_set():
         raise KeyboardInterrupt
     return render(piece)
-
-
-def _remove_strangers(root: Path, expected: Iterable[str]) -> None:
-    """Remove files that the renderer writes in general and will not write now, and folders left empty."""
-    kept = {root / path for path in expected}
-    if root / "labels.csv" not in kept:
-        (root / "labels.csv").unlink(missing_ok=True)
-    for folder in OWN_FOLDERS:
-        for above, _, names in os.walk(root / folder, topdown=False):
-            for path in (Path(above) / name for name in names):
-                if path not in kept:
-                    path.unlink()
-            if not os.listdir(above):
-                os.rmdir(above)

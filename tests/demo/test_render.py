@@ -6,11 +6,25 @@ import sys
 import pytest
 
 import clef.demo.render
+from clef.demo.clip import Clip
 from clef.demo.render import render_demo
+from clef.errors import ClefError
+from clef.files import temporary
 from clef.params import RenderParams
 
 TINY = RenderParams(subjects=2, activities=2, seconds=(0.6, 0.8), size=160)
 STILLS = RenderParams(kind="stills", train_images=5, test_images=3, size=160)
+
+
+def written_of(settings: RenderParams) -> set[str]:
+    clips = [Clip(settings, s, a) for s in range(settings.subjects) for a in range(settings.activities)]
+    return {path for clip in clips for path in (clip.video, clip.labels)}
+
+
+def record(root, files) -> None:
+    """The record of a rendering by a version that made no other note."""
+    root.mkdir(exist_ok=True)
+    (root / "render.json").write_text(json.dumps({"format": 1, "settings": {}, "files": dict.fromkeys(files, "")}))
 
 
 def contents(root) -> dict[str, bytes]:
@@ -34,7 +48,7 @@ def test_same_settings_give_the_same_bytes_with_any_number_of_workers(tmp_path, 
 def test_the_record_lists_every_file_with_its_hash(rendered):
     record = json.loads((rendered / "render.json").read_text())
     files = {path: hashlib.sha256(data).hexdigest() for path, data in contents(rendered).items()}
-    del files["render.json"]
+    del files["render.json"], files[".rendered"]
     assert record["files"] == files
     assert list(record["files"]) == sorted(record["files"])
     assert len(files) == 4 * 6 * 2
@@ -43,31 +57,47 @@ def test_the_record_lists_every_file_with_its_hash(rendered):
 
 
 def test_what_an_earlier_rendering_left_is_removed_and_nothing_else(tmp_path):
-    strangers = [
-        "videos/F001/.T9.mp4.partial",
-        "videos/F009/T1.mp4",
-        "AUCoding/AU_OCC/F009_T1.csv",
-        "labels.csv",
-    ]
-    for path in [*strangers, "notes.txt"]:
+    older = [*written_of(TINY), "videos/F009/T1.mp4", "AUCoding/AU_OCC/F009_T1.csv", "labels.csv"]
+    record(tmp_path, older)
+    half = temporary(tmp_path / "videos/F001/T9.mp4").relative_to(tmp_path).as_posix()
+    for path in [*older, half, "videos/F001/mine.mp4", "notes.txt"]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("old")
     render_demo(TINY, tmp_path, workers=1)
     files = json.loads((tmp_path / "render.json").read_text())["files"]
-    assert not set(strangers) & set(files)
-    assert contents(tmp_path).keys() == {*files, "render.json", "notes.txt"}
+    assert set(files) == written_of(TINY)
+    assert contents(tmp_path).keys() == {*files, "render.json", ".rendered", "videos/F001/mine.mp4", "notes.txt"}
     assert not (tmp_path / "videos/F009").exists()
+    fresh = tmp_path / "fresh"
+    render_demo(TINY, fresh, workers=1)
+    assert contents(fresh) == {path: (tmp_path / path).read_bytes() for path in contents(fresh)}
 
 
-def test_an_unfinished_rendering_has_no_record(tmp_path):
-    (tmp_path / "render.json").write_text("of an earlier rendering")
-
+def stopped(settings: RenderParams, root) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        render_demo(STILLS, tmp_path, workers=1, progress=stop)
-    assert not (tmp_path / "render.json").exists()
+        render_demo(settings, root, workers=1, progress=stop)
+
+
+def test_an_unfinished_rendering_has_no_record_and_is_finished_by_the_next(tmp_path):
+    render_demo(STILLS, tmp_path / "whole", workers=1)
+    record(tmp_path / "set", ["images/train/00009.jpg"])
+    stopped(STILLS, tmp_path / "set")
+    assert not (tmp_path / "set" / "render.json").exists()
+    stopped(TINY, tmp_path / "set")
+    render_demo(STILLS, tmp_path / "set", workers=1)
+    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
+
+
+def test_recordings_of_ones_own_are_left_alone(tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "mine.mp4").write_text("mine")
+    for settings in (TINY, STILLS):
+        with pytest.raises(ClefError, match=r"holds videos, and no list .* say `dataset: \{adapter: folder\}`"):
+            render_demo(settings, tmp_path, workers=1)
+    assert contents(tmp_path) == {"videos/mine.mp4": b"mine"}
 
 
 def test_progress_counts_up_and_the_record_is_written_last(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import time
 
 from clef import messages, slurm
 from clef.cuda import require_cuda
+from clef.demo.ownership import adopt
 from clef.progress import NOTICE
 
 SAID = {}
@@ -115,6 +116,10 @@ onstart:
         disks = checked(
             require_space, disk_needs(jobs), not all(map(is_counted, cropped))
         )
+        # Snakemake is about to remove the record of what was rendered before.
+        for job in jobs:
+            if job.rule.name == "render_demo":
+                checked(adopt, Path(job.output[0]).parent)
         SAID.update(runs=sorted(runs), began=time.monotonic())
         print(
             messages.started(

@@ -1,0 +1,56 @@
+"""Rendering by the workflow, which removes the record of what was rendered before it renders again."""
+
+import json
+
+import pytest
+
+from tests.workflow.conftest import snakemake
+
+FEW = """
+dataset: {adapter: demo_expr, name: few}
+device: cpu
+render: {kind: stills, size: 160, train_images: 4, test_images: 2}
+labels: {kind: expressions, expressions: [neutral, happiness]}
+folds: {protocol: official, number: 1}
+crop: {detector: none, size: 40}
+model: {name: clef-tiny, image_size: 32}
+pretrain: null
+"""
+RECORD = "data/raw/few/render.json"
+
+
+@pytest.fixture
+def few(checkout):
+    for path in (checkout / "params").glob("*.yaml"):
+        path.unlink()
+    (checkout / "params" / "few.yaml").write_text(FEW)
+    return checkout
+
+
+def test_other_settings_render_over_what_they_rendered_before_also_by_an_older_version(few):
+    raw = few / "data/raw/few"
+    snakemake(few, RECORD)
+    (raw / ".rendered").unlink()
+    for images in (3, 5):
+        (few / "params" / "few.yaml").write_text(FEW.replace("train_images: 4", f"train_images: {images}"))
+        snakemake(few, RECORD)
+        assert len(list(raw.glob("images/train/*.jpg"))) == images
+        there = {path.relative_to(raw).as_posix() for path in raw.rglob("*.*") if path.is_file()}
+        assert there == {*json.loads((few / RECORD).read_text())["files"], "render.json", ".rendered"}
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["link", "folder"])
+def test_recordings_of_ones_own_survive_a_forgotten_adapter(few, linked, tmp_path):
+    lab = tmp_path / "lab" if linked else few / "data/raw/mine"
+    (lab / "images" / "train").mkdir(parents=True)
+    for path in ("images/train/00001.jpg", "images/mine.jpg", "labels.csv"):
+        (lab / path).write_text("mine")
+    before = {path: path.is_dir() or path.read_text() for path in lab.rglob("*")}
+    if linked:
+        (few / "data/raw").mkdir(parents=True)
+        (few / "data/raw/mine").symlink_to(lab)
+    (few / "params" / "mine.yaml").write_text("extends: few\ndataset: {name: mine}\n")
+    output = snakemake(few, "data/raw/mine/render.json", "--quiet", "rules", "host", check=False)
+    (line,) = {line for line in output.splitlines() if line.startswith("render-demo mine: error: ")}
+    assert "for recordings of your own say `dataset: {adapter: folder}`" in line
+    assert {path: path.is_dir() or path.read_text() for path in lab.rglob("*")} == before
