@@ -1,6 +1,7 @@
 """Subcommands before training: from raw recordings to the manifest."""
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,8 @@ import typer
 
 from clef.cli.app import step
 from clef.cli.lookup import dataset_params, shards
-from clef.cli.options import Crop, Crops, DatasetName, Out, Raw, Sequences, Workers
+from clef.cli.options import Attempt, Crop, Crops, DatasetName, Out, Raw, Sequences, Workers
+from clef.cli.processes import attempted
 from clef.cuda import claim_gpus
 from clef.errors import ClefError
 
@@ -59,8 +61,14 @@ def crop(
     raw: Raw,
     shard: Annotated[str, typer.Option(help="Name of the shard.")],
     out: Out,
+    attempt: Attempt = None,
 ) -> None:
     """Find and cut out the faces of one shard: one row for every frame."""
+    with attempted(partial(dataset_params, dataset, crop), out, attempt):
+        _crop(dataset, crop, raw, shard, out)
+
+
+def _crop(dataset: str, crop: str, raw: Path, shard: str, out: Path) -> None:
     from clef.datasets import open_dataset
     from clef.faces.crop import crop_shard
     from clef.ingest import shard_sequences

@@ -1,15 +1,14 @@
-"""How a training's process is started: alone, or as one of several that share its batches."""
+"""How a process of a long step is started: as one attempt of several; a training alone or as one of many."""
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from clef.cli.lookup import run_params
 from clef.cli.output import output
 from clef.cuda import claim_gpus
 from clef.errors import ClefError, Unfinished
@@ -23,22 +22,22 @@ CIRCUMSTANCES = ("--attempt", "--time-budget", "--log")
 
 
 @contextmanager
-def attempted(run: str, target: Path, attempt: int | None) -> Iterator[None]:
+def attempted(settings: "Callable[[], Params]", target: Path, attempt: int | None) -> Iterator[None]:
     """Whatever fails in the block is remembered, and after two like failures the next attempt refused.
 
     Args:
-        run: Whose params the block reads.
+        settings: Reads the params that the block reads.
         target: The output that it makes.
         attempt: Counted from 1; None where nobody tries again by himself, and nothing is remembered.
 
     Raises:
         ClefError: It failed alike twice.
     """
-    from clef.training.failures import Told, in_words, remembered
+    from clef.failures import Told, in_words, remembered
     from clef.training.launch import RENDEZVOUS, tell_launcher
 
     if "RANK" not in os.environ:
-        memory = nullcontext() if attempt is None else remembered(target, _key(run, sys.argv[1:]), attempt)
+        memory = nullcontext() if attempt is None else remembered(target, _key(settings, sys.argv[1:]), attempt)
         try:
             with memory:
                 yield
@@ -64,7 +63,7 @@ def training_job(params: "Params", time_budget: float | None) -> Iterator["Job"]
         if params.device == "cuda":
             claim_gpus(params.gpus)
         if params.gpus > 1:
-            from clef.training.failures import Told
+            from clef.failures import Told
             from clef.training.launch import launch
 
             with output.handed_on():
@@ -89,14 +88,14 @@ def training_job(params: "Params", time_budget: float | None) -> Iterator["Job"]
             raise
 
 
-def _key(run: str, arguments: Sequence[str]) -> str:
+def _key(settings: "Callable[[], Params]", arguments: Sequence[str]) -> str:
     """Of a command and its params, as far as they say what is done."""
     from clef.params import digest
 
     try:
-        settings = run_params(run).model_dump(mode="json", by_alias=True)
+        plain = settings().model_dump(mode="json", by_alias=True)
     except ClefError:
-        settings = None  # which is what fails
+        plain = None  # which is what fails
     said = iter(arguments)
     kept = []
     for argument in said:
@@ -104,4 +103,4 @@ def _key(run: str, arguments: Sequence[str]) -> str:
             next(said, None)
         elif not argument.startswith(tuple(f"{option}=" for option in CIRCUMSTANCES)):
             kept.append(argument)
-    return digest([kept, settings], length=64)
+    return digest([kept, plain], length=64)

@@ -1,12 +1,13 @@
 """Subcommands that train."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clef.cli.app import step
-from clef.cli.lookup import joining, tested, training
+from clef.cli.lookup import joining, run_params, tested, training
 from clef.cli.options import (
     AlsoCrops,
     AlsoManifests,
@@ -42,7 +43,7 @@ def pretrain(
     attempt: Attempt = None,
 ) -> None:
     """Stage 1: contrast with the activity as the weak label."""
-    with attempted(run, out, attempt):
+    with attempted(partial(run_params, run), out, attempt):
         params, split, shards = training(run, fold, crops)
         with training_job(params, time_budget) as job:
             from clef.training.inputs import Inputs
@@ -77,7 +78,7 @@ def finetune(
     """Stage 2: match images with the texts of the labels."""
     from clef.folds import inner_split
 
-    with attempted(run, out, attempt):
+    with attempted(partial(run_params, run), out, attempt):
         params, split, shards = training(run, fold, crops)
         if inner:
             if params.tune is None:

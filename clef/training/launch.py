@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from clef.errors import Unfinished
-from clef.training.failures import KilledError, Told
+from clef.failures import KilledError, Told
 
 RENDEZVOUS = "CLEF_RENDEZVOUS"
 """The file in which the processes find each other; set where this module has started them."""

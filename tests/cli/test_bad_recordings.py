@@ -53,9 +53,9 @@ class Tree:
         (self.folder / "made" / "sequences.parquet").unlink(missing_ok=True)
         return self.clef("ingest", "tiny", "--raw", "raw", "--out", "made/sequences.parquet")
 
-    def crop(self, subject: str, crops: str) -> Ran:
+    def crop(self, subject: str, crops: str, *options: str) -> Ran:
         out = f"made/{crops}/{subject}.arrow"
-        return self.clef("crop", "tiny", "--crop", crops, "--raw", "raw", "--shard", subject, "--out", out)
+        return self.clef("crop", "tiny", "--crop", crops, "--raw", "raw", "--shard", subject, "--out", out, *options)
 
     def manifest(self) -> Ran:
         (self.folder / "made" / "manifest.parquet").unlink(missing_ok=True)
@@ -287,3 +287,12 @@ def test_an_output_that_another_process_works_on_is_left_to_it(tree):
         ran = tree.crop("F001", tree.crops)
     one_line(ran, f"process {os.getpid()} on ", " is already at work on it (last heartbeat ", "; wait for it or end it")
     assert shard.read_bytes() == before
+
+
+def test_crops_that_fail_alike_twice_are_not_tried_a_third_time(tree):
+    first, second, third, anew = (tree.crop("F009", tree.crops, "--attempt", number) for number in "1231")
+    for ran in (first, second, anew):
+        assert ran.code == 1
+        assert "no shard F009" in ran.error
+    one_line(third, "not tried again, since it failed 2 times with: ClefError: ", "no shard F009")
+    assert tree.crop("F001", tree.crops, "--attempt", "3").code == 0

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -290,9 +291,10 @@ def test_a_rank_that_the_params_do_not_know_is_told(monkeypatch, gpus, world):
 
 def test_the_same_attempt_is_known_again_whatever_its_number(tmp_path, monkeypatch):
     monkeypatch.setattr(lookup.settings, "params_folder", tmp_path)
+    toy = partial(lookup.run_params, "toy")
     (tmp_path / "toy.yaml").write_text("dataset: {adapter: demo}\nrender: {}\n")
-    one = _key("toy", ["--log", "a", "pretrain", "toy", "--attempt", "1", "--out", "x"])
-    assert one == _key("toy", ["--log=b", "pretrain", "toy", "--time-budget", "9", "--attempt=2", "--out", "x"])
-    assert one != _key("toy", ["--log", "a", "pretrain", "toy", "--attempt", "1", "--out", "y"])
+    one = _key(toy, ["--log", "a", "pretrain", "toy", "--attempt", "1", "--out", "x"])
+    assert one == _key(toy, ["--log=b", "pretrain", "toy", "--time-budget", "9", "--attempt=2", "--out", "x"])
+    assert one != _key(toy, ["--log", "a", "pretrain", "toy", "--attempt", "1", "--out", "y"])
     (tmp_path / "toy.yaml").write_text("dataset: {adapter: demo}\nrender: {}\nseeds: [7]\n")
-    assert one != _key("toy", ["--log", "a", "pretrain", "toy", "--attempt", "1", "--out", "x"])
+    assert one != _key(toy, ["--log", "a", "pretrain", "toy", "--attempt", "1", "--out", "x"])

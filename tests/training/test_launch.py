@@ -13,8 +13,8 @@ import pytest
 
 from clef.cli.failures import GOES_ON
 from clef.errors import Unfinished
+from clef.failures import KilledError, Told
 from clef.training import launch as module
-from clef.training.failures import KilledError, Told
 from clef.training.launch import UNFINISHED, launch
 
 RANK = "import os, signal, sys, time; from pathlib import Path; rank = int(os.environ['RANK']); "

@@ -91,12 +91,14 @@ rule crop:
         gpu=gpus(of_crops, "crop"),
         mem_mb=4000,
         runtime="4h",
+        attempt=attempt_number,
     params:
         crop_settings,
+        limits=cluster_try,
     shell:
         "python -m clef --log {log:q} crop {wildcards.dataset:q} --crop {wildcards.crop:q}"
         " --raw data/raw/{wildcards.dataset:q}"
-        " --shard {wildcards.shard:q} --out {output:q}"
+        " --shard {wildcards.shard:q} {params.limits:q} --out {output:q}"
 
 
 rule manifest:

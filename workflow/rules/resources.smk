@@ -50,4 +50,10 @@ def cluster_limits(wildcards, resources):
     """
     if not workflow.remote_exec:
         return []
-    return ["--time-budget", resources.runtime, "--attempt", resources.attempt]
+    return ["--time-budget", resources.runtime, *cluster_try(wildcards, resources)]
+
+
+def cluster_try(wildcards, resources):
+    """What a step that a time limit may stop is told of a cluster's job: which try it is. Nothing on a machine of one's
+    own."""
+    return ["--attempt", resources.attempt] if workflow.remote_exec else []

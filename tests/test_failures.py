@@ -3,8 +3,8 @@ import json
 import pytest
 
 from clef.errors import ClefError, Unfinished
+from clef.failures import KilledError, Told, remembered
 from clef.lease import leased
-from clef.training.failures import KilledError, Told, remembered
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A training that fails again and again in the same way is not tried for ever."""
+"""A step that fails again and again in the same way is not tried for ever."""
 
 import json
 import logging
