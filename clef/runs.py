@@ -65,7 +65,7 @@ def load_runs(folder: Path | str) -> dict[str, Params]:
             if runs[other].dataset.name != params.dataset.name:
                 continue
             for section in ("dataset", "render", "ingest"):
-                if runs[other].section(section) != params.section(section):
+                if runs[other].tracked(section) != params.tracked(section):
                     raise ParamsError(
                         f"{where}: {section} differs from {other}.yaml, which uses the same data "
                         f"set {params.dataset.name}: give one of them another dataset.name"
@@ -202,7 +202,7 @@ def _other_run(name: str, runs: dict[str, Params], where: str) -> Params:
 
 def _require_same(params: Params, other: Params, sections: list[str], what: str) -> None:
     for section in sections:
-        if other.section(section) != params.section(section):
+        if other.tracked(section) != params.tracked(section):
             raise ParamsError(f"{what.format(section)}; expected the same")
 
 

@@ -249,6 +249,26 @@ def test_stage_1_over_another_data_set_is_that_of_its_fold_all(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    "naming",
+    [{"pretrain": {"from": "plus"}}, {"pretrain": {"also": ["plus"]}}, {"test": {"run": "plus"}}],
+    ids=["from", "also", "test"],
+)
+def test_how_many_frames_a_detector_gets_at_once_is_no_difference(tmp_path, naming):
+    write(tmp_path, "plus", **PLUS)
+    write(tmp_path, "b", **BASE, **naming, crop={"batch": 4})
+    assert load_runs(tmp_path)["b"].crop.batch == 4
+    write(tmp_path, "b", **BASE, **naming, crop={"batch": 4, "every": 2})
+    with pytest.raises(ParamsError, match="crop differs from that of plus"):
+        load_runs(tmp_path)
+
+
+def test_nor_is_it_within_a_data_set(tmp_path):
+    write(tmp_path, "a", **BASE)
+    write(tmp_path, "b", **BASE, pretrain={"from": "a"}, crop={"batch": 4})
+    assert stage1_source(load_runs(tmp_path), "b", 0) == ("a", 0)
+
+
 def test_how_a_model_is_computed_is_no_difference(tmp_path):
     write(tmp_path, "plus", **PLUS, model={"gradient_checkpointing": True})
     write(tmp_path, "b", **BASE, pretrain={"from": "plus"}, model={"compile": True})
