@@ -13,6 +13,9 @@ from clef.mistakes import Place, explain_mistake, place_of
 from clef.params import NAME, NAME_EXPECTED, Params, ParamsError, Section
 from clef.suggestion import suggestion
 
+LONGEST_SHOWN = 40
+"""Characters of a mistaken value that a message repeats."""
+
 
 def load_params(path: Path | str) -> Params:
     """Read one params file and what it extends.
@@ -231,8 +234,10 @@ def _with_parents(path: Path) -> dict[Path, dict[str, Any]]:
         except FileNotFoundError:
             raise ParamsError(_no_parent(child, path) if files else f"{path}: no such file") from None
         parent = files[path].pop("extends", None)
-        if not isinstance(parent, str | None):
-            raise ParamsError(f"{path}: extends: expected the name of a params file, found {parent!r}")
+        if parent is not None and not (isinstance(parent, str) and NAME.fullmatch(parent)):
+            raise ParamsError(
+                f"{path}: extends: expected the name of a params file beside it, without .yaml, found {parent!r}"
+            )
     return files
 
 
@@ -242,11 +247,23 @@ def _no_parent(child: Path, parent: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes no key twice: YAML would let the last one win without a word."""
+    """Takes no key twice: YAML would let the last one win without a word. Every error of it has a line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, TypeError, AttributeError):  # as of a date in month 13
+            kind = node.tag.rpartition(":")[2]
+            problem = f"{str(node.value)[:LONGEST_SHOWN]!r} is no {kind}; put text in quotes"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                found = "a list" if isinstance(key, yaml.SequenceNode) else "a section"
+                problem = f"{found} stands where a key is expected, such as epochs"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} stands twice", key.start_mark)
             seen.add(key.value)
@@ -264,6 +281,8 @@ def _read(path: Path) -> dict[str, Any]:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark is not None else ""
         hint = "; indent with spaces" if "'\\t'" in str(error.problem) else ""
         raise ParamsError(f"{path}: not valid YAML: {line}{error.problem}{hint}") from None
+    except RecursionError:
+        raise ParamsError(f"{path}: not valid YAML: nested too deeply; expected sections of keys and values") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):

@@ -112,6 +112,42 @@ def test_a_misspelt_parent_is_told_with_the_nearest_name(tmp_path):
         load_params(path)
 
 
+@pytest.mark.parametrize("parent", ["../demo", "sub/demo", "/demo", "..", ".demo", "", "a\0b", "my run", 3, ["demo"]])
+def test_a_parent_lies_beside_its_child(tmp_path, parent):
+    write(tmp_path, "demo", **BASE)
+    path = write(tmp_path, "a", extends=parent)
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    expected = f"{path}: extends: expected the name of a params file beside it, without .yaml, found {parent!r}"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("? [a, b]\n: 1\n", "line 1: a list stands where a key is expected, such as epochs"),
+        ("device: cpu\n? {a: 1}\n: 2\n", "line 2: a section stands where a key is expected"),
+        ("dataset: {adapter: demo, [name]: x}\n", "line 1: a list stands where a key is expected"),
+        ("crop: {<<: {? [a] : 1}}\n", "line 1: found unhashable key"),
+        ("seeds: [2020-13-45]\n", "line 1: '2020-13-45' is no timestamp; put text in quotes"),
+        ("\nseeds: !!int abc\n", "line 2: 'abc' is no int; put text in quotes"),
+        ("seeds: !!int ''\n", "line 1: '' is no int"),
+        ("seeds: 0x_\n", "line 1: '0x_' is no int"),
+        (f"seeds: {'9' * 5000}\n", f"line 1: '{'9' * 40}' is no int"),
+        ("device: !!bool maybe\n", "line 1: 'maybe' is no bool"),
+        ("device: !!timestamp x\n", "line 1: 'x' is no timestamp"),
+        (f"seeds: {'[' * 3000}{']' * 3000}\n", "nested too deeply; expected sections of keys and values"),
+    ],
+)
+def test_what_yaml_itself_cannot_make_is_one_line(tmp_path, text, message):
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    assert str(caught.value).startswith(f"{path}: not valid YAML: {message}")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_key_that_stands_twice_is_named_with_its_line(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("dataset: {adapter: demo}\nfinetune: {epochs: 3}\nfinetune: {batch: 8}\n")

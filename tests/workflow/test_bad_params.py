@@ -56,6 +56,12 @@ def test_given_folds_that_do_not_part_the_subjects_are_told_in_a_dry_run(checkou
         ("render:", "seeds: 0\nrender:", "seeds: input should be a valid list, found 0"),
         ("extends: demo\n", "extends: dem\n", "extends: no file params/dem.yaml; did you mean demo?"),
         ("extends: demo\n", "extends: demo-short\n", "extends runs in a circle: demo-short -> demo-short"),
+        (
+            "extends: demo\n",
+            "extends: ../demo\n",
+            "extends: expected the name of a params file beside it, without .yaml",
+        ),
+        ("extends: demo\n", "extends: demo\n? [a, b]\n: 1\n", "not valid YAML: line 3: a list stands where a key is"),
         ("extends: demo\n", "extends: demo\nextends: demo\n", "not valid YAML: line 3: the key extends stands twice"),
         ("render:", "render: {kind: videos}\ncrop: 3\nbroken: [\nrender:", "not valid YAML"),
     ],
