@@ -1,5 +1,6 @@
 """Crops to batches: encoded faces are read by memory map and decoded, one whole batch at a time."""
 
+import signal
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -100,7 +101,8 @@ def load_steps(
 
     Args:
         crops: The frames to draw from.
-        batch: Positions of the frames of a step, a pure function of the step.
+        batch: Positions of the frames of a step, a pure function of the step. Where processes are not forked, as on
+            macOS, it is pickled for each that decodes: no closure.
         steps: The steps to load; a resumed training gives those still to do.
         workers: Processes that decode ahead; 0 decodes in this one.
         pin_memory: Faster copies to a GPU.
@@ -112,12 +114,21 @@ def load_steps(
         num_workers=workers,
         pin_memory=pin_memory,
         collate_fn=_as_it_is,
+        worker_init_fn=_leave_ctrl_c,
         persistent_workers=False,
     )
 
 
 def _as_it_is(batch: Any) -> Any:
     return batch
+
+
+def _leave_ctrl_c(worker: int) -> None:
+    """Have ctrl-C, which reaches every process of a terminal, end no decoder under a training that has yet to save.
+
+    One that is forked would do as the training does, one that is started anew would not.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def in_batches(count: int, size: int) -> Sequence[np.ndarray]:

@@ -1,4 +1,7 @@
+import multiprocessing
+import os
 import pickle
+import signal
 
 import cv2
 import numpy as np
@@ -52,6 +55,22 @@ def test_steps_come_in_order_whoever_decodes(crops, workers):
     assert [positions.tolist() for positions, _ in loaded] == [[3, 0], [0, 1], [1, 2], [2, 3]]
     for positions, images in loaded:
         assert images[:, 2].float().mean(dim=(1, 2)).tolist() == pytest.approx([BLUE[p] for p in positions], abs=2)
+
+
+def test_steps_are_the_same_from_a_process_that_is_started_anew_and_outlives_ctrl_c(crops):
+    batch = [np.array([step % 4, (step + 1) % 4]) for step in range(6)].__getitem__
+    crops.decode(np.array([0]))
+    expected = list(load_steps(crops, batch, range(6), 0))
+    loader = load_steps(crops, batch, range(6), 1)
+    loader.multiprocessing_context = "spawn"
+    loaded = iter(loader)
+    found = [next(loaded)]
+    (worker,) = multiprocessing.active_children()
+    os.kill(worker.pid, signal.SIGINT)
+    found += loaded
+    for (positions, images), (same_positions, same_images) in zip(found, expected, strict=True):
+        assert (positions == same_positions).all()
+        assert (images == same_images).all()
 
 
 def test_a_mapped_reader_can_be_sent_to_another_process(crops):

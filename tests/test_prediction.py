@@ -1,3 +1,5 @@
+import multiprocessing
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +43,21 @@ def test_a_frame_has_the_same_probabilities_in_any_batch(trained):
     assert np.ptp(one, axis=0).min() > 0
     ahead = probabilities(task, crops, 64, device, workers=2)
     assert (ahead == many).all()
+
+
+@pytest.fixture
+def started_anew():
+    """New processes know nothing of this one, as on macOS; Linux forks them, or did."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method("spawn", force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
+
+
+def test_decoders_that_are_started_anew_change_nothing(trained, started_anew):
+    task, crops = trained
+    device = torch.device("cpu")
+    assert (probabilities(task, crops, 8, device, workers=1) == probabilities(task, crops, 8, device)).all()
 
 
 def test_frames_without_a_crop_stay_in_their_place():

@@ -5,6 +5,7 @@ they are labelled and not how, so that evaluation can say what choosing the best
 """
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +130,9 @@ def finetune(
 
     work = work_folder(target)
     crops = Crops(inputs.shards, frames, fingerprint)
+    share = partial(job.ranks.share_of_step, batches.batch)
     test_share = test.iloc[job.ranks.share(np.arange(len(test)))]
     test_crops = Crops(tested.inputs.shards, test_share, fingerprint)
-
-    def share(step: int) -> np.ndarray:
-        return job.ranks.share(batches.batch(step))
 
     def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
         draws = draw(settings.augment, seed, "training view", step, positions)

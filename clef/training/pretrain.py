@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -119,10 +120,8 @@ def pretrain(
             log.info("share of positive pairs that cross subjects: %.3f", np.mean(shares))
         save_weights(target, encoders.state_dict(), sidecar)
 
-    def share(step: int) -> np.ndarray:
-        return job.ranks.share(batches.batch(step))
-
     crops = Crops(pooled.shards, frames, fingerprint)
+    share = partial(job.ranks.share_of_step, batches.batch)
     run_stage(
         task,
         Plan(

@@ -48,6 +48,10 @@ class Ranks:
             raise ClefError(f"gpus: {self.world} processes cannot share {len(positions)} images; ask for fewer gpus")
         return np.array_split(positions, self.world)[self.rank]
 
+    def share_of_step(self, batch: Callable[[int], np.ndarray], step: int) -> np.ndarray:
+        """This rank's part of a step's batch. Unlike a closure, it can be sent to processes that decode."""
+        return self.share(batch(step))
+
     def gathering(self, whole: int) -> Callable[[Tensor], Tensor]:
         """A function that makes the features of a whole batch, `(whole, dim)`, of each rank's share of them."""
         if self.world == 1:

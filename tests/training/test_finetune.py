@@ -1,5 +1,7 @@
 """How stage 2 makes its plan of the params. What comes of training by it is in `test_stages`."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +61,14 @@ def test_steps_are_epochs_of_every_nth_labelled_frame(begun, epochs, stride, ste
     assert (plan.steps, plan.epoch_steps) == (steps, steps // epochs)
     drawn = np.concatenate([plan.batch(step) for step in range(40)])
     assert sorted(set(drawn)) == list(range(frames))
+
+
+def test_decoders_that_are_started_anew_can_be_sent_what_they_need(begun):
+    here = begun().plan.load(range(15)).dataset
+    there = pickle.loads(pickle.dumps(here))
+    for step in (0, 14):
+        for own, sent in zip(here[step], there[step], strict=True):
+            np.testing.assert_array_equal(sent, own)
 
 
 def test_views_follow_the_augmentation_of_stage_2(begun):

@@ -1,5 +1,7 @@
 """How stage 1 makes its plan of the params. What comes of training by it is in `test_stages`."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +46,14 @@ def test_views_are_drawn_anew_for_every_step_and_seed_and_are_repeated_for_the_s
         assert apart(plain, again.views(IMAGES, POSITIONS, 3)[view]).max() == 0
         assert apart(plain, here.views(IMAGES, POSITIONS, 4)[view]).min() > 0.05
         assert apart(plain, other.views(IMAGES, POSITIONS, 3)[view]).min() > 0.05
+
+
+def test_decoders_that_are_started_anew_can_be_sent_what_they_need(begun):
+    here = begun().plan.load(range(8)).dataset
+    there = pickle.loads(pickle.dumps(here))
+    for step in (0, 7):
+        for own, sent in zip(here[step], there[step], strict=True):
+            np.testing.assert_array_equal(sent, own)
 
 
 def test_views_follow_the_augmentation_of_stage_1(begun):
