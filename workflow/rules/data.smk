@@ -34,7 +34,8 @@ rule render_demo:
 
 
 # Nothing long starts on a broken copy: it comes first and, since it takes all cores for its seconds, alone. Cropping does
-# not wait for its file: a second check would make every shard stale, or, by way of `ancient`, hide those that are.
+# not wait for its file: a second check would make every shard stale, or, by way of `ancient`, hide those that are. Where
+# cores do not order jobs, Snakemake checks before it submits the first: messages.smk.
 rule check:
     input:
         all_raw,

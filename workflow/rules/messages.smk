@@ -1,4 +1,5 @@
 import logging
+import subprocess
 import sys
 import time
 
@@ -73,6 +74,23 @@ def disk_needs(jobs):
     return {Path(folder): size for folder, size in needs.items() if size}
 
 
+def refuse_broken_copies(jobs):
+    """Check the copies of data sets before any job is submitted. Where all jobs are of this machine, the rule `check` is
+    alone in its turn; elsewhere, or where jobs go on after one has failed, nothing would keep croppings back.
+    """
+    if not (ELSEWHERE or workflow.execution_settings.keep_going):
+        return
+    for dataset in sorted(
+        {job.wildcards.dataset for job in jobs if job.rule.name == "check"}
+    ):
+        if DATASETS[RUN_OF_DATASET[dataset]].made_by() is None:
+            command = [sys.executable, "-m", "clef", "check", dataset]
+            ran = subprocess.run(command, capture_output=True, text=True)
+            if ran.returncode:
+                print(ran.stdout + ran.stderr, end="", file=sys.stderr)
+                sys.exit(1)
+
+
 def attend(jobs):
     """Get ready for jobs on SLURM: take out of the queue what a Snakemake that was killed left there, which would hold
     what they need, and keep them from being taken out while this one lives.
@@ -111,6 +129,7 @@ onstart:
         }
         for dataset in listed & LISTINGS.keys():
             LISTINGS[dataset].remember()
+        refuse_broken_copies(jobs)
         cropped = {job.wildcards.dataset for job in jobs if job.rule.name == "crop"}
         checked(require_writable, folders_written(jobs))
         disks = checked(
