@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from clef.datasets import adapter_of, open_dataset
+from clef.datasets.base import Dataset
 from clef.folds import FoldName
 from clef.mistakes import Place, explain_mistake, place_of
 from clef.params import NAME, NAME_EXPECTED, Params, ParamsError, Section
@@ -15,6 +16,8 @@ from clef.suggestion import suggestion
 
 LONGEST_SHOWN = 40
 """Characters of a mistaken value that a message repeats."""
+MOST_NAMED = 4
+RAW = Path("data/raw")
 
 
 def load_params(path: Path | str) -> Params:
@@ -54,7 +57,8 @@ def load_runs(folder: Path | str) -> dict[str, Params]:
     """Every run of a params folder by name, checked one by one and against each other.
 
     Raises:
-        ParamsError: As `load_params`; or two runs share a data set and disagree on how it is made or listed.
+        ParamsError: As `load_params`; or two runs share a data set and disagree on how it is made or listed, or on
+            who is in it.
     """
     runs = {path.stem: load_params(path) for path in sorted(Path(folder).glob("*.yaml"))}
     for name, params in runs.items():
@@ -73,6 +77,7 @@ def load_runs(folder: Path | str) -> dict[str, Params]:
                         f"{where}: {section} differs from {other}.yaml, which uses the same data "
                         f"set {params.dataset.name}: give one of them another dataset.name"
                     )
+        _check_who_is_in_it(name, runs, where)
     return runs
 
 
@@ -169,9 +174,40 @@ def _check_who_joins(name: str, runs: dict[str, Params], where: Path) -> None:
         )
 
 
+def _check_who_is_in_it(name: str, runs: dict[str, Params], where: Path) -> None:
+    """Runs over one data set agree on its people and its shards, also where their folds say who is in it."""
+    params = runs[name]
+    other = next(other for other in runs if runs[other].dataset.name == params.dataset.name)
+    if runs[other].section("folds") == params.section("folds"):
+        return
+    mine, theirs = (_opened(runs[run], where.with_name(f"{run}.yaml")) for run in (name, other))
+    for what, own, others in (
+        ("people", mine.subjects(), theirs.subjects()),
+        ("shards", mine.shards(), theirs.shards()),
+    ):
+        if own != others:
+            dataset = params.dataset.name
+            raise ParamsError(
+                f"{where}: folds: by them the {what} of {dataset} are {_some(own)}, by those of {other}.yaml, which "
+                f"uses the same data set, {_some(others)}; expected the same in both: name everybody in "
+                f"dataset.options, or give one of them another dataset.name (data/raw/NAME may be a link to "
+                f"data/raw/{dataset})"
+            )
+
+
+def _some(names: list[str]) -> str:
+    """The first names and the number of the others, for a message."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (", ".join(names[:MOST_NAMED]) or "nobody known") + more
+
+
 def _activities(params: Params, where: Path) -> Mapping[str, str]:
+    return _opened(params, where).activities
+
+
+def _opened(params: Params, where: Path) -> Dataset:
     try:
-        return open_dataset(params).activities
+        return open_dataset(params)
     except ParamsError as error:
         raise ParamsError(f"{where}: {error}") from None
 
@@ -213,7 +249,8 @@ def _require_other_people(params: Params, other: Params, where: str) -> None:
     """Two names for one set of people would let test subjects into training."""
     published = params.dataset.adapter == other.dataset.adapter and adapter_of(params).known is not None
     drawn = [(run.render.kind, run.render.seed) if run.render is not None else None for run in (params, other)]
-    if published or (drawn[0] is not None and drawn[0] == drawn[1]):
+    folders = [(RAW / run.dataset.name).resolve() for run in (params, other)]
+    if published or folders[0] == folders[1] or (drawn[0] is not None and drawn[0] == drawn[1]):
         raise ParamsError(
             f"{where}: its data set {other.dataset.name} has the same people as {params.dataset.name}, by another "
             "name; expected other people, or the same dataset.name in both"

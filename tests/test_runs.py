@@ -198,6 +198,77 @@ def test_runs_over_one_data_set_must_agree_on_how_it_is_made(tmp_path):
         load_runs(tmp_path)
 
 
+GIVEN = {"protocol": "given", "test_subjects": [["P01", "P02"], ["P03"]]}
+OFFICIAL = {"protocol": "official", "number": 1}
+
+
+def own(options: dict | None = None, folds: dict | None = None, name: str = "mine") -> dict:
+    dataset = {"adapter": "folder", "name": name, "options": options or {}}
+    return {"dataset": dataset, "folds": folds or GIVEN, "pretrain": None, "device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("options", "folds", "message"),
+    [
+        (
+            {},
+            OFFICIAL,
+            "the people of mine are nobody known, by those of a.yaml, which uses the same data set, P01, P02",
+        ),
+        ({"blocks": 2}, OFFICIAL, "the people of mine are nobody known, by those of a.yaml, which uses the same data"),
+        (
+            {"blocks": 2},
+            GIVEN | {"test_subjects": [["P01"], ["P02", "P04"]]},
+            "the people of mine are P01, P02, P04, by those of a.yaml, which uses the same data set, P01, P02, P03;",
+        ),
+        (
+            {},
+            GIVEN | {"test_subjects": [[f"P{number:02d}" for number in range(1, 9)], ["P09"]]},
+            "the people of mine are P01, P02, P03, P04 and 5 more, by those of a.yaml, which",
+        ),
+    ],
+)
+def test_runs_over_one_data_set_must_agree_on_who_is_in_it(tmp_path, options, folds, message):
+    write(tmp_path, "a", **own(options))
+    write(tmp_path, "b", **own(options, folds))
+    with pytest.raises(ParamsError) as caught:
+        load_runs(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/b.yaml: folds: by them {message}")
+    assert "give one of them another dataset.name (data/raw/NAME may be a link to data/raw/mine)" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"blocks": 2}], ids=["subjects", "blocks"])
+def test_folds_of_the_same_people_may_differ(tmp_path, options):
+    options |= {"subjects": ["P01", "P02", "P03"]}
+    for number, folds in enumerate([GIVEN, OFFICIAL, {"number": 2}, {"protocol": "leave_one_out"}]):
+        write(tmp_path, f"run{number}", **own(options, folds))
+    write(tmp_path, "another", **own({}, OFFICIAL, name="another"))
+    write(tmp_path, "drawn", dataset={"adapter": "bp4d"}, folds={"number": 5})
+    write(tmp_path, "standard", dataset={"adapter": "bp4d"}, folds={"protocol": "standard"})
+    assert len(load_runs(tmp_path)) == 7
+
+
+def test_a_run_that_cannot_be_compared_is_named_with_its_mistake(tmp_path):
+    write(tmp_path, "a", **own({}, {"number": 2}))
+    write(tmp_path, "b", **own())
+    with pytest.raises(ParamsError, match=r"/a\.yaml: dataset\.options\.subjects: missing"):
+        load_runs(tmp_path)
+
+
+def test_one_folder_under_two_names_has_the_same_people(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("params", "data/raw/a"):
+        Path(folder).mkdir(parents=True)
+    activities = {"activities": {"joke": "joke", "song": "song"}}
+    write(Path("params"), "a", **own(activities, name="a") | {"pretrain": {}})
+    write(Path("params"), "b", **own(name="b") | {"pretrain": {"from": "a"}})
+    assert len(load_runs("params")) == 2
+    Path("data/raw/b").symlink_to("a")
+    with pytest.raises(ParamsError, match=r"b\.yaml: pretrain\.from: a: its data set a has the same people as b"):
+        load_runs("params")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

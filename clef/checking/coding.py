@@ -212,7 +212,8 @@ def _count(
         _count_codes(dataset, known, units, labels, findings)
     classes = _classes(labels)
     if classes is not None:
-        split_of = {sequence.sequence: sequence.split for sequence in sequences}
+        by_split = known.classes or dataset.params.folds.protocol == "official"
+        split_of = {sequence.sequence: sequence.split if by_split else None for sequence in sequences}
         counts = classes.groupby([labels["sequence"].map(split_of).fillna("all"), classes]).size()
         _count_classes(dataset, known, counts, findings, incomplete)
 

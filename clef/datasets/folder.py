@@ -148,10 +148,11 @@ class Folder(Dataset):
             first_frame=self.options.first_frame if kind == "video" else 0,
         )
 
-    def _drawn(self, who: str) -> str | None:
-        """Split of a subject or a recording, which stays its own when others come and go."""
-        if self.params.folds.protocol != "official":
-            return None
+    def _drawn(self, who: str) -> str:
+        """Split of a subject or a recording, which stays its own when others come and go.
+
+        Drawn whatever the run's folds: runs share one list of recordings, and another may go by it.
+        """
         chance = zlib.crc32(f"{self.options.seed} {who}".encode()) / 2**32
         return "test" if chance < self.options.test_share else "train"
 

@@ -5,6 +5,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from clef.checking import recordings
@@ -379,3 +381,23 @@ def test_classes_are_counted_by_split_and_told_apart_from_the_runs(tmp_path):
         "neutral"
     ] == "not a class of the run"
     assert report.usable
+
+
+@pytest.mark.parametrize(
+    ("folds", "splits"), [({"number": 2}, {"all"}), ({"protocol": "official", "number": 1}, {"train", "test"})]
+)
+def test_a_split_that_no_fold_goes_by_needs_no_labels_of_every_class(tmp_path, folds, splits):
+    lines = [f"{who}/{name}.jpg,{who},{name}" for who in ("P01", "P02") for name in ("fear", "joy")]
+    for line in lines:
+        path = tmp_path / line.partition(",")[0]
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / "labels.csv").write_text("\n".join(["path,subject,expression", *lines, ""]))
+    values = {
+        "dataset": {"adapter": "folder", "name": "mine", "options": {"subjects": ["P01", "P02"], "test_share": 0}},
+        "labels": {"kind": "expressions", "expressions": ["fear", "joy"]},
+        "folds": folds,
+    }
+    report = check(open_dataset(Params.model_validate(values)), tmp_path)
+    assert {r.what.split()[0] for r in report.rows if r.part == "classes"} == splits
+    assert report.usable == (splits == {"all"})

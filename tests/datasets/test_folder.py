@@ -151,6 +151,19 @@ def test_a_subject_is_on_one_side_of_a_drawn_split(tmp_path):
     assert set.union(*sides.values()) == {"train", "test"}
 
 
+@pytest.mark.parametrize("column", ["", ",split"])
+def test_runs_with_other_folds_of_the_same_people_have_one_list_of_recordings(tmp_path, column):
+    rows = [f"{who}/{n}.mp4,{who},1" + (",test" if column else "") for who in ("P01", "P02") for n in range(5)]
+    table(tmp_path, "\n".join([f"path,subject,AU01{column}", *rows, ""]))
+    given = {"protocol": "given", "test_subjects": [["P01"], ["P02"]]}
+    official = {"protocol": "official", "number": 1}
+    first, *others = (
+        open_dataset(params(folds=folds, test_share=0.5)).sequences(tmp_path) for folds in (given, official, None)
+    )
+    assert others == [first, first]
+    assert {sequence.split for sequence in first} <= {"train", "test"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
