@@ -196,6 +196,7 @@ def test_another_architecture_under_the_same_name_trains_again(finished):
     ("code", "rules"),
     [
         ("clef/evaluation/metrics.py", {"evaluate", "summarize"}),
+        ("clef/training/inputs.py", {"evaluate", "summarize"}),
         ("clef/evaluation/summary.py", {"summarize"}),
         ("clef/plots/f1.py", {"summarize"}),
         ("clef/comparison/differences.py", set()),

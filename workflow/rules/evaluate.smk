@@ -29,6 +29,7 @@ EVALUATION_CODE = [
             "augmentation",
             "model",
             "device",
+            "training/inputs",
         )
     ),
 ]
