@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, Params
 from tests.workflow.conftest import ROOT, copy_checkout, snakemake
 
 
@@ -272,10 +271,3 @@ def test_a_training_asks_for_the_gpus_and_threads_of_all_its_processes(checkout)
     for step, gpus, threads in (("pretrain", 2, 6), ("finetune", 2, 6), ("evaluate", 1, 3)):
         assert re.search(rf"threads: {threads}\b", blocks[step]), blocks[step]
         assert re.search(rf"gpu={gpus}\b", blocks[step]), blocks[step]
-
-
-def test_another_number_of_gpus_makes_nothing_stale():
-    params = Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}})
-    more = params.model_copy(update={"gpus": 4})
-    for name in {*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS}:
-        assert params.tracked(name) == more.tracked(name)
