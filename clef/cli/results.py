@@ -1,7 +1,7 @@
 """Subcommands that score a run and show it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,10 +53,9 @@ def summarize(
     """Average the folds and seeds of a run into summary.csv and summary.json, with plots, and show them."""
     import json
 
-    from rich.console import Console
-
+    from clef.datasets import open_dataset
     from clef.evaluation import summary
-    from clef.evaluation.terminal import format_table
+    from clef.evaluation.published import published_on
     from clef.lease import leased
     from clef.plots.run import write_plots
     from clef.tracking.tracked import tracked_summary
@@ -64,14 +63,14 @@ def summarize(
     params = run_params(run)
     with leased(out), tracked_summary(params, out.parent):
         read = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
-        # Nobody published what another data set's frames were worth to this one.
-        published_on = params.dataset.adapter if params.test is None else "another"
         pooled = params.folds.protocol == "leave_one_out" and params.test is None
-        table, details = summary.summarize(read, run, params.evaluate.bootstrap, published_on, pooled)
+        table, details = summary.summarize(
+            read, run, params.evaluate.bootstrap, published_on(open_dataset(params)), pooled
+        )
         stage1 = None if params.pretrain is None else params.pretrain.from_ or run
         write_plots(out.parent / "plots", details, dict(zip(metrics, read, strict=True)), stage1)
         summary.write_summary(out.parent, table, details)
-    Console().print(format_table(details))
+    _print(details)
 
 
 @app.command(rich_help_panel=RESULTS, epilog="Example: clef show demo")
@@ -79,21 +78,27 @@ def show(run: Annotated[str, typer.Argument(help="Name of a finished run, or the
     """Show the summary of a run."""
     import json
 
-    from rich.console import Console
-
-    from clef.evaluation.terminal import format_table
-
     path = Path(run) if run.endswith(".json") else Path("results") / run / "summary.json"
     try:
-        details = json.loads(path.read_text(encoding="utf-8"))
-        table = format_table(details)
+        _print(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         if not run.endswith(".json"):
             require_known(run)
         raise ClefError(f"{path}: no such file; finish the run, or give the path of its summary.json") from None
     except (OSError, ValueError, KeyError, TypeError):
         raise ClefError(f"{path}: not a summary; expected the summary.json that `clef summarize` wrote") from None
-    Console().print(table)
+
+
+def _print(details: dict[str, Any]) -> None:
+    """Show a summary; nothing of it, where it is none."""
+    from rich.console import Console
+
+    from clef.evaluation.terminal import format_published, format_table
+
+    tables = [format_table(details), format_published(details)]
+    for table in tables:
+        if table is not None:
+            Console().print(table)
 
 
 @app.command(rich_help_panel=DATA, epilog="Example: clef params demo")

@@ -150,6 +150,11 @@ class Dataset(ABC):
         """
         return Packaging(PLAIN, f"files of the adapter {self.params.dataset.adapter}")
 
+    @property
+    def tests_as_published(self) -> bool:
+        """Whether the options leave in everybody and everything that publications test on."""
+        return getattr(self.options, "subjects", None) is None
+
     def version_of(self, shard: str) -> str:
         """Name of the DVC pointer of a shard's recordings: its own, unless shards lie mixed in one folder."""
         return shard

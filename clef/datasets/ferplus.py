@@ -57,6 +57,10 @@ class FerPlus(ImageSet):
         """Counts of the label files that the options choose; classes by majority."""
         return KNOWN[self.options.labels, self.options.tested]
 
+    @property
+    def tests_as_published(self) -> bool:
+        return self.options.tested == "private"
+
     def packaging(self, root: Path) -> Packaging:
         images, rows = _images(root), _rows(root)
         labels = rows if self.options.labels == ROWS else _label_folder(root) / "FER2013*/label.csv"

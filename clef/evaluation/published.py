@@ -11,7 +11,10 @@ import csv
 import re
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clef.datasets.base import Dataset
 
 CLASSES = {"rafdb": 7, "affectnet7": 7, "affectnet8": 8, "ferplus": 8}
 """Number of expressions behind the published accuracies."""
@@ -28,6 +31,17 @@ def published(dataset: str) -> list[dict[str, Any]]:
         Dicts with the file's columns; `year` is an int and `value` a float, in percent.
     """
     return [dict(row) for row in _table() if row["dataset"] == _key(dataset)]
+
+
+def published_on(dataset: "Dataset") -> str | None:
+    """The data set whose published numbers may stand beside a run's, or None where the run tests otherwise.
+
+    Args:
+        dataset: The adapter with the run's settings: published folds or splits, of everybody, on every labelled frame.
+    """
+    params = dataset.params
+    as_published = params.folds.protocol in ("standard", "official") and dataset.tests_as_published
+    return params.dataset.adapter if as_published and params.test is None and params.evaluate.stride == 1 else None
 
 
 def comparable(dataset: str, labels: list[str]) -> list[dict[str, Any]]:

@@ -71,7 +71,7 @@ def summarize(
         fold_metrics: What `score_fold` returned for each, with its `seed` and `fold`, in any order.
         run: The run's name.
         bootstrap: Resamples of the intervals; 0 for none.
-        published_on: Data set to look up among the published numbers; the metrics' own unless given.
+        published_on: Data set whose published numbers are set beside the run's; none without.
         pooled: Take F1 from the counts of all folds together instead of averaging over folds.
 
     Returns:
@@ -140,7 +140,7 @@ def summarize(
             for seed in seeds
             for fold in folds
         ],
-        "published": comparable(published_on or first["dataset"], first["labels"]),
+        "published": [] if published_on is None else comparable(published_on, first["labels"]),
     }
     return table, plain(summary, DECIMALS)
 

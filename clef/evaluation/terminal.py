@@ -1,4 +1,4 @@
-"""A summary on the terminal: a short table and one line that says what it amounts to."""
+"""A summary on the terminal: a short table, one line that says what it amounts to, and what others have published."""
 
 from typing import Any
 
@@ -28,6 +28,34 @@ def format_table(summary: dict[str, Any]) -> Table:
         first, *others = (_percent(row[key]) for key in columns.values())
         table.add_row(label, first, interval, *others)
     table.caption = verdict(summary)
+    return table
+
+
+def format_published(summary: dict[str, Any]) -> Table | None:
+    """The run among published numbers on the same labels, the highest first; None where nobody published any.
+
+    How others chose epoch and threshold is mostly unknown, so that the run stands there twice: strictly, and with both
+    chosen on the test folds.
+    """
+    key = "accuracy" if "accuracy" in summary["rows"] else "mean"
+    entries = [entry for entry in summary.get("published", []) if key in entry["values"]]
+    if not entries:
+        return None
+    row, accuracy = summary["rows"][key], key == "accuracy"
+    listed = [(e["values"][key], e["method"], str(e["year"]), e["protocol"].partition(";")[0]) for e in entries]
+    optimistic = row.get("f1_field" if accuracy else "f1_field_max")
+    own = [
+        (row["f1"], "last epoch" if accuracy else "last epoch, threshold fixed before"),
+        (optimistic, f"{'epoch' if accuracy else 'epoch and threshold'} chosen on what is tested"),
+    ]
+    listed += [(value, summary["run"], "this run", how) for value, how in own if value is not None]
+    table = Table(title="Accuracy, as published" if accuracy else "Mean F1, as published")
+    for heading in ("method", "year", "%", "how chosen"):
+        table.add_column(heading, justify="right" if heading == "%" else "left")
+    for value, method, year, how in sorted(listed, reverse=True):
+        style = "bold" if year == "this run" else None
+        table.add_row(method, year, _percent(value), how, style=style)
+    table.caption = "as printed: may have been chosen on what is tested. Per label and with sources: summary.json."
     return table
 
 

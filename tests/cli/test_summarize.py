@@ -56,7 +56,7 @@ def test_the_same_metrics_give_the_same_summary_and_plots(run):
 def test_plots_change_nothing_in_the_summary(run, tmp_path):
     drawn = make(run)
     metrics = [json.loads((run / "seed0" / f"fold{fold}" / "metrics.json").read_text()) for fold in (0, 1)]
-    write_summary(tmp_path / "plain", *summarize(metrics, "mine", EvaluateParams().bootstrap, "demo"))
+    write_summary(tmp_path / "plain", *summarize(metrics, "mine", EvaluateParams().bootstrap))
     assert drawn["summary.csv"] == (tmp_path / "plain" / "summary.csv").read_bytes()
     assert drawn["summary.json"] == (tmp_path / "plain" / "summary.json").read_bytes()
 

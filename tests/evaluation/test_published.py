@@ -2,7 +2,9 @@ import re
 
 import pytest
 
-from clef.evaluation.published import comparable, published
+from clef.datasets import open_dataset
+from clef.evaluation.published import comparable, published, published_on
+from clef.params import Params
 
 DATASETS = ["bp4d", "bp4dplus", "disfa", "rafdb", "affectnet7", "affectnet8", "ferplus"]
 BP4D = [f"AU{number:02d}" for number in (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)]
@@ -83,3 +85,35 @@ def test_the_number_of_classes_tells_the_variant_of_affectnet():
     assert values[7]["CLEF"] == {"accuracy": 0.6566}
     assert values[8]["CLEF"] == {"accuracy": 0.6277}
     assert comparable("raf_db", seven[:5]) == []
+
+
+FERPLUS = {
+    "dataset": {"adapter": "ferplus"},
+    "folds": {"protocol": "official", "number": 1},
+    "labels": {"kind": "expressions", "expressions": ["happiness", "neutral"], "votes": "majority"},
+    "pretrain": None,
+}
+"""On the private test."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"dataset": {"adapter": "bp4d"}, "folds": {"protocol": "standard"}}, "bp4d"),
+        ({"dataset": {"adapter": "bp4d"}, "folds": {"protocol": "subjects"}}, None),
+        ({"dataset": {"adapter": "bp4d"}, "folds": {"protocol": "leave_one_out"}}, None),
+        ({"dataset": {"adapter": "bp4d"}, "folds": {"protocol": "standard"}, "evaluate": {"stride": 10}}, None),
+        ({"dataset": {"adapter": "bp4d"}, "folds": {"protocol": "standard"}, "test": {"run": "disfa"}}, None),
+        (
+            {
+                "dataset": {"adapter": "bp4d", "options": {"subjects": ["F001", "M001"]}},
+                "folds": {"protocol": "standard"},
+            },
+            None,
+        ),
+        (FERPLUS, "ferplus"),
+        (FERPLUS | {"dataset": {"adapter": "ferplus", "options": {"tested": "public"}}}, None),
+    ],
+)
+def test_published_numbers_stand_beside_a_run_that_tests_as_they_did(settings, expected):
+    assert published_on(open_dataset(Params.model_validate(settings))) == expected

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from clef.evaluation.fold import score_fold
 from clef.evaluation.summary import summarize
-from clef.evaluation.terminal import format_table, verdict
+from clef.evaluation.terminal import format_published, format_table, verdict
 from clef.evaluation.tuned import Tuning
 from clef.params import EvaluateParams
 
@@ -86,3 +86,24 @@ def test_the_verdict_names_labels_that_are_not_clearly_above_both_baselines():
     assert "; not clearly above both: AU02, AU04, AU06;" in verdict(summary)
     summary["rows"] = {"AU01": rows["AU01"], "mean": mean}
     assert "not clearly above both" not in verdict(summary)
+
+
+def test_the_run_stands_twice_among_what_was_published():
+    row = {"f1": 0.601, "f1_field_max": 0.66}
+    others = [
+        {"method": name, "year": 2023, "protocol": "as printed", "values": {"mean": value}}
+        for name, value in (("low", 0.55), ("high", 0.659))
+    ]
+    others.append({"method": "part", "year": 2020, "protocol": "as printed", "values": {"AU01": 0.9}})
+    lines = printed(format_published({"run": "mine", "rows": {"mean": row}, "published": others})).splitlines()
+    shown = [line.split()[1] for line in lines if "as printed" in line or "this run" in line]
+    assert shown == ["mine", "high", "mine", "low"]
+    assert [word for line in lines for word in line.split() if word in ("60.1", "66.0", "65.9")] == [
+        "66.0",
+        "65.9",
+        "60.1",
+    ]
+
+
+def test_nothing_stands_beside_a_run_on_what_nobody_published():
+    assert format_published({"run": "mine", "rows": {"mean": {"f1": 0.5}}, "published": []}) is None
