@@ -46,7 +46,7 @@ def format_published(summary: dict[str, Any]) -> Table | None:
     optimistic = row.get("f1_field" if accuracy else "f1_field_max")
     own = [
         (row["f1"], "last epoch" if accuracy else "last epoch, threshold fixed before"),
-        (optimistic, f"{'epoch' if accuracy else 'epoch and threshold'} chosen on what is tested"),
+        (optimistic, f"{'epoch' if accuracy else 'epoch and threshold'} chosen on the test"),
     ]
     listed += [(value, summary["run"], "this run", how) for value, how in own if value is not None]
     table = Table(title="Accuracy, as published" if accuracy else "Mean F1, as published")
@@ -55,7 +55,8 @@ def format_published(summary: dict[str, Any]) -> Table | None:
     for value, method, year, how in sorted(listed, reverse=True):
         style = "bold" if year == "this run" else None
         table.add_row(method, year, _percent(value), how, style=style)
-    table.caption = "as printed: may have been chosen on what is tested. Per label and with sources: summary.json."
+    choice = "the epoch" if accuracy else "epoch and threshold"
+    table.caption = f"as printed: {choice} may have been chosen on the test. Per label and with sources: summary.json."
     return table
 
 
