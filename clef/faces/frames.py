@@ -17,6 +17,13 @@ from clef.numbered import is_folder, numbered_images, read_zipped, zipped_folder
 
 __all__ = ["Frame", "VideoFacts", "inspect", "numbered_images", "probe", "read_frames"]
 
+LARGEST_FILE = 2**30
+"""Bytes of an image file: 100 million pixels with four channels of 16 bits have fewer."""
+PIXELS_DECODED = "OPENCV_IO_MAX_IMAGE_PIXELS"
+"""The variable that `clef` sets, and by which one who has larger images can say so."""
+TOO_LARGE = "validateInputImageSize"
+"""Where OpenCV refuses an image by the size that its header gives."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -166,7 +173,12 @@ def _bytes_in(path: Path) -> int | None:
 def _still(number: int, path: Path) -> Frame:
     """Decode an image file: grey, alpha and 16 bit come as RGB uint8, turned as its EXIF orientation says."""
     try:
-        return _decoded(number, path.read_bytes(), str(path))
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST_FILE:
+                return Frame(number, None, f"{path}: {size} bytes; expected an image of a camera")
+            content = file.read(size)
+        return _decoded(number, content, str(path))
     except OSError as error:
         return Frame(number, None, f"{path}: cannot be read ({error.strerror})")
 
@@ -184,6 +196,9 @@ def _decoded(number: int, content: bytes, where: str) -> Frame:
         encoded = np.frombuffer(content, np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     except cv2.error as error:
+        if TOO_LARGE in str(error):
+            most = os.environ[PIXELS_DECODED]
+            return Frame(number, None, f"{where}: more than {most} pixels; expected an image of a camera")
         return Frame(number, None, f"{where}: cannot be read ({' '.join(str(error).split())})")
     if image is None:
         return Frame(number, None, f"{where}: not a whole image file")

@@ -1,5 +1,11 @@
+import os
+import struct
+import subprocess
+import sys
 import zipfile
+import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -80,6 +86,80 @@ def test_a_very_wide_image_is_read(tmp_path, sequence):
     assert cv2.imwrite(str(tmp_path / "wide.png"), np.zeros((3, 10_000, 3), np.uint8))
     (frame,) = read_frames(tmp_path, sequence("wide.png", "image"))
     assert frame.image.shape == (3, 10_000, 3)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_bomb() -> bytes:
+    """A whole PNG of 900 million black pixels, which are 2.7 GB as RGB: 110 kB."""
+    side = 30_000
+    packer = zlib.compressobj()
+    row = bytes(1 + side // 8)
+    rows = b"".join([*(packer.compress(row) for _ in range(side)), packer.flush()])
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def jpeg_bomb() -> bytes:
+    """A small JPEG that says to be large, which is decoded to grey as far as there is nothing."""
+    content = bytearray(cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes())
+    size = content.index(b"\xff\xc0") + 5
+    content[size : size + 4] = struct.pack(">HH", 30_000, 30_000)
+    return bytes(content)
+
+
+READ_ALL = """
+import resource, sys
+from pathlib import Path
+from clef.datasets.base import Sequence
+from clef.faces.frames import inspect, read_frames
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for kind, source in [("images", "bombs"), ("zip", "bombs.zip"), ("image", "bombs/1.png"), ("image", "bombs/2.jpg")]:
+    inside = "bombs" if kind == "zip" else None
+    sequence = Sequence("d", "s", None, None, None, "s", kind, source, 0, inside=inside)
+    for frame in read_frames(Path(), sequence):
+        print(frame.number, frame.problem, None if frame.image is None else frame.image.shape)
+    print(inspect(Path(), sequence).problem)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_an_image_that_unpacks_to_gigabytes_costs_itself(tmp_path):
+    folder = tmp_path / "bombs"
+    folder.mkdir()
+    (folder / "0.png").write_bytes(cv2.imencode(".png", np.zeros((8, 10, 3), np.uint8))[1].tobytes())
+    (folder / "1.png").write_bytes(png_bomb())
+    (folder / "2.jpg").write_bytes(jpeg_bomb())
+    assert all(path.stat().st_size < 200_000 for path in folder.iterdir())
+    with zipfile.ZipFile(tmp_path / "bombs.zip", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, f"bombs/{path.name}")
+    # By a process of its own: OpenCV takes its limit when it is loaded, here before clef.
+    environment = {name: value for name, value in os.environ.items() if name != "OPENCV_IO_MAX_IMAGE_PIXELS"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    ran = subprocess.run(
+        [sys.executable, "-c", READ_ALL], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    *said, megabytes = ran.stdout.splitlines()
+    refused = "more than 100000000 pixels; expected an image of a camera"
+    assert said == [
+        *("0 None (8, 10, 3)", f"1 bombs/1.png: {refused} None", f"2 bombs/2.jpg: {refused} None", "None"),
+        "0 None (8, 10, 3)",
+        *(f"{number} bombs.zip: bombs/{name}: {refused} None" for number, name in ((1, "1.png"), (2, "2.jpg"))),
+        "None",
+        *(f"0 bombs/1.png: {refused} None", refused, f"0 bombs/2.jpg: {refused} None", refused),
+    ]
+    assert int(megabytes) < 50
+
+
+def test_a_file_of_gigabytes_is_not_read(tmp_path, sequence):
+    with (tmp_path / "1.png").open("wb") as file:
+        file.truncate(2**40)  # all of it a hole
+    (frame,) = read_frames(tmp_path, sequence("1.png", "image"))
+    assert frame.image is None
+    assert frame.problem == f"{tmp_path}/1.png: {2**40} bytes; expected an image of a camera"
 
 
 def test_a_source_that_cannot_be_opened_keeps_its_rows(tmp_path, sequence):
