@@ -114,7 +114,7 @@ def load_steps(
         num_workers=workers,
         pin_memory=pin_memory,
         collate_fn=_as_it_is,
-        worker_init_fn=_leave_ctrl_c,
+        worker_init_fn=_outlive_signals,
         persistent_workers=False,
     )
 
@@ -123,12 +123,18 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _leave_ctrl_c(worker: int) -> None:
-    """Have ctrl-C, which reaches every process of a terminal, end no decoder under a training that has yet to save.
+def _outlive_signals(worker: int) -> None:
+    """Keep a signal to every process from ending a decoder under a training that has yet to save.
 
-    One that is forked would do as the training does, one that is started anew would not.
+    That is ctrl-C in a terminal, or SIGTERM to a cluster's job. A second SIGTERM does end one: so PyTorch does with what
+    is left over.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _once)
+
+
+def _once(number: int, frame: Any) -> None:
+    signal.signal(number, signal.SIG_DFL)
 
 
 def in_batches(count: int, size: int) -> Sequence[np.ndarray]:

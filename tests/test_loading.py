@@ -57,16 +57,18 @@ def test_steps_come_in_order_whoever_decodes(crops, workers):
         assert images[:, 2].float().mean(dim=(1, 2)).tolist() == pytest.approx([BLUE[p] for p in positions], abs=2)
 
 
-def test_steps_are_the_same_from_a_process_that_is_started_anew_and_outlives_ctrl_c(crops):
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_steps_are_the_same_from_another_process_that_outlives_signals_to_all(crops, start):
     batch = [np.array([step % 4, (step + 1) % 4]) for step in range(6)].__getitem__
     crops.decode(np.array([0]))
     expected = list(load_steps(crops, batch, range(6), 0))
     loader = load_steps(crops, batch, range(6), 1)
-    loader.multiprocessing_context = "spawn"
+    loader.multiprocessing_context = start
     loaded = iter(loader)
     found = [next(loaded)]
     (worker,) = multiprocessing.active_children()
     os.kill(worker.pid, signal.SIGINT)
+    os.kill(worker.pid, signal.SIGTERM)
     found += loaded
     for (positions, images), (same_positions, same_images) in zip(found, expected, strict=True):
         assert (positions == same_positions).all()
