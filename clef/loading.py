@@ -126,8 +126,8 @@ def _as_it_is(batch: Any) -> Any:
 def _outlive_signals(worker: int) -> None:
     """Keep a signal to every process from ending a decoder under a training that has yet to save.
 
-    That is ctrl-C in a terminal, or SIGTERM to a cluster's job. A second SIGTERM does end one: so PyTorch does with what
-    is left over.
+    That is ctrl-C in a terminal, or SIGTERM to a cluster's job. A second SIGTERM does end one: PyTorch ends so what is
+    left over.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _once)
