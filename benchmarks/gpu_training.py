@@ -50,11 +50,12 @@ RENDERED: Changes = {
 }
 """Stage 1's batch is BP4D's in images, of fewer activities."""
 
+WITHOUT_CHECKPOINTING: Changes = {"model": {"gradient_checkpointing": False}}
 VARIANTS: dict[str, dict[str, Changes]] = {
     "pretrain": {
         "as params/bp4d.yaml": {},
-        "model.compile": {"model": {"compile": True}},
-        "model.gradient_checkpointing": {"model": {"gradient_checkpointing": True}},
+        "no gradient checkpointing": WITHOUT_CHECKPOINTING,
+        "no gradient checkpointing, model.compile": {"model": {"gradient_checkpointing": False, "compile": True}},
         "deterministic": {"deterministic": True},
         "no workers": {"pretrain": {"workers": 0}},
         "12 workers": {"pretrain": {"workers": 12}},
@@ -62,10 +63,12 @@ VARIANTS: dict[str, dict[str, Changes]] = {
     },
     "finetune": {
         "as params/bp4d.yaml": {},
+        "no gradient checkpointing": WITHOUT_CHECKPOINTING,
         "model.compile": {"model": {"compile": True}},
-        "model.gradient_checkpointing": {"model": {"gradient_checkpointing": True}},
         "batch 256": {"finetune": {"batch": 256}},
+        "12 workers": {"finetune": {"workers": 12}},
         "as params/bp4d.yaml, again": {},
+        "no gradient checkpointing, again": WITHOUT_CHECKPOINTING,
     },
 }
 
