@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
 from pydantic import ValidationError
 
 from clef.datasets import adapter_of, open_dataset
@@ -13,9 +12,8 @@ from clef.folds import FoldName
 from clef.mistakes import Place, explain_mistake, place_of
 from clef.params import NAME, NAME_EXPECTED, Params, ParamsError, Section
 from clef.suggestion import suggestion
+from clef.yaml_text import parse_yaml
 
-LONGEST_SHOWN = 40
-"""Characters of a mistaken value that a message repeats."""
 MOST_NAMED = 4
 RAW = Path("data/raw")
 
@@ -283,45 +281,14 @@ def _no_parent(child: Path, parent: Path) -> str:
     return f"{child}: extends: no file {parent}; {suggestion(parent.stem, known, 'a file beside it')}"
 
 
-class _Loader(yaml.SafeLoader):
-    """Takes no key twice: YAML would let the last one win without a word. Every error of it has a line."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, LookupError, TypeError, AttributeError):  # as of a date in month 13
-            kind = node.tag.rpartition(":")[2]
-            problem = f"{str(node.value)[:LONGEST_SHOWN]!r} is no {kind}; put text in quotes"
-            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                found = "a list" if isinstance(key, yaml.SequenceNode) else "a section"
-                problem = f"{found} stands where a key is expected, such as epochs"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} stands twice", key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        text = path.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ParamsError(f"{path}: cannot be read ({error.strerror}); expected a params file") from None
-    except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark is not None else ""
-        hint = "; indent with spaces" if "'\\t'" in str(error.problem) else ""
-        raise ParamsError(f"{path}: not valid YAML: {line}{error.problem}{hint}") from None
-    except RecursionError:
-        raise ParamsError(f"{path}: not valid YAML: nested too deeply; expected sections of keys and values") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    values = parse_yaml(text, path)
     if not isinstance(values, dict):
         found = "an empty file" if values is None else f"a {type(values).__name__}"
         raise ParamsError(f"{path}: expected sections such as `dataset:`, found {found}")

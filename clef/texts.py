@@ -6,9 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from clef.params import LabelParams, ParamsError, TextParams
+from clef.yaml_text import parse_yaml
 
 PACKAGED = Path(__file__).with_name("texts.yaml")
 
@@ -43,11 +42,12 @@ def load_texts(settings: TextParams) -> dict[str, Any]:
     """
     path = _file(settings)
     try:
-        texts = _parsed(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         raise ParamsError(f"texts.file: {path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"texts.file: {path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise ParamsError(f"texts.file: {path}: cannot be read ({error.strerror}); expected a texts file") from None
+    texts = _parsed(text, path)
     if not isinstance(texts, dict):
         raise ParamsError(f"texts.file: {path}: expected sections activities and labels, as in {PACKAGED.name}")
     missing = {"activities", "labels"} - set(texts)
@@ -61,9 +61,9 @@ def _file(settings: TextParams) -> Path:
 
 
 @cache
-def _parsed(text: str) -> Any:
+def _parsed(text: bytes, path: Path) -> Any:
     """Once for all runs of a params folder."""
-    return yaml.safe_load(text)
+    return parse_yaml(text, path)
 
 
 def label_templates(settings: TextParams) -> Templates:

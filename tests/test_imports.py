@@ -12,7 +12,7 @@ LAYERS = [
     {"files", "numbered", "process", "zip_contents", "progress", "randomness", "suggestion"},
     {"cuda"},
     {"params", "weights", "lease", "slurm", "device", "messages"},
-    {"mistakes", "disk_space", "download", "failures"},
+    {"mistakes", "yaml_text", "disk_space", "download", "failures"},
     {"demo"},
     {"datasets"},
     {"fixtures", "folds", "texts", "votes"},

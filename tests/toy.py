@@ -9,7 +9,8 @@ import pyarrow as pa
 from clef.datasets import open_dataset
 from clef.datasets.base import Sequence
 from clef.demo.behaviour import ACTION_UNITS
-from clef.faces.shard import SCHEMA, crop_fingerprint, recordings_digest, write_shard
+from clef.faces.fingerprint import crop_fingerprint
+from clef.faces.shard import SCHEMA, recordings_digest, write_shard
 from clef.folds import make_folds
 from clef.manifest import build_manifest
 from clef.params import Params

@@ -15,13 +15,13 @@ from clef.datasets.base import Sequence
 from clef.errors import ClefError
 from clef.faces.alignment import crop_face
 from clef.faces.detectors import Detector, Face, build_detector
+from clef.faces.fingerprint import crop_fingerprint
 from clef.faces.frames import Frame, read_frames
 from clef.faces.parts import Part, PartReport
 from clef.faces.shard import (
     ROWS_A_BATCH,
     SCHEMA,
     STATUSES,
-    crop_fingerprint,
     read_batches,
     recordings_digest,
     write_shard,

@@ -10,7 +10,7 @@ import pyarrow as pa
 from clef.datasets.base import SEQUENCE_COLUMNS, Sequence
 from clef.errors import ClefError
 from clef.files import appearing
-from clef.params import CropParams, digest
+from clef.params import digest
 
 FINGERPRINT = b"clef.fingerprint"
 RECORDINGS = b"clef.recordings"
@@ -39,31 +39,6 @@ SCHEMA = pa.schema(
 # Who and what a recording shows, and what follows from its file, changes no crop by itself.
 _WITHOUT_EFFECT = {"dataset", "subject", "activity", "split", "fps", "width", "height", "problem"}
 _WITH_EFFECT = [column for column in SEQUENCE_COLUMNS if column not in _WITHOUT_EFFECT]
-
-
-def crop_fingerprint(settings: CropParams, detector: Mapping[str, str | None]) -> dict[str, Any]:
-    """What the crops depend on, as plain data with sorted keys.
-
-    Args:
-        settings: Of the crops.
-        detector: Fingerprint of the detector.
-    """
-    fingerprint = {
-        "align": settings.align,
-        "bridge": settings.bridge,
-        "colour": "rgb",
-        "detect_size": settings.detect_size,
-        "detector": dict(sorted(detector.items())),
-        "every": settings.every,
-        "face": settings.face,
-        "filter": "area",
-        "margin": settings.margin,
-        "quality": settings.quality,
-        "score": settings.score,
-        "size": settings.size,
-        "smooth": settings.smooth,
-    }
-    return dict(sorted(fingerprint.items()))
 
 
 def recordings_digest(sequences: Iterable[Sequence]) -> str:

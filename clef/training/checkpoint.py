@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from clef.errors import ClefError
-from clef.faces.shard import crop_fingerprint
+from clef.faces.fingerprint import crop_fingerprint
 from clef.files import appearing, write_text
 from clef.manifest import manifest_fingerprint
 from clef.params import CropParams, ModelParams
@@ -155,7 +155,10 @@ def require_crop_settings(fingerprint: Mapping[str, Any], settings: CropParams, 
     if fingerprint["detector"]["name"] != settings.detector:
         differing.append(f"detector {fingerprint['detector']['name']} against {settings.detector}")
     if differing:
-        raise ClefError(f"{manifest}: its crops are not those of the params: {'; '.join(differing)}; crop again")
+        raise ClefError(
+            f"{manifest}: its crops are not those of the params: {'; '.join(differing)}; crop again: remove their folder "
+            f"{manifest.parent.name} below data/interim, then the same command"
+        )
 
 
 def pretrained_hash(model: ModelParams) -> str | None:

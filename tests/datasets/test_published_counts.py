@@ -10,7 +10,8 @@ import pytest
 from clef import selection
 from clef.datasets import open_dataset
 from clef.datasets.disfa import LEFT_OUT_BY_JAA
-from clef.faces.shard import SCHEMA, crop_fingerprint, recordings_digest, write_shard
+from clef.faces.fingerprint import crop_fingerprint
+from clef.faces.shard import SCHEMA, recordings_digest, write_shard
 from clef.folds import make_folds
 from clef.losses import inverse_rate_weight
 from clef.manifest import build_manifest

@@ -1,14 +1,11 @@
-import json
 from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 
 from clef.errors import ClefError
-from clef.faces.detectors import build_detector
 from clef.faces.shard import (
     SCHEMA,
-    crop_fingerprint,
     open_shard,
     read_batches,
     read_fingerprint,
@@ -16,7 +13,6 @@ from clef.faces.shard import (
     recordings_digest,
     write_shard,
 )
-from clef.params import CropParams
 
 FINGERPRINT = {"detector": {"name": "none"}, "size": 32}
 
@@ -75,31 +71,6 @@ def test_a_cut_off_shard_is_an_error(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ClefError):
         open_shard(path)
-
-
-def test_the_fingerprint_tells_settings_apart_and_ignores_what_only_saves_time():
-    detector = {"weights": None, "name": "none", "library": None}
-    plain = CropParams(detector="none")
-    made = crop_fingerprint(plain, detector)
-    assert list(made) == sorted(made)
-    assert (made["colour"], made["filter"], made["size"]) == ("rgb", "area", 256)
-    assert json.loads(json.dumps(made)) == made
-    changes = {
-        "every": 2,
-        "bridge": 3,
-        "face": "central",
-        "align": "box",
-        "margin": 0.5,
-        "size": 64,
-        "smooth": 1.0,
-    }
-    changes |= {"quality": 90, "score": 0.5, "detect_size": 320}
-    for key, value in changes.items():
-        assert crop_fingerprint(plain.model_copy(update={key: value}), detector) != made, key
-    assert crop_fingerprint(plain, detector | {"weights": "00"}) != made
-    for key, value in {"batch": 4, "device": "cuda", "weights": "elsewhere"}.items():
-        assert crop_fingerprint(plain.model_copy(update={key: value}), detector) == made, key
-    assert build_detector(plain).fingerprint == detector
 
 
 def test_a_shard_tells_which_recordings_it_was_made_from(tmp_path, sequence):

@@ -12,7 +12,6 @@ DECIDES_NO_VALUE = {
     "clef/cuda.py": "which GPU",
     "clef/datasets/base.py": "what an adapter is; what one reads comes by way of the manifest, an input",
     "clef/errors.py": "words",
-    "clef/faces/shard.py": "of crops, inputs",
     "clef/files.py": "how files appear",
     "clef/losses.py": "of training",
     "clef/manifest.py": "of the manifest, an input",
@@ -21,6 +20,7 @@ DECIDES_NO_VALUE = {
     "clef/progress.py": "words",
     "clef/randomness.py": "nothing is drawn here",
     "clef/suggestion.py": "words",
+    "clef/yaml_text.py": "how the texts file is read; its texts are params of stage 2",
     "clef/training/checkpoint.py": "reads weights, an input, or refuses them",
 }
 

@@ -20,6 +20,7 @@ EVALUATION_CODE = [
     *(
         f"clef/{name}.py"
         for name in (
+            "faces/shard",
             "prediction",
             "selection",
             "votes",
