@@ -156,8 +156,8 @@ def require_crop_settings(fingerprint: Mapping[str, Any], settings: CropParams, 
         differing.append(f"detector {fingerprint['detector']['name']} against {settings.detector}")
     if differing:
         raise ClefError(
-            f"{manifest}: its crops are not those of the params: {'; '.join(differing)}; crop again: remove their folder "
-            f"{manifest.parent.name} below data/interim, then the same command"
+            f"{manifest}: its crops are not those of the params: {'; '.join(differing)}; crop again: remove their "
+            f"folder {manifest.parent.name} below data/interim, then the same command"
         )
 
 
