@@ -92,7 +92,12 @@ def what_goes_stale() -> list[tuple[list[str], str]]:
         (["render"], "the drawn recordings and all that follows"),
         (["ingest"], "the list of recordings, the manifest and all that follows, but no crops"),
         (["crop"], "crops, beside the old ones, and all that follows"),
-        (both, "both stages and all that follows"),
+        (
+            ["dataset"],
+            "the list of recordings, the manifest and all that follows; crops too, where an option such as `first_image` "
+            "says how recordings are read",
+        ),
+        ([name for name in both if name != "dataset"], "both stages and all that follows"),
         (one, "stage 1 and all that follows"),
         ([*two, "test"], "stage 2 and all that follows"),
         (["tune"], "the inner stage 2 of every fold that it trains, and the scores"),
