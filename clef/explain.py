@@ -94,8 +94,8 @@ def what_goes_stale() -> list[tuple[list[str], str]]:
         (["crop"], "crops, beside the old ones, and all that follows"),
         (
             ["dataset"],
-            "the list of recordings, the manifest and all that follows; crops too, where an option such as `first_image` "
-            "says how recordings are read",
+            "the list of recordings, the manifest and all that follows; crops too, where an option such as "
+            "`first_image` says how recordings are read",
         ),
         ([name for name in both if name != "dataset"], "both stages and all that follows"),
         (one, "stage 1 and all that follows"),
