@@ -240,7 +240,8 @@ def test_a_signal_to_every_process_saves_and_says_so(toy, tmp_path, send, number
     assert toy.steps(place) == toy.steps("alone")
 
 
-@pytest.mark.parametrize("rank", [1, pytest.param(0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
 def test_kills_of_one_of_several_are_told_and_are_no_failure_that_repeats(toy, rank):
     place = f"killed{rank}"
     process = toy.start_and_wait(place, 2)
@@ -252,7 +253,8 @@ def test_kills_of_one_of_several_are_told_and_are_no_failure_that_repeats(toy, r
     assert not (toy.folder / place / "pretrain.failure.json").exists()
 
 
-@pytest.mark.parametrize("gpus", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("gpus", [1, 2])
 def test_a_failure_before_the_first_step_that_repeats_is_not_tried_a_third_time(toy, gpus):
     place = f"mismatch{gpus}"
     tries = [toy.run("pretrain", place, gpus, "--attempt", n, crop={"size": 48}) for n in ("1", "2", "3", "1")]

@@ -109,7 +109,9 @@ def lit(rooms: Rooms, activity: int, lamp: np.ndarray) -> Rooms:
     return rooms._replace(light=rooms.light + visible * on[:, None, None, None] * lamp)
 
 
-@pytest.mark.parametrize("activity", [0, 3, 5])
+@pytest.mark.parametrize(
+    "activity", [pytest.param(0, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_two_and_a_half_grey_levels_in_one_activity_would_be_noticed(rooms, activity):
     found = lit(rooms, activity, np.full((12, 12, 1), 2.5))
     assert max(told_apart(found, probe)[activity] for probe in PROBES) > NOTICED

@@ -15,8 +15,8 @@ def edit(checkout, old: str, new: str, run: str = "demo-short") -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def refused(checkout, message: str, *options: str) -> None:
-    """Expect one line, the last, and nothing made."""
+def refused(checkout, message: str, *options: str) -> str:
+    """Expect one line, the last, and nothing made; returns all that is said."""
     output = snakemake(checkout, *options, SHORT, check=False)
     (line,) = (line for line in output.splitlines() if "rror" in line)
     assert line == output.splitlines()[-1]
@@ -25,6 +25,7 @@ def refused(checkout, message: str, *options: str) -> None:
     assert "Traceback" not in output
     assert not list((checkout / "results").rglob("*.*"))
     assert not (checkout / "data").exists()
+    return output
 
 
 def test_given_folds_are_planned(checkout):
@@ -68,8 +69,7 @@ def test_given_folds_that_do_not_part_the_subjects_are_told_in_a_dry_run(checkou
 )
 def test_a_mistake_is_all_that_is_said(checkout, old, new, message):
     edit(checkout, old, new)
-    refused(checkout, f"params/demo-short.yaml: {message}", "-n")
-    output = snakemake(checkout, "-n", SHORT, check=False)
+    output = refused(checkout, f"params/demo-short.yaml: {message}", "-n")
     assert len(output.splitlines()) == 1, output
 
 
