@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clef.datasets.base import MISSING, NUMBERED, PLAIN, SEQUENCE_COLUMNS, Dataset, Sequence
+from clef.enumeration import some
 from clef.errors import ClefError
 from clef.faces.frames import inspect, inspect_numbered
 from clef.files import appearing
@@ -62,7 +63,7 @@ def ingest(
     if missing:
         raise ClefError(
             f"{root}: {len(expected) - len(missing)} of {len(expected)} subjects found; "
-            f"missing {_some(missing)}: complete the copy"
+            f"missing {some(missing)}: complete the copy"
         )
     sequences, images = _inspect_all(root, listed, progress)
     absent = dataset.absent(root)
@@ -79,7 +80,7 @@ def ingest(
     if len(bad) > allowed:
         raise ClefError(
             f"{root}: {len(bad)} of {expected_number} recordings missing or unreadable, "
-            f"ingest.max_bad allows {allowed}: {_some(bad)}"
+            f"ingest.max_bad allows {allowed}: {some(bad)}"
         )
     read_labels(dataset, root, sequences, images)  # a mistake in them is told now, and not after hours of cropping
     warn_of_changes(dataset, root)
@@ -117,7 +118,7 @@ def _require_whole_zips(sequences: list[Sequence], root: Path) -> None:
     if broken:
         problem = broken[min(broken)]
         why = "it holds no images of any recording; copy it again" if problem == MISSING else problem
-        raise ClefError(f"{root}: nothing of {_some(sorted(broken))} can be read: {why}")
+        raise ClefError(f"{root}: nothing of {some(sorted(broken))} can be read: {why}")
 
 
 def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[Sequence]:
@@ -130,7 +131,7 @@ def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[Sequence]:
         ClefError: No such shard, no recordings of it, or versioned ones that were not fetched.
     """
     if shard not in dataset.shards():
-        raise ClefError(f"{dataset.name}: no shard {shard}; expected one of {_some(dataset.shards())}")
+        raise ClefError(f"{dataset.name}: no shard {shard}; expected one of {some(dataset.shards())}")
     pointer = pointer_path(root, dataset.version_of(shard))
     check_fetched([pointer] if pointer.exists() else [], root)
     listed = dataset.sequences(root)
@@ -154,8 +155,3 @@ def _sample(listed: list[Sequence]) -> set[str]:
     """
     images = [sequence.sequence for sequence in listed if sequence.single]
     return set(images[:: max(1, len(images) // DECODED)])
-
-
-def _some(names: list[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clef.datasets.base import NUMBERED, Dataset, Sequence
+from clef.enumeration import some
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def read_labels(
     expected = dataset.labelled_sequences()
     without = sorted(({s.sequence for s in sequences} & set(expected)) - set(labels["sequence"]))
     if without:
-        names = ", ".join(without[:8]) + (f" and {len(without) - 8} more" if len(without) > 8 else "")
+        names = some(without)
         allowed = int(dataset.params.ingest.max_bad * len(expected))
         if len(without) > allowed:
             raise ClefError(
@@ -167,10 +168,10 @@ def _require_images(
     if found.shift is not None:
         raise ClefError(f"{root}: {off_by_one(found)}")
     if found.too_many(max_bad):
-        worst = ", ".join(found.worst[:8]) + (f" and {len(found.worst) - 8} more" if len(found.worst) > 8 else "")
         raise ClefError(
             f"{root}: {found.undecodable} of {found.frames} frames have no image, more than ingest.max_bad allows; "
-            f"most labelled ones in {worst}: complete the copy, or raise it if these images were never written"
+            f"most labelled ones in {some(found.worst)}: complete the copy, or raise it if these images were never "
+            "written"
         )
 
 

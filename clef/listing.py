@@ -108,7 +108,7 @@ class Listing:
         return {name if folder == "." else f"{folder}/{name}" for folder, names in self._walk(set()) for name in names}
 
     @cached_property
-    def _remembered(self) -> "Memory":
+    def _remembered(self) -> Memory:
         if not self._memory.exists():
             return Memory()
         plain = json.loads(self._memory.read_text(encoding="utf-8"))

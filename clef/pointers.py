@@ -13,13 +13,13 @@ from pathlib import Path
 import yaml
 
 from clef.datasets.base import Dataset
+from clef.enumeration import some
 from clef.errors import ClefError
 
 log = logging.getLogger(__name__)
 
 LABELS = "labels"
 """Name of the pointer of what is no shard's."""
-MOST_NAMED = 8
 MOST_PULLED = 3
 
 
@@ -137,8 +137,7 @@ def _sizes(path: Path) -> Iterator[int]:
 
 
 def _named(pointers: list[Path]) -> str:
-    more = f" and {len(pointers) - MOST_NAMED} more" if len(pointers) > MOST_NAMED else ""
-    return ", ".join(pointer.stem for pointer in pointers[:MOST_NAMED]) + more
+    return some([pointer.stem for pointer in pointers])
 
 
 def _counted(files: int) -> str:

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from clef.datasets import adapter_of, open_dataset
 from clef.datasets.base import Dataset
+from clef.enumeration import some
 from clef.folds import FoldName
 from clef.mistakes import Place, explain_mistake, place_of
 from clef.params import NAME, NAME_EXPECTED, Params, ParamsError, Section
 from clef.suggestion import suggestion
 from clef.yaml_text import parse_yaml
 
-MOST_NAMED = 4
 RAW = Path("data/raw")
 
 
@@ -186,17 +186,15 @@ def _check_who_is_in_it(name: str, runs: dict[str, Params], where: Path) -> None
         if own != others:
             dataset = params.dataset.name
             raise ParamsError(
-                f"{where}: folds: by them the {what} of {dataset} are {_some(own)}, by those of {other}.yaml, which "
-                f"uses the same data set, {_some(others)}; expected the same in both: name everybody in "
+                f"{where}: folds: by them the {what} of {dataset} are {_people(own)}, by those of {other}.yaml, which "
+                f"uses the same data set, {_people(others)}; expected the same in both: name everybody in "
                 f"dataset.options, or give one of them another dataset.name (data/raw/NAME may be a link to "
                 f"data/raw/{dataset})"
             )
 
 
-def _some(names: list[str]) -> str:
-    """The first names and the number of the others, for a message."""
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return (", ".join(names[:MOST_NAMED]) or "nobody known") + more
+def _people(names: list[str]) -> str:
+    return some(names, 4) or "nobody known"
 
 
 def _activities(params: Params, where: Path) -> Mapping[str, str]:

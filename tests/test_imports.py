@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "clef"
 
 LAYERS = [
     {"errors"},
-    {"files", "numbered", "process", "zip_contents", "progress", "randomness", "suggestion"},
+    {"files", "numbered", "process", "zip_contents", "progress", "randomness", "suggestion", "enumeration"},
     {"cuda"},
     {"params", "weights", "lease", "slurm", "device", "messages"},
     {"mistakes", "yaml_text", "disk_space", "download", "failures"},

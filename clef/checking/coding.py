@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clef.checking.recordings import Opened
-from clef.checking.report import MOST_NAMED, Findings, Row, number_of, some
+from clef.checking.report import Findings, Row, number_of
 from clef.datasets.base import NUMBERED, Dataset, Sequence
 from clef.datasets.image_set import ImageSet, UnlabelledError
 from clef.datasets.known import Known
+from clef.enumeration import some
 from clef.errors import ClefError
 from clef.labels import coverage, most_first, off_by_one
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOT_CODED = 9
+MOST_TOLD = 8
 ROUNDING = 0.0006
 """Published shares have three digits."""
 PART_OF_A_COPY = 0.02
@@ -90,7 +92,7 @@ def _read(
         except ClefError as error:
             mistakes.append(str(error))
             unread |= {sequence.sequence for sequence in own}
-    findings.problems += list(dict.fromkeys(mistakes))[:MOST_NAMED]
+    findings.problems += list(dict.fromkeys(mistakes))[:MOST_TOLD]
     return (pd.concat(tables, ignore_index=True) if tables else None), unread
 
 

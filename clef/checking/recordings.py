@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from clef.checking.report import Findings, number_of, some
+from clef.checking.report import Findings, number_of
 from clef.datasets.base import MISSING, NUMBERED, Dataset, Sequence
 from clef.datasets.known import Known
+from clef.enumeration import some
 from clef.errors import ClefError
 from clef.faces.frames import inspect, inspect_numbered
 from clef.zip_contents import folders_of_images, is_inside

@@ -7,10 +7,10 @@ from platform import python_version, system
 from typing import Any
 
 from clef import __version__
+from clef.enumeration import some
 
 Value = int | float | str | None
 
-MOST_NAMED = 8
 LIBRARIES = {"av": "av", "numpy": "numpy", "opencv": "opencv-python-headless", "pandas": "pandas", "pyarrow": "pyarrow"}
 """Distribution of each library that reads the data."""
 
@@ -97,12 +97,6 @@ def report(dataset: str, adapter: str, root: str, source: str | None, findings: 
 
     problems, remarks = (list(map(relative, said)) for said in (findings.problems, findings.remarks))
     return Report(dataset, adapter, root, source, findings.rows, problems, remarks, _versions())
-
-
-def some(names: list[str]) -> str:
-    """The first few of many names."""
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def number_of(count: int, thing: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clef.datasets.base import Dataset, Sequence
+from clef.enumeration import some
 from clef.errors import ClefError
 from clef.params import Count, Section
 
@@ -17,7 +18,6 @@ log = logging.getLogger(__name__)
 
 FRAME = 0
 """The only frame of an image."""
-MOST_NAMED = 8
 
 
 class UnlabelledError(ClefError):
@@ -35,7 +35,7 @@ class UnlabelledError(ClefError):
         self.unlabelled, self.images = unlabelled, images
         super().__init__(
             f"{root}: {len(unlabelled)} of {images} images have no label, "
-            f"ingest.max_bad allows {allowed}: {_named(unlabelled)}; complete the copy"
+            f"ingest.max_bad allows {allowed}: {some(unlabelled)}; complete the copy"
         )
 
 
@@ -94,9 +94,4 @@ class ImageSet(Dataset):
         allowed = int(self.params.ingest.max_bad * images)
         if len(unlabelled) > allowed:
             raise UnlabelledError(root, unlabelled, images, allowed)
-        log.warning("without a label: %s", _named(unlabelled))
-
-
-def _named(images: list[str]) -> str:
-    more = f" and {len(images) - MOST_NAMED} more" if len(images) > MOST_NAMED else ""
-    return ", ".join(images[:MOST_NAMED]) + more
+        log.warning("without a label: %s", some(unlabelled))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from clef.enumeration import some
 from clef.errors import ClefError
 
 DEPTH = 4
@@ -79,4 +80,4 @@ def relative(path: Path, root: Path) -> str:
 def contents(folder: Path, most: int = 5) -> str:
     """The first names in a folder, for messages."""
     names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"
+    return some(names, most) or "nothing"

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from clef.enumeration import some
 from clef.errors import ClefError
 from clef.files import PARTIAL, write_text
 
@@ -19,7 +20,6 @@ FOLDERS = ("videos", "AUCoding", "images")
 TABLE = "labels.csv"
 
 OWN_RECORDINGS = "for recordings of your own say `dataset: {adapter: folder}`"
-MOST_NAMED = 4
 
 
 def require_own(root: Path, planned: Collection[str]) -> set[str]:
@@ -47,7 +47,7 @@ def require_own(root: Path, planned: Collection[str]) -> set[str]:
     if written is None:
         if names := _held(root):
             raise ClefError(
-                f"{root}: holds {_some(names)}, and no list of render-demo's that names it; expected a new or empty "
+                f"{root}: holds {some(names, 4)}, and no list of render-demo's that names it; expected a new or empty "
                 f"folder, or one that it filled before; {OWN_RECORDINGS}, else move what is there elsewhere"
             )
         written = set()
@@ -135,7 +135,3 @@ def _folders_of(paths: Iterable[str]) -> list[str]:
     """Folders that files lie in, outer ones first."""
     folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
     return sorted(folders - {"."})
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")

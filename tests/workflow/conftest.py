@@ -21,6 +21,13 @@ def copy_checkout(folder: Path) -> Path:
     return folder
 
 
+def only_run(folder: Path, name: str, params: str) -> None:
+    """Leave a checkout this run alone."""
+    for path in (folder / "params").glob("*.yaml"):
+        path.unlink()
+    (folder / "params" / f"{name}.yaml").write_text(params)
+
+
 def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
     """Run Snakemake in a folder, its environment not activated, and return what it printed."""
     ran = subprocess.run(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workflow.conftest import snakemake
+from tests.workflow.conftest import only_run, snakemake
 
 TINY = """
 dataset: {adapter: demo, name: tiny}
@@ -19,9 +19,7 @@ REPORT = "data/interim/tiny/check.txt"
 
 @pytest.fixture
 def tiny(checkout):
-    for path in (checkout / "params").glob("*.yaml"):
-        path.unlink()
-    (checkout / "params" / "tiny.yaml").write_text(TINY)
+    only_run(checkout, "tiny", TINY)
     return checkout
 
 

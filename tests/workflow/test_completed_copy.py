@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import copy_checkout, snakemake
+from tests.workflow.conftest import copy_checkout, only_run, snakemake
 
 TARGET = "results/small/summary.csv"
 PEOPLE = ("F001", "F002", "M001")
@@ -41,9 +41,7 @@ def remember(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     folder = copy_checkout(tmp_path_factory.mktemp("made"))
-    for path in (folder / "params").glob("*.yaml"):
-        path.unlink()
-    (folder / "params" / "small.yaml").write_text(RUN)
+    only_run(folder, "small", RUN)
     for subject in PEOPLE:
         for task in range(1, 9):
             put(folder, *(f"Sequences/{subject}/T{task}/{image:04d}.jpg" for image in range(3)))
@@ -129,12 +127,12 @@ def test_raw_data_may_leave_the_disk(finished):
 
 def test_images_in_the_wild_are_one_listing(tmp_path):
     folder = copy_checkout(tmp_path)
-    for path in (folder / "params").glob("*.yaml"):
-        path.unlink()
-    (folder / "params/small.yaml").write_text(
+    only_run(
+        folder,
+        "small",
         "dataset: {adapter: rafdb, name: small, options: {blocks: 2}}\ndevice: cpu\nseeds: [0]\n"
         "crop: {detector: none}\nfolds: {protocol: official, number: 1}\npretrain: null\n"
-        "labels: {kind: expressions, expressions: [happiness, neutral]}\nmodel: {name: clef-tiny, image_size: 64}\n"
+        "labels: {kind: expressions, expressions: [happiness, neutral]}\nmodel: {name: clef-tiny, image_size: 64}\n",
     )
     put(folder, "basic/EmoLabel/list_patition_label.txt", content="train_00001.jpg 4\n")
     put(folder, "basic/Image/aligned/train_00001_aligned.jpg")
@@ -158,9 +156,7 @@ model: {name: clef-tiny, image_size: 64}
 
 def test_a_label_makes_no_shard_of_images_without_subjects_stale_and_an_image_its_own(tmp_path):
     folder = copy_checkout(tmp_path)
-    for path in (folder / "params").glob("*.yaml"):
-        path.unlink()
-    (folder / "params/small.yaml").write_text(OWN)
+    only_run(folder, "small", OWN)
     rows = [f"{name}.jpg,neutral\n" for name in "abcdef"]
     put(folder, *(f"{name}.jpg" for name in "abcdefg"))
     put(folder, "labels.csv", content="path,expression\n" + "".join(rows))

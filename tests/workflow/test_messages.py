@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.mounts import unwritable
-from tests.workflow.conftest import snakemake
+from tests.workflow.conftest import only_run, snakemake
 
 FEW = """
 dataset: {adapter: demo_expr, name: few}
@@ -24,9 +24,7 @@ LISTED = "data/interim/few/sequences.parquet"
 
 @pytest.fixture
 def few(checkout):
-    for path in (checkout / "params").glob("*.yaml"):
-        path.unlink()
-    (checkout / "params" / "few.yaml").write_text(FEW)
+    only_run(checkout, "few", FEW)
     return checkout
 
 

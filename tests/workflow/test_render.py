@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.workflow.conftest import snakemake
+from tests.workflow.conftest import only_run, snakemake
 
 FEW = """
 dataset: {adapter: demo_expr, name: few}
@@ -21,9 +21,7 @@ RECORD = "data/raw/few/render.json"
 
 @pytest.fixture
 def few(checkout):
-    for path in (checkout / "params").glob("*.yaml"):
-        path.unlink()
-    (checkout / "params" / "few.yaml").write_text(FEW)
+    only_run(checkout, "few", FEW)
     return checkout
 
 

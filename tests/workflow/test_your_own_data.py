@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import ROOT, copy_checkout
+from tests.workflow.conftest import ROOT, copy_checkout, only_run
 
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text()
 COMMANDS = re.findall(r"^    ((?:clef|snakemake) .*)", PAGE, re.MULTILINE)
@@ -28,9 +28,7 @@ def run(folder: Path, command: str) -> str:
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     folder = copy_checkout(tmp_path)
-    for path in (folder / "params").glob("*.yaml"):
-        path.unlink()
-    (folder / "params" / "mine.yaml").write_text(PARAMS)
+    only_run(folder, "mine", PARAMS)
     return folder
 
 
