@@ -20,10 +20,10 @@ import torch
 from retinaface import predict_single  # type: ignore[import-untyped]
 
 from benchmarks.figures_file import write_figures
-from clef.datasets.base import Sequence
 from clef.faces.crop import crop_shard
 from clef.faces.detectors.retinaface import RetinaFaceDetector
-from clef.params import CropParams
+from clef.params.schema import CropParams
+from clef.recordings.sequence import Sequence
 from tests.faces.detectors.made_up import made_up_model, noise_pictures
 
 SIDE = 640

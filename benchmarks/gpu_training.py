@@ -25,15 +25,15 @@ import yaml
 
 from benchmarks.figures_file import write_figures
 from benchmarks.trainings import Changes, changed, train_once
+from clef.batches.crops import Crops
 from clef.datasets import open_dataset
 from clef.faces.shard import CROPPED
-from clef.loading import Crops
-from clef.manifest import manifest_fingerprint, read_manifest
-from clef.model import Encoders, LabelTask
-from clef.params import Params
-from clef.prediction import probabilities
-from clef.runs import load_params
-from clef.texts import label_templates, label_texts
+from clef.manifest.table import manifest_fingerprint, read_manifest
+from clef.model.prediction import probabilities
+from clef.model.tasks import Encoders, LabelTask
+from clef.model.texts import label_templates, label_texts
+from clef.params.schema import Params
+from clef.runs.load import load_params
 
 SETTLED = 15
 """Steps that are left out at the start, when kernels are chosen and workers begin."""

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.trainings import changed, train_once
-from clef.runs import load_params
+from clef.runs.load import load_params
 
 SETTLED = 5
 """Steps that are left out at the start."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 
 from clef.datasets import open_dataset
-from clef.params import Params
+from clef.params.schema import Params
 from clef.training.metrics_file import MetricsFile
 
 Changes = dict[str, Any]

@@ -58,12 +58,12 @@ RUN_BY = {
     "clef track sync": "tests/tracking/test_sync.py::test_sync_brings_in_what_is_lacking_and_says_so_and_again_nothing",
     "clef check bp4d": "tests/workflow/test_lab_sets.py::test_bp4d",
     "snakemake --cores 8 results/bp4d/summary.csv": "tests/workflow/test_lab_sets.py::test_bp4d",
-    "clef fetch-weights retinaface": "tests/test_download.py::test_the_command_fetches_what_a_detector_needs",
-    "clef fetch-weights yunet": "tests/test_download.py::test_the_command_fetches_what_a_detector_needs",
+    "clef fetch-weights retinaface": "tests/weights/test_download.py::test_the_command_fetches_what_a_detector_needs",
+    "clef fetch-weights yunet": "tests/weights/test_download.py::test_the_command_fetches_what_a_detector_needs",
     "clef version-data DATASET": LIFE,
     "dvc metrics diff": LIFE,
     "dvc repro run@demo": LIFE,
-    "dvc push": "tests/test_versioning.py::test_dvc_itself_does_not_ask",
+    "dvc push": "tests/ingest/versions/test_dvc.py::test_dvc_itself_does_not_ask",
 }
 """Where a command runs that README.md names in running text."""
 

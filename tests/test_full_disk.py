@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from clef.datasets.base import Sequence
 from clef.faces.crop import crop_shard
 from clef.faces.shard import SCHEMA, write_shard
-from clef.files import write_text
-from clef.params import CropParams
+from clef.params.schema import CropParams
+from clef.recordings.sequence import Sequence
+from clef.runtime.files import write_text
 from clef.training.checkpoint import Recovery, save_weights
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain

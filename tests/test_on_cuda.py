@@ -8,14 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from clef import losses
-from clef.augmentation import augment, draw
-from clef.device import autocast, prepare_device
+from clef.batches.augmentation import augment, draw
 from clef.errors import Unfinished
-from clef.evaluation.evaluate import evaluate
-from clef.model import ActivityTask, Encoders, LabelTask
-from clef.params import AugmentParams, FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
-from clef.texts import LabelTexts, label_templates
+from clef.evaluation.fold.evaluate import evaluate
+from clef.model import losses
+from clef.model.device import autocast, prepare_device
+from clef.model.tasks import ActivityTask, Encoders, LabelTask
+from clef.model.texts import LabelTexts, label_templates
+from clef.params.schema import AugmentParams, FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
 from clef.training.finetune import finetune
 from clef.training.interruption import Interruption
 from clef.training.job import Job

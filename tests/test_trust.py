@@ -19,15 +19,15 @@ import psutil
 import pytest
 import torch
 
-from clef.cleaning import leftovers, remove
 from clef.datasets import affectnet_npy, open_dataset
 from clef.errors import ClefError
 from clef.faces.detectors import build_detector
-from clef.files import write_text
-from clef.model import Encoders
-from clef.params import CropParams, ModelParams, Params, TextParams
-from clef.runs import load_params
-from clef.texts import activity_texts
+from clef.model.tasks import Encoders
+from clef.model.texts import activity_texts
+from clef.params.schema import CropParams, ModelParams, Params, TextParams
+from clef.runs.clean import leftovers, remove
+from clef.runs.load import load_params
+from clef.runtime.files import write_text
 from clef.training.checkpoint import Recovery
 from tests.cli.test_processes import Toy
 from tests.tracking.conftest import free_port, wait_until

@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 from clef.datasets import open_dataset
-from clef.datasets.base import Sequence
 from clef.demo.behaviour import ACTION_UNITS
 from clef.faces.fingerprint import crop_fingerprint
 from clef.faces.shard import SCHEMA, recordings_digest, write_shard
-from clef.folds import make_folds
-from clef.manifest import build_manifest
-from clef.params import Params
+from clef.manifest.folds import make_folds
+from clef.manifest.table import build_manifest
+from clef.params.schema import Params
+from clef.recordings.sequence import Sequence
 from clef.training.inputs import Inputs
 
 SUBJECTS = 6

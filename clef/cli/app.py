@@ -11,9 +11,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from clef import __version__
 from clef.cli.failures import report
-from clef.cli.lookup import settings
+from clef.cli.find_run import settings
 from clef.cli.output import output
-from clef.messages import job_name
+from clef.runs.messages import job_name
 
 STEPS = "Steps of the chain, in their order"
 RESULTS = "Results"

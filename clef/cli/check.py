@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clef.cli.app import DATA, Step, app
-from clef.cli.lookup import dataset_params
+from clef.cli.find_run import dataset_params
 from clef.cli.options import DatasetName
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
-    from clef.checking.report import Report
+    from clef.ingest.check.report import Report
 
 WIDTH = 120
 
@@ -29,10 +29,10 @@ def check(
 
     Exit code 1 where something would stop the workflow. What differs from published counts is marked and does not.
     """
-    from clef.checking.check import check as run_check
     from clef.datasets import open_dataset
-    from clef.lease import leased
-    from clef.progress import progress
+    from clef.ingest.check.check import check as run_check
+    from clef.runtime.lease import leased
+    from clef.runtime.progress import progress
 
     adapter = open_dataset(dataset_params(dataset))
     with nullcontext() if out is None else leased(out):
@@ -50,9 +50,9 @@ def _tell(report: "Report", json: bool, out: Path | None) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from clef.checking.terminal import format_report
-    from clef.files import write_text
-    from clef.progress import notice
+    from clef.ingest.check.check_table import format_report
+    from clef.runtime.files import write_text
+    from clef.runtime.progress import notice
 
     if json:
         from json import dumps

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clef.cli.app import DATA, app
-from clef.cli.lookup import settings
+from clef.cli.find_run import settings
 from clef.errors import ClefError
 
 
@@ -30,10 +30,10 @@ def clean(
 
     That is: what interrupted jobs left, and crops and manifests of settings that no params file uses any more.
     """
-    from clef import cleaning
-    from clef.disk_space import readable
-    from clef.runs import load_runs
-    from clef.suggestion import suggestion
+    from clef.params.suggestion import suggestion
+    from clef.runs import clean as cleaning
+    from clef.runs.load import load_runs
+    from clef.runtime.disk_space import readable
 
     root, known = Path(), load_runs(settings.params_folder)
     lost = {path.name: path for path in cleaning.lost(root, known)}

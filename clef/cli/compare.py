@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clef.cli.app import RESULTS, app
-from clef.cli.lookup import require_known, run_params
+from clef.cli.find_run import require_known, run_params
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
-    from clef.params import Params
+    from clef.params.schema import Params
 
 
 @app.command(rich_help_panel=RESULTS, epilog="Example: clef compare demo demo-no-pretrain demo-linear")
@@ -26,11 +26,11 @@ def compare(
     """Set runs beside each other: differences to the first of them, with intervals, and the settings that differ."""
     from rich.console import Console
 
+    from clef.comparison.comparison_table import format_comparison
     from clef.comparison.differences import compare as compare_runs
     from clef.comparison.finished import read_run
     from clef.comparison.settings import differing_settings
     from clef.comparison.table import write_differences
-    from clef.comparison.terminal import format_comparison
 
     if len(set(runs)) < 2 or len(set(runs)) < len(runs):
         raise ClefError(f"compare: {' '.join(runs)}: expected the names of two or more different runs")

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from clef.cli.app import step
-from clef.cli.lookup import dataset_params, shards
+from clef.cli.find_run import dataset_params, shards
 from clef.cli.options import Attempt, Crop, Crops, DatasetName, Out, Raw, Sequences, Workers
 from clef.cli.processes import attempted
-from clef.cuda import claim_gpus
 from clef.errors import ClefError
+from clef.runtime.gpus import claim_gpus
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ def render_demo(
     """Draw the demo: people, activities and action units (or still expressions), with labels."""
     from clef.demo.render import render_demo as render
     from clef.demo.render import require_folder
-    from clef.lease import leased
-    from clef.progress import notice, progress
+    from clef.runtime.lease import leased
+    from clef.runtime.progress import notice, progress
 
     settings = dataset_params(dataset).render
     if settings is None:
@@ -40,10 +40,10 @@ def render_demo(
 def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
     """List the raw recordings and check them against what is expected."""
     from clef.datasets import open_dataset
-    from clef.disk_space import crops_to_make, require_space
-    from clef.ingest import ingest as run_ingest
-    from clef.lease import leased
-    from clef.progress import notice, progress
+    from clef.ingest.sequences import ingest as run_ingest
+    from clef.runtime.disk_space import crops_to_make, require_space
+    from clef.runtime.lease import leased
+    from clef.runtime.progress import notice, progress
 
     params = dataset_params(dataset)
     with leased(out), progress("recording") as tell:
@@ -71,9 +71,9 @@ def crop(
 def _crop(dataset: str, crop: str, raw: Path, shard: str, out: Path) -> None:
     from clef.datasets import open_dataset
     from clef.faces.crop import crop_shard
-    from clef.ingest import shard_sequences
-    from clef.lease import leased
-    from clef.progress import notice, progress
+    from clef.ingest.sequences import shard_sequences
+    from clef.runtime.lease import leased
+    from clef.runtime.progress import notice, progress
 
     params = dataset_params(dataset, crop)
     if params.crop.device == "cuda":
@@ -103,10 +103,10 @@ def _crop(dataset: str, crop: str, raw: Path, shard: str, out: Path) -> None:
 def manifest(dataset: DatasetName, crop: Crop, raw: Raw, sequences: Sequences, crops: Crops, out: Out) -> None:
     """Join crops and labels into one table with a row for every frame."""
     from clef.datasets import open_dataset
-    from clef.ingest import read_sequences
-    from clef.lease import leased
-    from clef.manifest import build_manifest
-    from clef.progress import notice, progress
+    from clef.ingest.sequences import read_sequences
+    from clef.manifest.table import build_manifest
+    from clef.runtime.lease import leased
+    from clef.runtime.progress import notice, progress
 
     adapter = open_dataset(dataset_params(dataset, crop))
     with leased(out), progress("shard") as tell:

@@ -22,7 +22,7 @@ def fixture(
     """Make a miniature of a licensed set: rendered faces under its names and in its formats, to try the chain on."""
     from clef.fixtures import write_fixture
     from clef.fixtures.size import FixtureSize
-    from clef.progress import notice
+    from clef.runtime.progress import notice
 
     size = FixtureSize(tuple(subject) if subject else None, frames, pixels)
     written = write_fixture(dataset, packaging, to, size)

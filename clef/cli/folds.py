@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from clef.cli.app import DATA, app
-from clef.cli.lookup import run_params
+from clef.cli.find_run import run_params
 from clef.cli.options import Run
 
 if TYPE_CHECKING:
     from clef.datasets.base import Dataset
-    from clef.folds import Fold
+    from clef.manifest.folds import Fold
 
 
 @app.command(rich_help_panel=DATA, epilog="Example: clef folds demo")
@@ -18,7 +18,7 @@ def folds(run: Run) -> None:
     from rich.table import Table
 
     from clef.datasets import open_dataset
-    from clef.folds import make_folds, partition_of
+    from clef.manifest.folds import make_folds, partition_of
 
     params = run_params(run)
     dataset = open_dataset(params)

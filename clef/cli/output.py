@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from clef import __version__
-from clef.progress import NOTICE
+from clef.runtime.progress import NOTICE
 
 RANK = int(os.environ.get("RANK", "0"))
 """Of several processes that train together, the first speaks for all; the others say only what stops them."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from clef.cli.output import output
-from clef.cuda import claim_gpus
 from clef.errors import ClefError, Unfinished
+from clef.runtime.gpus import claim_gpus
 
 if TYPE_CHECKING:
-    from clef.params import Params
+    from clef.params.schema import Params
     from clef.training.job import Job
 
 CIRCUMSTANCES = ("--attempt", "--time-budget", "--log")
@@ -33,8 +33,8 @@ def attempted(settings: "Callable[[], Params]", target: Path, attempt: int | Non
     Raises:
         ClefError: It failed alike twice.
     """
-    from clef.failures import Told, in_words, remembered
-    from clef.training.launch import RENDEZVOUS, tell_launcher
+    from clef.runtime.retries import Told, in_words, remembered
+    from clef.training.ranks.launch import RENDEZVOUS, tell_launcher
 
     if "RANK" not in os.environ:
         memory = nullcontext() if attempt is None else remembered(target, _key(settings, sys.argv[1:]), attempt)
@@ -63,15 +63,15 @@ def training_job(params: "Params", time_budget: float | None) -> Iterator["Job"]
         if params.device == "cuda":
             claim_gpus(params.gpus)
         if params.gpus > 1:
-            from clef.failures import Told
-            from clef.training.launch import launch
+            from clef.runtime.retries import Told
+            from clef.training.ranks.launch import launch
 
             with output.handed_on():
                 launch(params.gpus, [sys.executable, "-m", "clef", *sys.argv[1:]])
             raise Told(0)
     from clef.training.interruption import Interruption
     from clef.training.job import Job
-    from clef.training.ranks import joined, ranks_here
+    from clef.training.ranks.ranks import joined, ranks_here
 
     if (world := ranks_here().world) != params.gpus:
         raise ClefError(
@@ -90,7 +90,7 @@ def training_job(params: "Params", time_budget: float | None) -> Iterator["Job"]
 
 def _key(settings: "Callable[[], Params]", arguments: Sequence[str]) -> str:
     """Of a command and its params, as far as they say what is done."""
-    from clef.params import digest
+    from clef.params.schema import digest
 
     try:
         plain = settings().model_dump(mode="json", by_alias=True)

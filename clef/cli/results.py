@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from clef.cli.app import DATA, RESULTS, app, step
-from clef.cli.lookup import require_known, run_params, tested, training
+from clef.cli.find_run import require_known, run_params, tested, training
 from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
-from clef.cuda import claim_gpus
 from clef.errors import ClefError
+from clef.runtime.gpus import claim_gpus
 
 
 @step(
@@ -33,8 +33,8 @@ def evaluate(
     test_crops: TestCrops = None,
 ) -> None:
     """Predict the test frames of a fold and score them."""
-    from clef.evaluation.evaluate import evaluate as run_evaluate
-    from clef.lease import leased
+    from clef.evaluation.fold.evaluate import evaluate as run_evaluate
+    from clef.runtime.lease import leased
     from clef.tracking.tracked import tracked_evaluation
     from clef.training.inputs import Inputs
 
@@ -54,10 +54,10 @@ def summarize(
     import json
 
     from clef.datasets import open_dataset
-    from clef.evaluation import summary
-    from clef.evaluation.published import published_on
-    from clef.lease import leased
+    from clef.evaluation.run import summary
+    from clef.evaluation.run.published import published_on
     from clef.plots.run import write_plots
+    from clef.runtime.lease import leased
     from clef.tracking.tracked import tracked_summary
 
     params = run_params(run)
@@ -93,7 +93,7 @@ def _print(details: dict[str, Any]) -> None:
     """Show a summary; nothing of it, where it is none."""
     from rich.console import Console
 
-    from clef.evaluation.terminal import format_published, format_table
+    from clef.evaluation.run.summary_table import format_published, format_table
 
     tables = [format_table(details), format_published(details)]
     for table in tables:

@@ -9,15 +9,15 @@ import typer
 
 from clef.cli.app import RESULTS, app
 from clef.cli.failures import ERROR, INTERRUPTED
-from clef.cli.lookup import run_params
+from clef.cli.find_run import run_params
 from clef.cli.options import Run
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from clef.params import Params
-    from clef.status.state import State
+    from clef.params.schema import Params
+    from clef.runs.state import State
 
 REDRAW_SECONDS = 3.0
 
@@ -39,7 +39,7 @@ def status(
     """
     from rich.console import Console
 
-    from clef.status.terminal import as_plain, format_status
+    from clef.runs.status_table import as_plain, format_status
 
     console = Console()
     if watch and (as_json or not console.is_terminal):
@@ -56,9 +56,9 @@ def status(
 
 
 def _states(run: str) -> "list[State]":
-    from clef.runs import named_runs
-    from clef.status.jobs import jobs_of
-    from clef.status.state import state_of
+    from clef.runs.jobs import jobs_of
+    from clef.runs.load import named_runs
+    from clef.runs.state import state_of
 
     runs: dict[str, Params] = {}
     named = [run]
@@ -73,7 +73,7 @@ def _states(run: str) -> "list[State]":
 def _watch(run: str, states: "list[State]", console: "Console") -> "list[State]":
     from rich.live import Live
 
-    from clef.status.terminal import format_status
+    from clef.runs.status_table import format_status
 
     try:
         with Live(format_status(run, states), console=console, auto_refresh=False, vertical_overflow="visible") as live:
@@ -88,7 +88,7 @@ def _watch(run: str, states: "list[State]", console: "Console") -> "list[State]"
 
 def _more_to_come(states: "list[State]") -> bool:
     """Whether to go on watching: not once all is done, nor once something has failed and nobody is at work any more."""
-    from clef.cleaning import workflow_at_work
+    from clef.runs.clean import workflow_at_work
 
     kinds = {state.kind for state in states}
     if kinds == {"done"}:

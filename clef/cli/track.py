@@ -27,7 +27,7 @@ def sync(
 ) -> None:
     """Bring MLflow what it lacks of runs, from the files in results/. Doing so twice doubles nothing."""
     _calmly()
-    from clef.progress import progress
+    from clef.runtime.progress import progress
     from clef.tracking.place import checkout_here
     from clef.tracking.sync import sync as bring
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clef.cli.app import step
-from clef.cli.lookup import joining, run_params, tested, training
+from clef.cli.find_run import joining, run_params, tested, training
 from clef.cli.options import (
     AlsoCrops,
     AlsoManifests,
@@ -76,7 +76,7 @@ def finetune(
     attempt: Attempt = None,
 ) -> None:
     """Stage 2: match images with the texts of the labels."""
-    from clef.folds import inner_split
+    from clef.manifest.folds import inner_split
 
     with attempted(partial(run_params, run), out, attempt):
         params, split, shards = training(run, fold, crops)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clef.cli.app import DATA, app
-from clef.cli.lookup import dataset_params
+from clef.cli.find_run import dataset_params
 from clef.cli.options import DatasetName
 from clef.errors import ClefError
 
@@ -30,11 +30,11 @@ def version_data(
     The pointers are small text files to commit to git. docs/data-versions.md tells what they are good for.
     """
     from clef.datasets import open_dataset
-    from clef.pointers import existing_pointers
-    from clef.progress import progress
-    from clef.versioning import is_local, open_repository, remote_address
-    from clef.versioning import push as run_push
-    from clef.versioning import version_data as run_version_data
+    from clef.ingest.versions.dvc import is_local, open_repository, remote_address
+    from clef.ingest.versions.dvc import push as run_push
+    from clef.ingest.versions.dvc import version_data as run_version_data
+    from clef.ingest.versions.pointers import existing_pointers
+    from clef.runtime.progress import progress
 
     adapter = open_dataset(dataset_params(dataset))
     root = Path("data/raw", dataset)

@@ -8,7 +8,8 @@ import typer
 
 from clef.cli.app import DATA, Step, app
 from clef.errors import ClefError
-from clef.weights import DETECTOR_RELEASES, FOLDER, Release, file_hash
+from clef.runtime.files import file_hash
+from clef.weights.releases import DETECTOR_RELEASES, FOLDER, Release
 
 CLIP = "ViT-B-16-quickgelu/openai"
 
@@ -42,8 +43,8 @@ def fetch_weights(
 
 
 def _fetch_release(release: Release, target: Path) -> None:
-    from clef.download import fetch
-    from clef.progress import notice, progress
+    from clef.runtime.progress import notice, progress
+    from clef.weights.download import fetch
 
     if target.is_dir():
         target /= release.file
@@ -53,9 +54,9 @@ def _fetch_release(release: Release, target: Path) -> None:
 
 
 def _fetch_model(name: str, tag: str, to: Path | None) -> None:
-    from clef.files import write_text
-    from clef.pretrained import fetch_pretrained
-    from clef.progress import notice
+    from clef.runtime.files import write_text
+    from clef.runtime.progress import notice
+    from clef.weights.open_clip import fetch_pretrained
 
     path, found = fetch_pretrained(name, tag)
     notice("%s: SHA-256 %s", path, found)

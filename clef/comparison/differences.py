@@ -20,10 +20,10 @@ import numpy as np
 from clef.comparison.finished import FinishedRun
 from clef.comparison.pairing import common_labels, require_same_frames, units_of
 from clef.errors import ClefError
-from clef.evaluation import metrics
-from clef.evaluation.intervals import bootstrap_values, percentile_interval
-from clef.evaluation.metrics import Counts, Floats, mean_known
-from clef.evaluation.units import Units
+from clef.evaluation.fold.fold import metrics
+from clef.evaluation.fold.metrics import Counts, Floats, mean_known
+from clef.evaluation.fold.units import Units
+from clef.evaluation.run.intervals import bootstrap_values, percentile_interval
 
 METRICS = {"f1": metrics.f1, "precision": metrics.precision, "recall": metrics.recall}
 """What follows from the confusion counts of each subject. Areas under curves do not."""

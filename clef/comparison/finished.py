@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from clef.errors import ClefError
-from clef.evaluation.crossvalidation import Grid, cross_validation
-from clef.evaluation.pooling import pooled_rows
-from clef.folds import FoldName
+from clef.evaluation.run.crossvalidation import Grid, cross_validation
+from clef.evaluation.run.pooled_predictions import pooled_rows
+from clef.manifest.folds import FoldName
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from clef.comparison.finished import FinishedRun
 from clef.errors import ClefError
-from clef.evaluation.metrics import FN, FP, TN, TP
-from clef.evaluation.units import Units, all_together
-from clef.folds import FoldName
+from clef.evaluation.fold.metrics import FN, FP, TN, TP
+from clef.evaluation.fold.units import Units, all_together
+from clef.manifest.folds import FoldName
 
 
 def common_labels(runs: Sequence[FinishedRun]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clef.comparison.finished import FinishedRun
-from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, Params
+from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, Params
 
 ABSENT = "-"
 

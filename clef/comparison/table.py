@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from clef.comparison.differences import Comparison
-from clef.files import write_text
+from clef.runtime.files import write_text
 
 COLUMNS = ["first", "run", "label", "metric", "value_first", "value", "difference", "ci_low", "ci_high"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from clef.mistakes import explain_mistake
-from clef.params import ParamsError
+from clef.params.errors import explain_mistake
+from clef.params.schema import ParamsError
 
 if TYPE_CHECKING:
     from clef.datasets.base import Dataset
-    from clef.params import Params
+    from clef.params.schema import Params
 
 
 def adapters() -> list[str]:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets import affectnet_csv, affectnet_npy
-from clef.datasets.base import Sequence
-from clef.datasets.copy_root import found_in
 from clef.datasets.image_set import ImageSet, ImageSetOptions
 from clef.datasets.known import Known, Packaging
+from clef.datasets.readers.find_root import found_in
 from clef.errors import ClefError
-from clef.params import Count
+from clef.params.schema import Count
+from clef.recordings.sequence import Sequence
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clef.datasets.affectnet_npy import ListedImage
-from clef.datasets.base import Sequence
-from clef.datasets.copy_root import find_folder
+from clef.datasets.readers.find_root import find_folder
 from clef.errors import ClefError
+from clef.recordings.sequence import Sequence
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-from clef.datasets.base import Sequence
-from clef.datasets.copy_root import find_folder
+from clef.datasets.readers.find_root import find_folder
 from clef.errors import ClefError
+from clef.recordings.sequence import Sequence
 
 FOLDERS = {"train": "train_set", "test": "val_set"}
 IMAGE = re.compile(r"(\d+)\.(?:jpe?g|png|bmp|tiff?)", re.IGNORECASE)

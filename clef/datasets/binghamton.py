@@ -1,7 +1,7 @@
 """What BP4D and BP4D+, both of Binghamton University, share: names, packagings, numbering and label files.
 
-A subject is `F001` or `M001`, a task `T1`, a recording `F001_T1`. `clef.datasets.packed` has the packagings of the
-recordings; label files are `F001_T1.csv`, in any folder.
+A subject is `F001` or `M001`, a task `T1`, a recording `F001_T1`. The packagings of the recordings are in
+`clef.datasets.readers.packagings`; label files are `F001_T1.csv`, in any folder.
 """
 
 import os
@@ -11,18 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets.base import MISSING, Dataset, Sequence
+from clef.datasets.base import Dataset
 from clef.datasets.known import Packaging
-from clef.datasets.layout import contents, find_folders, relative, the_only
-from clef.datasets.occurrence_csv import read_occurrence_csv
-from clef.datasets.packed import Images, Packed, Place, Zips
+from clef.datasets.readers.find_folders import contents, find_folders, relative, the_only
+from clef.datasets.readers.occurrence_csv import read_occurrence_csv
+from clef.datasets.readers.packagings import Images, Packed, Place, Zips
 from clef.datasets.subjects import SubjectOptions, chosen_subjects
 from clef.errors import ClefError
+from clef.recordings.sequence import MISSING, Sequence
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clef.params import Params
+    from clef.params.schema import Params
 
 LABELS = re.compile(r"([FM]\d{3})_(T\d+)\.csv", re.IGNORECASE)
 SKIPPED = ("2dfeatures", "3dfeatures", "irfeatures", "physiology", "thermal", "bp4d-fpoints")

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from clef.datasets.binghamton import Binghamton
 from clef.datasets.known import Known
-from clef.datasets.packed import Images, Videos
+from clef.datasets.readers.packagings import Images, Videos
 
 FILMED_AS = {"01": "T1", "03": "T2", "07": "T3", "08": "T4", "09": "T5", "10": "T6", "11": "T7", "13": "T8"}
 """Task by its number in the name of a video; tasks of other numbers were not released."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from clef.datasets.binghamton import Binghamton
 from clef.datasets.known import Known
-from clef.datasets.packed import Images, Videos, Zips
+from clef.datasets.readers.packagings import Images, Videos, Zips
 
 CODED = (
     1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36,

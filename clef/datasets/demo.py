@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clef.datasets.base import Dataset, Sequence, strangers
-from clef.datasets.occurrence_csv import read_occurrence_csv
+from clef.datasets.base import Dataset, strangers
+from clef.datasets.readers.occurrence_csv import read_occurrence_csv
 from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES, subject_ids
 from clef.errors import ClefError
-from clef.params import ParamsError, RenderParams
+from clef.params.schema import ParamsError, RenderParams
+from clef.recordings.sequence import Sequence
 
 if TYPE_CHECKING:
     import pandas as pd

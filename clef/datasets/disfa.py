@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets.base import Dataset, Sequence
-from clef.datasets.intensity_txt import read_intensity_txt
+from clef.datasets.base import Dataset
 from clef.datasets.known import Known, Packaging
-from clef.datasets.layout import contents, find_folders, relative
+from clef.datasets.readers.find_folders import contents, find_folders, relative
+from clef.datasets.readers.intensity_txt import read_intensity_txt
 from clef.datasets.subjects import SubjectOptions, chosen_subjects
 from clef.errors import ClefError
+from clef.recordings.sequence import Sequence
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clef.params import Params
+    from clef.params.schema import Params
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets.base import Sequence
-from clef.datasets.copy_root import find_folder, found_in
-from clef.datasets.ferplus_votes import FOLDERS, Votes, by_row, read_labels, read_rows
 from clef.datasets.image_set import ImageSet, ImageSetOptions
 from clef.datasets.known import Known, Packaging
+from clef.datasets.readers.ferplus_votes import FOLDERS, Votes, by_row, read_labels, read_rows
+from clef.datasets.readers.find_root import find_folder, found_in
 from clef.errors import ClefError
+from clef.recordings.sequence import Sequence
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ labels.csv                       path,subject,activity,frame,AU01,AU12
 videos/P01/talk.mp4              videos/P01/talk.mp4,P01,talk,1,0,1
 
 A row labels the frame that it names; without a frame, or without that column, the whole recording. A row without labels
-says that there is a recording. `clef.datasets.label_table` reads the table.
+says that there is a recording. `clef.datasets.readers.label_table` reads the table.
 """
 
 import os
@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from clef.datasets.base import Dataset, Kind, Sequence
+from clef.datasets.base import Dataset
 from clef.datasets.known import Packaging
-from clef.datasets.label_table import LabelTable, is_below, read_label_table
+from clef.datasets.readers.label_table import LabelTable, is_below, read_label_table
 from clef.errors import ClefError
-from clef.numbered import IMAGE_SUFFIXES, numbered_images
-from clef.params import NAME, NAME_EXPECTED, Count, Fraction, ParamsError, Section
+from clef.params.schema import NAME, NAME_EXPECTED, Count, Fraction, ParamsError, Section
+from clef.recordings.numbered_images import IMAGE_SUFFIXES, numbered_images
+from clef.recordings.sequence import Kind, Sequence
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clef.params import Params
+    from clef.params.schema import Params
 
 VIDEO_SUFFIXES = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
 BLOCKS = 8

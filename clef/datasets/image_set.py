@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clef.datasets.base import Dataset, Sequence
-from clef.enumeration import some
+from clef.datasets.base import Dataset
 from clef.errors import ClefError
-from clef.params import Count, Section
+from clef.params.schema import Count, Section
+from clef.recordings.sequence import Sequence
+from clef.runtime.wording import some
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from clef.params import ParamsError, Section
+from clef.params.schema import ParamsError, Section
 
 
 def _distinct(subjects: list[str]) -> list[str]:

@@ -16,8 +16,8 @@ from clef.demo.face import Face
 from clef.demo.hand import Hand
 from clef.demo.layers import Image
 from clef.demo.performance import FPS, NOT_CODED, Performance, perform
-from clef.files import appearing, write_text
-from clef.params import RenderParams
+from clef.params.schema import RenderParams
+from clef.runtime.files import appearing, write_text
 
 COLUMNS = 100
 """Of the csv: the frame's number, action units 1 to 98, and the flag for frames that cannot be coded."""

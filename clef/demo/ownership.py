@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from clef.enumeration import some
 from clef.errors import ClefError
-from clef.files import PARTIAL, write_text
+from clef.runtime.files import PARTIAL, write_text
+from clef.runtime.wording import some
 
 RECORD = "render.json"
 CLAIM = ".rendered"

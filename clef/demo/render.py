@@ -16,8 +16,8 @@ import cv2
 from clef.demo.clip import Clip, render_clip
 from clef.demo.ownership import RECORD, TABLE, claim, note, require_own
 from clef.demo.stills import Still, plan_stills, render_still, stills_csv
-from clef.files import write_text
-from clef.params import RenderParams
+from clef.params.schema import RenderParams
+from clef.runtime.files import write_text
 
 FORMAT = 1
 """Raised when the same settings come to give other files."""

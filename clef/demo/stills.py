@@ -14,8 +14,8 @@ from clef.demo.identity import draw_identity
 from clef.demo.layers import Image
 from clef.demo.pose import Pose
 from clef.errors import ClefError
-from clef.files import appearing
-from clef.params import RenderParams
+from clef.params.schema import RenderParams
+from clef.runtime.files import appearing
 
 JPEG_QUALITY = 92
 SPLITS = ("train", "test")

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from clef.faces.detectors import Face
-from clef.params import CropParams
+from clef.params.schema import CropParams
 
 RIGHT_EYE = (0.36, 0.36)
 LEFT_EYE = (0.64, 0.36)

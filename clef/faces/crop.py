@@ -11,12 +11,11 @@ from typing import Any
 import cv2
 import pyarrow as pa
 
-from clef.datasets.base import Sequence
 from clef.errors import ClefError
 from clef.faces.alignment import crop_face
 from clef.faces.detectors import Detector, Face, build_detector
+from clef.faces.face_track import Tracked, observe, track
 from clef.faces.fingerprint import crop_fingerprint
-from clef.faces.frames import Frame, read_frames
 from clef.faces.parts import Part, PartReport
 from clef.faces.shard import (
     ROWS_A_BATCH,
@@ -26,9 +25,10 @@ from clef.faces.shard import (
     recordings_digest,
     write_shard,
 )
-from clef.faces.tracking import Tracked, observe, track
-from clef.files import ask_guards
-from clef.params import CropParams
+from clef.params.schema import CropParams
+from clef.recordings.frames import Frame, read_frames
+from clef.recordings.sequence import Sequence
+from clef.runtime.files import ask_guards
 
 Progress = Callable[[str, int], None]
 """Called with the sequence's name and how many more frames are done."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clef.faces.alignment import LEFT_EYE, RIGHT_EYE
-from clef.params import CropParams
+from clef.params.schema import CropParams
 
 CROPPING = 1
 """To be raised with a change of the code that gives other crops by the same settings, so that the two do not mix."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from clef.datasets.base import Sequence
 from clef.faces.shard import write_shard
-from clef.files import ask_guards, write_text
-from clef.params import digest
+from clef.params.schema import digest
+from clef.recordings.sequence import Sequence
+from clef.runtime.files import ask_guards, write_text
 
 
 @dataclass(frozen=True)

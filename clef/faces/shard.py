@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from clef.datasets.base import SEQUENCE_COLUMNS, Sequence
 from clef.errors import ClefError
-from clef.files import appearing
-from clef.params import digest
+from clef.params.schema import digest
+from clef.recordings.sequence import SEQUENCE_COLUMNS, Sequence
+from clef.runtime.files import appearing
 
 FINGERPRINT = b"clef.fingerprint"
 RECORDINGS = b"clef.recordings"

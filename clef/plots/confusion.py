@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from clef.evaluation.metrics import Counts
+from clef.evaluation.fold.metrics import Counts
 from clef.plots.style import INK, drawing, heading, save
 
 

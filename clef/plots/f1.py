@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
-from clef.files import write_text
 from clef.plots.style import BLUE, GREY, INK, ORANGE, drawing, heading, save
+from clef.runtime.files import write_text
 
 TOTALS = ("mean", "accuracy")
 COLUMNS = ["f1", "ci_low", "ci_high", "floor", "activity_only"]
@@ -27,7 +27,7 @@ def write_f1_plot(folder: Path, summary: dict[str, Any]) -> None:
 
     Args:
         folder: The run's `plots`.
-        summary: What `clef.evaluation.summary.summarize` returned.
+        summary: What `clef.evaluation.run.summary.summarize` returned.
     """
     write_f1_table(folder / "f1.csv", summary)
     with drawing():

@@ -16,7 +16,7 @@ def write_plots(
 
     Args:
         folder: The run's `plots`.
-        summary: What `clef.evaluation.summary.summarize` returned.
+        summary: What `clef.evaluation.run.summary.summarize` returned.
         fold_metrics: `metrics.json` of each seed and fold, by path: training curves are drawn from the files beside.
         stage1: The run that stage 1 is of, this one or another; None without a stage 1.
     """

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from clef.files import appearing
+from clef.runtime.files import appearing
 
 # Okabe and Ito's colours, told apart with any colour vision; shapes differ too.
 BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8A8A", "#222222"

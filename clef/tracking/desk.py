@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from clef.files import write_text
+from clef.runtime.files import write_text
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 

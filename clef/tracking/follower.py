@@ -9,12 +9,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from clef.runtime.files import file_hash
 from clef.tracking.desk import Answer, Desk
 from clef.tracking.record import RUN_RECORD, read_record, records_below, sibling
 from clef.tracking.store import Store, brief
 from clef.tracking.system import System, append_sample
 from clef.tracking.view import View
-from clef.weights import file_hash
 
 POLL_SECONDS = 0.5
 UPDATE_SECONDS = 5.0

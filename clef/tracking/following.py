@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from clef.runtime.files import file_hash
 from clef.tracking.desk import Desk
 from clef.tracking.place import checkout_of
 from clef.tracking.record import run_folder
-from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from clef.files import write_text
+from clef.runtime.files import write_text
 from clef.tracking.place import shown_uri
 from clef.tracking.record import Record, sibling
 

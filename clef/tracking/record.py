@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from clef.files import write_text
-from clef.process import is_running, mark, own_start
+from clef.runtime.files import write_text
+from clef.runtime.process import is_running, mark, own_start
 
 RECORD_SUFFIX = ".track.json"
 RUN_RECORD = f"run{RECORD_SUFFIX}"
@@ -56,7 +56,7 @@ class Process:
     number: int
     started: float
     mark: str = ""
-    """See `clef.process.mark`."""
+    """See `clef.runtime.process.mark`."""
 
     @classmethod
     def own(cls) -> "Process":

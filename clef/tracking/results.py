@@ -15,8 +15,8 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
+from clef.runtime.files import file_hash
 from clef.tracking.record import RUN_RECORD, Record
-from clef.weights import file_hash
 
 BASELINES = ("base_rate", "floor", "activity_only", "activity_only_auc", "activity_only_untuned")
 COUNTS = ("frames", "positives")

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from clef.errors import Unfinished
-from clef.files import write_text
-from clef.params import Params
+from clef.params.schema import Params
+from clef.runtime.files import file_hash, write_text
 from clef.tracking.following import followed
 from clef.tracking.record import (
     RUN_RECORD,
@@ -28,7 +28,6 @@ from clef.tracking.record import (
 )
 from clef.tracking.surroundings import surroundings
 from clef.tracking.units import data_of, flatten, parent_unit, training_unit
-from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
 

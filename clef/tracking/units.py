@@ -8,8 +8,8 @@ stage 1 that the run does not have are left out.
 from collections.abc import Mapping
 from typing import Any
 
-from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, AugmentParams, Params, digest
-from clef.texts import texts_in_use
+from clef.model.texts import texts_in_use
+from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, AugmentParams, Params, digest
 from clef.tracking.record import Data, Unit, as_plain
 
 DIGEST_LENGTH = 36

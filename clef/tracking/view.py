@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 
-from clef.lease import live
+from clef.runtime.lease import live
 from clef.tracking.link import write_link
 from clef.tracking.points import Point, Tail, committed_step, points
 from clef.tracking.record import Data, Record, Unit, read_record, sibling
@@ -22,7 +22,7 @@ OTHERS_A_BATCH = 100
 
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
-KEY, CODE, FILES, PROGRESS = "clef.key", "clef.code", "clef.files", "clef.progress"
+KEY, CODE, FILES, PROGRESS = "clef.key", "clef.code", "clef.runtime.files", "clef.runtime.progress"
 PARENT_RUN = "mlflow.parentRunId"
 
 Item = TypeVar("Item")

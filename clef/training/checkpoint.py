@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 from clef.errors import ClefError
 from clef.faces.fingerprint import crop_fingerprint
-from clef.files import appearing, write_text
-from clef.manifest import manifest_fingerprint
-from clef.params import CropParams, ModelParams
-from clef.weights import file_hash
+from clef.manifest.table import manifest_fingerprint
+from clef.params.schema import CropParams, ModelParams
+from clef.runtime.files import appearing, file_hash, write_text
 
 log = logging.getLogger(__name__)
 

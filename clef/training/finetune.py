@@ -14,21 +14,21 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from clef import selection
-from clef.augmentation import augment, draw, normalise
-from clef.device import describe_device, prepare_device
+from clef.batches.augmentation import augment, draw, normalise
+from clef.batches.crops import Crops, load_steps
+from clef.batches.sampling import EpochBatches
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
-from clef.files import appearing
-from clef.folds import Fold
-from clef.loading import Crops, load_steps
-from clef.losses import inverse_rate_weight
-from clef.manifest import manifest_fingerprint
-from clef.model import Encoders, LabelTask
-from clef.params import FINETUNE_SECTIONS, Params
-from clef.prediction import prediction_table, probabilities
-from clef.sampling import EpochBatches
-from clef.texts import as_recorded, label_templates, label_texts
+from clef.manifest import select
+from clef.manifest.folds import Fold
+from clef.manifest.table import manifest_fingerprint
+from clef.model.device import describe_device, prepare_device
+from clef.model.losses import inverse_rate_weight
+from clef.model.prediction import prediction_table, probabilities
+from clef.model.tasks import Encoders, LabelTask
+from clef.model.texts import as_recorded, label_templates, label_texts
+from clef.params.schema import FINETUNE_SECTIONS, Params
+from clef.runtime.files import appearing, file_hash
 from clef.tracking.tracked import tracked_training
 from clef.training.checkpoint import (
     load_weights,
@@ -44,7 +44,6 @@ from clef.training.job import Job
 from clef.training.loop import Plan, work_folder
 from clef.training.provenance import provenance, training_key
 from clef.training.stage import run_stage
-from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +79,11 @@ def finetune(
     job = job or Job()
     settings, labels = params.finetune, params.labels
     device = prepare_device(params)
-    frames = selection.training_frames(inputs.manifest, fold, labels, settings.stride)
+    frames = select.training_frames(inputs.manifest, fold, labels, settings.stride)
     tested = elsewhere or WhoIsTested(params.dataset.name, inputs, fold, labels)
     test = tested.frames(stride=1)
     test = test[test["status"].isin(CROPPED)].reset_index(drop=True)
-    targets = selection.targets(frames, labels)
+    targets = select.targets(frames, labels)
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_crop_settings(fingerprint, params.crop, inputs.manifest)
     require_same_crops(tested.inputs.manifest, inputs.manifest)
@@ -102,7 +101,7 @@ def finetune(
         len(frames),
         settings.batch,
         seed,
-        classes=selection.most_likely(targets) if settings.balance == "classes" else None,
+        classes=select.most_likely(targets) if settings.balance == "classes" else None,
     )
     steps = settings.epochs * batches.steps_per_epoch
     predicted = [settings.epochs] if fold.inner else range(1, settings.epochs + 1)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from clef import selection
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
-from clef.folds import Fold
-from clef.params import LabelParams
+from clef.manifest import select
+from clef.manifest.folds import Fold
+from clef.params.schema import LabelParams
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class WhoIsTested:
         Raises:
             ClefError: None of them has a crop, so that nothing can be predicted.
         """
-        frames = selection.test_frames(self.inputs.manifest, self.fold, stride)
+        frames = select.test_frames(self.inputs.manifest, self.fold, stride)
         if not frames["status"].isin(CROPPED).any():
             raise ClefError(f"{self.inputs.manifest}: fold {self.fold.number} has no test frame with a crop")
         return frames

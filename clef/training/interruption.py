@@ -9,7 +9,7 @@ from types import FrameType
 
 import psutil
 
-from clef.training.launch import LAUNCHER
+from clef.training.ranks.launch import LAUNCHER
 
 LARGEST_MARGIN = 300.0
 MARGIN_SHARE = 0.2

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from clef.training.interruption import Interruption
-from clef.training.ranks import ALONE, Ranks
+from clef.training.ranks.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clef.device import autocast, describe_device
 from clef.errors import ClefError, Unfinished
-from clef.model import Task
-from clef.params import CheckpointParams, OptimiserParams
-from clef.progress import Step, duration, notice, progress
+from clef.model.device import autocast, describe_device
+from clef.model.tasks import Task
+from clef.params.schema import CheckpointParams, OptimiserParams
+from clef.runtime.progress import Step, duration, notice, progress
 from clef.training.checkpoint import Recovery
 from clef.training.job import Job
 from clef.training.metrics_file import MetricsFile

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clef.files import write_text
+from clef.runtime.files import write_text
 
 
 class MetricsFile:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from clef.params import OptimiserParams
+from clef.params.schema import OptimiserParams
 
 BLOCK = re.compile(r"clip\.visual\.(?:trunk\.)?(?:transformer\.resblocks|blocks|stages|layer)\.?(\d+)\.")
 STEM = re.compile(

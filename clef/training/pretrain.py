@@ -10,25 +10,25 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from clef.augmentation import augment, draw, normalise
+from clef.batches.augmentation import augment, draw, normalise
+from clef.batches.crops import Crops, load_steps
+from clef.batches.sampling import CrossedBatches, cross_subject_share
 from clef.datasets import open_dataset
-from clef.device import describe_device, prepare_device
-from clef.folds import Fold
-from clef.loading import Crops, load_steps
-from clef.manifest import manifest_fingerprint
-from clef.model import ActivityTask, Encoders
-from clef.params import PRETRAIN_SECTIONS, Params, PretrainParams
-from clef.sampling import CrossedBatches, cross_subject_share
-from clef.texts import activity_texts
+from clef.manifest.folds import Fold
+from clef.manifest.table import manifest_fingerprint
+from clef.model.device import describe_device, prepare_device
+from clef.model.tasks import ActivityTask, Encoders
+from clef.model.texts import activity_texts
+from clef.params.schema import PRETRAIN_SECTIONS, Params, PretrainParams
+from clef.runtime.files import file_hash
 from clef.tracking.tracked import tracked_training
 from clef.training.checkpoint import require_crop_settings, require_same_crops, save_weights
 from clef.training.inputs import Inputs
 from clef.training.job import Job
 from clef.training.loop import Plan
-from clef.training.pooling import Source, pool
 from clef.training.provenance import provenance, training_key
+from clef.training.sources import Source, pool
 from clef.training.stage import run_stage
-from clef.weights import file_hash
 
 log = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pandas as pd
 
-from clef.folds import Fold
-from clef.model import architecture
-from clef.params import Params, digest
+from clef.manifest.folds import Fold
+from clef.model.tasks import architecture
+from clef.params.schema import Params, digest
+from clef.runtime.files import file_hash
 from clef.training.checkpoint import package_hash, pretrained_hash
 from clef.training.inputs import Inputs
-from clef.weights import file_hash
 
 
 def provenance(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from clef.lease import leased
-from clef.model import Task
-from clef.params import CheckpointParams, OptimiserParams
+from clef.model.tasks import Task
+from clef.params.schema import CheckpointParams, OptimiserParams
+from clef.runtime.lease import leased
 from clef.training.checkpoint import Recovery
 from clef.training.job import Job
 from clef.training.loop import Plan, train, work_folder

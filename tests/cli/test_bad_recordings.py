@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clef.lease import leased
+from clef.runtime.lease import leased
 from tests.cli.conftest import clef
 
 PARAMS = """

@@ -39,7 +39,7 @@ EVERYTHING = """
 import logging, os, sys, warnings
 from pathlib import Path
 from clef.cli.output import output
-from clef.progress import notice
+from clef.runtime.progress import notice
 output.job = "job"
 output.open(Path(sys.argv[1]))
 logging.getLogger("clef.part").info("a detail")
@@ -80,7 +80,7 @@ LINES = """
 import sys
 from pathlib import Path
 from clef.cli.output import output
-from clef.progress import notice
+from clef.runtime.progress import notice
 output.job = sys.argv[2]
 output.open(Path(sys.argv[1]))
 for _ in range(300):

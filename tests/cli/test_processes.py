@@ -15,12 +15,12 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from clef.cli import lookup
+from clef.cli import find_run
 from clef.cli.processes import _key, training_job
 from clef.errors import ClefError
 from clef.training.metrics_file import MetricsFile
 from tests.toy import make_toy, toy_params
-from tests.training.test_ranks import BY_A_SCHEDULER
+from tests.training.ranks.test_ranks import BY_A_SCHEDULER
 
 CHECKOUT = Path(__file__).parents[2]
 EPOCHS = 10
@@ -292,8 +292,8 @@ def test_a_rank_that_the_params_do_not_know_is_told(monkeypatch, gpus, world):
 
 
 def test_the_same_attempt_is_known_again_whatever_its_number(tmp_path, monkeypatch):
-    monkeypatch.setattr(lookup.settings, "params_folder", tmp_path)
-    toy = partial(lookup.run_params, "toy")
+    monkeypatch.setattr(find_run.settings, "params_folder", tmp_path)
+    toy = partial(find_run.run_params, "toy")
     (tmp_path / "toy.yaml").write_text("dataset: {adapter: demo}\nrender: {}\n")
     one = _key(toy, ["--log", "a", "pretrain", "toy", "--attempt", "1", "--out", "x"])
     assert one == _key(toy, ["--log=b", "pretrain", "toy", "--time-budget", "9", "--attempt=2", "--out", "x"])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clef.evaluation.summary import summarize, write_summary
-from clef.params import EvaluateParams
+from clef.evaluation.run.summary import summarize, write_summary
+from clef.params.schema import EvaluateParams
 from clef.training.metrics_file import MetricsFile
 from tests.comparison.conftest import action_unit_tables, expression_tables, finish
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from clef.comparison.finished import FinishedRun
-from clef.evaluation.fold import score_fold
-from clef.evaluation.metrics import FN, FP, TN, TP
-from clef.evaluation.plain import write_json
-from clef.evaluation.summary import summarize, write_summary
-from clef.evaluation.units import Units
-from clef.params import EvaluateParams
+from clef.evaluation.fold.fold import score_fold
+from clef.evaluation.fold.metrics import FN, FP, TN, TP
+from clef.evaluation.fold.plain import write_json
+from clef.evaluation.fold.units import Units
+from clef.evaluation.run.summary import summarize, write_summary
+from clef.params.schema import EvaluateParams
 from tests.evaluation.conftest import action_unit_tables, expression_tables
 
 __all__ = ["action_unit_tables", "expression_tables"]

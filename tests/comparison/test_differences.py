@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from clef.comparison.differences import METRICS, compare
 from clef.comparison.finished import FinishedRun, read_run
 from clef.errors import ClefError
-from clef.evaluation.intervals import bootstrap_interval
-from clef.evaluation.metrics import FN, FP, TP
-from clef.evaluation.units import Units
+from clef.evaluation.fold.metrics import FN, FP, TP
+from clef.evaluation.fold.units import Units
+from clef.evaluation.run.intervals import bootstrap_interval
 from tests.comparison.conftest import found, people, run_of
 
 RESAMPLES = 200

@@ -4,7 +4,7 @@ import pytest
 
 from clef.comparison.finished import read_run
 from clef.comparison.settings import differing_settings
-from clef.params import FINETUNE_SECTIONS, Params
+from clef.params.schema import FINETUNE_SECTIONS, Params
 
 TEXTS = [["inner brow raiser", "brows up"], ["cheek raiser", "cheeks up"], ["lip corner puller", "a smile"]]
 

@@ -6,7 +6,7 @@ import pytest
 
 from clef import datasets
 from clef.datasets import adapter_of, adapters, modules_of, open_dataset
-from clef.params import DatasetParams, Params, ParamsError
+from clef.params.schema import DatasetParams, Params, ParamsError
 
 PACKAGE = Path(datasets.__file__).parent
 

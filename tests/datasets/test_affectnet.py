@@ -8,7 +8,7 @@ from clef.datasets import open_dataset
 from clef.datasets.affectnet import AffectNet
 from clef.datasets.affectnet_csv import COLUMNS
 from clef.errors import ClefError
-from clef.params import Params
+from clef.params.schema import Params
 
 SEVEN = ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger"]
 

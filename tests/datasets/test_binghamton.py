@@ -8,7 +8,7 @@ from clef.datasets import open_dataset
 from clef.datasets.bp4d import Bp4d
 from clef.datasets.bp4dplus import CODED, Bp4dPlus
 from clef.errors import ClefError
-from clef.params import Params, ParamsError
+from clef.params.schema import Params, ParamsError
 
 LABEL_CSV = ",".join(map(str, range(100))) + "\n" + ",".join(["3", *["0"] * 99]) + "\n"
 

@@ -4,7 +4,7 @@ import pytest
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
-from clef.params import Params
+from clef.params.schema import Params
 
 HEADER = "image,expression"
 

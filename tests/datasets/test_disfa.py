@@ -5,7 +5,7 @@ import pytest
 from clef.datasets import open_dataset
 from clef.datasets.disfa import CODED, EVERYBODY, LEFT_OUT_BY_JAA
 from clef.errors import ClefError
-from clef.params import Params
+from clef.params.schema import Params
 
 
 def adapter(**options):

@@ -5,10 +5,10 @@ import pytest
 
 from clef.datasets import open_dataset
 from clef.datasets.ferplus import EMOTIONS, VOTES, FerPlus
-from clef.datasets.ferplus_votes import FOLDERS, HEADER
+from clef.datasets.readers.ferplus_votes import FOLDERS, HEADER
+from clef.datasets.votes import classes
 from clef.errors import ClefError
-from clef.params import Params
-from clef.votes import classes
+from clef.params.schema import Params
 
 USAGES = list(FOLDERS)
 

@@ -9,8 +9,8 @@ from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.fixtures import folder, write_fixture
 from clef.fixtures.size import FixtureSize
-from clef.folds import make_folds
-from clef.params import IngestParams, Params, ParamsError
+from clef.manifest.folds import make_folds
+from clef.params.schema import IngestParams, Params, ParamsError
 from tests.fixtures.chain import CROP, run_chain
 
 SIZE = FixtureSize(subjects=("P01", "P02"), frames=6)

@@ -13,8 +13,8 @@ PLAIN = {"LICENSE", "Makefile", "Snakefile", ".gitignore", ".gitkeep", ".dvcigno
 NAMED = {
     ".ci/run",
     ".dvc/config",
-    "clef/evaluation/published.csv",  # published scores
-    "clef/model_configs/clef-tiny.json",
+    "clef/evaluation/run/published.csv",  # published scores
+    "clef/model/configs/clef-tiny.json",
     "constraints.txt",
     "docs/pictures/demo-f1.png",  # a plot
     "docs/pictures/mlflow-compare.png",  # of the demo, without a face

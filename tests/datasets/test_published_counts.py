@@ -7,15 +7,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from clef import selection
 from clef.datasets import open_dataset
 from clef.datasets.disfa import LEFT_OUT_BY_JAA
 from clef.faces.fingerprint import crop_fingerprint
 from clef.faces.shard import SCHEMA, recordings_digest, write_shard
-from clef.folds import make_folds
-from clef.losses import inverse_rate_weight
-from clef.manifest import build_manifest
-from clef.params import Params
+from clef.manifest import select
+from clef.manifest.folds import make_folds
+from clef.manifest.table import build_manifest
+from clef.model.losses import inverse_rate_weight
+from clef.params.schema import Params
 from tests.datasets import full_size
 
 BP4D_WEIGHTS = {
@@ -73,8 +73,8 @@ def by_part(manifest: pd.DataFrame, params: Params) -> dict[str, int]:
 
 def check_weights(params: Params, manifest: Path, expected: dict[str, str]) -> None:
     for part, fold in zip(PARTS, make_folds(open_dataset(params)), strict=True):
-        frames = selection.training_frames(manifest, fold, params.labels, stride=1)
-        rates = np.nanmean(selection.targets(frames, params.labels), axis=0, dtype=np.float64)
+        frames = select.training_frames(manifest, fold, params.labels, stride=1)
+        rates = np.nanmean(select.targets(frames, params.labels), axis=0, dtype=np.float64)
         weights = inverse_rate_weight(rates.tolist()).tolist()
         assert weights == pytest.approx([float(weight) for weight in expected[part].split()], abs=0.7e-6)
 
@@ -114,7 +114,7 @@ def test_bp4dplus(tmp_path):
     assert (uncodable["sequence"] == "M017_T7").sum() == 245
     check_rates(params, manifest, 0.001)  # task rates are known to 0.05 per cent, and so is the whole
     folds = make_folds(open_dataset(params))
-    trained = sum(len(selection.training_frames(path, fold, params.labels, stride=1)) for fold in folds)
+    trained = sum(len(select.training_frames(path, fold, params.labels, stride=1)) for fold in folds)
     assert trained == 3 * (197_875 - 944)  # an uncodable frame is not trained on as if nothing were present
 
 

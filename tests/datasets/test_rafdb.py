@@ -5,8 +5,8 @@ import pytest
 from clef.datasets import open_dataset
 from clef.datasets.rafdb import RafDb
 from clef.errors import ClefError
-from clef.ingest import ingest
-from clef.params import Params
+from clef.ingest.sequences import ingest
+from clef.params.schema import Params
 
 LIST = "EmoLabel/list_patition_label.txt"
 LINES = ["train_00001.jpg 5", "train_00002.jpg 1", "test_0001.jpg 7"]
@@ -107,7 +107,7 @@ def test_a_missing_image_is_named_with_the_others(tmp_path):
 
 
 def test_of_very_many_images_some_are_decoded_and_of_all_the_size_is_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr("clef.ingest.DECODED", 4)
+    monkeypatch.setattr("clef.ingest.sequences.DECODED", 4)
     names = [f"train_{number:05d}" for number in range(8)]
     make(tmp_path / "raw", [f"{name}.jpg 1" for name in names], [f"{name}_aligned.jpg" for name in names[1:]])
     for name in names[2:]:

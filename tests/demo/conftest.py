@@ -4,7 +4,7 @@ import pytest
 
 from clef.demo.clip import Clip
 from clef.demo.render import render_demo
-from clef.params import RenderParams
+from clef.params.schema import RenderParams
 
 SMALL = RenderParams(subjects=4, seconds=(1.6, 2.0), labelled_share=0.5)
 

@@ -12,7 +12,7 @@ from clef.demo.behaviour import (
     UPPER_FACE,
     subject_ids,
 )
-from clef.params import ACTION_UNITS_BP4D, RenderParams
+from clef.params.schema import ACTION_UNITS_BP4D, RenderParams
 
 
 def test_subjects_are_half_women_half_men():

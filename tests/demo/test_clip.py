@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from clef.datasets.occurrence_csv import read_occurrence_csv
+from clef.datasets.readers.occurrence_csv import read_occurrence_csv
 from clef.demo.behaviour import ACTION_UNITS
 from clef.demo.clip import draw_frames
 from clef.demo.performance import FPS

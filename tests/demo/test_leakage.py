@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from clef.demo.clip import Clip
 from clef.demo.render import render_demo
 from clef.demo.skull import CENTRE
-from clef.params import RenderParams
+from clef.params.schema import RenderParams
 from tests.demo.decoding import decode
 
 SETTINGS = RenderParams(subjects=12, seconds=(3.0, 4.0))

@@ -5,7 +5,7 @@ import pytest
 
 from clef.demo.ownership import adopt, claim, note, require_own
 from clef.errors import ClefError
-from clef.files import temporary
+from clef.runtime.files import temporary
 
 PLANNED = {"videos/F001/T1.mp4", "AUCoding/AU_OCC/F001_T1.csv"}
 

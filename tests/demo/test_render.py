@@ -9,8 +9,8 @@ import clef.demo.render
 from clef.demo.clip import Clip
 from clef.demo.render import render_demo
 from clef.errors import ClefError
-from clef.files import temporary
-from clef.params import RenderParams
+from clef.params.schema import RenderParams
+from clef.runtime.files import temporary
 
 TINY = RenderParams(subjects=2, activities=2, seconds=(0.6, 0.8), size=160)
 STILLS = RenderParams(kind="stills", train_images=5, test_images=3, size=160)

@@ -5,7 +5,7 @@ import numpy as np
 
 from clef.demo.behaviour import EXPRESSION_SHARES, EXPRESSIONS
 from clef.demo.stills import plan_stills, render_still, stills_csv
-from clef.params import RenderParams
+from clef.params.schema import RenderParams
 
 SETTINGS = RenderParams(kind="stills", train_images=1400, test_images=350, size=160)
 

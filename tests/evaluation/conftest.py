@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clef.params import LabelParams
+from clef.params.schema import LabelParams
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from clef.datasets.base import Sequence
+from clef.recordings.sequence import Sequence
 
 BITS = 10
 

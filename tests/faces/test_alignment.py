@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from clef.faces.alignment import LEFT_EYE, RIGHT_EYE, crop_face
 from clef.faces.detectors import Face
-from clef.params import CropParams
+from clef.params.schema import CropParams
 
 EYES = CropParams(align="eyes", size=128)
 BOX = CropParams(align="box", size=128, margin=0.0)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from clef.faces.crop import crop_shard
-from clef.faces.frames import inspect
 from clef.faces.shard import STATUSES, open_shard, read_fingerprint
-from clef.params import CropParams
+from clef.params.schema import CropParams
+from clef.recordings.frames import inspect
 
 WHOLE = CropParams(detector="none", align="box", margin=0.0, size=64)
 
@@ -128,9 +128,9 @@ def test_a_killed_process_is_carried_on(raw, tmp_path):
     program = """
 import os, signal, sys, json
 from pathlib import Path
-from clef.datasets.base import Sequence
+from clef.recordings.sequence import Sequence
 from clef.faces.crop import crop_shard
-from clef.params import CropParams
+from clef.params.schema import CropParams
 root, target, work, sequences, settings = sys.argv[1:]
 def die(name, more):
     if name == "still23":

@@ -3,7 +3,7 @@ import json
 from clef.faces import fingerprint
 from clef.faces.detectors import build_detector
 from clef.faces.fingerprint import crop_fingerprint
-from clef.params import CropParams
+from clef.params.schema import CropParams
 
 
 def test_the_fingerprint_tells_settings_apart_and_ignores_what_only_saves_time():

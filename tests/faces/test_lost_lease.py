@@ -7,8 +7,8 @@ import pytest
 
 from clef.errors import ClefError
 from clef.faces.crop import crop_shard
-from clef.lease import leased
-from clef.params import CropParams
+from clef.params.schema import CropParams
+from clef.runtime.lease import leased
 
 WHOLE = CropParams(detector="none", align="box", margin=0.0, size=64)
 

@@ -4,7 +4,7 @@ import pytest
 
 from clef.faces.crop import crop_shard
 from clef.faces.shard import open_shard
-from clef.params import CropParams
+from clef.params.schema import CropParams
 
 FRAMES = 15_000
 

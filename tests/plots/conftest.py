@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from clef.evaluation.fold import score_fold
-from clef.evaluation.summary import summarize
-from clef.params import EvaluateParams
+from clef.evaluation.fold.fold import score_fold
+from clef.evaluation.run.summary import summarize
+from clef.params.schema import EvaluateParams
 from tests.evaluation.conftest import action_unit_tables, expression_tables
 
 __all__ = ["action_unit_tables", "expression_tables"]

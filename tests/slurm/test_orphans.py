@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from clef import lease
 from clef.errors import ClefError
-from clef.slurm import ATTENDED, end_orphans
+from clef.runtime import lease
+from clef.runtime.slurm import ATTENDED, end_orphans
 from tests.slurm import means
 from tests.slurm.cluster import NODES, running, wait_until
 from tests.slurm.submission import copy_of, said, start
@@ -60,7 +60,7 @@ def test_jobs_of_this_checkout_by_snakemake_are_ended_and_no_others(on_path, tmp
 ATTEND = """
 import sys
 from pathlib import Path
-from clef.slurm import attend
+from clef.runtime.slurm import attend
 attend(Path(sys.argv[1]), sys.argv[2])
 print("attends", flush=True)
 sys.stdin.read()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clef.datasets import open_dataset
-from clef.runs import load_params
+from clef.runs.load import load_params
 from tests.slurm.cluster import wait_until
 from tests.slurm.submission import copy_of, ended, said, start
 from tests.workflow.conftest import ROOT

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from clef.files import write_text
-from clef.params import Params
-from clef.runs import load_params
+from clef.params.schema import Params
+from clef.runs.load import load_params
+from clef.runtime.files import write_text
 from clef.tracking.sync import sync
 from clef.tracking.tracked import tracked_summary
 from clef.tracking.units import parent_unit

@@ -1,8 +1,8 @@
 import json
 
+from clef.runtime.files import file_hash
 from clef.tracking.record import RUN_RECORD, Process, Record, Unit
 from clef.tracking.results import fold_table, own_results, scores
-from clef.weights import file_hash
 
 MEAN = {"f1": 0.5, "ci_low": 0.4, "sd_folds": 0.1, "f1_field": 0.6, "auc": 0.7, "floor": 0.3, "ap": None, "frames": 99}
 ROWS = {"AU12": {"f1": 0.75, "auc": 0.8}, "AU04": {"f1": None}, "mean": MEAN}

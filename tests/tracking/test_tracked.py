@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from clef.runtime.files import file_hash
 from clef.tracking.record import RUN_RECORD, Process, read_record, record_path, sibling
 from clef.tracking.tracked import tracked_evaluation, tracked_summary, tracked_training
-from clef.weights import file_hash
 from tests.toy import toy_params
 
 PARAMS = toy_params()

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH, _validate_param_name, _validate_tag
 
-from clef.runs import load_params
+from clef.runs.load import load_params
 from clef.tracking.units import compared, parent_key, parent_unit, training_unit
 from tests.toy import toy_params
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import psutil
 
-from clef.lease import STALE_SECONDS
+from clef.runtime.files import file_hash
+from clef.runtime.lease import STALE_SECONDS
 from clef.tracking.record import Process, read_record, sibling
 from clef.tracking.store import Store
 from clef.tracking.system import System, append_sample
 from clef.tracking.view import View, find_or_create
 from clef.training.checkpoint import Recovery
 from clef.training.metrics_file import MetricsFile
-from clef.weights import file_hash
 from tests.tracking.conftest import all_runs, curve, curve_in_file, make_record
 
 
@@ -80,7 +80,7 @@ def test_a_running_training_shows_only_what_no_resume_can_write_again(checkout):
     run = all_runs(checkout)["toy fold 0"]
     assert [step for step, _, _ in curve(checkout, run, "train/loss")] == list(range(1, 21))
     assert run.info.status == "RUNNING"
-    assert run.data.tags["clef.progress"] == "step 30 of 100"
+    assert run.data.tags["clef.runtime.progress"] == "step 30 of 100"
 
 
 def test_a_resumed_training_is_one_run_with_one_point_a_step(checkout):

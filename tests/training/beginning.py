@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from clef.model import Task
-from clef.params import CheckpointParams, OptimiserParams
+from clef.model.tasks import Task
+from clef.params.schema import CheckpointParams, OptimiserParams
 from clef.training.loop import Plan
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from clef.model import ActivityTask, Encoders, LabelTask
-from clef.params import FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
-from clef.texts import LabelTexts, label_templates
-from clef.training.ranks import Ranks, joined
+from clef.model.tasks import ActivityTask, Encoders, LabelTask
+from clef.model.texts import LabelTexts, label_templates
+from clef.params.schema import FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
+from clef.training.ranks.ranks import Ranks, joined
 
 BATCH = 13
 """No multiple of any number of ranks, so that shares differ in size."""

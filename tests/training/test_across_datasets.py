@@ -8,8 +8,8 @@ import pytest
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
-from clef.evaluation.evaluate import evaluate
-from clef.folds import everybody_tested, whole
+from clef.evaluation.fold.evaluate import evaluate
+from clef.manifest.folds import everybody_tested, whole
 from clef.training.finetune import finetune
 from clef.training.inputs import WhoIsTested
 from clef.training.pretrain import pretrain

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from clef.errors import ClefError
-from clef.params import ModelParams
+from clef.params.schema import ModelParams
 from clef.training.checkpoint import Recovery, load_weights, require_fingerprint, require_model, restore, save_weights
 
 SIDECAR = {"stage": "pretrain", "fingerprint": {}, "trained_on": [], "model": {}}

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from clef.training.interruption import ONE_WISH_SECONDS, Interruption
-from clef.training.launch import LAUNCHER
+from clef.training.ranks.launch import LAUNCHER
 
 
 def test_where_nobody_ends_a_process_it_goes_on():

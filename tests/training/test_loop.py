@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from clef.errors import ClefError, Unfinished
-from clef.model import Task
-from clef.params import CheckpointParams, OptimiserParams
+from clef.model.tasks import Task
+from clef.params.schema import CheckpointParams, OptimiserParams
 from clef.training.checkpoint import Recovery
 from clef.training.interruption import Interruption
 from clef.training.job import Job

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from clef import lease
 from clef.errors import ClefError
-from clef.evaluation.evaluate import evaluate
-from clef.lease import leased
+from clef.evaluation.fold.evaluate import evaluate
+from clef.runtime import lease
+from clef.runtime.lease import leased
 from clef.training.finetune import finetune
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-import clef.model  # noqa: F401  registers the project's own models
-from clef.params import OptimiserParams
+import clef.model.tasks  # noqa: F401  registers the project's own models
+from clef.params.schema import OptimiserParams
 from clef.training.optimiser import build_optimiser, cosine_with_warmup
 
 SETTINGS = OptimiserParams(lr_image=1.0, lr_text=0.1, lr_head=5.0, layer_decay=0.5, weight_decay=0.3)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from clef.datasets import open_dataset
-from clef.selection import pretraining_frames
-from clef.texts import activity_texts
+from clef.manifest.select import pretraining_frames
+from clef.model.texts import activity_texts
 from clef.training.inputs import Inputs
 from clef.training.pretrain import pretrain
 from tests.toy import FRAMES, make_toy, toy_fold, toy_params

@@ -8,10 +8,10 @@ import torch
 
 import clef.training.provenance
 from clef.datasets import open_dataset
-from clef.folds import everybody_tested
-from clef.model import Encoders
-from clef.params import Params
-from clef.texts import PACKAGED
+from clef.manifest.folds import everybody_tested
+from clef.model.tasks import Encoders
+from clef.model.texts import PACKAGED
+from clef.params.schema import Params
 from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
 from clef.training.inputs import WhoIsTested

@@ -14,11 +14,11 @@ from safetensors.torch import load_file
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
-from clef.evaluation.evaluate import evaluate
-from clef.folds import Fold, inner_split
-from clef.model import Encoders, architecture
-from clef.params import TextParams
-from clef.texts import PACKAGED
+from clef.evaluation.fold.evaluate import evaluate
+from clef.manifest.folds import Fold, inner_split
+from clef.model.tasks import Encoders, architecture
+from clef.model.texts import PACKAGED
+from clef.params.schema import TextParams
 from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
 from clef.training.inputs import Inputs

@@ -10,8 +10,8 @@ import pytest
 from clef.datasets.ferplus import EMOTIONS
 from clef.fixtures import write_fixture
 from clef.fixtures.size import FixtureSize
-from clef.folds import Fold
-from clef.params import Params
+from clef.manifest.folds import Fold
+from clef.params.schema import Params
 from clef.training.finetune import finetune
 from clef.training.inputs import Inputs
 from tests.fixtures.chain import CROP, Result, run_chain

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from clef.augmentation import centre
-from clef.model import Encoders
+from clef.batches.augmentation import centre
+from clef.model.tasks import Encoders
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 3, 40, 40), dtype=np.uint8))
 POSITIONS = np.arange(6)

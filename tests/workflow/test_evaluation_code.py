@@ -9,18 +9,18 @@ import pytest
 from tests.workflow.conftest import ROOT
 
 DECIDES_NO_VALUE = {
-    "clef/cuda.py": "which GPU",
+    "clef/runtime/gpus.py": "which GPU",
     "clef/datasets/base.py": "what an adapter is; what one reads comes by way of the manifest, an input",
     "clef/errors.py": "words",
-    "clef/files.py": "how files appear",
-    "clef/losses.py": "of training",
-    "clef/manifest.py": "of the manifest, an input",
-    "clef/params.py": "its values are params of the rule",
-    "clef/pretrained.py": "where training starts",
-    "clef/progress.py": "words",
-    "clef/randomness.py": "nothing is drawn here",
-    "clef/suggestion.py": "words",
-    "clef/yaml_text.py": "how the texts file is read; its texts are params of stage 2",
+    "clef/runtime/files.py": "how files appear",
+    "clef/model/losses.py": "of training",
+    "clef/manifest/table.py": "of the manifest, an input",
+    "clef/params/schema.py": "its values are params of the rule",
+    "clef/weights/open_clip.py": "where training starts",
+    "clef/runtime/progress.py": "words",
+    "clef/batches/randomness.py": "nothing is drawn here",
+    "clef/params/suggestion.py": "words",
+    "clef/params/strict_yaml.py": "how the texts file is read; its texts are params of stage 2",
     "clef/training/checkpoint.py": "reads weights, an input, or refuses them",
 }
 
@@ -60,14 +60,19 @@ def evaluation_code(monkeypatch) -> list[str]:
 
 
 def test_whatever_decides_a_metric_makes_it_stale(evaluation_code):
-    needed = reached("clef/evaluation/evaluate.py", {*DECIDES_NO_VALUE})
-    assert {"clef/votes.py", "clef/folds.py", "clef/texts.py", "clef/training/inputs.py"} <= needed
+    needed = reached("clef/evaluation/fold/evaluate.py", {*DECIDES_NO_VALUE})
+    assert {
+        "clef/datasets/votes.py",
+        "clef/manifest/folds.py",
+        "clef/model/texts.py",
+        "clef/training/inputs.py",
+    } <= needed
     assert needed <= {*evaluation_code}
 
 
 def test_a_module_is_excused_by_itself_and_only_where_the_evaluation_imports_it():
     """A folder would excuse what is put into it later."""
-    needed = reached("clef/evaluation/evaluate.py", {*DECIDES_NO_VALUE})
+    needed = reached("clef/evaluation/fold/evaluate.py", {*DECIDES_NO_VALUE})
     assert {*DECIDES_NO_VALUE} == {name for path in needed for name in imported(path)} - needed
 
 

@@ -60,7 +60,7 @@ rule ingest:
     input:
         all_raw,
         "data/interim/{dataset}/check.txt",
-        code=lambda wildcards: ["clef/ingest.py", *adapter_code(wildcards)],
+        code=lambda wildcards: ["clef/ingest/sequences.py", *adapter_code(wildcards)],
     output:
         "data/interim/{dataset}/sequences.parquet",
     log:
@@ -107,7 +107,7 @@ rule manifest:
         lambda wildcards: shards_of(RUN_OF_CROPS[wildcards.dataset, wildcards.crop]),
         labels_raw,
         sequences="data/interim/{dataset}/sequences.parquet",
-        code=lambda wildcards: ["clef/manifest.py", *adapter_code(wildcards)],
+        code=lambda wildcards: ["clef/manifest/table.py", *adapter_code(wildcards)],
     output:
         "data/processed/{dataset}/{crop}/manifest.parquet",
     log:

@@ -1,39 +1,27 @@
 # Cheap rules run again when their own code changes.
-SUMMARY_CODE = [
-    f"clef/evaluation/{name}"
-    for name in (
-        "summary.py",
-        "crossvalidation.py",
-        "intervals.py",
-        "margins.py",
-        "pooling.py",
-        "terminal.py",
-        "published.py",
-        "published.csv",
+SUMMARY_CODE = sorted(
+    map(
+        str,
+        [
+            *Path("clef/evaluation/run").glob("*.*"),
+            *Path("clef/plots").glob("*.py"),
+        ],
     )
-] + sorted(map(str, Path("clef/plots").glob("*.py")))
-SCORING_CODE = sorted(
-    {*map(str, Path("clef/evaluation").glob("*.py"))} - {*SUMMARY_CODE}
 )
-EVALUATION_CODE = [
-    *SCORING_CODE,
-    *(
-        f"clef/{name}.py"
-        for name in (
-            "faces/shard",
-            "prediction",
-            "selection",
-            "votes",
-            "folds",
-            "texts",
-            "loading",
-            "augmentation",
-            "model",
-            "device",
-            "training/inputs",
-        )
-    ),
-]
+EVALUATION_CODE = sorted(
+    map(
+        str,
+        [
+            *Path("clef/evaluation/fold").glob("*.py"),
+            *Path("clef/manifest").glob("*.py"),
+            *Path("clef/model").glob("*.*"),
+            *Path("clef/batches").glob("*.py"),
+            Path("clef/faces/shard.py"),
+            Path("clef/datasets/votes.py"),
+            Path("clef/training/inputs.py"),
+        ],
+    )
+)
 
 
 rule evaluate:

@@ -2,8 +2,8 @@
 from pathlib import Path
 
 from clef.errors import ClefError
-from clef.runs import stage1_source
-from clef.weights import DETECTOR_RELEASES, detector_weights, fetchable, model_note
+from clef.runs.load import stage1_source
+from clef.weights.releases import DETECTOR_RELEASES, detector_weights, fetchable, model_note
 
 
 def published_note(model):
@@ -65,7 +65,7 @@ def model_weights(wildcards):
 def model_files(wildcards):
     """The file that the model starts from, if `model.pretrained` is one and no tag, and an architecture of our own."""
     model = of_run(wildcards).model
-    files = [model.pretrained, f"clef/model_configs/{model.name}.json"]
+    files = [model.pretrained, f"clef/model/configs/{model.name}.json"]
     return [path for path in files if path and Path(path).is_file()]
 
 

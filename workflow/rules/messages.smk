@@ -3,10 +3,12 @@ import subprocess
 import sys
 import time
 
-from clef import messages, slurm
-from clef.cuda import require_cuda
+from clef.runs import messages
+
+from clef.runtime import slurm
+from clef.runtime.gpus import require_cuda
 from clef.demo.ownership import adopt
-from clef.progress import NOTICE
+from clef.runtime.progress import NOTICE
 
 SAID = {}
 
@@ -32,7 +34,7 @@ def frames_of(dataset):
     """Frames of a data set; before `ingest` has counted them, as many as are published to be labelled."""
     from pyarrow.parquet import read_table
 
-    from clef.disk_space import demo_frames
+    from clef.runtime.disk_space import demo_frames
 
     table, render = (
         Path(f"data/interim/{dataset}/sequences.parquet"),
@@ -52,7 +54,7 @@ def folders_written(jobs):
 
 def disk_needs(jobs):
     """Bytes that the jobs will write, by folder."""
-    from clef import disk_space
+    from clef.runtime import disk_space
 
     needs = {"data/raw": 0, "data/interim": 0, "results": 0}
     checkpoints = []
@@ -109,7 +111,7 @@ def attend(jobs):
 
 onstart:
     if speaking():
-        from clef.disk_space import require_space, require_writable
+        from clef.runtime.disk_space import require_space, require_writable
 
         jobs = list(workflow.dag.needrun_jobs())
         attend(jobs)

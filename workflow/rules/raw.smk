@@ -4,8 +4,8 @@ from functools import cache
 from pathlib import Path
 
 from clef.datasets import modules_of
-from clef.listing import Listing
-from clef.pointers import (
+from clef.ingest.versions.digests import Listing
+from clef.ingest.versions.pointers import (
     LABELS,
     changes,
     existing_pointers,
@@ -112,4 +112,4 @@ def adapter_code(wildcards):
     """Modules that know a data set's layout and labels."""
     adapter = of_dataset(wildcards).dataset.adapter
     modules = [f"clef/datasets/{name}.py" for name in modules_of(adapter)]
-    return ["clef/labels.py", *modules]
+    return ["clef/ingest/labels.py", *modules]

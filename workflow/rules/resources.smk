@@ -1,5 +1,5 @@
 # What a job may take, here and on a cluster.
-from clef.cuda import gpus_here
+from clef.runtime.gpus import gpus_here
 
 # None under an executor, where they are elsewhere, and inside its jobs, which must ask for what was submitted.
 ELSEWHERE = workflow.remote_exec or workflow.resource_settings.nodes is not None

@@ -6,9 +6,9 @@ import sys
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
-from clef.folds import make_folds
-from clef.runs import load_runs, refuse_run
-from clef.texts import activity_texts, label_templates, label_texts
+from clef.manifest.folds import make_folds
+from clef.runs.load import load_runs, refuse_run
+from clef.model.texts import activity_texts, label_templates, label_texts
 
 # The `python` of the rules is the one that runs Snakemake, also where nobody activated its environment.
 shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")

@@ -1,4 +1,4 @@
-from clef.params import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
+from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
 
 # Neither rule lists code as an input: a comment must not cost forty GPU hours. The weights' JSON has the package's hash.
 

@@ -1,7 +1,7 @@
 """Face detectors behind one interface. A detector is added by one class, and one case of `build_detector`."""
 
 from clef.faces.detectors.base import Detector, Face
-from clef.params import CropParams
+from clef.params.schema import CropParams
 
 __all__ = ["Detector", "Face", "build_detector"]
 

@@ -27,7 +27,8 @@ from torchvision.ops import nms  # type: ignore[import-untyped]
 
 from clef.errors import ClefError
 from clef.faces.detectors.base import Detector, Face
-from clef.weights import DETECTOR_RELEASES, detector_weights, file_hash
+from clef.runtime.files import file_hash
+from clef.weights.releases import DETECTOR_RELEASES, detector_weights
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]) * 255
 DEVIATION = torch.tensor([0.229, 0.224, 0.225]) * 255

@@ -7,7 +7,8 @@ import numpy as np
 
 from clef.errors import ClefError
 from clef.faces.detectors.base import Detector, Face, shrunk
-from clef.weights import DETECTOR_RELEASES, detector_weights, file_hash
+from clef.runtime.files import file_hash
+from clef.weights.releases import DETECTOR_RELEASES, detector_weights
 
 
 class YunetDetector(Detector):

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from clef.faces.detectors import build_detector
-from clef.faces.video import read_video
-from clef.params import CropParams
+from clef.params.schema import CropParams
+from clef.recordings.video import read_video
 
 
 @pytest.fixture(scope="module")

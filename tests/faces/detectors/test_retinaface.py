@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from clef.errors import ClefError
 from clef.faces.detectors import build_detector
 from clef.faces.detectors.retinaface import RetinaFaceDetector
-from clef.params import CropParams
+from clef.params.schema import CropParams
 from tests.faces.detectors.made_up import made_up_model, noise_pictures
 
 predict_single = pytest.importorskip("retinaface.predict_single", reason="retinaface-pytorch is not installed")

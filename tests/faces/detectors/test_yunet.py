@@ -4,8 +4,8 @@ import pytest
 
 from clef.errors import ClefError
 from clef.faces.detectors import build_detector
-from clef.faces.frames import read_frames
-from clef.params import CropParams
+from clef.params.schema import CropParams
+from clef.recordings.frames import read_frames
 
 
 @pytest.fixture(scope="module")

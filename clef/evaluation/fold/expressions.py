@@ -1,0 +1,96 @@
+"""The metrics of one fold for expressions, of which each frame shows one."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clef.evaluation.fold.arrays import FoldArrays
+from clef.evaluation.fold.fold import metrics
+from clef.evaluation.fold.metrics import FN, TP, Floats, any_known, count, mean_known
+from clef.evaluation.fold.units import image_units, named_units
+
+CERTAIN = 0.5
+"""Any threshold between the 0 and 1 of a one-hot prediction."""
+
+
+def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
+    """Score every class, their mean, and overall accuracy.
+
+    The prediction is the most probable class; a frame without a crop is wrong. The floor is one constant
+    prediction, the class that is most frequent in training, scored like any other: its share of the test
+    frames in the row `accuracy`, its F1 and that of the classes never predicted in the rest.
+
+    Returns:
+        `rows`: class, `mean` or `accuracy` to its metrics (see `clef.evaluation.fold.fold`); the row `accuracy`
+        holds accuracies under the same keys. `confusion`: true class by predicted class, the last column "no
+        crop". `field`, `field_max`, `confusions`, `resampled` and `counts` as for action units.
+    """
+    truth = fold.truth
+    predicted = decided(fold.probability)
+    has_crop = any_known(predicted)
+    by_epoch = {epoch: _counts(truth, decided(values)) for epoch, values in sorted(fold.epochs.items())}
+    field = max(by_epoch, key=lambda epoch: metrics.accuracy(by_epoch[epoch]), default=None)
+    constant = np.zeros_like(truth)
+    constant[:, np.nansum(fold.train_truth, axis=0).argmax()] = 1
+    strict = _counts(truth, predicted)  # (classes, 4)
+    variants = {
+        "f1": strict,
+        "f1_faces": _counts(truth[has_crop], predicted[has_crop]),
+        "floor": _counts(truth, constant),
+    }
+    if field is not None:
+        variants["f1_field"] = by_epoch[field]
+    columns = {key: metrics.f1(counts) for key, counts in variants.items()}
+    columns |= {
+        "precision": metrics.precision(strict),
+        "recall": metrics.recall(strict),
+        "auc": metrics.auc(truth, fold.probability),
+        "ap": metrics.average_precision(truth, fold.probability),
+        "f1_within_activity": metrics.within_activity_f1(truth, predicted, fold.activity, CERTAIN),
+        "base_rate": metrics.base_rate(strict),
+    }
+    seen = float(has_crop.mean())
+    class_of = truth.argmax(axis=1)
+    rows: dict[str, dict[str, Any]] = {
+        name: {key: values[i] for key, values in columns.items()}
+        | {
+            "coverage": has_crop[class_of == i].mean() if (class_of == i).any() else None,
+            "frames": len(truth),
+            "positives": strict[i, TP] + strict[i, FN],
+        }
+        for i, name in enumerate(names)
+    }
+    shared = {"coverage": seen, "frames": len(truth), "positives": None}
+    rows["mean"] = {key: mean_known(values) for key, values in columns.items()} | shared
+    rows["accuracy"] = {key: metrics.accuracy(counts) for key, counts in variants.items()} | shared
+    confusion = _confusion(class_of, predicted)
+    anonymous = all(name is None for name in fold.subject)
+    units = image_units(confusion) if anonymous else named_units(truth, predicted, CERTAIN, fold.subject, fold.sequence)
+    return {
+        "rows": rows,
+        "confusion": confusion,
+        "field": None if field is None else {"epoch": field, "threshold": None},
+        "field_max": None,
+        "confusions": {key: counts for key, counts in variants.items() if key in ("f1_faces", "floor")},
+        "resampled": units.kind,
+        "counts": units.to_plain(),
+    }
+
+
+def decided(probability: Floats) -> Floats:
+    """One-hot of the most probable class, the first of equals; rows without a crop stay NaN."""
+    one_hot = np.full(probability.shape, np.nan)
+    has_crop = any_known(probability)
+    one_hot[has_crop] = np.eye(probability.shape[1])[probability[has_crop].argmax(axis=1)]
+    return one_hot
+
+
+def _counts(truth: Floats, one_hot: Floats) -> NDArray[np.int64]:
+    return count(truth, one_hot, [CERTAIN])[0]
+
+
+def _confusion(class_of: NDArray[np.int64], predicted: Floats) -> NDArray[np.int64]:
+    classes = predicted.shape[1]
+    column = np.where(any_known(predicted), np.nan_to_num(predicted).argmax(axis=1), classes)
+    return np.bincount(class_of * (classes + 1) + column, minlength=classes * (classes + 1)).reshape(classes, -1)

@@ -1,0 +1,91 @@
+"""Bootstrap intervals, conditional on the trained models.
+
+The test subjects of each fold are drawn anew with replacement and their confusion counts added up; from these
+follow F1 per label, the mean over folds, and a percentile interval. Every seed of a fold sees the same draws,
+since its models were tested on the same people. Frames of one subject are far from independent, so they are
+never drawn singly.
+
+The interval says how far the result depends on who was tested. It holds nothing of the spread over seeds,
+training sets or fold lists, which the summary shows beside it.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clef.evaluation.fold.metrics import Floats, mean_known
+from clef.evaluation.fold.units import Units
+from clef.runtime.progress import progress
+
+BLOCK = 4_000_000
+"""Random numbers held at once."""
+
+
+def bootstrap_interval(
+    folds: list[list[Units]],
+    statistic: Callable[[Floats], Floats],
+    resamples: int,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[Floats, Floats]:
+    """Percentile interval of a statistic's mean over folds and seeds.
+
+    Args:
+        folds: Per fold, the units under each seed: the same units in the same order.
+        statistic: Confusion counts (..., labels, 4) to values (..., values); NaN where undefined.
+        resamples: Number of draws; 0 gives NaN.
+        seed: Of the draws.
+        level: Share of the draws that the interval holds.
+
+    Returns:
+        Lower and upper end, each (values,).
+    """
+    if not resamples:
+        undefined = np.full(statistic(folds[0][0].counts.sum(axis=0)).shape, np.nan)
+        return undefined, undefined
+    return percentile_interval(bootstrap_values(folds, statistic, resamples, seed), level)
+
+
+def bootstrap_values(
+    folds: list[list[Units]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
+) -> Floats:
+    """The statistic's mean over folds and seeds under each draw, (resamples, values); arguments as above."""
+    per_fold = []
+    with progress("fold resampled") as tell:
+        for number, seeds in enumerate(folds):
+            blocks = _drawn_counts(seeds, resamples, np.random.default_rng([seed, number]))
+            draws = [np.stack([statistic(counts) for counts in block]) for block in blocks]  # (seeds, draws, values)
+            per_fold.append(mean_known(np.concatenate(draws, axis=1), axis=0))
+            tell(number + 1, len(folds))
+    return mean_known(np.stack(per_fold), axis=0)
+
+
+def percentile_interval(values: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Ends, each (values,), that hold so much of the draws (resamples, values); NaN where no draw has a value."""
+    outside = (1 - level) / 2
+    ends = np.full((2, values.shape[1]), np.nan)
+    for column, drawn in enumerate(values.T):
+        known = drawn[~np.isnan(drawn)]
+        if len(known):
+            ends[:, column] = np.quantile(known, [outside, 1 - outside])
+    return ends[0], ends[1]
+
+
+def _drawn_counts(seeds: list[Units], resamples: int, rng: np.random.Generator) -> Iterator[list[Floats]]:
+    """Yield, a block of draws at a time, the summed counts (draws, labels, 4) under each seed."""
+    total = int(seeds[0].number.sum())
+    block = max(1, BLOCK // total)
+    for start in range(0, resamples, block):
+        draws = min(block, resamples - start)
+        picked = rng.integers(total, size=(draws, total))
+        yield [_summed(units, picked) for units in seeds]
+
+
+def _summed(units: Units, picked: NDArray[np.int64]) -> Floats:
+    draws, kinds = len(picked), len(units.number)
+    unit = np.searchsorted(units.number.cumsum(), picked, side="right")  # (draws, picks)
+    unit += kinds * np.arange(draws)[:, None]
+    times = np.bincount(unit.ravel(), minlength=draws * kinds).reshape(draws, kinds)
+    summed = times.astype(np.float64) @ units.counts.reshape(kinds, -1).astype(np.float64)
+    return summed.reshape(draws, *units.counts.shape[1:])

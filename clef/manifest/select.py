@@ -1,0 +1,137 @@
+"""Which frames of the manifest a stage gets, and what their raw codes mean in this run.
+
+Test labels leave this module through `test_labels` alone, and only evaluation calls it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clef.datasets import votes
+from clef.errors import ClefError
+from clef.faces.shard import CROPPED
+from clef.manifest.folds import Fold, require_disjoint
+from clef.manifest.table import manifest_columns, read_manifest
+from clef.params.schema import LabelParams
+
+KEYS = ["dataset", "subject", "activity", "sequence", "frame", "split", "status", "shard", "row", "labelled"]
+
+
+def pretraining_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
+    """Every n-th cropped frame of each clip of the training subjects, labelled or not, with its activity.
+
+    Raises:
+        ClefError: The data set has no activities.
+    """
+    frames = _side(manifest, fold, "train", KEYS)
+    frames = every_nth(frames[frames["status"].isin(CROPPED)], stride)
+    if frames["activity"].isna().any() or frames.empty:
+        raise ClefError(
+            f"{manifest}: stage 1 needs frames with an activity; take it from another run (`pretrain: from`)"
+        )
+    return frames.reset_index(drop=True)
+
+
+def training_frames(manifest: Path, fold: Fold, labels: LabelParams, stride: int) -> pd.DataFrame:
+    """Every n-th labelled and cropped frame of the training side, with targets.
+
+    Returns:
+        Keys and one float column per action unit (1, 0, NaN unknown), or the column `expression` with its class and,
+        where the data set gives votes, the columns of these.
+    """
+    frames = training_labels(manifest, fold, labels)
+    frames = every_nth(frames[frames["status"].isin(CROPPED)], stride)
+    known = targets(frames, labels)
+    known = known >= 0 if known.ndim == 1 else ~np.isnan(known).all(axis=1)
+    frames = frames[known].reset_index(drop=True)
+    if frames.empty:
+        raise ClefError(f"{manifest}: fold {fold.number} has no labelled training frame with a crop")
+    return frames
+
+
+def training_labels(manifest: Path, fold: Fold, labels: LabelParams) -> pd.DataFrame:
+    """Every labelled frame of the training side, cropped or not, with targets as in `training_frames`."""
+    return _with_targets(_side(manifest, fold, "train", [*KEYS, *_raw_columns(manifest, labels)]), labels)
+
+
+def test_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
+    """Every n-th labelled frame of the test side, cropped or not: its keys, without its labels."""
+    frames = _side(manifest, fold, "test", KEYS)
+    return every_nth(frames[frames["labelled"]], stride).reset_index(drop=True)
+
+
+def test_labels(manifest: Path, fold: Fold, labels: LabelParams, stride: int) -> pd.DataFrame:
+    """The frames of `test_frames` with targets as in `training_frames`."""
+    frames = _side(manifest, fold, "test", [*KEYS, *_raw_columns(manifest, labels)])
+    return every_nth(_with_targets(frames, labels), stride).reset_index(drop=True)
+
+
+def every_nth(frames: pd.DataFrame, stride: int) -> pd.DataFrame:
+    """Every n-th of the given frames of each sequence, from its first."""
+    return frames[frames.groupby("sequence", sort=False).cumcount() % stride == 0]
+
+
+def targets(frames: pd.DataFrame, labels: LabelParams) -> np.ndarray:
+    """What the losses learn from.
+
+    Returns:
+        (frame, action unit) float32 with NaN; or (frame,) int64 class index with -1; or, where votes count as
+        probabilities, (frame, class) float32 of sum 1, with rows of NaN.
+    """
+    if labels.kind == "action_units":
+        return frames[labels.names].to_numpy(dtype=np.float32)
+    if labels.votes == "probability":
+        return votes.distributions(frames, labels.expressions)
+    return pd.Categorical(frames["expression"], categories=labels.expressions).codes.astype(np.int64)
+
+
+def most_likely(targets: np.ndarray) -> np.ndarray:
+    """Class index of each frame, (frame,), for targets of expressions: a distribution's largest share."""
+    return targets if targets.ndim == 1 else targets.argmax(axis=1)
+
+
+def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataFrame:
+    """Rows of the training or test side; those of the other side go no further than the reader's filter."""
+    if fold.by_split:
+        _require_disjoint_splits(manifest)
+        frames = read_manifest(manifest, columns, [("split", "==", side)])
+    else:
+        wanted = fold.train_subjects if side == "train" else fold.test_subjects
+        require_disjoint(fold.train_subjects, fold.test_subjects)
+        frames = read_manifest(manifest, columns, [("subject", "in", set(wanted))])
+        absent = sorted(set(wanted) - set(frames["subject"]))
+        if absent:
+            raise ClefError(f"{manifest}: fold {fold.number}: no frame of {', '.join(absent)}; expected every subject")
+    if frames.empty:
+        raise ClefError(f"{manifest}: fold {fold.number} has no {side} frames")
+    return frames
+
+
+def _require_disjoint_splits(manifest: Path) -> None:
+    people = read_manifest(manifest, ["subject", "split"]).drop_duplicates().dropna()
+    train, test = (set(people.loc[people["split"] == side, "subject"]) for side in ("train", "test"))
+    require_disjoint(train, test)
+
+
+def _raw_columns(manifest: Path, labels: LabelParams) -> list[str]:
+    if labels.votes is not None:
+        columns = votes.vote_columns(manifest_columns(manifest))
+        if not columns:
+            raise ClefError(f"{manifest}: no columns of votes; expected a manifest of this run; build it again")
+        return columns
+    return labels.names if labels.kind == "action_units" else ["expression"]
+
+
+def _with_targets(frames: pd.DataFrame, labels: LabelParams) -> pd.DataFrame:
+    frames = frames[frames["labelled"]].copy()
+    if labels.kind == "expressions":
+        if labels.votes is not None:
+            frames["expression"] = votes.classes(frames, labels.votes)
+        frames["expression"] = frames["expression"].where(frames["expression"].isin(labels.expressions))
+        return frames
+    for name in labels.names:
+        code = frames[name].astype("Float32").to_numpy(dtype=np.float32, na_value=np.nan)
+        present = np.where(code >= labels.threshold, np.float32(1), np.float32(0))
+        frames[name] = np.where(np.isnan(code) | (code == 9), np.float32(np.nan), present)
+    return frames

@@ -1,0 +1,220 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clef.batches.augmentation import Draws, augment, centre, draw, normalise
+from clef.params.schema import AugmentParams
+
+NOTHING = AugmentParams(
+    rotation=0, scale=(1, 1), shift=0, flip=0, brightness=0, contrast=0, saturation=0, grey=0, blur=0
+)
+STRONG = AugmentParams(rotation=90, scale=(0.3, 1.5), brightness=0.9, contrast=0.9, saturation=0.9, grey=0.3, blur=0.7)
+
+
+def noise(batch, side, seed=0):
+    return torch.randint(
+        0, 256, (batch, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
+    )
+
+
+def smooth(side):
+    """A picture that varies slowly, so that how it is resampled hardly matters."""
+    line = torch.linspace(0, 1, side)
+    picture = torch.stack([line.expand(side, side), line[:, None].expand(side, side), (line * line[:, None])])
+    return (255 * picture).round().to(torch.uint8)[None]
+
+
+def marked(side, row, column):
+    """A dark picture with a bright spot."""
+    picture = torch.zeros(1, 3, side, side, dtype=torch.uint8)
+    picture[:, :, row - 1 : row + 2, column - 1 : column + 2] = 255
+    return picture
+
+
+def spot(image):
+    """Row and column of the spot's middle, in pixels from the image's own middle."""
+    light = image[0].mean(dim=0)
+    place = torch.arange(len(light)) - (len(light) - 1) / 2
+    return float((light.sum(dim=1) * place).sum() / light.sum()), float((light.sum(dim=0) * place).sum() / light.sum())
+
+
+def settled(batch=1, **changes) -> Draws:
+    """Draws that change nothing but what is named."""
+    neutral = draw(NOTHING, 0, "view", 0, np.arange(batch))
+    return replace(neutral, **{name: np.full(batch, value) for name, value in changes.items()})
+
+
+@pytest.mark.parametrize(("side", "size"), [(64, 64), (72, 64), (256, 224), (48, 64)])
+def test_settings_that_change_nothing_give_the_plain_resize(side, size):
+    images = noise(3, side)
+    plain = F.interpolate(images.float() / 255, size=(size, size), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(augment(images, settled(3), size), plain, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("side", "size"), [(72, 64), (256, 64)])
+def test_training_sees_what_evaluation_sees(side, size):
+    torch.testing.assert_close(augment(smooth(side), settled(), size), centre(smooth(side), size), atol=0.01, rtol=0)
+
+
+def test_large_images_are_shrunk_without_aliasing():
+    stripes = torch.zeros(1, 3, 256, 256, dtype=torch.uint8)
+    stripes[..., ::2] = 255  # far finer than 48 pixels can show: only their mean is left
+    for seen in (augment(stripes, settled(), 48), centre(stripes, 48)):
+        assert seen.sub(0.5).abs().max() < 0.05
+
+
+def test_centre_is_the_identity_at_its_own_size():
+    images = noise(2, 32)
+    torch.testing.assert_close(centre(images, 32), images.float() / 255)
+
+
+@pytest.mark.parametrize("degrees", [-90, -20, 20, 90])
+def test_rotation_is_anticlockwise(degrees):
+    row, column = spot(augment(marked(65, 32, 52), settled(degrees=degrees), 65))  # 20 pixels right of the middle
+    assert row == pytest.approx(-20 * np.sin(np.deg2rad(degrees)), abs=0.1)
+    assert column == pytest.approx(20 * np.cos(np.deg2rad(degrees)), abs=0.1)
+
+
+def test_a_smaller_square_is_seen_larger_around_its_middle():
+    row, column = spot(augment(marked(64, 32, 40), settled(side=0.5), 64))
+    assert (row, column) == (pytest.approx(1, abs=0.1), pytest.approx(17, abs=0.1))  # 2 x (0.5, 8.5)
+    # Moving the square right by 8 pixels, a quarter of half the side, moves what it shows left by 16.
+    row, column = spot(augment(marked(64, 32, 40), settled(side=0.5, right=0.25, down=-0.25), 64))
+    assert (row, column) == (pytest.approx(17, abs=0.1), pytest.approx(1, abs=0.1))
+
+
+def test_a_flip_mirrors_what_is_seen_otherwise():
+    images = noise(4, 40)
+    for settings_ in (NOTHING, AugmentParams(flip=0)):
+        upright = draw(settings_, 0, "view", 0, np.arange(4))
+        flipped = draw(settings_.model_copy(update={"flip": 1.0}), 0, "view", 0, np.arange(4))
+        assert flipped.mirror.all()
+        assert not upright.mirror.any()
+        torch.testing.assert_close(
+            augment(images, flipped, 32), augment(images, upright, 32).flip(3), atol=1e-4, rtol=0
+        )
+
+
+def test_beyond_the_border_lies_the_reflection():
+    seen = augment(noise(1, 16), settled(side=2.0), 32)[0]
+    inside = seen[:, 8:24, 8:24]
+    torch.testing.assert_close(seen[:, 8:24, :8], inside[:, :, :8].flip(2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(seen[:, 24:, 8:24], inside[:, 8:].flip(1), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("brightness", "contrast", "saturation"), [(0.7, 1, 1), (1, 0.6, 1), (1, 1, 0.3), (0.8, 0.9, 0.5)]
+)
+def test_colours_change_one_after_the_other_as_torchvision_does_it(brightness, contrast, saturation):
+    from torchvision.transforms.v2 import functional as vision
+
+    images = noise(1, 32)
+    expected = vision.adjust_brightness(images.float() / 255, brightness)
+    expected = vision.adjust_saturation(vision.adjust_contrast(expected, contrast), saturation)
+    changed = augment(images, settled(brightness=brightness, contrast=contrast, saturation=saturation), 32)
+    torch.testing.assert_close(changed, expected, atol=1e-3, rtol=0)  # it takes 0.2989 for the luma's 0.299
+
+
+def test_grey_leaves_one_channel():
+    images = noise(5, 40)
+    drawn = draw(AugmentParams(grey=1.0), 0, "view", 0, np.arange(5))
+    seen = augment(images, drawn, 32)
+    torch.testing.assert_close(seen[:, 0], seen[:, 1], atol=1e-6, rtol=0)
+    torch.testing.assert_close(seen[:, 0], seen[:, 2], atol=1e-6, rtol=0)
+    coloured = augment(images, draw(AugmentParams(grey=0.0), 0, "view", 0, np.arange(5)), 32)
+    assert (coloured[:, 0] - coloured[:, 1]).abs().max() > 0.1
+
+
+def test_blur_is_a_gaussian_of_the_chosen_images_only():
+    from torchvision.transforms.v2 import functional as vision
+
+    images = noise(3, 224)
+    drawn = replace(settled(3), blur=np.array([0, 0.008, 0.002]))
+    seen, plain = augment(images, drawn, 224), augment(images, settled(3), 224)
+    assert torch.equal(seen[0], plain[0])
+    for image, share in ((1, 0.008), (2, 0.002)):
+        expected = vision.gaussian_blur(plain[image], [15, 15], [224 * share] * 2)
+        torch.testing.assert_close(seen[image], expected, atol=1e-4, rtol=0)
+    assert seen[1].std() < seen[2].std() < 0.9 * plain[0].std()
+
+
+def test_draws_are_a_function_of_the_integers():
+    samples = np.arange(50)
+    base = draw(STRONG, 1, "view 0", 7, samples)
+    again = draw(STRONG, 1, "view 0", np.full(50, 7), samples)
+    for name, values in vars(base).items():
+        np.testing.assert_array_equal(values, getattr(again, name), err_msg=name)
+        assert values.shape == (50,)
+        assert len(set(values.tolist())) > 1, name
+    for other in (
+        draw(STRONG, 2, "view 0", 7, samples),
+        draw(STRONG, 1, "view 1", 7, samples),
+        draw(STRONG, 1, "view 0", 8, samples),
+        draw(STRONG, 1, "view 0", 7, samples + 50),
+    ):
+        for name, values in vars(base).items():
+            assert (values != getattr(other, name)).any(), name
+
+
+def test_draws_keep_to_their_ranges_and_fill_them():
+    drawn = draw(AugmentParams(), 0, "view", 0, np.arange(20_000))
+    for values, low, high in (
+        (drawn.degrees, -20, 20),
+        (drawn.side**2, 0.6, 1),
+        (drawn.brightness, 0.8, 1.2),
+        (drawn.contrast, 0.8, 1.2),
+        (drawn.saturation[drawn.saturation > 0], 0.8, 1.2),
+        (drawn.blur[drawn.blur > 0], 0.002, 0.009),
+    ):
+        assert values.min() == pytest.approx(low, abs=0.01 * (high - low))
+        assert values.max() == pytest.approx(high, abs=0.01 * (high - low))
+        assert values.mean() == pytest.approx((low + high) / 2, abs=0.02 * (high - low))
+    for happened, chance in ((drawn.mirror, 0.5), (drawn.saturation == 0, 0.1), (drawn.blur > 0, 0.1)):
+        assert np.mean(happened) == pytest.approx(chance, abs=0.01)
+    corners = np.stack([np.abs(drawn.right), np.abs(drawn.down)]) + drawn.side
+    assert corners.max() <= 1 + 1e-12  # the square stays within the crop
+    assert corners.max() > 0.99
+    together = np.corrcoef([drawn.degrees, drawn.side, drawn.mirror, drawn.brightness, drawn.contrast])
+    assert np.abs(together - np.eye(5)).max() < 0.03
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**40), side=st.integers(33, 90), size=st.sampled_from([32, 48]))
+def test_values_stay_between_0_and_1(seed, side, size):
+    images = noise(4, side, seed % 100)
+    images[0], images[1] = 0, 255
+    seen = augment(images, draw(STRONG, seed, "view", 0, np.arange(4)), size)
+    assert seen.shape == (4, 3, size, size)
+    assert seen.dtype == torch.float32
+    assert seen.isfinite().all()
+    assert seen.min() >= 0
+    assert seen.max() <= 1
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 2**40))
+def test_an_image_gets_the_same_alone_as_in_a_batch(seed):
+    images, samples = noise(6, 72), np.array([5, 900, 31, 2**40, 0, 77])
+    together = augment(images, draw(STRONG, seed, "view", 3, samples), 64)
+    for place in range(6):
+        one = slice(place, place + 1)
+        alone = augment(images[one], draw(STRONG, seed, "view", 3, samples[one]), 64)
+        torch.testing.assert_close(alone, together[one], atol=1e-6, rtol=0)
+
+
+def test_the_same_call_gives_the_same_bits():
+    drawn = draw(STRONG, 0, "view", 0, np.arange(16))
+    assert torch.equal(augment(noise(16, 72), drawn, 64), augment(noise(16, 72), drawn, 64))
+
+
+def test_normalise_brings_channels_to_mean_0_and_deviation_1():
+    images = noise(64, 16).float() / 255 * torch.tensor([0.5, 1, 0.2])[:, None, None]
+    mean, std = images.mean(dim=(0, 2, 3)), images.std(dim=(0, 2, 3))
+    normal = normalise(images, tuple(mean.tolist()), tuple(std.tolist()))
+    torch.testing.assert_close(normal.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(normal.std(dim=(0, 2, 3)), torch.ones(3), atol=1e-5, rtol=0)

@@ -1,0 +1,261 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import mutual_info_score
+
+from clef.batches.sampling import CrossedBatches, EpochBatches, cross_subject_share
+from clef.errors import ClefError
+
+
+def table(lengths, clips=1, seed=0):
+    """Columns of the frames of clips of these lengths, `(subject, activity)`, shuffled; 0 for no clip."""
+    rows = [
+        (f"F{s:03d}", f"T{a + 1}", f"F{s:03d}_T{a + 1}_{clip}", 3 * frame + 7)
+        for (s, a), length in np.ndenumerate(np.asarray(lengths))
+        for clip in range(clips)
+        for frame in range(length)
+    ]
+    np.random.default_rng(seed).shuffle(rows)
+    subject, activity, clip, position = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return np.array(subject), np.array(activity), np.array(clip), np.array(position, dtype=int)
+
+
+def crossed(columns, subjects, activities, frames, seed=0):
+    return CrossedBatches(*columns, seed=seed, subjects=subjects, activities=activities, frames=frames)
+
+
+@st.composite
+def incomplete_tables(draw):
+    shape = draw(st.integers(2, 6)), draw(st.integers(2, 5))
+    lengths = draw(st.lists(st.sampled_from([0, 1, 4, 5]), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]))
+    wanted = draw(st.integers(2, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 2))
+    return np.array(lengths).reshape(shape), *wanted
+
+
+def drawable(lengths, subjects, activities, frames):
+    """Cells that some batch can hold, by trying every set of activities."""
+    present = lengths >= frames
+    cells = np.zeros_like(present)
+    for chosen in combinations(range(present.shape[1]), activities):
+        complete = present[:, chosen].all(axis=1)
+        if complete.sum() >= subjects:
+            cells[np.ix_(complete, np.array(chosen))] = True
+    return cells
+
+
+@settings(deadline=None, max_examples=150)
+@given(incomplete_tables(), st.integers(0, 3))
+def test_incomplete_tables_give_crossed_batches_of_all_that_can_be_drawn(case, seed):
+    lengths, subjects, activities, frames = case
+    columns = table(lengths)
+    subject, activity, clip, _ = columns
+    cells = drawable(lengths, subjects, activities, frames)
+    if not cells.any():
+        with pytest.raises(ClefError, match="crossed batches"):
+            crossed(columns, subjects, activities, frames, seed)
+        return
+    batches = crossed(columns, subjects, activities, frames, seed)
+
+    lost = [f"F{s:03d}" for s in range(len(lengths)) if not cells[s].any()]
+    assert batches.never_drawn == [name for name in lost if name in subject]
+    numbers = (
+        np.array([int(name[1:]) for name in subject]),
+        np.array([int(name[1:]) - 1 for name in activity]),
+    )
+    np.testing.assert_array_equal(batches.unused, np.flatnonzero(~cells[numbers]))
+
+    left, step = set(range(len(subject))) - set(batches.unused), 0
+    while left and step < 1000:  # 999 of 1000 such tables are through after 200 steps
+        batch = batches.batch(step)
+        grid = batch.reshape(subjects, activities, frames)
+        assert (subject[grid] == subject[grid][:, :1, :1]).all()
+        assert (activity[grid] == activity[grid][:1, :, :1]).all()
+        assert (clip[grid] == clip[grid][:, :, :1]).all()
+        assert len(set(subject[grid][:, 0, 0])) == subjects
+        assert len(set(activity[grid][0, :, 0])) == activities
+        assert len(set(batch)) == len(batch)
+        assert not set(batch) & set(batches.unused)
+        left -= set(batch)
+        step += 1
+    assert not left
+
+
+def test_subject_and_activity_tell_nothing_of_each_other():
+    columns = table(np.full((9, 5), 8))
+    batches = crossed(columns, 4, 3, 2)
+    for step in range(20):
+        subject, activity = (column[batches.batch(step)] for column in columns[:2])
+        assert mutual_info_score(subject, activity) == pytest.approx(0, abs=1e-12)
+        assert np.unique(np.char.add(subject, activity), return_counts=True)[1].tolist() == [2] * 12
+
+
+@pytest.mark.parametrize("length", [2, 9, 10, 31])
+def test_two_frames_of_a_clip_lie_half_a_clip_apart(length):
+    columns = table(np.full((3, 2), length))
+    batches = crossed(columns, 3, 2, 2)
+    first = set()
+    for step in range(length):
+        batch = batches.batch(step).reshape(-1, 2)
+        place = (columns[3][batch] - 7) // 3
+        apart = np.abs(place[:, 0] - place[:, 1])
+        assert (np.minimum(apart, length - apart) == length // 2).all()
+        first.update(batch[:, 0])
+    assert len(first) == 3 * 2 * length  # each frame of each clip comes first once
+
+
+def test_a_complete_table_is_used_evenly():
+    lengths = np.full((10, 6), 12)
+    columns = table(lengths)
+    batches = crossed(columns, 4, 4, 2)
+    steps = 15  # 60 turns of 10 subjects and of 6 activities
+    drawn = np.concatenate([batches.batch(step) for step in range(steps)])
+    assert set(np.unique(columns[0][drawn], return_counts=True)[1]) == {steps * 4 * 4 * 2 // 10}
+    assert set(np.unique(columns[1][drawn], return_counts=True)[1]) == {steps * 4 * 4 * 2 // 6}
+    assert batches.never_drawn == []
+    assert len(batches.unused) == 0
+
+
+def test_with_all_activities_in_a_batch_an_epoch_draws_every_frame_once():
+    columns = table(np.full((8, 3), 14))
+    batches = crossed(columns, 4, 3, 2)
+    assert batches.batch_size == 24
+    assert batches.steps_per_epoch == 14
+    for epoch in range(2):  # passes over the clips' 14 phases of 2 frames last two epochs
+        drawn = np.concatenate([batches.batch(14 * epoch + step) for step in range(14)])
+        assert sorted(drawn) == list(range(8 * 3 * 14))
+
+
+def test_several_clips_of_a_cell_take_turns():
+    columns = table(np.full((4, 2), 5), clips=3)
+    batches = crossed(columns, 4, 2, 1)
+    drawn = np.concatenate([batches.batch(step) for step in range(15)])
+    assert sorted(drawn) == list(range(4 * 2 * 3 * 5))
+
+
+def test_a_subject_without_a_clip_is_met_in_its_other_activities():
+    lengths = np.full((8, 5), 6)
+    lengths[3, 1] = 0
+    columns = table(lengths)
+    batches = crossed(columns, 4, 3, 2)
+    assert batches.never_drawn == []
+    met = np.concatenate([columns[0][batches.batch(step)] for step in range(200)])
+    share = (met == "F003").mean() * 8
+    assert 0.4 < share < 1.1
+
+    everything = crossed(columns, 4, 5, 2)
+    assert everything.never_drawn == ["F003"]
+    assert set(columns[0][everything.unused]) == {"F003"}
+
+
+def test_two_datasets_with_their_own_activities_give_batches_of_either():
+    lengths = np.zeros((9, 8), dtype=int)
+    lengths[:4, :3] = 6
+    lengths[4:, 3:] = 6
+    columns = table(lengths)
+    batches = crossed(columns, 4, 3, 2)
+    assert len(batches.unused) == 0
+    first = [columns[0][batches.batch(step)[0]] <= "F003" for step in range(400)]
+    assert 0.25 < np.mean(first) < 0.65
+
+
+def test_a_batch_is_a_function_of_seed_and_step():
+    columns = table(np.full((6, 4), 20))
+    here, there, other = (
+        crossed(columns, 3, 3, 2),
+        crossed(columns, 3, 3, 2),
+        crossed(columns, 3, 3, 2, seed=1),
+    )
+    forwards = [here.batch(step).tolist() for step in range(12)]
+    backwards = [there.batch(step).tolist() for step in reversed(range(12))]
+    assert forwards == backwards[::-1]
+    assert all(here.batch(step).tolist() != other.batch(step).tolist() for step in range(12))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "wanted", "message"),
+    [
+        (np.full((3, 4), 5), (4, 2, 2), r"3 subjects have clips.* pretrain.subjects asks for 4"),
+        (np.full((3, 4), 5), (2, 5, 2), r"4 activities have clips.* pretrain.activities asks for 5"),
+        (np.full((3, 4), 1), (2, 2, 2), r"0 subjects have clips of 2 or more usable frames"),
+        (5 * np.eye(4, dtype=int), (2, 2, 2), r"no 2 subjects share 2 activities \(0 subjects have as many"),
+        (np.zeros((2, 2), dtype=int), (2, 2, 1), r"0 subjects"),
+    ],
+)
+def test_what_cannot_be_satisfied_is_an_error_that_names_the_shortage(lengths, wanted, message):
+    with pytest.raises(ClefError, match=message) as caught:
+        crossed(table(lengths), *wanted)
+    assert "\n" not in str(caught.value)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=12))
+def test_cross_subject_share_counts_pairs(images):
+    pairs = [one[0] != other[0] for one, other in combinations(images, 2) if one[1] == other[1]]
+    share = cross_subject_share(np.array([s for s, _ in images]), np.array([a for _, a in images]))
+    if pairs:
+        assert share == pytest.approx(np.mean(pairs))
+    else:
+        assert np.isnan(share)
+
+
+def test_cross_subject_share_of_a_crossed_batch():
+    columns = table(np.full((6, 4), 8))
+    batch = crossed(columns, 5, 3, 2).batch(0)
+    assert cross_subject_share(columns[0][batch], columns[1][batch]) == pytest.approx((5 * 2 - 2) / (5 * 2 - 1))
+
+
+@settings(deadline=None)
+@given(samples=st.integers(1, 40), size=st.integers(1, 12), seed=st.integers(0, 5), epoch=st.integers(0, 3))
+def test_an_epoch_draws_no_sample_twice_and_drops_only_the_rest(samples, size, seed, epoch):
+    batches = EpochBatches(samples, size, seed)
+    per_epoch = batches.steps_per_epoch
+    drawn = [batches.batch(epoch * per_epoch + step) for step in range(per_epoch)]
+    assert {len(batch) for batch in drawn} == {min(size, samples)}
+    everything = np.concatenate(drawn)
+    assert len(set(everything)) == len(everything) == samples - samples % min(size, samples)
+    assert set(everything) <= set(range(samples))
+
+
+def test_epochs_differ_and_every_sample_comes():
+    batches = EpochBatches(50, 8, 0)
+    epochs = [np.concatenate([batches.batch(6 * e + s) for s in range(6)]).tolist() for e in range(20)]
+    assert len({tuple(epoch) for epoch in epochs}) == 20
+    assert set(np.concatenate(epochs)) == set(range(50))
+
+
+@pytest.mark.parametrize("classes", [None, np.arange(50) % 3])
+def test_epoch_batches_need_no_history(classes):
+    here, there = EpochBatches(50, 8, 3, classes), EpochBatches(50, 8, 3, classes)
+    forwards = [here.batch(step).tolist() for step in range(30)]
+    assert forwards == [there.batch(step).tolist() for step in reversed(range(30))][::-1]
+    assert forwards != [EpochBatches(50, 8, 4, classes).batch(step).tolist() for step in range(30)]
+    here.batch(0)[:] = -1
+    assert here.batch(0).tolist() == forwards[0]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([0, 1, 1, 1, 1, 4]), min_size=1, max_size=40), st.integers(1, 9))
+def test_balanced_batches_draw_classes_and_their_samples_equally_often(labels, size):
+    classes = np.array(labels)
+    batches = EpochBatches(len(classes), size, 0, classes)
+    drawn = np.concatenate([batches.batch(step) for step in range(60)])
+    for values in (classes[drawn], *(drawn[classes[drawn] == value] for value in set(labels))):
+        counts = np.unique(values, return_counts=True)[1]
+        assert counts.max() - counts.min() <= 1
+    assume(len(drawn) >= len(classes) * len(set(labels)))
+    assert set(drawn) == set(range(len(classes)))
+
+
+def test_balanced_batches_have_no_fixed_order_of_classes():
+    classes = np.arange(40) % 4
+    batches = EpochBatches(40, 8, 0, classes)
+    firsts = {int(classes[batches.batch(step)[0]]) for step in range(40)}
+    assert firsts == {0, 1, 2, 3}
+
+
+def test_no_samples_are_an_error():
+    with pytest.raises(ClefError, match="no training frames"):
+        EpochBatches(0, 4, 0)

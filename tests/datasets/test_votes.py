@@ -1,0 +1,173 @@
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clef.datasets import votes
+from clef.datasets.ferplus import EMOTIONS, VOTES
+from clef.datasets.readers.ferplus_votes import FOLDERS, by_row, read_labels, read_rows
+
+TEN = len(VOTES)
+SPLITS = list(FOLDERS)
+
+
+def row(**given_votes: int) -> list[int]:
+    return [given_votes.get(name.removeprefix("votes_"), 0) for name in VOTES]
+
+
+def table(*rows: list[int]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=VOTES)
+
+
+def one_by_one(raw: list[int]) -> list[float] | None:
+    """The shares of one image, walked through vote by vote."""
+    left = [vote if vote > 1 else 0 for vote in raw]
+    total, taken, held, walking = sum(left), [0.0] * TEN, 0, True
+    number = 0
+    while held < 0.75 * total and number < 3 and walking:
+        most = max(left)
+        for place in range(TEN):
+            if left[place] != most:
+                continue
+            taken[place], left[place] = most, 0
+            held, number = held + most, number + 1
+            if place >= len(EMOTIONS):
+                walking = False
+                if sum(taken) > most:
+                    taken[place], number = 0, number - 1
+                break
+    if sum(taken) <= 0.5 * total or number > 3 or np.argmax(taken) >= len(EMOTIONS):
+        return None
+    return [value / sum(taken[: len(EMOTIONS)]) for value in taken[: len(EMOTIONS)]]
+
+
+@given(st.lists(st.lists(st.integers(0, 6), min_size=TEN, max_size=TEN), min_size=1, max_size=20))
+def test_shares_are_those_of_a_walk_from_vote_to_vote(rows):
+    shares = votes.probability(np.array(rows), len(EMOTIONS))
+    for found, raw in zip(shares, rows, strict=True):
+        expected = one_by_one(raw)
+        if expected is None:
+            assert np.isnan(found).all()
+        else:
+            np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("raw", "majority", "plurality"),
+    [
+        (row(fear=6, surprise=4), "fear", "fear"),
+        (row(fear=5, surprise=5), None, "surprise"),  # the first of equals
+        (row(fear=4, surprise=3, anger=1, sadness=1, neutral=1), "fear", "fear"),  # lone votes do not count
+        (row(unknown=6, anger=4), None, None),
+        (row(no_face=10), None, None),
+        (row(neutral=1, fear=1, anger=1), None, "neutral"),
+        (row(), None, "neutral"),
+    ],
+)
+def test_the_class_of_a_row(raw, majority, plurality):
+    assert votes.classes(table(raw), "majority").tolist() == [majority]
+    assert votes.classes(table(raw), "probability").tolist() == [majority]
+    assert votes.classes(table(raw), "plurality").tolist() == [plurality]
+
+
+def test_distributions_go_by_the_expressions_of_the_run():
+    rows = table(row(fear=6, surprise=4), row(contempt=8, fear=2), row(contempt=10), row(no_face=10))
+    shares = votes.distributions(rows, ["surprise", "fear", "neutral"])
+    np.testing.assert_allclose(shares[0], [0.4, 0.6, 0.0], rtol=1e-6)
+    assert np.isnan(shares[1:]).all()  # eight of ten are enough to take contempt alone, which the run has not
+    np.testing.assert_allclose(votes.distributions(rows, list(EMOTIONS))[1][EMOTIONS.index("contempt")], 1.0)
+
+
+def test_votes_for_no_emotion_may_stand_in_any_column():
+    raw = table(row(fear=6, surprise=4), row(unknown=7, anger=3))
+    turned = raw[list(reversed(raw.columns))].assign(frame=0)
+    assert votes.classes(turned, "plurality").tolist() == ["fear", None]
+    emotions = ["surprise", "fear"]
+    np.testing.assert_array_equal(votes.distributions(turned, emotions), votes.distributions(raw, emotions))
+
+
+# Images of each class in FER+'s own label files, as its authors' scripts process them: neutral, happiness, surprise,
+# sadness, anger, disgust, fear, contempt, and left out.
+@pytest.mark.parametrize(
+    ("source", "rule", "expected"),
+    [
+        (
+            "label.csv",
+            "majority",
+            [
+                (8733, 7284, 3136, 3022, 2098, 116, 536, 120, 3513),
+                (1180, 862, 411, 348, 289, 25, 60, 16, 388),
+                (1083, 892, 394, 382, 269, 16, 86, 15, 436),
+            ],
+        ),
+        (
+            "fer2013new.csv",
+            "majority",
+            [
+                (8740, 7287, 3149, 3014, 2100, 119, 532, 119, 3501),
+                (1182, 865, 415, 351, 287, 24, 62, 13, 380),
+                (1090, 893, 396, 384, 273, 18, 83, 16, 421),
+            ],
+        ),
+        (
+            "label.csv",
+            "probability",
+            [
+                (10107, 7501, 3517, 3445, 2401, 170, 643, 163, 611),
+                (1311, 897, 452, 406, 319, 29, 69, 25, 71),
+                (1250, 925, 438, 437, 315, 20, 96, 26, 66),
+            ],
+        ),
+        (
+            "label.csv",
+            "plurality",
+            [
+                (10295, 7526, 3557, 3530, 2463, 191, 655, 168, 173),
+                (1329, 899, 458, 415, 325, 32, 71, 26, 24),
+                (1258, 928, 447, 446, 321, 20, 97, 28, 28),
+            ],
+        ),
+    ],
+)
+def test_the_counts_of_the_published_label_files_are_met_to_the_image(ferplus_labels, source, rule, expected):
+    folder = ferplus_labels
+    rows = read_rows(folder / "fer2013new.csv")
+    own = [votes_ if name else None for _, name, votes_ in rows]
+    if source == "label.csv":
+        own = by_row(rows, read_labels(folder), folder)
+    for usage, counts in zip(SPLITS, expected, strict=True):
+        raw = [v for v, (of, _, _) in zip(own, rows, strict=True) if v is not None and of == usage]
+        if rule == "probability":
+            shares = votes.distributions(table(*raw), list(EMOTIONS))
+            found = np.where(np.isnan(shares).any(axis=1), len(EMOTIONS), np.nan_to_num(shares).argmax(axis=1))
+        else:
+            names = votes.classes(table(*raw), rule)
+            found = names.map(dict(zip(EMOTIONS, range(len(EMOTIONS)), strict=True))).fillna(len(EMOTIONS)).astype(int)
+        assert tuple(np.bincount(found, minlength=len(EMOTIONS) + 1)) == counts
+
+
+def test_the_two_label_files_disagree_where_they_are_known_to(ferplus_labels):
+    rows = read_rows(ferplus_labels / "fer2013new.csv")
+    other = by_row(rows, read_labels(ferplus_labels), ferplus_labels)
+    pairs = [(usage, raw, own) for (usage, _, raw), own in zip(rows, other, strict=True) if own is not None]
+    differing = [(usage, raw, own) for usage, raw, own in pairs if raw != own]
+    counts = {usage: sum(of == usage for of, _, _ in differing) for usage in SPLITS}
+    assert counts == {"Training": 1073, "PublicTest": 246, "PrivateTest": 283}
+    assert sum(raw.index(max(raw)) != own.index(max(own)) for _, raw, own in differing) == 282
+
+
+def test_the_first_image_has_the_votes_of_its_line(ferplus_labels):
+    """Against Python's own csv reader."""
+    path = ferplus_labels / "fer2013new.csv"
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    rows = read_rows(path)
+    assert len(rows) == len(lines) == 35_887
+    for number in (0, 59, 60, 35_886):
+        usage, name, own = rows[number]
+        assert (usage, name) == (lines[number]["Usage"], lines[number]["Image name"])
+        assert own == tuple(int(lines[number][column]) for column in [*list(lines[0])[2:]])
+    assert rows[60][1] == "fer0000059.png"  # not the row's number

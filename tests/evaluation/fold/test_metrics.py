@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sklearn
+
+from clef.evaluation.fold.fold import metrics
+from clef.evaluation.fold.metrics import FN, FP, TN, TP, count
+
+
+@st.composite
+def frames(draw, labels=3, most=40):
+    """Truth with unknown labels, probabilities with frames that have no crop."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    number = draw(st.integers(1, most))
+    truth = rng.integers(0, 2, size=(number, labels)).astype(float)
+    truth[rng.random(truth.shape) < draw(st.sampled_from([0, 0.2, 0.9]))] = np.nan
+    probability = rng.integers(0, 11, size=truth.shape) / 10  # ties, and values that lie on thresholds
+    probability[rng.random(number) < draw(st.sampled_from([0, 0.3]))] = np.nan
+    return truth, probability
+
+
+@given(frames(), st.sampled_from([[0.5], [0.01, 0.3, 0.99], [0.0, 0.5]]))
+def test_counts_agree_with_a_plain_loop(case, thresholds):
+    truth, probability = case
+    expected = np.zeros((len(thresholds), truth.shape[1], 4), dtype=int)
+    for step, threshold in enumerate(thresholds):
+        for frame in range(len(truth)):
+            for label in range(truth.shape[1]):
+                if np.isnan(truth[frame, label]):
+                    continue
+                predicted = bool(probability[frame, label] >= threshold)  # never without a crop
+                cell = {(True, 1): TP, (True, 0): FP, (False, 1): FN, (False, 0): TN}
+                expected[step, label, cell[predicted, truth[frame, label]]] += 1
+    np.testing.assert_array_equal(count(truth, probability, thresholds), expected)
+
+
+@given(frames())
+def test_rates_agree_with_scikit_learn(case):
+    truth, probability = case
+    counts = count(truth, probability, [0.5])[0]
+    for label in range(truth.shape[1]):
+        known = ~np.isnan(truth[:, label])
+        present, predicted = truth[known, label], np.nan_to_num(probability[known, label], nan=0.0) >= 0.5
+        if not known.any():
+            assert np.isnan(metrics.f1(counts)[label])
+            assert np.isnan(metrics.precision(counts)[label])
+            assert np.isnan(metrics.base_rate(counts)[label])
+            continue
+        assert metrics.f1(counts)[label] == pytest.approx(sklearn.f1_score(present, predicted, zero_division=0))
+        assert metrics.precision(counts)[label] == pytest.approx(
+            sklearn.precision_score(present, predicted, zero_division=0)
+        )
+        assert metrics.recall(counts)[label] == pytest.approx(
+            sklearn.recall_score(present, predicted, zero_division=np.nan), nan_ok=True
+        )
+        assert metrics.base_rate(counts)[label] == pytest.approx(present.mean())
+
+
+@given(frames())
+def test_ranking_metrics_count_every_pair(case):
+    """The area under the curve is the share of (present, absent) pairs in the right order, ties half."""
+    truth, probability = case
+    filled = np.nan_to_num(probability, nan=0.0)
+    areas, precisions = metrics.auc(truth, probability), metrics.average_precision(truth, probability)
+    for label in range(truth.shape[1]):
+        present, absent = filled[truth[:, label] == 1, label], filled[truth[:, label] == 0, label]
+        if not len(present) or not len(absent):
+            assert np.isnan(areas[label])
+            assert np.isnan(precisions[label])
+            continue
+        difference = present[:, None] - absent[None]
+        assert areas[label] == pytest.approx((difference > 0).mean() + (difference == 0).mean() / 2)
+        expected, last_recall = 0.0, 0.0
+        for threshold in sorted(set(filled[~np.isnan(truth[:, label]), label]), reverse=True):
+            found = (present >= threshold).sum()
+            expected += (found / len(present) - last_recall) * found / (found + (absent >= threshold).sum())
+            last_recall = found / len(present)
+        assert precisions[label] == pytest.approx(expected)
+
+
+def test_f1_conventions():
+    nothing_to_find = np.array([0, 0, 0, 7])
+    false_alarm = np.array([0, 2, 0, 5])
+    unknown = np.zeros(4, dtype=int)
+    np.testing.assert_array_equal(metrics.f1(np.stack([nothing_to_find, false_alarm, unknown])), [0.0, 0.0, np.nan])
+
+
+@given(frames())
+def test_the_floor_is_the_f1_of_always_predicting(case):
+    truth, _ = case
+    counts = count(truth, np.ones_like(truth), [0.5])[0]
+    np.testing.assert_allclose(metrics.always_positive_f1(metrics.base_rate(counts)), metrics.f1(counts))
+
+
+def test_published_floors_follow_from_the_base_rates():
+    """The always-positive floors of BP4D and DISFA, 48.0 and 18.7, from the sets' occurrence rates."""
+    bp4d = np.array([21.1, 17.1, 20.3, 46.1, 54.9, 59.4, 56.2, 46.6, 16.9, 34.3, 16.5, 15.1]) / 100
+    disfa = np.array([4.97, 4.31, 15.24, 7.89, 4.18, 12.88, 27.71, 8.82]) / 100
+    assert metrics.always_positive_f1(bp4d).mean() == pytest.approx(0.480, abs=5e-4)
+    assert metrics.always_positive_f1(disfa).mean() == pytest.approx(0.187, abs=5e-4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=60))
+def test_accuracy_and_mean_class_accuracy_of_one_hot_rows(pairs):
+    """Class 4 stands for a frame without a crop, which is wrong."""
+    true, predicted = np.array(pairs).T
+    one_hot = np.vstack([np.eye(4), np.full(4, np.nan)])[predicted]
+    counts = count(np.eye(4)[true], one_hot, [0.5])[0]
+    assert metrics.accuracy(counts) == pytest.approx(sklearn.accuracy_score(true, predicted))
+    recalls = [np.mean(predicted[true == c] == c) for c in range(4) if (true == c).any()]
+    assert metrics.mean_known(metrics.recall(counts)) == pytest.approx(np.mean(recalls))
+
+
+def test_f1_within_activity_averages_over_activities_in_which_the_label_occurs():
+    truth = np.array([[1, 1], [0, 0], [1, 0], [1, 0], [0, 0], [1, 1]], dtype=float)
+    probability = np.array([[0.9, 0.9], [0.9, 0.1], [0.9, 0.9], [0.1, 0.1], [0.9, 0.9], [0.9, 0.9]])
+    activity = np.array(["T1", "T1", "T2", "T2", "T3", None], dtype=object)
+    # label 0: T1 2/3, T2 2/3, never in T3; label 1: T1 1, never in T2 and T3; the last frame has no activity
+    np.testing.assert_allclose(metrics.within_activity_f1(truth, probability, activity, 0.5), [2 / 3, 1.0])
+    nowhere = np.full(6, None, dtype=object)
+    assert np.isnan(metrics.within_activity_f1(truth, probability, nowhere, 0.5)).all()
+
+
+def test_predicting_the_activitys_rate_gains_f1_overall_but_not_within_activities():
+    rng = np.random.default_rng(0)
+    activity = np.repeat(np.array(["T1", "T2"], dtype=object), 4000)
+    rate = np.where(activity == "T1", 0.9, 0.1)
+    truth = (rng.random(8000) < rate).astype(float)[:, None]
+    by_activity = rate[:, None]
+    always = np.ones((8000, 1))
+    within = [metrics.within_activity_f1(truth, p, activity, 0.5)[0] for p in (by_activity, always)]
+    overall = [metrics.f1(count(truth, p, [0.5])[0])[0] for p in (by_activity, always)]
+    assert overall[0] > overall[1] + 0.2
+    assert within[0] < within[1]
+
+
+def test_coverage_is_taken_over_known_frames():
+    truth = np.array([[1, np.nan], [0, 1], [1, 0], [0, 0]])
+    probability = np.array([[np.nan, np.nan], [0.2, 0.2], [np.nan, np.nan], [0.1, 0.9]])
+    np.testing.assert_allclose(metrics.coverage(truth, probability), [0.5, 2 / 3])
+
+
+def test_mean_known_skips_what_is_undefined():
+    values = np.array([[0.2, np.nan, 0.4], [np.nan, np.nan, np.nan]])
+    np.testing.assert_allclose(metrics.mean_known(values), [0.3, np.nan])

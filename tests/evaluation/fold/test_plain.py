@@ -1,0 +1,24 @@
+import json
+
+import numpy as np
+
+from clef.evaluation.fold.plain import plain, write_json
+
+
+def test_what_json_does_not_know_is_translated():
+    value = {
+        "a": np.float32(0.1),
+        2: [np.int64(3), float("nan")],
+        "b": np.array([[0.123456, -1e-9]]),
+        "c": None,
+    }
+    assert plain(value, 4) == {"a": 0.1, "2": [3, None], "b": [[0.1235, 0.0]], "c": None}
+    assert str(plain(-1e-9, 4)) == "0.0"
+    assert plain(True, 2) is True
+
+
+def test_equal_results_have_equal_bytes(tmp_path):
+    write_json(tmp_path / "a.json", {"x": 1, "y": [0.5]})
+    write_json(tmp_path / "b.json", {"y": [0.5], "x": 1})
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1, "y": [0.5]}

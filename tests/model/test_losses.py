@@ -1,0 +1,373 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clef.errors import ClefError
+from clef.model.losses import (
+    expression,
+    image_text,
+    inverse_rate_weight,
+    name_description,
+    occurrence,
+    occurrence_pair,
+    supervised_contrastive,
+)
+
+NAN = float("nan")
+SEEDS = st.integers(0, 2**31)
+few = settings(max_examples=25, deadline=None)
+
+
+def normal(seed, *shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def unit(seed, *shape):
+    return F.normalize(normal(seed, *shape), dim=-1)
+
+
+def whole(seed, high, *shape):
+    return torch.randint(0, high, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def some_unknown(seed, *shape):
+    """Occurrence codes of which about a third are unknown, one at least known."""
+    targets = whole(seed, 3, *shape).double()
+    targets[targets == 2] = NAN
+    targets[0, 0] = 1
+    return targets
+
+
+# Slow and plain: sums of exponentials, term by term as the papers print them.
+
+
+def slow_supervised_contrastive(z, labels, temperature):
+    terms = []
+    for v in range(len(z)):
+        positives = [p for p in range(len(z)) if p != v and labels[p] == labels[v]]
+        if not positives:
+            continue
+        below = sum(math.exp(float(z[v] @ z[u]) / temperature) for u in range(len(z)) if u != v)
+        logs = [math.log(math.exp(float(z[v] @ z[p]) / temperature) / below) for p in positives]
+        terms.append(-sum(logs) / len(positives))
+    return sum(terms) / len(terms) if terms else 0.0
+
+
+def slow_image_text(images, texts, targets, scale):
+    match = [[math.exp(scale * float(image @ text)) for text in texts] for image in images]
+    to_text = [-math.log(row[target] / sum(row)) for row, target in zip(match, targets, strict=True)]
+    to_image = []
+    for a in range(len(texts)):
+        own = [i for i in range(len(images)) if targets[i] == a]
+        if own:
+            column = sum(row[a] for row in match)
+            to_image.append(-sum(math.log(match[i][a] / column) for i in own) / len(own))
+    return (sum(to_text) / len(to_text) + sum(to_image) / len(to_image)) / 2
+
+
+def slow_occurrence(logits, targets, weight):
+    above = below = 0.0
+    for i, k in np.ndindex(*logits.shape):
+        target = float(targets[i, k])
+        if not math.isnan(target):
+            present = 1 / (1 + math.exp(-float(logits[i, k])))
+            above -= float(weight[k]) * math.log(present if target == 1 else 1 - present)
+            below += float(weight[k])
+    return above / below
+
+
+def slow_expression(logits, shares, weight):
+    above = below = 0.0
+    for row, share in zip(logits.tolist(), shares.tolist(), strict=True):
+        total = sum(math.exp(value) for value in row)
+        for value, part, heavy in zip(row, share, weight.tolist(), strict=True):
+            above -= heavy * part * math.log(math.exp(value) / total)
+            below += heavy * part
+    return above / below
+
+
+def same(loss, expected, tolerance=1e-9):
+    assert loss.item() == pytest.approx(float(expected), abs=tolerance, rel=tolerance)
+
+
+@few
+@given(
+    seed=SEEDS,
+    views=st.integers(1, 12),
+    labels=st.integers(1, 5),
+    temperature=st.sampled_from([0.07, 0.1, 1]),
+)
+def test_supervised_contrastive_is_the_printed_formula(seed, views, labels, temperature):
+    z, y = unit(seed, views, 6), whole(seed, labels, views)
+    same(supervised_contrastive(z, y, temperature), slow_supervised_contrastive(z, y, temperature))
+
+
+@few
+@given(seed=SEEDS, images=st.integers(1, 9), texts=st.integers(1, 6), scale=st.sampled_from([1.0, 14.3, 100.0]))
+def test_image_text_is_the_printed_formula(seed, images, texts, scale):
+    z, t, targets = unit(seed, images, 6), unit(seed + 1, texts, 6), whole(seed, texts, images)
+    same(image_text(z, t, targets, scale), slow_image_text(z, t, targets.tolist(), scale))
+
+
+@few
+@given(seed=SEEDS, batch=st.integers(1, 6), units=st.integers(1, 5))
+def test_occurrence_is_the_printed_formula(seed, batch, units):
+    logits, targets = 3 * normal(seed, batch, units), some_unknown(seed, batch, units)
+    weight = normal(seed + 1, units).exp()
+    same(occurrence(logits, targets, weight), slow_occurrence(logits, targets, weight))
+    same(occurrence(logits, targets), slow_occurrence(logits, targets, torch.ones(units)))
+
+
+@few
+@given(seed=SEEDS, batch=st.integers(1, 6), units=st.integers(1, 5))
+def test_occurrence_pair_is_a_softmax_over_absent_and_present(seed, batch, units):
+    logits, targets = 3 * normal(seed, batch, units, 2), some_unknown(seed, batch, units)
+    weight = normal(seed + 1, units).exp()
+    known = ~targets.isnan()
+    kept = F.cross_entropy(logits[known], targets[known].long(), reduction="none")
+    heavy = weight.expand_as(targets)[known]
+    same(occurrence_pair(logits, targets, weight), (kept * heavy).sum() / heavy.sum())
+    same(occurrence_pair(logits, targets), kept.mean())
+
+
+@few
+@given(seed=SEEDS, batch=st.integers(1, 6), classes=st.integers(2, 5))
+def test_expression_is_the_printed_formula(seed, batch, classes):
+    logits, index = 3 * normal(seed, batch, classes), whole(seed, classes, batch)
+    weight = normal(seed + 1, classes).exp()
+    same(expression(logits, index, weight), slow_expression(logits, F.one_hot(index, classes), weight))
+    same(expression(logits, index), F.cross_entropy(logits, index))
+    shares = normal(seed + 2, batch, classes).softmax(dim=1)
+    same(expression(logits, shares, weight), slow_expression(logits, shares, weight))
+    same(expression(logits, shares), F.cross_entropy(logits, shares))
+
+
+def test_one_image_for_each_text_is_the_loss_of_clip():
+    from open_clip.loss import ClipLoss
+
+    images, texts = unit(0, 8, 16).float(), unit(1, 8, 16).float()
+    scale = torch.tensor(1 / 0.07)
+    reference = ClipLoss()(images, texts, scale)
+    same(image_text(images, texts, torch.arange(8), scale), reference, 1e-6)
+    same(name_description(images, texts, scale), reference, 1e-6)
+    shuffled = torch.tensor([3, 0, 7, 1, 6, 2, 5, 4])
+    same(image_text(images[shuffled], texts, shuffled, scale), reference, 1e-6)
+
+
+def test_gradients_are_the_slopes():
+    labels = torch.tensor([0, 1, 0, 2, 1, 0])
+    targets = torch.tensor([[1, NAN, 0], [0, 1, NAN]], dtype=torch.float64)
+    weight = torch.tensor([0.5, 2.0, 0.7], dtype=torch.float64)
+    scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
+    views, texts, logits, pairs = normal(0, 6, 4), normal(1, 3, 4), normal(2, 2, 3), normal(3, 2, 3, 2)
+    for leaf in (views, texts, logits, pairs):
+        leaf.requires_grad_()
+    index = torch.tensor([2, -1])
+    assert torch.autograd.gradcheck(lambda z: supervised_contrastive(z, labels, 0.5), views)
+    assert torch.autograd.gradcheck(lambda z, t, s: image_text(z, t, labels, s), (views, texts, scale))
+    assert torch.autograd.gradcheck(lambda t, s: name_description(t, t.flip(1), s), (texts, scale))
+    assert torch.autograd.gradcheck(lambda x: occurrence(x, targets, weight), logits)
+    assert torch.autograd.gradcheck(lambda x: occurrence_pair(x, targets, weight), pairs)
+    assert torch.autograd.gradcheck(lambda x: expression(x, index, weight), logits)
+
+
+@pytest.mark.parametrize("images", [2, 5, 16])
+def test_supervised_contrastive_of_known_arrangements(images):
+    labels = torch.arange(images).repeat(2)
+    # All views alike: every other view is equally likely.
+    alike = torch.ones(2 * images, 4, dtype=torch.float64) / 2
+    same(supervised_contrastive(alike, labels, 0.1), math.log(2 * images - 1))
+    # Both views of an image alike, all images orthogonal: the NT-Xent loss at its least, e / (e + 2n - 2).
+    apart = torch.eye(images, dtype=torch.float64).repeat(2, 1)
+    best = math.log(1 + (2 * images - 2) * math.exp(-1 / 0.5))
+    same(supervised_contrastive(apart, labels, 0.5), best)
+
+
+def test_a_view_without_a_positive_is_a_negative_and_no_more():
+    z, labels = unit(0, 5, 4), torch.tensor([0, 0, 1, 1, 2])
+    with_lone = supervised_contrastive(z, labels, 0.1)
+    same(with_lone, slow_supervised_contrastive(z, labels, 0.1))
+    assert with_lone > supervised_contrastive(z[:4], labels[:4], 0.1)
+
+
+@pytest.mark.parametrize("views", [1, 4])
+def test_no_positives_at_all_cost_nothing(views):
+    z = unit(0, views, 4).requires_grad_()
+    loss = supervised_contrastive(z, torch.arange(views), 0.1)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(z.grad, torch.zeros_like(z))
+
+
+@few
+@given(seed=SEEDS, views=st.integers(2, 10))
+def test_order_names_and_rotations_do_not_matter(seed, views):
+    z, t, y = unit(seed, views, 5), unit(seed + 1, 4, 5), whole(seed, 4, views)
+    images = torch.randperm(views, generator=torch.Generator().manual_seed(seed))
+    names = torch.randperm(4, generator=torch.Generator().manual_seed(seed))
+    turn = torch.linalg.qr(normal(seed + 2, 5, 5)).Q
+
+    contrast = supervised_contrastive(z, y, 0.1)
+    same(supervised_contrastive(z[images], y[images], 0.1), contrast)
+    same(supervised_contrastive(z, names[y], 0.1), contrast)
+    same(supervised_contrastive(z @ turn, y, 0.1), contrast)
+
+    matched = image_text(z, t, y, 10.0)
+    same(image_text(z[images], t, y[images], 10.0), matched)
+    same(image_text(z, t[names.argsort()], names[y], 10.0), matched)
+    same(image_text(z @ turn, t @ turn, y, 10.0), matched)
+
+
+@few
+@given(seed=SEEDS, factor=st.floats(0.01, 100))
+def test_only_ratios_of_weights_and_differences_of_logits_matter(seed, factor):
+    weight, targets = normal(seed, 4).exp(), some_unknown(seed, 5, 4)
+    logits, pairs, index = normal(seed + 1, 5, 4), normal(seed + 2, 5, 4, 2), whole(seed, 4, 5)
+    same(occurrence(logits, targets, factor * weight), occurrence(logits, targets, weight))
+    same(occurrence(-logits, 1 - targets, weight), occurrence(logits, targets, weight))
+    same(occurrence_pair(pairs + factor, targets, weight), occurrence_pair(pairs, targets, weight))
+    same(occurrence_pair(pairs.flip(2), 1 - targets, weight), occurrence_pair(pairs, targets, weight))
+    same(expression(logits + factor, index, factor * weight), expression(logits, index, weight))
+
+
+def test_a_text_without_images_counts_against_images_only():
+    images, texts, targets = unit(0, 6, 5), unit(1, 4, 5), torch.tensor([0, 1, 2, 0, 1, 2])
+    more, fewer = image_text(images, texts, targets, 10.0), image_text(images, texts[:3], targets, 10.0)
+    rise = F.cross_entropy(10 * images @ texts.T, targets) - F.cross_entropy(10 * images @ texts[:3].T, targets)
+    same(more - fewer, rise / 2)
+    assert rise > 0
+
+
+def test_images_of_one_text_are_not_each_others_negatives():
+    # Each text lies exactly on its two images: image->text is nearly 0, text->image is log 2, its least.
+    axes = torch.eye(2, dtype=torch.float64)
+    loss = image_text(axes.repeat(2, 1), axes, torch.tensor([0, 1, 0, 1]), 50.0)
+    same(loss, math.log(2) / 2)
+
+
+@pytest.mark.parametrize("value", [NAN, float("inf"), 1e30])
+def test_unknown_entries_have_exactly_no_influence(value):
+    targets = torch.tensor([[1, NAN, 0], [NAN, NAN, NAN]])
+    logits = torch.tensor([[0.3, value, -2.0], [value, value, value]]).requires_grad_()
+    loss = occurrence(logits, targets)
+    loss.backward()
+    same(loss, occurrence(logits[:1, [0, 2]].detach(), targets[:1, [0, 2]]), 1e-7)
+    unknown = targets.isnan()
+    assert torch.equal(logits.grad[unknown], torch.zeros(4))
+    assert (logits.grad[~unknown] != 0).all()
+
+    scores = torch.tensor([[0.3, 1.0, -2.0], [value, value, value]]).requires_grad_()
+    for answer in (torch.tensor([2, -1]), torch.tensor([[0, 0, 1.0], [NAN, NAN, NAN]])):
+        scores.grad = None
+        expression(scores, answer).backward()
+        assert torch.equal(scores.grad[1], torch.zeros(3))
+        assert (scores.grad[0] != 0).all()
+
+
+def test_unknown_pairs_have_exactly_no_influence():
+    logits = normal(0, 2, 3, 2).requires_grad_()
+    targets = torch.tensor([[1, NAN, 0], [NAN, 0, NAN]])
+    occurrence_pair(logits, targets).backward()
+    unknown = targets.isnan()
+    assert torch.equal(logits.grad[unknown], torch.zeros(3, 2, dtype=torch.float64))
+    assert (logits.grad[~unknown] != 0).all()
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape", "targets"),
+    [
+        (occurrence, (2, 3), torch.full((2, 3), NAN)),
+        (occurrence_pair, (2, 3, 2), torch.full((2, 3), NAN)),
+        (expression, (2, 3), torch.tensor([-1, -1])),
+        (expression, (2, 3), torch.zeros(2, 3)),
+        (expression, (2, 3), torch.full((2, 3), NAN)),
+    ],
+)
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 3.0])])
+def test_a_batch_without_labels_costs_nothing_and_keeps_its_graph(loss, shape, targets, weight):
+    logits = torch.ones(shape, requires_grad=True)
+    value = loss(logits, targets, weight)
+    value.backward()
+    assert value.item() == 0
+    assert torch.equal(logits.grad, torch.zeros(shape))
+
+
+def test_extreme_values_stay_finite():
+    logits = torch.tensor([[1e4, -1e4, 1e4], [-1e4, 1e4, 0.0]], requires_grad=True)
+    targets = torch.tensor([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
+    pairs = torch.stack([-logits, logits], dim=2)
+    opposite = torch.tensor([[1.0, 0], [-1, 0], [1, 0]], requires_grad=True)
+    for value in (
+        occurrence(logits, targets),
+        occurrence_pair(pairs, targets),
+        expression(logits, torch.tensor([1, 0])),
+        supervised_contrastive(opposite, torch.tensor([0, 0, 1]), 1e-3),
+        image_text(opposite, -opposite[:2], torch.tensor([0, 1, 0]), 1e4),
+    ):
+        assert value.isfinite()
+        assert value > 0
+        for leaf in (logits, opposite):
+            leaf.grad = None
+        value.backward()
+        assert all(leaf.grad is None or leaf.grad.isfinite().all() for leaf in (logits, opposite))
+
+
+def test_autocast_to_half_precision_changes_nothing_but_the_input():
+    z, t = unit(0, 12, 64).bfloat16(), unit(1, 4, 64).bfloat16()
+    labels = whole(0, 4, 12)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        contrast, matched = supervised_contrastive(z, labels, 0.05), image_text(z, t, labels, 100.0)
+        known = occurrence(z[:, :4], F.one_hot(labels, 4).float())
+    assert {contrast.dtype, matched.dtype, known.dtype} == {torch.float32}
+    same(contrast, supervised_contrastive(z.double(), labels, 0.05), 1e-5)
+    same(matched, image_text(z.double(), t.double(), labels, 100.0), 1e-5)
+    same(known, occurrence(z[:, :4].double(), F.one_hot(labels, 4).double()), 1e-5)
+
+
+# BP4D, action units 1 2 4 6 7 10 12 14 15 17 23 24: published rates in per cent, rounded to a tenth, of all
+# 146,847 frames and of the 50,631 of part 1, which fold 3 tests on; and the published weights of each fold.
+ALL = [21.1, 17.1, 20.3, 46.1, 54.9, 59.4, 56.2, 46.6, 16.9, 34.3, 16.5, 15.1]
+PART_1 = [16.4, 16.1, 19.9, 41.6, 59.0, 57.6, 55.8, 40.0, 15.1, 31.8, 15.8, 14.0]
+PUBLISHED = [
+    [float(weight) for weight in fold.split()]
+    for fold in (
+        "1.342985 1.689665 1.248091 .561356 .433044 .435894 .457287 .541004 1.408054 .722762 1.493145 1.666711",
+        "1.191051 1.337315 1.246995 .558933 .468168 .418041 .440099 .5819 1.67036 .774237 1.586367 1.726535",
+        "1.132895 1.519623 1.30856 .552098 .50714 .443118 .474432 .535111 1.49604 .749851 1.582501 1.698632",
+    )
+]
+
+
+def test_weights_are_those_published_for_bp4d():
+    rates = [(146_847 * every - 50_631 * part) / (146_847 - 50_631) for every, part in zip(ALL, PART_1, strict=True)]
+    np.testing.assert_allclose(inverse_rate_weight(rates).numpy(), PUBLISHED[2], rtol=0.01)
+
+
+@pytest.mark.parametrize("published", PUBLISHED)
+def test_published_weights_follow_the_formula_to_their_last_digit(published):
+    rates = 0.3 / torch.tensor(published, dtype=torch.float64)  # the formula undone, up to a factor
+    np.testing.assert_allclose(inverse_rate_weight(rates).numpy(), published, rtol=2e-6)
+
+
+@few
+@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=12))
+def test_weights_have_mean_one_and_balance_rates(rates):
+    weight = inverse_rate_weight(rates).double()
+    same(weight.mean(), 1, 1e-5)
+    np.testing.assert_allclose(weight * torch.tensor(rates), float(weight[0]) * rates[0], rtol=1e-5)
+    np.testing.assert_allclose(inverse_rate_weight([100 * rate for rate in rates]), weight, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.0, NAN])
+def test_what_never_occurs_weighs_as_the_rarest(rate):
+    np.testing.assert_allclose(inverse_rate_weight([0.5, rate, 0.1]), inverse_rate_weight([0.5, 0.1, 0.1]))
+
+
+def test_nothing_to_weigh_is_an_error():
+    with pytest.raises(ClefError, match="no action unit occurs"):
+        inverse_rate_weight([0.0, NAN])

@@ -1,0 +1,70 @@
+import multiprocessing
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from clef.batches.crops import Crops
+from clef.faces.shard import CROPPED
+from clef.manifest import select
+from clef.manifest.table import manifest_fingerprint
+from clef.model.prediction import prediction_table, probabilities
+from clef.model.tasks import Encoders, LabelTask
+from clef.model.texts import label_templates, label_texts
+from tests.toy import make_toy, toy_fold, toy_params
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A stage 2 whose batch norms have seen images, and the test crops."""
+    params = toy_params()
+    inputs = make_toy(tmp_path_factory.mktemp("toy"), params)
+    frames = select.test_frames(inputs.manifest, toy_fold(params), 1)
+    frames = frames[frames["status"].isin(CROPPED)].reset_index(drop=True)
+    torch.manual_seed(0)
+    texts, templates = label_texts(params.texts, params.labels), label_templates(params.texts)
+    task = LabelTask(Encoders(params.model), texts, params.labels, templates, params.finetune, None, 0)
+    crops = Crops(inputs.shards, frames, manifest_fingerprint(inputs.manifest))
+    with torch.no_grad():
+        task.train().encoders.image_features(crops.decode(np.arange(8)).float()[:, :, :32, :32] / 255)
+    return task, crops
+
+
+def test_a_frame_has_the_same_probabilities_in_any_batch(trained):
+    task, crops = trained
+    device = torch.device("cpu")
+    task.train()
+    one = probabilities(task, crops, 1, device)
+    task.train()
+    many = probabilities(task, crops, 64, device)
+    assert one.shape == (len(crops), 3)
+    np.testing.assert_allclose(one, many, atol=1e-5)
+    assert np.ptp(one, axis=0).min() > 0
+    ahead = probabilities(task, crops, 64, device, workers=2)
+    assert (ahead == many).all()
+
+
+@pytest.fixture
+def started_anew():
+    """New processes know nothing of this one, as on macOS; Linux forks them, or did."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method("spawn", force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
+
+
+def test_decoders_that_are_started_anew_change_nothing(trained, started_anew):
+    task, crops = trained
+    device = torch.device("cpu")
+    assert (probabilities(task, crops, 8, device, workers=1) == probabilities(task, crops, 8, device)).all()
+
+
+def test_frames_without_a_crop_stay_in_their_place():
+    keys = {name: ["a", "b", "c"] for name in ("dataset", "subject", "activity", "sequence", "status")}
+    frames = pd.DataFrame(keys | {"frame": [1, 2, 3]}, index=[7, 8, 9])
+    values = np.array([[0.1, 0.2], [0.3, 0.4]])
+    table = prediction_table(frames, ["AU01", "AU02"], values, np.array([True, False, True]))
+    assert table.index.tolist() == [0, 1, 2]
+    assert table["p_AU01"].isna().tolist() == [False, True, False]
+    assert table["p_AU02"].dropna().tolist() == pytest.approx([0.2, 0.4])

@@ -1,0 +1,299 @@
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from clef.datasets import open_dataset
+from clef.errors import ClefError
+from clef.model import losses
+from clef.model.tasks import MAX_LOGIT_SCALE, ActivityTask, Encoders, LabelTask
+from clef.model.texts import activity_texts, label_templates, label_texts
+from clef.params.schema import LabelParams, ModelParams
+from tests.toy import toy_params
+
+TINY = ModelParams(name="clef-tiny", image_size=32)
+
+
+def encoders(settings: ModelParams = TINY) -> Encoders:
+    torch.manual_seed(0)
+    return Encoders(settings)
+
+
+def label_task(
+    labels: LabelParams | None = None,
+    weight: torch.Tensor | None = None,
+    templates: list[str] | None = None,
+    **finetune,
+) -> LabelTask:
+    params = toy_params(finetune=finetune)
+    labels = labels or params.labels
+    texts = label_texts(params.texts, labels)
+    sentences = label_templates(params.texts)
+    if templates:
+        sentences = replace(sentences, descriptions=templates)
+    return LabelTask(encoders(), texts, labels, sentences, params.finetune, weight, seed=0)
+
+
+IMAGES = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3, 32, 32)).astype(np.float32))
+
+
+def test_a_model_that_params_want_without_weights_is_no_matter_for_a_warning(caplog):
+    encoders()
+    assert caplog.messages == []
+    assert not logging.getLogger().filters
+
+
+def test_features_are_unit_vectors_in_one_space():
+    model = encoders().eval()
+    images, texts = model.images(IMAGES), model.texts(model.tokenize(["a face", "a hand"]))
+    assert images.shape == (6, model.dim)
+    assert texts.shape == (2, model.dim)
+    torch.testing.assert_close(images.norm(dim=1), torch.ones(6))
+    torch.testing.assert_close(texts.norm(dim=1), torch.ones(2))
+
+
+def test_a_text_longer_than_the_context_is_refused_and_not_cut():
+    with pytest.raises(ClefError, match="tokens; clef-tiny reads 40: shorten it"):
+        encoders().tokenize(["a face " * 40])
+
+
+def test_weights_come_from_a_path(tmp_path):
+    first = encoders()
+    weights = {name: value.contiguous() for name, value in first.clip.state_dict().items()}
+    save_file(weights, tmp_path / "weights.safetensors")
+    torch.manual_seed(9)
+    second = Encoders(TINY.model_copy(update={"pretrained": str(tmp_path / "weights.safetensors")}))
+    for name, value in first.clip.state_dict().items():
+        assert torch.equal(value, second.clip.state_dict()[name]), name
+
+
+def test_an_unknown_model_or_tag_is_named():
+    with pytest.raises(ClefError, match="no model ViT-Z"):
+        Encoders(TINY.model_copy(update={"name": "ViT-Z"}))
+    with pytest.raises(ClefError, match=r"openay: no such file, and no tag of ViT-B-16-quickgelu .*openai"):
+        Encoders(ModelParams(pretrained="openay"))
+
+
+@pytest.mark.parametrize("name", ["text.pt", "empty.pt", "cut.pt", "list.pt", "other.safetensors", "cut.safetensors"])
+def test_a_file_that_does_not_fit_is_one_line(name, tmp_path):
+    path = tmp_path / name
+    weights = {"visual.first": torch.zeros(300)}
+    if path.suffix == ".safetensors":
+        save_file(weights, path)
+    else:
+        torch.save([weights] if name == "list.pt" else weights, path)
+    if name.startswith("cut"):
+        path.write_bytes(path.read_bytes()[:500])
+    if name in ("text.pt", "empty.pt"):
+        path.write_text("hello" if name == "text.pt" else "")
+    message = rf"model\.pretrained: .*{name} does not fit clef-tiny at 32 pixels \(\w+:.*; expected whole weights"
+    with pytest.raises(ClefError, match=message) as caught:
+        Encoders(TINY.model_copy(update={"pretrained": str(path)}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_file_of_weights(tmp_path):
+    with pytest.raises(ClefError, match="no such file, and no tag of clef-tiny"):
+        Encoders(TINY.model_copy(update={"pretrained": str(tmp_path)}))
+
+
+def test_gradient_checkpointing_changes_memory_and_not_gradients():
+    settings = ModelParams(name="ViT-S-32-alt", image_size=64)
+    gradients = []
+    for checkpointing in (False, True):
+        model = encoders(settings.model_copy(update={"gradient_checkpointing": checkpointing})).train()
+        images = torch.nn.functional.interpolate(IMAGES[:2], 64)
+        model.images(images)[:, 0].sum().backward()
+        gradients.append(model.clip.visual.conv1.weight.grad)
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def activity_task(**pretrain) -> ActivityTask:
+    params = toy_params(pretrain=pretrain)
+    texts = activity_texts(params.texts, open_dataset(params).activities)
+    return ActivityTask(encoders(), [texts[name] for name in sorted(texts)], params.pretrain)
+
+
+def test_stage_1_gives_its_two_losses_and_gradients_to_both_towers():
+    task = activity_task()
+    found = task.losses([IMAGES, IMAGES.flip(3)], torch.tensor([0, 0, 1, 1, 2, 2]), step=0)
+    assert set(found) == {"image_image", "image_text"}
+    sum(found.values()).backward()
+    for part in (task.encoders.clip.visual.trunk.conv_stem, task.encoders.clip.token_embedding):
+        assert part.weight.grad.abs().sum() > 0
+
+
+def test_the_losses_of_stage_1_are_those_of_the_package_by_its_settings():
+    task = activity_task(image_image=0.7, image_text=0.4, temperature=0.3, logit_scale=9).eval()
+    activities = torch.tensor([0, 0, 1, 1, 2, 5])
+    views = [IMAGES, IMAGES.flip(3)]
+    with torch.no_grad():
+        features = torch.cat([task.encoders.images(view) for view in views])
+        texts = task.encoders.texts(task.tokens)
+        both = torch.cat([activities, activities])
+        found = task.losses(views, activities, step=0)
+    expected = {
+        "image_image": 0.7 * losses.supervised_contrastive(features, both, 0.3),
+        "image_text": 0.4 * losses.image_text(features, texts, both, 9.0),
+    }
+    assert len(task.tokens) == 6
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("loss", ["image_image", "image_text"])
+def test_either_view_counts_in_both_losses_of_stage_1(loss):
+    task = activity_task().eval()
+    views = [IMAGES.clone().requires_grad_(), IMAGES.flip(3).requires_grad_()]
+    task.losses(views, torch.tensor([0, 0, 1, 1, 2, 2]), step=0)[loss].backward()
+    norms = [view.grad.norm().item() for view in views]
+    assert min(norms) > 0.1 * max(norms) > 0
+
+
+WEIGHT = torch.tensor([0.5, 1.0, 1.5])
+OCCURRENCES = torch.from_numpy(np.random.default_rng(1).integers(0, 2, (6, 3)).astype(np.float32))
+OCCURRENCES[0, 1] = torch.nan
+ALL_LOSSES = {"image_names": 0.7, "names_descriptions": 0.3, "image_descriptions": 0.2, "logit_scale": 11}
+THREE_EXPRESSIONS = LabelParams(kind="expressions", expressions=["anger", "fear", "neutral"])
+
+
+def features_of(task: LabelTask) -> list[torch.Tensor]:
+    """Features of images, names, absent names, and of descriptions in the only template."""
+    texts = [task.encoders.texts(tokens) for tokens in (task.names, task.absent, task.descriptions[0])]
+    return [task.encoders.images(IMAGES), *texts]
+
+
+@torch.no_grad()
+def test_the_losses_of_stage_2_are_those_of_the_package_by_its_settings():
+    task = label_task(weight=WEIGHT, templates=["a face where {}"], **ALL_LOSSES).eval()
+    task.bias.copy_(torch.tensor([0.4, -0.8, 1.2]))
+    images, names, _, descriptions = features_of(task)
+    expected = {
+        "image_names": 0.7 * losses.occurrence(11 * images @ names.T + task.bias, OCCURRENCES, WEIGHT),
+        "names_descriptions": 0.3 * losses.name_description(names, descriptions, 11.0),
+        "image_descriptions": 0.2 * losses.occurrence(11 * images @ descriptions.T + task.bias, OCCURRENCES, WEIGHT),
+    }
+    torch.testing.assert_close(task.losses([IMAGES], OCCURRENCES, step=0), expected)
+    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
+    torch.testing.assert_close(probabilities, (11 * images @ names.T + task.bias).sigmoid())
+
+
+@torch.no_grad()
+def test_the_losses_of_pairs_of_texts_are_those_of_the_package():
+    task = label_task(weight=WEIGHT, templates=["a face where {}"], matching="pair", **ALL_LOSSES).eval()
+    images, names, absent, descriptions = features_of(task)
+
+    def loss(present):
+        return losses.occurrence(11 * (images @ present.T - images @ absent.T), OCCURRENCES, WEIGHT)
+
+    expected = {
+        "image_names": 0.7 * loss(names),
+        "names_descriptions": 0.3 * losses.name_description(names, descriptions, 11.0),
+        "image_descriptions": 0.2 * loss(descriptions),
+    }
+    torch.testing.assert_close(task.losses([IMAGES], OCCURRENCES, step=0), expected)
+    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
+    torch.testing.assert_close(probabilities, (11 * images @ (names - absent).T).sigmoid())
+
+
+@torch.no_grad()
+def test_the_losses_of_expressions_are_those_of_the_package():
+    task = label_task(THREE_EXPRESSIONS, templates=["a face where {}"], **ALL_LOSSES).eval()
+    classes = torch.tensor([0, 1, 2, -1, 2, 2])
+    images, names, _, descriptions = features_of(task)
+    expected = {
+        "image_names": 0.7 * losses.expression(11 * images @ names.T, classes),
+        "names_descriptions": 0.3 * losses.name_description(names, descriptions, 11.0),
+        "image_descriptions": 0.2 * losses.expression(11 * images @ descriptions.T, classes),
+    }
+    torch.testing.assert_close(task.losses([IMAGES], classes, step=0), expected)
+    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
+    torch.testing.assert_close(probabilities, (11 * images @ names.T).softmax(dim=1))
+
+
+@pytest.mark.parametrize(
+    ("loss", "image_tower"), [("image_names", True), ("names_descriptions", False), ("image_descriptions", True)]
+)
+def test_every_loss_of_stage_2_trains_the_text_tower(loss, image_tower):
+    task = label_task(**ALL_LOSSES)
+    task.losses([IMAGES], OCCURRENCES, step=0)[loss].backward()
+    clip = task.encoders.clip
+    text = (clip.token_embedding.weight, clip.transformer.resblocks[0].mlp.c_fc.weight, clip.text_projection)
+    for parameter in (*text, task.log_scale):
+        assert parameter.grad.abs().sum() > 0
+    gradient = clip.visual.trunk.conv_stem.weight.grad
+    assert (gradient is not None and bool(gradient.abs().sum() > 0)) == image_tower
+
+
+@pytest.mark.parametrize("matching", ["sigmoid", "pair"])
+def test_probabilities_of_action_units_lie_between_0_and_1_each_by_itself(matching):
+    task = label_task(matching=matching).eval()
+    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
+    assert probabilities.shape == (6, 3)
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+
+
+def test_probabilities_of_expressions_sum_to_1():
+    task = label_task(THREE_EXPRESSIONS).eval()
+    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
+    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(6))
+
+
+HEADS = {
+    "text": (None, {"head": "text"}),
+    "pairs of texts": (None, {"head": "text", "matching": "pair"}),
+    "linear": (None, {"head": "linear"}),
+    "expressions": (THREE_EXPRESSIONS, {"head": "text"}),
+    "linear, of expressions": (THREE_EXPRESSIONS, {"head": "linear"}),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+@torch.no_grad()
+def test_towers_in_bfloat16_leave_logits_in_float32(name, monkeypatch):
+    """What is predicted and what the loss sees are those of full precision, but for the towers' features."""
+    labels, finetune = HEADS[name]
+    task = label_task(labels, **finetune, names_descriptions=0).eval()
+    targets = torch.tensor([0, 1, 2, -1, 2, 2]) if labels else OCCURRENCES
+
+    def answers() -> tuple[torch.Tensor, torch.Tensor]:
+        (loss,) = task.losses([IMAGES], targets, step=0).values()
+        return task.probabilities(IMAGES, task.texts_for_prediction()), loss
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        features, images = task.encoders.image_features(IMAGES), task.encoders.images(IMAGES)
+        texts = task.texts_for_prediction()
+        probabilities, loss = answers()
+    assert features.dtype == torch.bfloat16
+    for tower, output in {"image_features": features, "images": images, "texts": texts}.items():
+        monkeypatch.setattr(task.encoders, tower, lambda _, output=output: output)
+    expected, expected_loss = answers()
+    assert torch.equal(probabilities, expected)
+    assert torch.equal(loss, expected_loss)
+
+
+def test_description_templates_are_drawn_anew_each_step():
+    task = label_task(image_names=0, image_descriptions=1, names_descriptions=0).eval()
+    targets = torch.ones(6, 3)
+    with torch.no_grad():
+        found = [task.losses([IMAGES], targets, step)["image_descriptions"].item() for step in (0, 1, 2, 0)]
+    assert found[0] == found[3]
+    assert len(set(found[:3])) > 1
+
+
+def test_the_logit_scale_stays_in_clip_s_range():
+    task = label_task()
+    task.log_scale.data.fill_(50.0)
+    task.clamp()
+    assert task.log_scale.exp().item() == pytest.approx(MAX_LOGIT_SCALE)
+
+
+def test_a_frozen_image_tower_keeps_its_statistics():
+    task = label_task(head="linear", freeze_image=True).train()
+    assert not task.encoders.clip.visual.training
+    assert task.head.training
+    before = {k: v.clone() for k, v in task.encoders.clip.visual.state_dict().items()}
+    task.losses([IMAGES], torch.ones(6, 3), 0)
+    assert all(torch.equal(before[k], v) for k, v in task.encoders.clip.visual.state_dict().items())

@@ -1,0 +1,85 @@
+import re
+
+import pytest
+import yaml
+
+from clef.datasets import open_dataset
+from clef.model.texts import PACKAGED, Templates, activity_texts, fill, label_templates, label_texts, load_texts
+from clef.params.schema import LabelParams, ParamsError, TextParams
+from tests.toy import toy_params
+
+
+def test_every_label_that_a_data_set_knows_has_texts():
+    texts = load_texts(TextParams())["labels"]
+    for name, entry in texts.items():
+        assert set(entry) == {"name", "description"}, name
+        assert entry["description"][0].islower()  # a clause that goes into a template
+        assert not entry["description"].endswith(".")
+    assert len({entry["name"] for entry in texts.values()}) == len(texts)
+    assert len({entry["description"] for entry in texts.values()}) == len(texts)
+
+
+def test_every_activity_of_the_demo_is_described_differently():
+    texts = activity_texts(TextParams(), open_dataset(toy_params()).activities)
+    assert sorted(texts) == ["T1", "T2", "T3", "T4", "T5", "T6"]
+    assert len(set(texts.values())) == 6
+
+
+def test_texts_come_in_the_order_of_the_labels():
+    texts = label_texts(TextParams(), LabelParams(action_units=[12, 1]))
+    assert [text.name for text in texts] == ["lip corner puller", "inner brow raiser"]
+
+
+def test_a_label_without_texts_is_named():
+    with pytest.raises(ParamsError, match="no name and description of AU99"):
+        label_texts(TextParams(), LabelParams(action_units=[1, 99]))
+
+
+def test_the_user_s_own_file_is_read(tmp_path):
+    own = yaml.safe_load(PACKAGED.read_text())
+    own["labels"]["AU01"]["name"] = "brow thing"
+    path = tmp_path / "texts.yaml"
+    path.write_text(yaml.safe_dump(own))
+    assert label_texts(TextParams(file=str(path)), LabelParams(action_units=[1, 2]))[0].name == "brow thing"
+    with pytest.raises(ParamsError, match="no such file"):
+        load_texts(TextParams(file=str(tmp_path / "none.yaml")))
+    path.write_text("activities: {}\nlabels:\n  AU01: {name: one}\n  AU01: {name: another}\n")
+    with pytest.raises(ParamsError, match=r"texts\.yaml: not valid YAML: line 4: the key AU01 stands twice"):
+        load_texts(TextParams(file=str(path)))
+
+
+def test_templates_are_filled():
+    assert fill("a photo of {}", ["x", "y {0}"]) == ["a photo of x", "a photo of y {0}"]
+
+
+def own_templates(folder, templates) -> TextParams:
+    own = yaml.safe_load(PACKAGED.read_text()) | {"templates": templates}
+    path = folder / "texts.yaml"
+    path.write_text(yaml.safe_dump(own))
+    return TextParams(file=str(path))
+
+
+def test_what_the_user_s_file_does_not_say_is_the_package_s_own(tmp_path):
+    package = label_templates(TextParams())
+    assert label_templates(own_templates(tmp_path, {})) == package
+    assert label_templates(own_templates(tmp_path, None)) == package
+    changed = label_templates(own_templates(tmp_path, {"absent": "no {}", "descriptions": ["see: {}"]}))
+    assert changed == Templates(package.name, "no {}", ["see: {}"])
+
+
+@pytest.mark.parametrize(
+    ("templates", "message"),
+    [
+        ({"name": "a face"}, "templates: 'a face': expected one {} where the text goes"),
+        ({"absent": "{} and {}"}, "templates: '{} and {}': expected one {}"),
+        ({"descriptions": ["{}", "{0}"]}, "templates: '{0}': expected one {}"),
+        ({"descriptions": [None]}, "templates: None: expected one {}"),
+        ({"descriptions": []}, "templates.descriptions: expected a list of sentences, found []"),
+        ({"descriptions": "{}"}, "templates.descriptions: expected a list of sentences, found '{}'"),
+        ({"names": "{}"}, "templates: expected name, absent and descriptions, found {'names': '{}'}"),
+        (["{}"], "templates: expected name, absent and descriptions, found ['{}']"),
+    ],
+)
+def test_a_wrong_template_is_told(tmp_path, templates, message):
+    with pytest.raises(ParamsError, match=re.escape(message)):
+        label_templates(own_templates(tmp_path, templates))
