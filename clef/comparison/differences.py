@@ -20,7 +20,7 @@ import numpy as np
 from clef.comparison.finished import FinishedRun
 from clef.comparison.pairing import common_labels, require_same_frames, units_of
 from clef.errors import ClefError
-from clef.evaluation.fold.fold import metrics
+from clef.evaluation.fold import metrics
 from clef.evaluation.fold.metrics import Counts, Floats, mean_known
 from clef.evaluation.fold.units import Units
 from clef.evaluation.run.intervals import bootstrap_values, percentile_interval

@@ -37,18 +37,20 @@ def adapter_of(params: "Params") -> type["Dataset"]:
 
 
 def modules_of(adapter: str) -> list[str]:
-    """Names of the modules here that an adapter is made of: its own and those that it imports, also through others."""
-    own = {module.name for module in pkgutil.iter_modules(__path__)}
+    """Paths, below this folder and without `.py`, of an adapter's module and of all that it imports from here."""
+    folder = Path(__path__[0])
+    own = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.py")}
     found: set[str] = set()
     waiting = [adapter]
     while waiting:
         name = waiting.pop()
         found.add(name)
-        tree = ast.parse(Path(__path__[0], f"{name}.py").read_text(encoding="utf-8"))
+        tree = ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(__name__):
-                named = [alias.name for alias in node.names] if node.module == __name__ else [node.module.split(".")[2]]
-                waiting += [name for name in named if name in own - found]
+                base = node.module.removeprefix(__name__).strip(".").replace(".", "/")
+                named = {base, *(f"{base}/{alias.name}".strip("/") for alias in node.names)}
+                waiting += sorted((named & own) - found)
     return sorted(found)
 
 

@@ -3,7 +3,12 @@ from pathlib import Path
 
 from clef.errors import ClefError
 from clef.runs.load import stage1_source
-from clef.weights.releases import DETECTOR_RELEASES, detector_weights, fetchable, model_note
+from clef.weights.releases import (
+    DETECTOR_RELEASES,
+    detector_weights,
+    fetchable,
+    model_note,
+)
 
 
 def published_note(model):

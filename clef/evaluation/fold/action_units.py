@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from clef.evaluation.fold import metrics
 from clef.evaluation.fold.arrays import FoldArrays
 from clef.evaluation.fold.baselines import ActivityOnly
-from clef.evaluation.fold.fold import metrics
 from clef.evaluation.fold.metrics import FN, TP, Floats, any_known, count, mean_known
 from clef.evaluation.fold.optimistic import Choice, best_epoch, best_epoch_and_threshold
 from clef.evaluation.fold.tuned import Tuning, log_loss

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clef.evaluation.fold import metrics
 from clef.evaluation.fold.arrays import FoldArrays
-from clef.evaluation.fold.fold import metrics
 from clef.evaluation.fold.metrics import FN, TP, Floats, any_known, count, mean_known
 from clef.evaluation.fold.units import image_units, named_units
 

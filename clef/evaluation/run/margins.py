@@ -7,7 +7,7 @@ whether a baseline happens to lie within F1's own interval. Action units only.
 
 import numpy as np
 
-from clef.evaluation.fold.fold import metrics
+from clef.evaluation.fold import metrics
 from clef.evaluation.fold.metrics import Floats, mean_known
 from clef.evaluation.fold.units import Units
 from clef.evaluation.run.intervals import bootstrap_interval

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from clef.evaluation.fold.fold import metrics
+from clef.evaluation.fold import metrics
 from clef.evaluation.fold.metrics import Counts, Floats, mean_known
 from clef.evaluation.fold.units import Units
 

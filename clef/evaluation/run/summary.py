@@ -25,7 +25,7 @@ what the verdict goes by. With few test subjects a fold all intervals are somewh
 In the row `accuracy` the columns `f1` ... hold the accuracy over all classes, not an F1.
 
 With folds of one subject each (`leave_one_out`) nothing but `auc` and `ap` is a mean over folds: `f1`, its interval and
-the other columns come from the counts of all folds together (`clef.evaluation.run.pooled_predictions`), and what would be
+the other columns come from the counts of all folds together (`clef.evaluation.run.pooled_predictions`). What would be
 chosen on the test fold is empty. The key `pooled` of `summary.json` says that it was so.
 """
 
@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clef.evaluation.fold.fold import metrics
+from clef.evaluation.fold import metrics
 from clef.evaluation.fold.metrics import Floats, mean_known
 from clef.evaluation.fold.plain import plain, write_json
 from clef.evaluation.fold.units import Units, all_together

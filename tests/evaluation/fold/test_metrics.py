@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
-from clef.evaluation.fold.fold import metrics
+from clef.evaluation.fold import metrics
 from clef.evaluation.fold.metrics import FN, FP, TN, TP, count
 
 

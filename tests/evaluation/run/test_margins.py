@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from clef.evaluation.fold.fold import metrics
+from clef.evaluation.fold import metrics
 from clef.evaluation.fold.units import Units
 from clef.evaluation.run.margins import margins
 
