@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 PLACE = "CLEF_TESTDATA"
+
+# A busy machine must not fail a test.
+settings.register_profile("clef", deadline=None)
+settings.load_profile("clef")
 
 # Whoever starts the tests in the background may have had ctrl-C ignored, and what they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
