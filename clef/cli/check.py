@@ -32,12 +32,13 @@ def check(
     from clef.datasets import open_dataset
     from clef.ingest.check.check import check as run_check
     from clef.runtime.lease import leased
+    from clef.runtime.paths import raw_folder
     from clef.runtime.progress import progress
 
     adapter = open_dataset(dataset_params(dataset))
     with nullcontext() if out is None else leased(out):
         with progress("recording") as tell:
-            report = run_check(adapter, raw or Path("data/raw", dataset), tell)
+            report = run_check(adapter, raw or raw_folder(dataset), tell)
         _tell(report, json, out)
     if not report.usable:
         raise typer.Exit(1)

@@ -34,6 +34,7 @@ def clean(
     from clef.runs import clean as cleaning
     from clef.runs.load import load_runs
     from clef.runtime.disk_space import readable
+    from clef.runtime.paths import INTERIM, PROCESSED, results_folder
 
     root, known = Path(), load_runs(settings.params_folder)
     lost = {path.name: path for path in cleaning.lost(root, known)}
@@ -44,9 +45,9 @@ def clean(
         )
     found = cleaning.leftovers(root, known, lost_results=results, stage1_weights=stage1)
     if runs:
-        folders = {Path("results", run) for run in runs}
+        folders = {results_folder(run) for run in runs}
         for dataset in {known[run].dataset.name for run in runs if run in known}:
-            folders |= {Path("data", kind, dataset) for kind in ("interim", "processed")}
+            folders |= {INTERIM / dataset, PROCESSED / dataset}
         found = [item for item in found if folders & {item.path, *item.path.parents}]
     for item in found:
         print(f"{readable(item.size):>10}  {item.path}  ({item.why})")

@@ -31,13 +31,14 @@ def compare(
     from clef.comparison.finished import read_run
     from clef.comparison.settings import differing_settings
     from clef.comparison.table import write_differences
+    from clef.runtime.paths import RESULTS, results_folder
 
     if len(set(runs)) < 2 or len(set(runs)) < len(runs):
         raise ClefError(f"compare: {' '.join(runs)}: expected the names of two or more different runs")
     for name in runs:
-        if "/" not in name and not Path("results", name).exists():
+        if "/" not in name and not results_folder(name).exists():
             require_known(name)
-    finished = [read_run(name, Path("results")) for name in runs]
+    finished = [read_run(name, RESULTS) for name in runs]
     comparison = compare_runs(finished, metric, resamples)
     console = Console()
     for part in format_comparison(finished, comparison, differing_settings(finished, _params_of), console.width):

@@ -27,11 +27,12 @@ def sync(
 ) -> None:
     """Bring MLflow what it lacks of runs, from the files in results/. Doing so twice doubles nothing."""
     _calmly()
+    from clef.runtime.paths import RESULTS
     from clef.runtime.progress import progress
     from clef.tracking.place import checkout_here
     from clef.tracking.sync import sync as bring
 
-    results, found = checkout_here() / "results", False
+    results, found = checkout_here() / RESULTS, False
     with progress("record") as tell:
         for done in bring(results, runs or [], tell):
             found = True

@@ -34,10 +34,11 @@ def version_data(
     from clef.ingest.versions.dvc import push as run_push
     from clef.ingest.versions.dvc import version_data as run_version_data
     from clef.ingest.versions.pointers import existing_pointers
+    from clef.runtime.paths import interim_folder, raw_folder
     from clef.runtime.progress import progress
 
     adapter = open_dataset(dataset_params(dataset))
-    root = Path("data/raw", dataset)
+    root = raw_folder(dataset)
     repository = open_repository(Path.cwd())
     target = remote_address(repository, remote) if push or remote else None
     if target is not None and not is_local(target[1]) and not yes:
@@ -49,7 +50,7 @@ def version_data(
     log.info("%s: %d pointers, %d of them new or changed", root, len(pointers), len(changed))
     if changed:
         log.info("next: git add %s/*.dvc && git commit -m 'Version of %s'", root, dataset)
-    if first and Path("data/interim", dataset).exists():
+    if first and interim_folder(dataset).exists():
         log.info("and, for every run that these files gave: snakemake --touch --cores 1 results/RUN/summary.csv")
     if target is not None:
         with progress("pointer sent") as tell:
@@ -59,7 +60,7 @@ def version_data(
 
 def _ask_for_consent(dataset: "Dataset", remote: str, address: str) -> None:
     """Licensed recordings leave this machine only when someone says so."""
-    if dataset.made_by() is not None:
+    if dataset.completion_marker() is not None:
         return
     what = f"{dataset.name} is not made by this project, and its licence may forbid to send it to {address} ({remote})"
     if not sys.stdin.isatty():

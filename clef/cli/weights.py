@@ -9,7 +9,8 @@ import typer
 from clef.cli.app import DATA, Step, app
 from clef.errors import ClefError
 from clef.runtime.files import file_hash
-from clef.weights.releases import DETECTOR_RELEASES, FOLDER, Release
+from clef.runtime.paths import WEIGHTS
+from clef.weights.releases import DETECTOR_RELEASES, Release
 
 CLIP = "ViT-B-16-quickgelu/openai"
 
@@ -33,7 +34,7 @@ def fetch_weights(
     """
     release = DETECTOR_RELEASES.get(whose)
     if release is not None:
-        _fetch_release(release, to or FOLDER / release.file)
+        _fetch_release(release, to or WEIGHTS / release.file)
         return
     name, slash, tag = (CLIP if whose == "clip" else whose).rpartition("/")
     if not slash:

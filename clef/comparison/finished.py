@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from clef.errors import ClefError
-from clef.evaluation.run.crossvalidation import Grid, cross_validation
-from clef.evaluation.run.pooled_predictions import pooled_rows
+from clef.evaluation.run.cross_validation import MetricsGrid, cross_validation
+from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.manifest.folds import FoldName
+from clef.runtime.paths import seed_and_fold
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class FinishedRun:
     """As the user gave it."""
     folder: Path
     summary: dict[str, Any]
-    grid: Grid
+    grid: MetricsGrid
 
     @property
     def labels(self) -> list[str]:
@@ -33,7 +34,7 @@ class FinishedRun:
 
     def training_folders(self) -> list[Path]:
         """Where the weights of each seed and fold and their JSON lie."""
-        return [_fold_folder(self.folder, seed, fold) for seed, folds in self.grid.items() for fold in folds]
+        return [self.folder / seed_and_fold(seed, fold) for seed, folds in self.grid.items() for fold in folds]
 
 
 def read_run(name: str, results: Path) -> FinishedRun:
@@ -54,7 +55,7 @@ def read_run(name: str, results: Path) -> FinishedRun:
         headline = summary["rows"]["mean"]["f1"]
     except (KeyError, TypeError):
         raise ClefError(f"{folder}/summary.json: not a summary; expected what `clef summarize` wrote") from None
-    paths = [_fold_folder(folder, seed, fold) / "metrics.json" for seed, fold in places]
+    paths = [folder / seed_and_fold(seed, fold) / "metrics.json" for seed, fold in places]
     grid = cross_validation([_read_json(path, "its counts are needed for the differences") for path in paths])
     if summary.get("pooled"):
         means = [[pooled_rows(list(folds.values()))["mean"]["f1"]] for folds in grid.values()]
@@ -68,10 +69,6 @@ def read_run(name: str, results: Path) -> FinishedRun:
 
 ROUNDING = 2e-4
 """How far a mean of the metrics may lie from the summary's, which has four decimals."""
-
-
-def _fold_folder(folder: Path, seed: int, fold: FoldName) -> Path:
-    return folder / f"seed{seed}" / f"fold{fold}"
 
 
 def _read_json(path: Path, why: str) -> Any:

@@ -14,6 +14,7 @@ from clef.errors import ClefError
 from clef.params.schema import Params
 from clef.runtime.files import abandoned
 from clef.runtime.lease import leased, live
+from clef.runtime.paths import INTERIM, PROCESSED, RAW, RESULTS, fold_folder, seed_and_fold, summary_file
 
 DIGEST = re.compile(r"[0-9a-f]{8}")
 QUIET_SECONDS = 3600.0
@@ -52,8 +53,8 @@ def leftovers(
 
 def lost(root: Path, runs: Mapping[str, Params]) -> list[Path]:
     """Results folders of runs whose params file is gone."""
-    folders = (path for path in sorted((root / "results").glob("*")) if path.is_dir() and not path.is_symlink())
-    return [path for path in folders if path.name not in runs and any(path.glob("seed*/fold*"))]
+    folders = (path for path in sorted((root / RESULTS).glob("*")) if path.is_dir() and not path.is_symlink())
+    return [path for path in folders if path.name not in runs and any(path.glob(str(seed_and_fold("*", "*"))))]
 
 
 def remove(root: Path, item: Leftover) -> None:
@@ -63,7 +64,7 @@ def remove(root: Path, item: Leftover) -> None:
         ClefError: A process has begun to work on it.
     """
     above = item.path.resolve().parents
-    if (root / "data" / "raw").resolve() in above or not any(place.resolve() in above for place in _places(root)):
+    if (root / RAW).resolve() in above or not any(place.resolve() in above for place in _places(root)):
         raise ClefError(f"{item.path}: not below data/interim, data/processed or results; left alone")
     if item.path.suffix == ".work":
         with leased(item.path):
@@ -123,8 +124,8 @@ def _half_written(path: Path) -> bool:
 
 def _unused_crops(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover]:
     used = {(params.dataset.name, params.crop_digest) for params in runs.values()}
-    for kind, what in (("interim", "crops"), ("processed", "manifest")):
-        for path in sorted((root / "data" / kind).glob("*/*")):
+    for folder, what in ((INTERIM, "crops"), (PROCESSED, "manifest")):
+        for path in sorted((root / folder).glob("*/*")):
             if not path.is_dir() or path.is_symlink() or path.parent.is_symlink() or not DIGEST.fullmatch(path.name):
                 continue
             if (path.parent.name, path.name) not in used and not any(map(live, path.glob("*.lease"))):
@@ -133,15 +134,15 @@ def _unused_crops(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover]:
 
 def _stage1_weights(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover]:
     def unfinished(run: str) -> bool:
-        return not (root / "results" / run / "summary.csv").exists()
+        return not (root / summary_file(run)).exists()
 
     for run in runs:
         users = [user for user, params in runs.items() if params.pretrain is not None and params.pretrain.from_ == run]
         if any(map(unfinished, [run, *users])):
             continue
-        for path in sorted((root / "results" / run).glob("seed*/fold*/pretrain.safetensors")):
+        for path in sorted(root.glob(str(fold_folder(run, "*", "*") / "pretrain.safetensors"))):
             yield Leftover(path, "stage 1 of a finished run", size(path))
 
 
 def _places(root: Path) -> list[Path]:
-    return [root / "data" / "interim", root / "data" / "processed", root / "results"]
+    return [root / INTERIM, root / PROCESSED, root / RESULTS]

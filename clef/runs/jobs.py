@@ -10,6 +10,16 @@ from clef.manifest.folds import FoldName, make_folds
 from clef.params.schema import Params
 from clef.runs.load import joining_runs, stage1_source
 from clef.runs.messages import job_name
+from clef.runtime.paths import (
+    crops_folder,
+    fold_folder,
+    interim_folder,
+    manifest_file,
+    raw_folder,
+    results_folder,
+    sequences_file,
+    summary_file,
+)
 
 TRAININGS = ("pretrain", "finetune", "inner")
 
@@ -54,23 +64,22 @@ def jobs_of(run: str, runs: Mapping[str, Params]) -> list[Job]:
     for each in crops.values():
         jobs += _before_training(each)
     jobs += _trainings(run, runs)
-    folder = Path("results", run)
-    summary = folder / "summary.csv"
+    folder, summary = results_folder(run), summary_file(run)
     outputs = (summary, folder / "summary.json")
     return [*jobs, Job("summarize", run, summary, outputs, folder / "summarize.log")]
 
 
 def _before_training(params: Params) -> Iterator[Job]:
     dataset = open_dataset(params)
-    raw, interim = Path("data/raw", dataset.name), Path("data/interim", dataset.name)
-    if (made := dataset.made_by()) is not None and not existing_pointers(dataset, raw):
+    raw, interim = raw_folder(dataset.name), interim_folder(dataset.name)
+    if (made := dataset.completion_marker()) is not None and not existing_pointers(dataset, raw):
         yield Job("render-demo", dataset.name, raw / made, (raw / made,), interim / "render.log")
-    for step, target in (("check", interim / "check.txt"), ("ingest", interim / "sequences.parquet")):
+    for step, target in (("check", interim / "check.txt"), ("ingest", sequences_file(dataset.name))):
         yield Job(step, dataset.name, target, (target,), interim / f"{step}.log")
     for shard in dataset.shards():
-        target = interim / params.crop_digest / f"{shard}.arrow"
+        target = crops_folder(dataset.name, params.crop_digest) / f"{shard}.arrow"
         yield Job("crop", dataset.name, target, (target,), target.with_suffix(".log"), shard=shard)
-    target = Path("data/processed", dataset.name, params.crop_digest, "manifest.parquet")
+    target = manifest_file(dataset.name, params.crop_digest)
     yield Job("manifest", dataset.name, target, (target,), target.with_suffix(".log"))
 
 
@@ -95,8 +104,3 @@ def _training(step: str, run: str, seed: int, fold: FoldName) -> Job:
     target = fold_folder(run, seed, fold) / f"{step}.safetensors"
     outputs = (target, target.with_suffix(".json"))
     return Job(step, run, target, outputs, target.with_suffix(".log"), seed, fold)
-
-
-def fold_folder(run: str, seed: int, fold: FoldName) -> Path:
-    """Where the files of a seed and fold lie."""
-    return Path("results", run, f"seed{seed}", f"fold{fold}")

@@ -13,9 +13,8 @@ from clef.params.errors import Place, explain_mistake, place_of
 from clef.params.schema import NAME, NAME_EXPECTED, Params, ParamsError, Section
 from clef.params.strict_yaml import parse_yaml
 from clef.params.suggestion import suggestion
+from clef.runtime.paths import raw_folder
 from clef.runtime.wording import some
-
-RAW = Path("data/raw")
 
 
 def load_params(path: Path | str) -> Params:
@@ -243,9 +242,9 @@ def _require_same(params: Params, other: Params, sections: list[str], what: str)
 
 def _require_other_people(params: Params, other: Params, where: str) -> None:
     """Two names for one set of people would let test subjects into training."""
-    published = params.dataset.adapter == other.dataset.adapter and adapter_of(params).known is not None
+    published = params.dataset.adapter == other.dataset.adapter and adapter_of(params).published_counts is not None
     drawn = [(run.render.kind, run.render.seed) if run.render is not None else None for run in (params, other)]
-    folders = [(RAW / run.dataset.name).resolve() for run in (params, other)]
+    folders = [raw_folder(run.dataset.name).resolve() for run in (params, other)]
     if published or folders[0] == folders[1] or (drawn[0] is not None and drawn[0] == drawn[1]):
         raise ParamsError(
             f"{where}: its data set {other.dataset.name} has the same people as {params.dataset.name}, by another "

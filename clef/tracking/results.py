@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from clef.runtime.files import file_hash
+from clef.runtime.paths import seed_and_fold
 from clef.tracking.record import RUN_RECORD, Record
 
 BASELINES = ("base_rate", "floor", "activity_only", "activity_only_auc", "activity_only_untuned")
@@ -86,7 +87,7 @@ def _column(name: str) -> str:
 def fold_table(folder: Path) -> pd.DataFrame:
     """One row for each seed and fold of a run that is scored: its test subjects and the mean of each metric."""
     rows = []
-    for path in sorted(folder.glob("seed*/fold*/metrics.json")):
+    for path in sorted(folder.glob(str(seed_and_fold("*", "*") / "metrics.json"))):
         metrics = _read(path)
         mean = metrics["rows"]["mean"]
         about = {"seed": metrics["seed"], "fold": metrics["fold"], "frames": metrics["frames"]}

@@ -8,11 +8,9 @@ from pathlib import Path
 from clef.errors import ClefError
 from clef.params.schema import MODEL_SUFFIXES
 from clef.runtime.files import file_hash
+from clef.runtime.paths import WEIGHTS
 
 log = logging.getLogger(__name__)
-
-FOLDER = Path("weights")
-"""Where `clef fetch-weights` puts files, and where they are looked for unless `crop.weights` says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,9 @@ def detector_weights(detector: str, weights: str | None) -> Path | None:
     if detector not in DETECTOR_RELEASES:
         return None
     release = DETECTOR_RELEASES[detector]
-    path = FOLDER / release.file if weights is None else Path(weights)
+    path = WEIGHTS / release.file if weights is None else Path(weights)
     if not path.is_file():
-        command = f"clef fetch-weights {detector}" + ("" if path == FOLDER / release.file else f" --to {path}")
+        command = f"clef fetch-weights {detector}" + ("" if path == WEIGHTS / release.file else f" --to {path}")
         raise ClefError(f"crop.weights: no file {path}; run `{command}`, or get {release} and put it there")
     if path.name == release.file:
         state = path.stat()
@@ -85,7 +83,7 @@ def fetchable(detector: str, weights: str | None) -> Path | None:
     """The release that `clef fetch-weights` would put where these settings look for it; None where it need not."""
     if detector not in DETECTOR_RELEASES:
         return None
-    path = FOLDER / DETECTOR_RELEASES[detector].file
+    path = WEIGHTS / DETECTOR_RELEASES[detector].file
     return path if weights in (None, str(path)) and not path.exists() else None
 
 
@@ -106,7 +104,7 @@ def model_note(name: str, pretrained: str | None) -> Path | None:
         return None
     if "/" in pretrained or Path(pretrained).suffix in MODEL_SUFFIXES:
         raise ClefError(f"model.pretrained: no file {pretrained}; put it there, or give a tag of open_clip's")
-    return FOLDER / f"{name}.{pretrained}.json"
+    return WEIGHTS / f"{name}.{pretrained}.json"
 
 
 def hash_problem(release: Release, found: str) -> str | None:

@@ -4,7 +4,8 @@ import pytest
 
 from clef.errors import ClefError
 from clef.runtime.files import file_hash
-from clef.weights.releases import DETECTOR_RELEASES, FOLDER, detector_weights
+from clef.runtime.paths import WEIGHTS
+from clef.weights.releases import DETECTOR_RELEASES, detector_weights
 
 
 def test_a_file_under_the_name_of_the_release_must_be_the_release(tmp_path):
@@ -58,7 +59,7 @@ def test_what_is_missing_is_named_with_the_command_and_its_address(detector, tmp
 @pytest.mark.parametrize("detector", ["yunet", "retinaface"])
 def test_fetched_weights_are_found_without_being_named(detector, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    path = FOLDER / DETECTOR_RELEASES[detector].file
+    path = WEIGHTS / DETECTOR_RELEASES[detector].file
     path.parent.mkdir()
     path.write_bytes(b"as published")
     published = replace(DETECTOR_RELEASES[detector], sha256=file_hash(path))
