@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from clef.batches.augmentation import augment, draw
 from clef.errors import Unfinished
-from clef.evaluation.fold.evaluate import evaluate
+from clef.evaluation.fold.evaluate_fold import evaluate
 from clef.model import losses
 from clef.model.device import autocast, prepare_device
 from clef.model.tasks import ActivityTask, Encoders, LabelTask

@@ -4,7 +4,7 @@ Each subcommand imports what it computes with when it runs, so that `--help` and
 cost nothing. `--help` lists them in the order of the imports here.
 """
 
-from clef.cli import data, train, results, status, compare  # isort: skip
+from clef.cli import data, train, evaluate, status, compare  # isort: skip
 from clef.cli import explain, folds, versions, clean, track, check, weights, fixture  # isort: skip
 from clef.cli.app import main
 
@@ -13,11 +13,11 @@ __all__ = [
     "clean",
     "compare",
     "data",
+    "evaluate",
     "explain",
     "fixture",
     "folds",
     "main",
-    "results",
     "status",
     "track",
     "train",

@@ -10,9 +10,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from clef import __version__
-from clef.cli.failures import report
+from clef.cli.error_report import report
 from clef.cli.find_run import settings
-from clef.cli.output import output
+from clef.cli.terminal_and_log import output
 from clef.runs.messages import job_name
 
 STEPS = "Steps of the chain, in their order"

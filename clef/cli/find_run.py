@@ -10,7 +10,7 @@ from clef.params.suggestion import suggestion
 if TYPE_CHECKING:
     from clef.manifest.folds import Fold
     from clef.params.schema import Params
-    from clef.training.inputs import WhoIsTested
+    from clef.training.inputs import EvaluationData
     from clef.training.sources import Source
 
 
@@ -104,11 +104,11 @@ def joining(params: "Params", manifests: list[Path], crops: list[Path]) -> "list
     return found
 
 
-def tested(params: "Params", manifest: Path | None, crops: Path | None) -> "WhoIsTested | None":
+def tested(params: "Params", manifest: Path | None, crops: Path | None) -> "EvaluationData | None":
     """Whom a run tests on another data set; None where it tests its own."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import everybody_tested
-    from clef.training.inputs import Inputs, WhoIsTested
+    from clef.training.inputs import EvaluationData, Inputs
 
     if params.test is None:
         if manifest is not None or crops is not None:
@@ -120,7 +120,7 @@ def tested(params: "Params", manifest: Path | None, crops: Path | None) -> "WhoI
     adapter = open_dataset(other)
     labels = params.labels.model_copy(update={"threshold": other.labels.threshold, "votes": other.labels.votes})
     inputs = Inputs(manifest, shards(adapter.shards(), crops))
-    return WhoIsTested(adapter.name, inputs, everybody_tested(adapter), labels)
+    return EvaluationData(adapter.name, inputs, everybody_tested(adapter), labels)
 
 
 def shards(names: list[str], crops: Path) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from clef.cli.output import output
+from clef.cli.terminal_and_log import output
 from clef.errors import ClefError, Unfinished
 from clef.runtime.gpus import claim_gpus
 
@@ -66,7 +66,7 @@ def training_job(params: "Params", time_budget: float | None) -> Iterator["Job"]
             from clef.runtime.retries import Told
             from clef.training.ranks.launch import launch
 
-            with output.handed_on():
+            with output.shared_with_subprocesses():
                 launch(params.gpus, [sys.executable, "-m", "clef", *sys.argv[1:]])
             raise Told(0)
     from clef.training.interruption import Interruption

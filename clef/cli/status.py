@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clef.cli.app import RESULTS, app
-from clef.cli.failures import ERROR, INTERRUPTED
+from clef.cli.error_report import EXIT_ERROR, EXIT_INTERRUPTED
 from clef.cli.find_run import run_params
 from clef.cli.options import Run
 from clef.errors import ClefError
@@ -52,7 +52,7 @@ def status(
     else:
         console.print(format_status(run, states), highlight=False)
     if any(state.kind == "failed" for state in states):
-        raise typer.Exit(ERROR)
+        raise typer.Exit(EXIT_ERROR)
 
 
 def _states(run: str) -> "list[State]":
@@ -82,7 +82,7 @@ def _watch(run: str, states: "list[State]", console: "Console") -> "list[State]"
                 states = _states(run)
                 live.update(format_status(run, states), refresh=True)
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     return states
 
 

@@ -21,9 +21,9 @@ from clef.comparison.finished import FinishedRun
 from clef.comparison.pairing import common_labels, require_same_frames, units_of
 from clef.errors import ClefError
 from clef.evaluation.fold import metrics
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import Counts, Floats, mean_known
-from clef.evaluation.fold.units import Units
-from clef.evaluation.run.intervals import bootstrap_values, percentile_interval
+from clef.evaluation.run.bootstrap import bootstrap_values, percentile_interval
 
 METRICS = {"f1": metrics.f1, "precision": metrics.precision, "recall": metrics.recall}
 """What follows from the confusion counts of each subject. Areas under curves do not."""
@@ -132,7 +132,7 @@ def compare(runs: Sequence[FinishedRun], metric: str = "f1", resamples: int = 20
     )
 
 
-def _draws(units: list[list[list[Units]]], metric: str, rows: int, resamples: int, seed: int) -> list[Floats]:
+def _draws(units: list[list[list[BootstrapUnits]]], metric: str, rows: int, resamples: int, seed: int) -> list[Floats]:
     """The rows of each run under each draw, (resamples, rows); NaN without draws."""
     if not resamples:
         return [np.full((1, rows), np.nan) for _ in units]
@@ -154,12 +154,12 @@ def _draws(units: list[list[list[Units]]], metric: str, rows: int, resamples: in
     return np.split(bootstrap_values(together, statistic, resamples, seed), len(units), axis=1)
 
 
-def _side_by_side(trainings: list[Units]) -> Units:
+def _side_by_side(trainings: list[BootstrapUnits]) -> BootstrapUnits:
     first = trainings[0]
-    return Units(first.kind, first.names, first.number, np.concatenate([units.counts for units in trainings], axis=1))
+    return BootstrapUnits(first.kind, first.names, first.number, np.concatenate([units.counts for units in trainings], axis=1))
 
 
-def _fold_scores(folds: list[list[Units]], metric: str, rows: int) -> Floats:
+def _fold_scores(folds: list[list[BootstrapUnits]], metric: str, rows: int) -> Floats:
     """The rows of a run in each fold, mean over seeds: (folds, rows)."""
     totals = [np.stack([np.tensordot(units.number, units.counts, 1) for units in seeds]) for seeds in folds]
     return np.stack([mean_known(_rows(counts, metric, rows), axis=0) for counts in totals])

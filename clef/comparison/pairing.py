@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from clef.comparison.finished import FinishedRun
 from clef.errors import ClefError
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits, concatenate_units
 from clef.evaluation.fold.metrics import FN, FP, TN, TP
-from clef.evaluation.fold.units import Units, all_together
 from clef.manifest.folds import FoldName
 
 
@@ -47,16 +47,16 @@ def common_labels(runs: Sequence[FinishedRun]) -> list[str]:
     return labels
 
 
-def units_of(run: FinishedRun, labels: list[str]) -> list[list[Units]]:
+def units_of(run: FinishedRun, labels: list[str]) -> list[list[BootstrapUnits]]:
     """Per fold, the units under each seed, with the counts of these labels only.
 
-    Units stand in the order of their names, and those without a frame of these labels are left out, so that the
+    BootstrapUnits stand in the order of their names, and those without a frame of these labels are left out, so that the
     units of comparable runs agree.
     """
     columns = [run.labels.index(label) for label in labels]
     by_fold = [[_units(run, seed, fold, columns) for seed in run.grid] for fold in run.folds]
     if run.summary.get("pooled"):
-        return [[all_together(of_seed) for of_seed in zip(*by_fold, strict=True)]]
+        return [[concatenate_units(of_seed) for of_seed in zip(*by_fold, strict=True)]]
     return by_fold
 
 
@@ -83,17 +83,17 @@ def require_same_frames(first: FinishedRun, run: FinishedRun, labels: list[str])
             raise _incomparable(first, run, f"other test frames ({where}: present in {' against '.join(numbers)})")
 
 
-def _units(run: FinishedRun, seed: int, fold: FoldName, columns: list[int]) -> Units:
+def _units(run: FinishedRun, seed: int, fold: FoldName, columns: list[int]) -> BootstrapUnits:
     m = run.grid[seed][fold]
-    units = Units.from_plain(m["resampled"], m["counts"])
+    units = BootstrapUnits.from_records(m["resampled"], m["counts"])
     counts = units.counts[:, columns]
     if not units.names:
-        return Units(units.kind, (), units.number, counts)
+        return BootstrapUnits(units.kind, (), units.number, counts)
     order = [i for i in np.argsort(np.array(units.names)) if counts[i].any()]
-    return Units(units.kind, tuple(units.names[i] for i in order), units.number[order], counts[order])
+    return BootstrapUnits(units.kind, tuple(units.names[i] for i in order), units.number[order], counts[order])
 
 
-def _frames(units: Units) -> NDArray[np.int64]:
+def _frames(units: BootstrapUnits) -> NDArray[np.int64]:
     """Frames with and without each label: (units, labels, 2); images have no names and are taken together."""
     present = units.counts[..., TP] + units.counts[..., FN]
     absent = units.counts[..., FP] + units.counts[..., TN]

@@ -39,7 +39,7 @@ from clef.training.checkpoint import (
     restore,
     save_weights,
 )
-from clef.training.inputs import Inputs, WhoIsTested
+from clef.training.inputs import EvaluationData, Inputs
 from clef.training.job import Job
 from clef.training.loop import Plan, work_folder
 from clef.training.provenance import provenance, training_key
@@ -56,7 +56,7 @@ def finetune(
     stage1: Path | None,
     target: Path,
     epochs: Path,
-    elsewhere: WhoIsTested | None = None,
+    elsewhere: EvaluationData | None = None,
     job: Job | None = None,
 ) -> None:
     """Train stage 2 on the labelled training frames of a fold.
@@ -80,7 +80,7 @@ def finetune(
     settings, labels = params.finetune, params.labels
     device = prepare_device(params)
     frames = select.training_frames(inputs.manifest, fold, labels, settings.stride)
-    tested = elsewhere or WhoIsTested(params.dataset.name, inputs, fold, labels)
+    tested = elsewhere or EvaluationData(params.dataset.name, inputs, fold, labels)
     test = tested.frames(stride=1)
     test = test[test["status"].isin(CROPPED)].reset_index(drop=True)
     targets = select.targets(frames, labels)
@@ -178,7 +178,7 @@ def finetune(
 
 
 def _start_from(
-    encoders: Encoders, stage1: Path, tested: WhoIsTested, params: Params, fingerprint: dict[str, Any], manifest: Path
+    encoders: Encoders, stage1: Path, tested: EvaluationData, params: Params, fingerprint: dict[str, Any], manifest: Path
 ) -> None:
     weights, sidecar = load_weights(stage1, "pretrain")
     require_model(sidecar, params.model, stage1)

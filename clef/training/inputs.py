@@ -21,7 +21,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class WhoIsTested:
+class EvaluationData:
     """The test side: that of the fold which is trained, or everybody of another data set."""
 
     dataset: str

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from clef.comparison.finished import FinishedRun
-from clef.evaluation.fold.fold import score_fold
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits
+from clef.evaluation.fold.json_data import write_json
 from clef.evaluation.fold.metrics import FN, FP, TN, TP
-from clef.evaluation.fold.plain import write_json
-from clef.evaluation.fold.units import Units
+from clef.evaluation.fold.score_fold import score_fold
 from clef.evaluation.run.summary import summarize, write_summary
 from clef.params.schema import EvaluateParams
 from tests.evaluation.conftest import action_unit_tables, expression_tables
@@ -43,8 +43,8 @@ def run_of(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[str
     for seed, folds in counts.items():
         for fold, values in folds.items():
             subjects = tuple(f"F{fold}{i:02d}" for i in range(len(values)))
-            units = Units("subjects", subjects, np.ones(len(values), dtype=np.int64), values)
-            m = {"resampled": "subjects", "counts": units.to_plain(), "subjects": list(subjects)}
+            units = BootstrapUnits("subjects", subjects, np.ones(len(values), dtype=np.int64), values)
+            m = {"resampled": "subjects", "counts": units.to_records(), "subjects": list(subjects)}
             grid.setdefault(seed, {})[fold] = m
     summary = {"dataset": "bp4d", "kind": "action_units", "resampled": "subjects", "labels": names}
     summary |= {"seeds": list(counts), "threshold": 0.5}

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from clef.comparison.differences import METRICS, compare
 from clef.comparison.finished import FinishedRun, read_run
 from clef.errors import ClefError
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import FN, FP, TP
-from clef.evaluation.fold.units import Units
-from clef.evaluation.run.intervals import bootstrap_interval
+from clef.evaluation.run.bootstrap import bootstrap_interval
 from tests.comparison.conftest import found, people, run_of
 
 RESAMPLES = 200
@@ -117,7 +117,7 @@ def test_pairing_narrows_the_interval_where_runs_agree_on_who_is_hard():
     row = compare([first, other], resamples=1000).others[0].rows["AU01"]
     widths = []
     for run in (first, other):
-        folds = [[Units.from_plain("subjects", run.grid[0][fold]["counts"])] for fold in run.folds]
+        folds = [[BootstrapUnits.from_records("subjects", run.grid[0][fold]["counts"])] for fold in run.folds]
         low, high = bootstrap_interval(folds, METRICS["f1"], 1000)
         widths.append(high[0] - low[0])
     assert row.high - row.low < 0.8 * np.hypot(*widths)

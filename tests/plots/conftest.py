@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clef.evaluation.fold.fold import score_fold
+from clef.evaluation.fold.score_fold import score_fold
 from clef.evaluation.run.summary import summarize
 from clef.params.schema import EvaluateParams
 from tests.evaluation.conftest import action_unit_tables, expression_tables

@@ -8,10 +8,10 @@ import pytest
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
-from clef.evaluation.fold.evaluate import evaluate
+from clef.evaluation.fold.evaluate_fold import evaluate
 from clef.manifest.folds import everybody_tested, whole
 from clef.training.finetune import finetune
-from clef.training.inputs import WhoIsTested
+from clef.training.inputs import EvaluationData
 from clef.training.pretrain import pretrain
 from tests.toy import LABELLED, make_toy, toy_fold, toy_params
 
@@ -33,9 +33,9 @@ def toy(tmp_path_factory):
     return params, make_toy(tmp_path_factory.mktemp("toy"), params)
 
 
-def as_tested(params, inputs, **labels) -> WhoIsTested:
+def as_tested(params, inputs, **labels) -> EvaluationData:
     read = params.labels.model_copy(update=labels)
-    return WhoIsTested(params.dataset.name, inputs, everybody_tested(open_dataset(params)), read)
+    return EvaluationData(params.dataset.name, inputs, everybody_tested(open_dataset(params)), read)
 
 
 def test_stage_1_of_everybody_trains_on_everybody(plus):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clef.errors import ClefError
-from clef.evaluation.fold.evaluate import evaluate
+from clef.evaluation.fold.evaluate_fold import evaluate
 from clef.runtime import lease
 from clef.runtime.lease import leased
 from clef.training.finetune import finetune

@@ -14,7 +14,7 @@ from clef.model.texts import PACKAGED
 from clef.params.schema import Params
 from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
-from clef.training.inputs import WhoIsTested
+from clef.training.inputs import EvaluationData
 from clef.training.pretrain import pretrain
 from clef.training.provenance import training_key
 from tests.toy import make_toy, toy_fold, toy_params
@@ -173,10 +173,10 @@ def test_the_other_data_set_that_is_tested_is(finetune_key, toy):
     labels = PLAIN.labels
     everybody = everybody_tested(open_dataset(PLAIN))
     tested = [
-        WhoIsTested("plus", toy["plain"], everybody, labels),
-        WhoIsTested("plus", toy["other labels"], everybody, labels),
-        WhoIsTested("minus", toy["plain"], everybody, labels),
-        WhoIsTested("plus", toy["plain"], replace(everybody, test_subjects=everybody.test_subjects[:-1]), labels),
+        EvaluationData("plus", toy["plain"], everybody, labels),
+        EvaluationData("plus", toy["other labels"], everybody, labels),
+        EvaluationData("minus", toy["plain"], everybody, labels),
+        EvaluationData("plus", toy["plain"], replace(everybody, test_subjects=everybody.test_subjects[:-1]), labels),
         None,
     ]
     assert len({finetune_key(elsewhere=elsewhere) for elsewhere in tested}) == len(tested)

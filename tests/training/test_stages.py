@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
-from clef.evaluation.fold.evaluate import evaluate
+from clef.evaluation.fold.evaluate_fold import evaluate
 from clef.manifest.folds import Fold, inner_split
 from clef.model.tasks import Encoders, architecture
 from clef.model.texts import PACKAGED

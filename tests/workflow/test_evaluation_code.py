@@ -60,7 +60,7 @@ def evaluation_code(monkeypatch) -> list[str]:
 
 
 def test_whatever_decides_a_metric_makes_it_stale(evaluation_code):
-    needed = reached("clef/evaluation/fold/evaluate.py", {*DECIDES_NO_VALUE})
+    needed = reached("clef/evaluation/fold/evaluate_fold.py", {*DECIDES_NO_VALUE})
     assert {
         "clef/datasets/votes.py",
         "clef/manifest/folds.py",
@@ -72,7 +72,7 @@ def test_whatever_decides_a_metric_makes_it_stale(evaluation_code):
 
 def test_a_module_is_excused_by_itself_and_only_where_the_evaluation_imports_it():
     """A folder would excuse what is put into it later."""
-    needed = reached("clef/evaluation/fold/evaluate.py", {*DECIDES_NO_VALUE})
+    needed = reached("clef/evaluation/fold/evaluate_fold.py", {*DECIDES_NO_VALUE})
     assert {*DECIDES_NO_VALUE} == {name for path in needed for name in imported(path)} - needed
 
 

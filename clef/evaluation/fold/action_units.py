@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from clef.evaluation.fold import metrics
-from clef.evaluation.fold.arrays import FoldArrays
 from clef.evaluation.fold.baselines import ActivityOnly
+from clef.evaluation.fold.bootstrap_units import units_by_subject
+from clef.evaluation.fold.join_labels import FoldArrays
 from clef.evaluation.fold.metrics import FN, TP, Floats, any_known, count, mean_known
 from clef.evaluation.fold.optimistic import Choice, best_epoch, best_epoch_and_threshold
-from clef.evaluation.fold.tuned import Tuning, log_loss
-from clef.evaluation.fold.units import named_units
+from clef.evaluation.fold.threshold_tuning import Tuning, log_loss
 
 
 def score_action_units(
@@ -19,7 +19,7 @@ def score_action_units(
     """Score every label, and their mean.
 
     Returns:
-        `rows`: label, or `mean`, to its metrics (see `clef.evaluation.fold.fold`); `field` and `field_max`: the
+        `rows`: label, or `mean`, to its metrics (see `clef.evaluation.fold.score_fold`); `field` and `field_max`: the
         epoch and threshold chosen on the test fold; `tuned`: what was chosen on held-out training subjects;
         `confusions`: counts (labels, 4) of tp, fp, fn, tn behind other columns than `f1`, to be added up over folds;
         `resampled`, `counts` and `counts_activity_only`: what the bootstrap needs.
@@ -62,11 +62,11 @@ def score_action_units(
         confusions["f1_tuned"] = tuning.counts(truth, probability)
     if baseline is not None:
         confusions["activity_only"] = baseline.counts(truth, fold.activity)
-    units = named_units(truth, probability, threshold, fold.subject, fold.sequence)
+    units = units_by_subject(truth, probability, threshold, fold.subject, fold.sequence)
     without_faces = None
     if baseline is not None:
         predicted = baseline.predictions(fold.activity)
-        without_faces = named_units(truth, predicted, 0.5, fold.subject, fold.sequence).to_plain()
+        without_faces = units_by_subject(truth, predicted, 0.5, fold.subject, fold.sequence).to_records()
     return {
         "rows": rows,
         "field": _choice(field),
@@ -74,7 +74,7 @@ def score_action_units(
         "tuned": _tuned(fold, names, tuning),
         "confusions": confusions,
         "resampled": units.kind,
-        "counts": units.to_plain(),
+        "counts": units.to_records(),
         "counts_activity_only": without_faces,
     }
 

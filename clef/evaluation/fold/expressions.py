@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clef.evaluation.fold import metrics
-from clef.evaluation.fold.arrays import FoldArrays
+from clef.evaluation.fold.bootstrap_units import units_by_image, units_by_subject
+from clef.evaluation.fold.join_labels import FoldArrays
 from clef.evaluation.fold.metrics import FN, TP, Floats, any_known, count, mean_known
-from clef.evaluation.fold.units import image_units, named_units
 
 CERTAIN = 0.5
 """Any threshold between the 0 and 1 of a one-hot prediction."""
@@ -22,7 +22,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     frames in the row `accuracy`, its F1 and that of the classes never predicted in the rest.
 
     Returns:
-        `rows`: class, `mean` or `accuracy` to its metrics (see `clef.evaluation.fold.fold`); the row `accuracy`
+        `rows`: class, `mean` or `accuracy` to its metrics (see `clef.evaluation.fold.score_fold`); the row `accuracy`
         holds accuracies under the same keys. `confusion`: true class by predicted class, the last column "no
         crop". `field`, `field_max`, `confusions`, `resampled` and `counts` as for action units.
     """
@@ -66,7 +66,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     rows["accuracy"] = {key: metrics.accuracy(counts) for key, counts in variants.items()} | shared
     confusion = _confusion(class_of, predicted)
     anonymous = all(name is None for name in fold.subject)
-    units = image_units(confusion) if anonymous else named_units(truth, predicted, CERTAIN, fold.subject, fold.sequence)
+    units = units_by_image(confusion) if anonymous else units_by_subject(truth, predicted, CERTAIN, fold.subject, fold.sequence)
     return {
         "rows": rows,
         "confusion": confusion,
@@ -74,7 +74,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
         "field_max": None,
         "confusions": {key: counts for key, counts in variants.items() if key in ("f1_faces", "floor")},
         "resampled": units.kind,
-        "counts": units.to_plain(),
+        "counts": units.to_records(),
     }
 
 

@@ -8,15 +8,15 @@ whether a baseline happens to lie within F1's own interval. Action units only.
 import numpy as np
 
 from clef.evaluation.fold import metrics
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import Floats, mean_known
-from clef.evaluation.fold.units import Units
-from clef.evaluation.run.intervals import bootstrap_interval
+from clef.evaluation.run.bootstrap import bootstrap_interval
 
 BASELINES = ("floor", "activity_only")
 
 
 def margins(
-    own: list[list[Units]], without_faces: list[list[Units]] | None, names: list[str], bootstrap: int
+    own: list[list[BootstrapUnits]], without_faces: list[list[BootstrapUnits]] | None, names: list[str], bootstrap: int
 ) -> dict[str, dict[str, list[float]]]:
     """Intervals of F1 less each baseline.
 
@@ -47,11 +47,11 @@ def margins(
     return {baseline: dict(zip(rows, part, strict=True)) for baseline, part in zip(BASELINES, parts, strict=False)}
 
 
-def _side_by_side(own: list[list[Units]], other: list[list[Units]]) -> list[list[Units]]:
+def _side_by_side(own: list[list[BootstrapUnits]], other: list[list[BootstrapUnits]]) -> list[list[BootstrapUnits]]:
     """The labels of both, one after the other, unit by unit."""
     return [
         [
-            Units(a.kind, a.names, a.number, np.concatenate([a.counts, b.counts], axis=1))
+            BootstrapUnits(a.kind, a.names, a.number, np.concatenate([a.counts, b.counts], axis=1))
             for a, b in zip(*seeds, strict=True)
         ]
         for seeds in zip(own, other, strict=True)

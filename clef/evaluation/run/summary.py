@@ -12,7 +12,7 @@ numbers lie between 0 and 1 and are empty where undefined. Its columns:
   the test fold by the mean over labels: the mean cannot fall below the strict one, a single label can;
 - `f1_tuned`: thresholds from training subjects held out for it; empty without a `tune` section;
 - `auc`, `ap`, `f1_within_activity`, `base_rate`, `floor`, `activity_only`, `coverage`, as
-  `clef.evaluation.fold.fold` explains them, mean over folds and seeds;
+  `clef.evaluation.fold.score_fold` explains them, mean over folds and seeds;
 - `frames`, `positives`: labelled test frames whose label is known, and those with the label, of all folds together
   (`positives` is empty in the row `mean`; a label that is not codable in a frame, code 9, is not known there).
 
@@ -25,7 +25,7 @@ what the verdict goes by. With few test subjects a fold all intervals are somewh
 In the row `accuracy` the columns `f1` ... hold the accuracy over all classes, not an F1.
 
 With folds of one subject each (`leave_one_out`) nothing but `auc` and `ap` is a mean over folds: `f1`, its interval and
-the other columns come from the counts of all folds together (`clef.evaluation.run.pooled_predictions`). What would be
+the other columns come from the counts of all folds together (`clef.evaluation.run.pooled_folds`). What would be
 chosen on the test fold is empty. The key `pooled` of `summary.json` says that it was so.
 """
 
@@ -36,13 +36,13 @@ import numpy as np
 import pandas as pd
 
 from clef.evaluation.fold import metrics
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits, concatenate_units
+from clef.evaluation.fold.json_data import plain, write_json
 from clef.evaluation.fold.metrics import Floats, mean_known
-from clef.evaluation.fold.plain import plain, write_json
-from clef.evaluation.fold.units import Units, all_together
-from clef.evaluation.run.crossvalidation import Grid, cross_validation
-from clef.evaluation.run.intervals import bootstrap_interval
+from clef.evaluation.run.bootstrap import bootstrap_interval
+from clef.evaluation.run.cross_validation import MetricsGrid, cross_validation
 from clef.evaluation.run.margins import margins
-from clef.evaluation.run.pooled_predictions import pooled_rows
+from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.published import comparable
 from clef.manifest.folds import FoldName
 from clef.runtime.files import write_text
@@ -162,21 +162,21 @@ def _headline(counts: Floats, with_accuracy: bool) -> Floats:
     return np.concatenate(parts, axis=-1)
 
 
-def _units(grid: Grid, key: str, pooled: bool) -> list[list[Units]]:
+def _units(grid: MetricsGrid, key: str, pooled: bool) -> list[list[BootstrapUnits]]:
     """Per fold, or once for all folds together, the units under each seed."""
     folds = zip(*(of_seed.values() for of_seed in grid.values()), strict=True)
-    units = [[Units.from_plain(m["resampled"], m[key]) for m in seeds] for seeds in folds]
-    return [[all_together(of_seed) for of_seed in zip(*units, strict=True)]] if pooled else units
+    units = [[BootstrapUnits.from_records(m["resampled"], m[key]) for m in seeds] for seeds in folds]
+    return [[concatenate_units(of_seed) for of_seed in zip(*units, strict=True)]] if pooled else units
 
 
-def _margins(grid: Grid, units: list[list[Units]], pooled: bool, bootstrap: int) -> dict[str, Any]:
+def _margins(grid: MetricsGrid, units: list[list[BootstrapUnits]], pooled: bool, bootstrap: int) -> dict[str, Any]:
     every = [m for of_seed in grid.values() for m in of_seed.values()]
     with_activities = all(m["counts_activity_only"] is not None for m in every)
     without_faces = _units(grid, "counts_activity_only", pooled) if with_activities else None
     return margins(units, without_faces, every[0]["labels"], bootstrap)
 
 
-def _values(grid: Grid, row: str, key: str) -> Floats:
+def _values(grid: MetricsGrid, row: str, key: str) -> Floats:
     """One metric of one row, (seeds, folds), NaN where undefined."""
     values = [[m["rows"][row].get(key) for m in folds.values()] for folds in grid.values()]
     return np.array(values, dtype=np.float64)

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from clef.evaluation.fold.action_units import score_action_units
-from clef.evaluation.fold.arrays import align
+from clef.evaluation.fold.join_labels import align
 
 
 def scored(tables, threshold=0.5):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score
 
-from clef.evaluation.fold.arrays import align
 from clef.evaluation.fold.expressions import decided, score_expressions
+from clef.evaluation.fold.join_labels import align
 
 
 def scored(tables):

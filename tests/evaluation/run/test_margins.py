@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from clef.evaluation.fold import metrics
-from clef.evaluation.fold.units import Units
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.run.margins import margins
 
 
-def units(rng: np.random.Generator, subjects: int = 8, labels: int = 2) -> tuple[Units, Units]:
+def units(rng: np.random.Generator, subjects: int = 8, labels: int = 2) -> tuple[BootstrapUnits, BootstrapUnits]:
     """Predictions and a baseline for the same frames: each subject shows the labels at a rate of its own."""
     names = tuple(f"F{i:03d}" for i in range(subjects))
     own, other = np.empty((2, subjects, labels, 4), dtype=np.int64)
@@ -18,7 +18,7 @@ def units(rng: np.random.Generator, subjects: int = 8, labels: int = 2) -> tuple
                 alarm = int((1 - skill) * (100 - positives))
                 counts[i, label] = [hit, alarm, positives - hit, 100 - positives - alarm]
     ones = np.ones(subjects, dtype=np.int64)
-    return Units("subjects", names, ones, own), Units("subjects", names, ones, other)
+    return BootstrapUnits("subjects", names, ones, own), BootstrapUnits("subjects", names, ones, other)
 
 
 @pytest.fixture
@@ -79,14 +79,14 @@ def test_without_resamples_there_is_no_interval(folds):
     assert np.isnan(margins(*folds, ["AU01", "AU02"], 0)["floor"]["mean"]).all()
 
 
-def _always(units: Units) -> Units:
+def _always(units: BootstrapUnits) -> BootstrapUnits:
     present = units.counts[..., metrics.TP] + units.counts[..., metrics.FN]
     counts = np.zeros_like(units.counts)
     counts[..., metrics.TP], counts[..., metrics.FP] = present, 100 - present
-    return Units(units.kind, units.names, units.number, counts)
+    return BootstrapUnits(units.kind, units.names, units.number, counts)
 
 
-def _mean(folds: list[list[Units]], seed: int) -> float:
+def _mean(folds: list[list[BootstrapUnits]], seed: int) -> float:
     rng = np.random.default_rng([7, seed])
     drawn = [units.counts[rng.integers(8, size=8)].sum(axis=0) for seeds in folds for units in seeds]
     return float(np.mean([metrics.f1(counts).mean() for counts in drawn]))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clef.evaluation.fold.fold import score_fold
+from clef.evaluation.fold.score_fold import score_fold
 from clef.evaluation.run.summary import summarize, write_summary
 from clef.params.schema import EvaluateParams
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from clef.cli.failures import GOES_ON
+from clef.cli.error_report import EXIT_RUN_AGAIN
 from clef.errors import Unfinished
 from clef.runtime.retries import KilledError, Told
 from clef.training.ranks import launch as module
@@ -86,7 +86,7 @@ def test_one_that_has_saved_ends_none_that_is_still_at_it(tmp_path, monkeypatch)
     text = f"time.sleep(1.5 * (1 - rank)); Path(r'{tmp_path}', str(rank)).touch(); sys.exit({UNFINISHED})"
     with pytest.raises(Told) as caught:
         launch(2, program(text))
-    assert caught.value.code == UNFINISHED == GOES_ON
+    assert caught.value.code == UNFINISHED == EXIT_RUN_AGAIN
     assert caught.value.message is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from clef.errors import ClefError
-from clef.evaluation.fold.arrays import align
+from clef.evaluation.fold.join_labels import align
 
 
 def test_rows_are_joined_by_sequence_and_frame_not_by_position(action_unit_tables):

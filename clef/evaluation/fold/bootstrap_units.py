@@ -19,8 +19,8 @@ Kind = Literal["subjects", "sequences", "images"]
 
 
 @dataclass(frozen=True)
-class Units:
-    """Units of one test fold."""
+class BootstrapUnits:
+    """BootstrapUnits of one test fold."""
 
     kind: Kind
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Units:
     counts: NDArray[np.int64]
     """(units, labels, 4): confusion counts of one of them."""
 
-    def to_plain(self) -> list[dict[str, Any]]:
+    def to_records(self) -> list[dict[str, Any]]:
         """One dict a unit: its name or None, `number`, and lists over labels `tp`, `fp`, `fn`, `tn`."""
         return [
             {
@@ -42,8 +42,8 @@ class Units:
         ]
 
     @classmethod
-    def from_plain(cls, kind: Kind, units: list[dict[str, Any]]) -> "Units":
-        """The inverse of `to_plain`."""
+    def from_records(cls, kind: Kind, units: list[dict[str, Any]]) -> "BootstrapUnits":
+        """The inverse of `to_records`."""
         return cls(
             kind,
             tuple(unit["unit"] for unit in units if unit["unit"] is not None),
@@ -52,9 +52,9 @@ class Units:
         )
 
 
-def all_together(folds: Sequence[Units]) -> Units:
+def concatenate_units(folds: Sequence[BootstrapUnits]) -> BootstrapUnits:
     """The units of all folds as if they were of one."""
-    return Units(
+    return BootstrapUnits(
         folds[0].kind,
         tuple(name for fold in folds for name in fold.names),
         np.concatenate([fold.number for fold in folds]),
@@ -62,8 +62,8 @@ def all_together(folds: Sequence[Units]) -> Units:
     )
 
 
-def named_units(truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray) -> Units:
-    """Units of frames whose subject is known, or else of sequences.
+def units_by_subject(truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray) -> BootstrapUnits:
+    """BootstrapUnits of frames whose subject is known, or else of sequences.
 
     Args:
         truth: (frames, labels), as in `clef.evaluation.fold.metrics`.
@@ -78,10 +78,10 @@ def named_units(truth: Floats, probability: Floats, threshold: float, subject: N
     parts = np.split(order, np.flatnonzero(np.diff(unit[order])) + 1)
     counts = np.stack([count(truth[rows], probability[rows], [threshold])[0] for rows in parts])
     kind: Kind = "sequences" if anonymous else "subjects"
-    return Units(kind, tuple(names.tolist()), np.ones(len(names), dtype=np.int64), counts)
+    return BootstrapUnits(kind, tuple(names.tolist()), np.ones(len(names), dtype=np.int64), counts)
 
 
-def image_units(confusion: NDArray[np.int64]) -> Units:
+def units_by_image(confusion: NDArray[np.int64]) -> BootstrapUnits:
     """Images grouped by true and predicted class, from a confusion matrix.
 
     The groups are ordered by true class, then right before wrong: seeds that draw with the same random
@@ -103,4 +103,4 @@ def image_units(confusion: NDArray[np.int64]) -> Units:
                 one[predicted] = np.eye(4, dtype=np.int64)[FP]
             number.append(confusion[true, predicted])
             counts.append(one)
-    return Units("images", (), np.array(number), np.stack(counts))
+    return BootstrapUnits("images", (), np.array(number), np.stack(counts))

@@ -5,13 +5,13 @@ from typing import Any
 from clef.errors import ClefError
 from clef.manifest.folds import FoldName
 
-Grid = dict[int, dict[FoldName, dict[str, Any]]]
+MetricsGrid = dict[int, dict[FoldName, dict[str, Any]]]
 """Seed, then fold, to what `score_fold` returned for them."""
 
 SHARED = ("dataset", "kind", "labels", "threshold", "resampled")
 
 
-def cross_validation(fold_metrics: list[dict[str, Any]]) -> Grid:
+def cross_validation(fold_metrics: list[dict[str, Any]]) -> MetricsGrid:
     """Sort metrics by seed and fold after checking that together they are one cross-validation.
 
     Raises:
@@ -20,7 +20,7 @@ def cross_validation(fold_metrics: list[dict[str, Any]]) -> Grid:
     """
     if not fold_metrics:
         raise ClefError("summary: no metrics given; evaluate the run's folds first")
-    grid: Grid = {}
+    grid: MetricsGrid = {}
     for m in sorted(fold_metrics, key=lambda m: (m["seed"], m["fold"])):
         folds = grid.setdefault(m["seed"], {})
         if m["fold"] in folds:

@@ -32,10 +32,10 @@ import pandas as pd
 
 from clef.errors import ClefError
 from clef.evaluation.fold.action_units import score_action_units
-from clef.evaluation.fold.arrays import align
 from clef.evaluation.fold.expressions import score_expressions
-from clef.evaluation.fold.plain import plain
-from clef.evaluation.fold.tuned import Tuning
+from clef.evaluation.fold.join_labels import align
+from clef.evaluation.fold.json_data import plain
+from clef.evaluation.fold.threshold_tuning import Tuning
 from clef.params.schema import EvaluateParams, LabelParams
 
 DECIMALS = 6
@@ -67,7 +67,7 @@ def score_fold(
         Plain data, rounded. `metrics.json` holds it with the `seed` and the `fold` that the caller knows.
 
     Raises:
-        ClefError: Tables that do not belong together; see `clef.evaluation.fold.arrays.align`.
+        ClefError: Tables that do not belong together; see `clef.evaluation.fold.join_labels.align`.
     """
     arrays = align(predictions, epochs, test_labels, train_labels, labels)
     datasets = sorted(set(predictions["dataset"].astype(str)))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from clef.errors import ClefError
-from clef.evaluation.fold.fold import score_fold
+from clef.evaluation.fold.score_fold import score_fold
 from clef.params.schema import EvaluateParams
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from clef.evaluation.fold import metrics
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import Counts, Floats, mean_known
-from clef.evaluation.fold.units import Units
 
 FROM_COUNTS = ("f1_faces", "f1_tuned", "activity_only", "floor")
 """Each an F1 whose counts every fold has under `confusions`; the floor of action units follows from the rates."""
@@ -50,7 +50,7 @@ def pooled_rows(folds: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 def _counts_of_units(units: list[dict[str, Any]]) -> Counts:
     """(labels, 4) of all units of a fold."""
-    read = Units.from_plain("subjects", units)
+    read = BootstrapUnits.from_records("subjects", units)
     return np.tensordot(read.number, read.counts, 1)
 
 

@@ -38,7 +38,7 @@ def test_with_a_log_the_terminal_gets_one_line_with_the_name_of_the_job(checkout
 EVERYTHING = """
 import logging, os, sys, warnings
 from pathlib import Path
-from clef.cli.output import output
+from clef.cli.terminal_and_log import output
 from clef.runtime.progress import notice
 output.job = "job"
 output.open(Path(sys.argv[1]))
@@ -62,7 +62,7 @@ def test_the_log_gets_everything_and_the_terminal_what_matters(tmp_path):
 
 
 def test_a_crash_below_python_leaves_its_trace_in_the_log(tmp_path):
-    code = "import ctypes, sys\nfrom pathlib import Path\nfrom clef.cli.output import output\n"
+    code = "import ctypes, sys\nfrom pathlib import Path\nfrom clef.cli.terminal_and_log import output\n"
     code += "output.open(Path(sys.argv[1]))\nctypes.string_at(0)\n"
     ran = python(code, str(tmp_path / "log"))
     assert ran.returncode < 0
@@ -79,7 +79,7 @@ def test_a_log_is_written_anew(checkout):
 LINES = """
 import sys
 from pathlib import Path
-from clef.cli.output import output
+from clef.cli.terminal_and_log import output
 from clef.runtime.progress import notice
 output.job = sys.argv[2]
 output.open(Path(sys.argv[1]))

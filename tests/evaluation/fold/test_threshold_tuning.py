@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from clef.evaluation.fold.metrics import count, f1
-from clef.evaluation.fold.tuned import TEMPERATURES, Tuning, log_loss, tune
+from clef.evaluation.fold.threshold_tuning import TEMPERATURES, Tuning, log_loss, tune
 
 
 def drawn(seed: int, frames: int = 400, labels: int = 2):

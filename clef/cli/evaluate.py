@@ -33,7 +33,7 @@ def evaluate(
     test_crops: TestCrops = None,
 ) -> None:
     """Predict the test frames of a fold and score them."""
-    from clef.evaluation.fold.evaluate import evaluate as run_evaluate
+    from clef.evaluation.fold.evaluate_fold import evaluate as run_evaluate
     from clef.runtime.lease import leased
     from clef.tracking.tracked import tracked_evaluation
     from clef.training.inputs import Inputs
@@ -78,7 +78,9 @@ def show(run: Annotated[str, typer.Argument(help="Name of a finished run, or the
     """Show the summary of a run."""
     import json
 
-    path = Path(run) if run.endswith(".json") else Path("results") / run / "summary.json"
+    from clef.runtime.paths import results_folder
+
+    path = Path(run) if run.endswith(".json") else results_folder(run) / "summary.json"
     try:
         _print(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -93,7 +95,7 @@ def _print(details: dict[str, Any]) -> None:
     """Show a summary; nothing of it, where it is none."""
     from rich.console import Console
 
-    from clef.evaluation.run.summary_table import format_published, format_table
+    from clef.evaluation.run.terminal_summary import format_published, format_table
 
     tables = [format_table(details), format_published(details)]
     for table in tables:

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits, units_by_image
 from clef.evaluation.fold.metrics import FN, FP, TN, TP, accuracy, f1
-from clef.evaluation.fold.units import Units, image_units
-from clef.evaluation.run import intervals
-from clef.evaluation.run.intervals import bootstrap_interval
+from clef.evaluation.run import bootstrap
+from clef.evaluation.run.bootstrap import bootstrap_interval
 
 
 def subjects(counts):
     counts = np.asarray(counts)
     names = tuple(f"F{i:03d}" for i in range(len(counts)))
-    return Units("subjects", names, np.ones(len(counts), dtype=np.int64), counts)
+    return BootstrapUnits("subjects", names, np.ones(len(counts), dtype=np.int64), counts)
 
 
 def drawn_people(rng, number):
@@ -39,7 +39,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 
 def test_the_width_of_an_accuracy_is_the_binomial_one():
     """Images: 700 of 1000 right, standard error sqrt(0.7 * 0.3 / 1000)."""
-    units = image_units(np.array([[400, 80, 20], [150, 300, 50]]))
+    units = units_by_image(np.array([[400, 80, 20], [150, 300, 50]]))
     low, high = bootstrap_interval([[units]], lambda counts: accuracy(counts)[..., None], 4000)
     error = np.sqrt(0.7 * 0.3 / 1000)
     assert low[0] == pytest.approx(0.7 - 1.96 * error, abs=0.1 * error)
@@ -71,7 +71,7 @@ def test_seeds_share_their_draws():
     one = bootstrap_interval([[subjects(counts)]], f1, 200)
     three = bootstrap_interval([[subjects(counts)] * 3], f1, 200)
     np.testing.assert_allclose(one, three, rtol=1e-12)
-    images = image_units(np.array([[50, 20, 5], [10, 30, 2]]))
+    images = units_by_image(np.array([[50, 20, 5], [10, 30, 2]]))
     np.testing.assert_allclose(
         bootstrap_interval([[images]], f1, 200), bootstrap_interval([[images] * 3], f1, 200), rtol=1e-12
     )
@@ -89,7 +89,7 @@ def test_the_same_seed_gives_the_same_interval_whatever_the_block(monkeypatch):
     whole = bootstrap_interval([[subjects(counts)]], f1, 100, seed=3)
     np.testing.assert_array_equal(whole, bootstrap_interval([[subjects(counts)]], f1, 100, seed=3))
     assert (whole[0] != bootstrap_interval([[subjects(counts)]], f1, 100, seed=4)[0]).any()
-    monkeypatch.setattr(intervals, "BLOCK", 14 * 7)
+    monkeypatch.setattr(bootstrap, "BLOCK", 14 * 7)
     np.testing.assert_array_equal(whole, bootstrap_interval([[subjects(counts)]], f1, 100, seed=3))
 
 

@@ -27,7 +27,7 @@ SHARED_LOG = "CLEF_SHARED_LOG"
 _logger = logging.getLogger(__name__)
 
 
-class Output:
+class TerminalAndLog:
     """The terminal and the log file of this process."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Output:
             _logger.info("clef %s, process %d on %s%s", __version__, os.getpid(), socket.gethostname(), _slurm_job())
 
     @contextmanager
-    def handed_on(self) -> Iterator[None]:
+    def shared_with_subprocesses(self) -> Iterator[None]:
         """Processes that are started in the block write to this one's terminal and log file."""
         if self.log is None or self._terminal is None:
             yield
@@ -86,7 +86,7 @@ class Output:
         """Standard error of old; looked up each time, since a progress bar puts itself before it."""
         return self._terminal or sys.stderr
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         """Write one whole line with the name of the job to the terminal, and to the log."""
         who = f", process {RANK}" if RANK else ""
         line = f"{self.job}{who}: {' '.join(line.split())}\n"
@@ -107,7 +107,7 @@ def _slurm_job() -> str:
 class _ToTerminal(logging.Handler):
     """Records for the terminal: with a log file beside it, only those that concern a user at once."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: TerminalAndLog) -> None:
         super().__init__()
         self.output = output
 
@@ -123,4 +123,4 @@ class _ToTerminal(logging.Handler):
         self.output.terminal.flush()
 
 
-output = Output()
+output = TerminalAndLog()

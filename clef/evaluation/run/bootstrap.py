@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import Floats, mean_known
-from clef.evaluation.fold.units import Units
 from clef.runtime.progress import progress
 
 BLOCK = 4_000_000
@@ -23,7 +23,7 @@ BLOCK = 4_000_000
 
 
 def bootstrap_interval(
-    folds: list[list[Units]],
+    folds: list[list[BootstrapUnits]],
     statistic: Callable[[Floats], Floats],
     resamples: int,
     seed: int = 0,
@@ -48,7 +48,7 @@ def bootstrap_interval(
 
 
 def bootstrap_values(
-    folds: list[list[Units]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
+    folds: list[list[BootstrapUnits]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
 ) -> Floats:
     """The statistic's mean over folds and seeds under each draw, (resamples, values); arguments as above."""
     per_fold = []
@@ -72,7 +72,7 @@ def percentile_interval(values: Floats, level: float = 0.95) -> tuple[Floats, Fl
     return ends[0], ends[1]
 
 
-def _drawn_counts(seeds: list[Units], resamples: int, rng: np.random.Generator) -> Iterator[list[Floats]]:
+def _drawn_counts(seeds: list[BootstrapUnits], resamples: int, rng: np.random.Generator) -> Iterator[list[Floats]]:
     """Yield, a block of draws at a time, the summed counts (draws, labels, 4) under each seed."""
     total = int(seeds[0].number.sum())
     block = max(1, BLOCK // total)
@@ -82,7 +82,7 @@ def _drawn_counts(seeds: list[Units], resamples: int, rng: np.random.Generator) 
         yield [_summed(units, picked) for units in seeds]
 
 
-def _summed(units: Units, picked: NDArray[np.int64]) -> Floats:
+def _summed(units: BootstrapUnits, picked: NDArray[np.int64]) -> Floats:
     draws, kinds = len(picked), len(units.number)
     unit = np.searchsorted(units.number.cumsum(), picked, side="right")  # (draws, picks)
     unit += kinds * np.arange(draws)[:, None]

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score
 
-from clef.evaluation.fold.fold import score_fold
-from clef.evaluation.run.pooled_predictions import pooled_rows
+from clef.evaluation.fold.score_fold import score_fold
+from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.summary import summarize
-from clef.evaluation.run.summary_table import format_table
+from clef.evaluation.run.terminal_summary import format_table
 from clef.params.schema import EvaluateParams
 
 SUBJECTS = ("F001", "F002", "F003", "M001", "M002")

@@ -1,8 +1,8 @@
 import pytest
 
 from clef.errors import ClefError
-from clef.evaluation.fold.fold import score_fold
-from clef.evaluation.run.crossvalidation import cross_validation
+from clef.evaluation.fold.score_fold import score_fold
+from clef.evaluation.run.cross_validation import cross_validation
 from clef.params.schema import EvaluateParams
 
 FOLDS = [(("F001", "F002"), ("M001", "M002")), (("M001", "M002"), ("F001", "F002"))]

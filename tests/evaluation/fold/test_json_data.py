@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from clef.evaluation.fold.plain import plain, write_json
+from clef.evaluation.fold.json_data import plain, write_json
 
 
 def test_what_json_does_not_know_is_translated():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ENVIRONMENT, ROOT, clef
-from tests.cli.test_output import RENDER, STILLS
+from tests.cli.test_terminal_and_log import RENDER, STILLS
 from tests.mounts import mounted
 
 BROKEN = """

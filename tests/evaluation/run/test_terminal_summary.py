@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from clef.evaluation.fold.fold import score_fold
-from clef.evaluation.fold.tuned import Tuning
+from clef.evaluation.fold.score_fold import score_fold
+from clef.evaluation.fold.threshold_tuning import Tuning
 from clef.evaluation.run.summary import summarize
-from clef.evaluation.run.summary_table import format_published, format_table, verdict
+from clef.evaluation.run.terminal_summary import format_published, format_table, verdict
 from clef.params.schema import EvaluateParams
 
 

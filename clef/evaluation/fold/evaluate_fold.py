@@ -8,10 +8,10 @@ import pandas as pd
 
 from clef.batches.crops import Crops
 from clef.errors import ClefError
-from clef.evaluation.fold.arrays import align_held_out
-from clef.evaluation.fold.fold import score_fold
-from clef.evaluation.fold.plain import write_json
-from clef.evaluation.fold.tuned import tune
+from clef.evaluation.fold.join_labels import align_held_out
+from clef.evaluation.fold.json_data import write_json
+from clef.evaluation.fold.score_fold import score_fold
+from clef.evaluation.fold.threshold_tuning import tune
 from clef.faces.shard import CROPPED
 from clef.manifest import select
 from clef.manifest.folds import Fold, inner_split, require_disjoint
@@ -24,7 +24,7 @@ from clef.params.schema import Params
 from clef.runtime.files import appearing
 from clef.runtime.progress import notice
 from clef.training.checkpoint import load_weights, require_fingerprint, require_same_crops, restore
-from clef.training.inputs import Inputs, WhoIsTested
+from clef.training.inputs import EvaluationData, Inputs
 
 
 def evaluate(
@@ -37,7 +37,7 @@ def evaluate(
     predictions: Path,
     target: Path,
     inner: Path | None = None,
-    elsewhere: WhoIsTested | None = None,
+    elsewhere: EvaluationData | None = None,
 ) -> None:
     """Write the predictions and the metrics of one seed and fold.
 
@@ -62,7 +62,7 @@ def evaluate(
     require_fingerprint(sidecar, fingerprint, weights, inputs.manifest)
     texts, templates = label_texts(params.texts, params.labels), label_templates(params.texts)
     _require_same_run(sidecar, params, texts, templates, weights)
-    tested = elsewhere or WhoIsTested(params.dataset.name, inputs, fold, params.labels)
+    tested = elsewhere or EvaluationData(params.dataset.name, inputs, fold, params.labels)
     require_same_crops(tested.inputs.manifest, inputs.manifest)
     test = tested.frames(params.evaluate.stride)
     trained_on = [subject for dataset, subject in sidecar["trained_on"] if dataset == tested.dataset]

@@ -3,8 +3,8 @@ import json
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits, units_by_image, units_by_subject
 from clef.evaluation.fold.metrics import count
-from clef.evaluation.fold.units import Units, image_units, named_units
 
 
 def some_frames():
@@ -18,7 +18,7 @@ def some_frames():
 
 def test_counts_of_each_subject():
     truth, probability, subject, sequence = some_frames()
-    units = named_units(truth, probability, 0.5, subject, sequence)
+    units = units_by_subject(truth, probability, 0.5, subject, sequence)
     assert units.kind == "subjects"
     assert units.names == ("F001", "F002", "M001")
     for name, counts in zip(units.names, units.counts, strict=True):
@@ -30,7 +30,7 @@ def test_counts_of_each_subject():
 def test_sequences_where_subjects_are_unknown():
     truth, probability, subject, sequence = some_frames()
     subject[0] = None
-    units = named_units(truth, probability, 0.5, subject, sequence)
+    units = units_by_subject(truth, probability, 0.5, subject, sequence)
     assert units.kind == "sequences"
     assert units.names == tuple(sorted(set(sequence)))
 
@@ -39,7 +39,7 @@ def test_images_add_up_to_the_confusion_matrix():
     rng = np.random.default_rng(6)
     true, predicted = rng.integers(0, 3, size=80), rng.integers(0, 4, size=80)
     confusion = confusion_matrix(true, predicted, labels=range(4))[:3]
-    units = image_units(confusion)
+    units = units_by_image(confusion)
     assert units.number.sum() == 80
     one_hot = np.vstack([np.eye(3), np.full(3, np.nan)])[predicted]
     summed = (units.number[:, None, None] * units.counts).sum(axis=0)
@@ -47,16 +47,16 @@ def test_images_add_up_to_the_confusion_matrix():
 
 
 def test_images_are_ordered_by_true_class_then_right_before_wrong():
-    units = image_units(np.array([[1, 5, 2, 0], [3, 0, 4, 6], [7, 8, 9, 1]]))
+    units = units_by_image(np.array([[1, 5, 2, 0], [3, 0, 4, 6], [7, 8, 9, 1]]))
     assert units.number.tolist() == [1, 5, 2, 3, 4, 6, 9, 7, 8, 1]
 
 
 def test_plain_data_and_back():
     for units in (
-        named_units(some_frames()[0], some_frames()[1], 0.5, *some_frames()[2:]),
-        image_units(np.ones((2, 3), int)),
+        units_by_subject(some_frames()[0], some_frames()[1], 0.5, *some_frames()[2:]),
+        units_by_image(np.ones((2, 3), int)),
     ):
-        again = Units.from_plain(units.kind, json.loads(json.dumps(units.to_plain())))
+        again = BootstrapUnits.from_records(units.kind, json.loads(json.dumps(units.to_records())))
         assert (again.kind, again.names) == (units.kind, units.names)
         np.testing.assert_array_equal(again.number, units.number)
         np.testing.assert_array_equal(again.counts, units.counts)

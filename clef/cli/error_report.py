@@ -6,12 +6,12 @@ import sys
 import tempfile
 import traceback
 
-from clef.cli.output import output
+from clef.cli.terminal_and_log import output
 from clef.errors import ClefError, Unfinished
 
-ERROR = 1
-INTERRUPTED = 130
-GOES_ON = 75
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
+EXIT_RUN_AGAIN = 75
 """As `EX_TEMPFAIL` of sysexits.h: run it again."""
 
 _ADVICE = {
@@ -36,10 +36,10 @@ def report(error: BaseException, debug: bool) -> int:
     expected = isinstance(error, ClefError | KeyboardInterrupt)
     if debug or (output.log is not None and not expected):
         traceback.print_exception(error)
-    output.say(_line(error, debug))
+    output.print_line(_line(error, debug))
     if isinstance(error, Unfinished):
-        return GOES_ON
-    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else ERROR
+        return EXIT_RUN_AGAIN
+    return EXIT_INTERRUPTED if isinstance(error, KeyboardInterrupt) else EXIT_ERROR
 
 
 def _line(error: BaseException, debug: bool) -> str:
