@@ -23,7 +23,7 @@ from benchmarks.figures_file import write_figures
 from clef.faces.crop import crop_shard
 from clef.faces.detectors.retinaface import RetinaFaceDetector
 from clef.params.schema import CropParams
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from tests.faces.detectors.made_up import made_up_model, noise_pictures
 
 SIDE = 640
@@ -101,7 +101,7 @@ def cropped_a_second(folder: Path, pictures: list[np.ndarray], weights: str, dev
         for number in range(SEQUENCE):
             cv2.imwrite(str(images / f"{number:04d}.jpg"), pictures[number % len(pictures)])
     settings = CropParams(detector="retinaface", weights=weights, device=device, every=every, score=SCORE, size=256)
-    sequence = Sequence("made-up", "s", "s", None, None, "s", "images", "images", 1)
+    sequence = RecordedSequence("made-up", "s", "s", None, None, "s", "images", "images", 1)
     target, work = folder / f"every{every}.arrow", folder / "crop.work"
     return frames_a_second(lambda: crop_shard(folder, [sequence], settings, target, work), SEQUENCE)
 

@@ -15,7 +15,7 @@ from PIL import Image
 from clef.faces.crop import crop_shard
 from clef.faces.shard import SCHEMA, write_shard
 from clef.params.schema import CropParams
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import write_text
 from clef.training.checkpoint import Recovery, save_weights
 from clef.training.metrics_file import MetricsFile
@@ -105,7 +105,7 @@ def test_cropping_keeps_what_it_has_and_goes_on(disk, tmp_path):
         for frame in range(1, 9):
             noise = np.random.default_rng([number, frame]).integers(0, 256, (96, 96, 3), np.uint8)
             Image.fromarray(noise).save(folder / f"{frame:04d}.png")
-        sequences.append(Sequence("toy", f"s{number}", "s", None, None, "s", "images", f"s{number}", 0))
+        sequences.append(RecordedSequence("toy", f"s{number}", "s", None, None, "s", "images", f"s{number}", 0))
     settings = CropParams(detector="none", size=96)
 
     def crop(folder: Path) -> bytes:

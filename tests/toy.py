@@ -13,7 +13,7 @@ from clef.faces.shard import SCHEMA, recordings_digest, write_shard
 from clef.manifest.folds import make_folds
 from clef.manifest.table import build_manifest
 from clef.params.schema import Params
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.training.inputs import Inputs
 
 SUBJECTS = 6
@@ -62,7 +62,9 @@ def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = (),
         rows = []
         for activity in ("T1", "T2", "T3"):
             name = f"{subject}_{activity}"
-            sequences.append(Sequence(dataset.name, name, subject, activity, None, subject, "video", f"{name}.mp4", 1))
+            sequences.append(
+                RecordedSequence(dataset.name, name, subject, activity, None, subject, "video", f"{name}.mp4", 1)
+            )
             shown = _occurrences(number, activity)
             rows += [_row(name, frame, shown[frame], light + 15 * number) for frame in range(FRAMES)]
             _write_labels(folder / "raw" / "AUCoding" / "AU_OCC" / f"{name}.csv", shown, subject in flip_labels_of)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets import affectnet_csv, affectnet_npy
-from clef.datasets.image_set import ImageSet, ImageSetOptions
-from clef.datasets.known import Known, Packaging
+from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
+from clef.datasets.published_counts import Packaging, PublishedCounts
 from clef.datasets.readers.find_root import found_in
 from clef.errors import ClefError
 from clef.params.schema import Count
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ WITHOUT_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
 TRAIN = (74_874, 134_415, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750)
 
 
-class AffectNetOptions(ImageSetOptions):
+class AffectNetOptions(ImageDatasetOptions):
     """Options of AffectNet."""
 
     blocks: Count = 72
@@ -38,7 +38,7 @@ class AffectNetOptions(ImageSetOptions):
     """Which release to read where both are there; `auto` takes the cropped images with NumPy files."""
 
 
-class AffectNet(ImageSet):
+class AffectNet(ImageDataset):
     """Either release."""
 
     Options = AffectNetOptions
@@ -46,7 +46,7 @@ class AffectNet(ImageSet):
     crop_options: ClassVar = frozenset({"blocks", "packaging"})
     all_labelled: ClassVar = True
     label_names: ClassVar = list(EXPRESSIONS)
-    known: ClassVar = Known(
+    published_counts: ClassVar = PublishedCounts(
         source="Mollahosseini et al., IEEE TAC 2017",
         labelled_frames=sum(TRAIN) + 4_000,
         frames_by={"split": {"train": sum(TRAIN), "test": 4_000}},
@@ -56,8 +56,8 @@ class AffectNet(ImageSet):
         },
     )
 
-    def known_of(self, root: Path) -> Known | None:
-        return KNOWN_NPY if self._npy(root) is not None else self.known
+    def published_counts_of(self, root: Path) -> PublishedCounts | None:
+        return PUBLISHED_NPY if self._npy(root) is not None else self.published_counts
 
     def packaging(self, root: Path) -> Packaging:
         if (npy := self._npy(root)) is not None:
@@ -90,7 +90,7 @@ class AffectNet(ImageSet):
         """The first release, likewise."""
         return None if self.options.packaging == "npy" else affectnet_csv.find(root)
 
-    def sequences(self, root: Path) -> list[Sequence]:
+    def sequences(self, root: Path) -> list[RecordedSequence]:
         if (npy := self._npy(root)) is not None:
             found = affectnet_npy.images(npy)
         elif (lists := self._csv(root)) is not None:
@@ -98,7 +98,7 @@ class AffectNet(ImageSet):
         else:
             return []
         images = [
-            Sequence(
+            RecordedSequence(
                 dataset=self.name,
                 sequence=image.name,
                 subject=None,
@@ -114,7 +114,7 @@ class AffectNet(ImageSet):
         ]
         return sorted(images, key=lambda image: (image.shard, image.sequence))
 
-    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         if (npy := self._npy(root)) is not None:
             there = affectnet_npy.image_files(npy)
         elif (lists := self._csv(root)) is not None:
@@ -125,7 +125,7 @@ class AffectNet(ImageSet):
         prefix = f"{root}/"
         return sorted(found for path in there if (found := path.removeprefix(prefix)) not in known)
 
-    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+    def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         if self._npy(root) is not None:
             coded = affectnet_npy.codes(root, sequences)
         elif (lists := self._csv(root)) is not None:
@@ -144,8 +144,8 @@ class AffectNet(ImageSet):
         return self._labels(root, labelled, unlabelled)
 
 
-KNOWN_NPY = replace(
-    AffectNet.known,
+PUBLISHED_NPY = replace(
+    AffectNet.published_counts,
     source="Mollahosseini et al., IEEE TAC 2017, less one validation image that the release of 2021 lacks",
     labelled_frames=sum(TRAIN) + 3_999,
     frames_by={"split": {"train": sum(TRAIN), "test": 3_999}},

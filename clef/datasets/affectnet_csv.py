@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from clef.datasets.affectnet_npy import ListedImage
 from clef.datasets.readers.find_root import find_folder
 from clef.errors import ClefError
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,9 @@ def image_files(lists: Lists) -> Iterator[str]:
         yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
 
 
-def codes(lists: Lists, sequences: Iterable[Sequence]) -> Iterator[tuple[Sequence, int | None, str | None]]:
+def codes(
+    lists: Lists, sequences: Iterable[RecordedSequence]
+) -> Iterator[tuple[RecordedSequence, int | None, str | None]]:
     """Class of each image, or none and why: a file may stand in a list twice, with two classes."""
     class_of = {split: _read(path).set_index(PATH)[CLASS].to_dict() for split, path in lists.by_split().items()}
     for sequence in sequences:

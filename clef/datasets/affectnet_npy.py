@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clef.datasets.readers.find_root import find_folder
 from clef.errors import ClefError
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 FOLDERS = {"train": "train_set", "test": "val_set"}
 IMAGE = re.compile(r"(\d+)\.(?:jpe?g|png|bmp|tiff?)", re.IGNORECASE)
@@ -37,7 +37,7 @@ class ListedImage:
     """Deals it to a block."""
     path: Path
     box: tuple[int, int, int, int] | None = None
-    """As `Sequence.box`."""
+    """As `RecordedSequence.box`."""
 
 
 def find(root: Path) -> Path | None:
@@ -72,7 +72,9 @@ def image_files(base: Path) -> Iterator[str]:
         yield from (f"{pictures}/{name}" for name in _names(pictures))
 
 
-def codes(root: Path, sequences: Iterable[Sequence]) -> Iterator[tuple[Sequence, int | None, str | None]]:
+def codes(
+    root: Path, sequences: Iterable[RecordedSequence]
+) -> Iterator[tuple[RecordedSequence, int | None, str | None]]:
     """Class of each image, or none and why. Many files are read at once: there are some 300,000."""
     listed = list(sequences)
     folders = {_annotations(root, sequence) for sequence in listed}
@@ -83,7 +85,7 @@ def codes(root: Path, sequences: Iterable[Sequence]) -> Iterator[tuple[Sequence,
             yield from block
 
 
-def _annotations(root: Path, sequence: Sequence) -> Path:
+def _annotations(root: Path, sequence: RecordedSequence) -> Path:
     """Folder of the labels that belong to an image's folder."""
     return root / sequence.source.rpartition("/")[0].rpartition("/")[0] / "annotations"
 
@@ -105,9 +107,9 @@ def _label_files(annotations: Path) -> dict[int, str]:
 
 
 def _codes(
-    root: Path, files: dict[Path, dict[int, str]], sequences: list[Sequence]
-) -> list[tuple[Sequence, int | None, str | None]]:
-    found: list[tuple[Sequence, int | None, str | None]] = []
+    root: Path, files: dict[Path, dict[int, str]], sequences: list[RecordedSequence]
+) -> list[tuple[RecordedSequence, int | None, str | None]]:
+    found: list[tuple[RecordedSequence, int | None, str | None]] = []
     for sequence in sequences:
         annotations = _annotations(root, sequence)
         number = int(sequence.source.rpartition("/")[2].partition(".")[0])

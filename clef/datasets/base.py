@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clef.datasets.known import Known, Packaging
+from clef.datasets.published_counts import Packaging, PublishedCounts
 from clef.params.schema import Section
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ class Dataset(ABC):
     `votes_anger`; `clef.datasets.votes` says how they are named, and `labels.votes` of a run what becomes of them."""
     activities: ClassVar[dict[str, str]] = {}
     """Activity id to the key of its description in the texts file; empty without activities."""
-    unread: ClassVar[Collection[str]] = ()
+    ignored_folders: ClassVar[Collection[str]] = ()
     """Lower-case names of folders that nothing here reads, and that no version of the data holds."""
     Options: ClassVar[type[Section]] = Section
     """What `dataset.options` may say; nothing, unless an adapter has options."""
@@ -41,14 +41,14 @@ class Dataset(ABC):
     crop_options: ClassVar[frozenset[str]] = frozenset()
     """Options on which it depends what is cropped, beyond which recordings there are; crops are made anew when one
     changes. On any option the list of recordings and the labels may depend."""
-    listed_whole: ClassVar[bool] = False
+    digest_whole_folder: ClassVar[bool] = False
     """Whether all that is below the raw folder stands for what a shard is cropped from, since only large tables tell
     what that is."""
     partitions: ClassVar[dict[str, list[list[str]]]] = {}
     """Published folds, the usual ones first: name to the test subjects of each fold. `folds.partition` names one."""
     published_as: ClassVar[dict[str, list[str]]] = {}
     """By name of a partition: what publications call each of its folds, since they number them differently."""
-    known: ClassVar[Known | None] = None
+    published_counts: ClassVar[PublishedCounts | None] = None
     """Published counts and rates, where there are any."""
 
     def __init__(self, params: "Params") -> None:
@@ -73,11 +73,11 @@ class Dataset(ABC):
     def expected_sequences(self) -> list[str]:
         """Names of the recordings that a complete copy has."""
 
-    def known_of(self, root: Path) -> Known | None:
+    def published_counts_of(self, root: Path) -> PublishedCounts | None:
         """What is published of the packaging below `root`, where packagings differ."""
-        return self.known
+        return self.published_counts
 
-    def made_by(self) -> str | None:
+    def completion_marker(self) -> str | None:
         """File below the raw folder that says the raw data is complete, where the project makes it itself."""
         return None
 
@@ -99,10 +99,10 @@ class Dataset(ABC):
         return shard
 
     @abstractmethod
-    def sequences(self, root: Path) -> list[Sequence]:
+    def sequences(self, root: Path) -> list[RecordedSequence]:
         """List the recordings below `root` by name and number, without opening them, sorted by shard and name."""
 
-    def absent(self, root: Path) -> list[Sequence]:
+    def missing_recordings(self, root: Path) -> list[RecordedSequence]:
         """Recordings that are not below `root`, though their labels are; `problem` is `MISSING`.
 
         They are not among `sequences`, of which shards are made: labels that are added make no shard another. Their
@@ -115,14 +115,14 @@ class Dataset(ABC):
         return self.expected_sequences()
 
     @abstractmethod
-    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         """Files and entries, below `root` and in the places of recordings and labels, that belong to none of these.
 
         They are named to the user and not used: a misspelt name, a copy, labels whose recording is not there.
         """
 
     @abstractmethod
-    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+    def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         """Read the raw labels of these recordings; one without a file of labels has no rows.
 
         Returns:
@@ -131,7 +131,7 @@ class Dataset(ABC):
         """
 
 
-def strangers(root: Path, patterns: Iterable[str], known: Collection[str]) -> list[str]:
+def unexpected_files(root: Path, patterns: Iterable[str], known: Collection[str]) -> list[str]:
     """Files in the places that the patterns name, below `root`, other than the known ones.
 
     Hidden ones and DVC's pointers are no data.

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-from clef.datasets.binghamton import Binghamton
-from clef.datasets.known import Known
+from clef.datasets.bp4d_family import Bp4dFamily
+from clef.datasets.published_counts import PublishedCounts
 from clef.datasets.readers.packagings import Images, Videos
 
 FILMED_AS = {"01": "T1", "03": "T2", "07": "T3", "08": "T4", "09": "T5", "10": "T6", "11": "T7", "13": "T8"}
@@ -32,11 +32,11 @@ PUBLISHED_AS = [
 ]
 
 
-class Bp4d(Binghamton):
+class Bp4d(Bp4dFamily):
     """See the module."""
 
     title = "BP4D"
-    everybody: ClassVar = [f"F{n:03d}" for n in range(1, 24)] + [f"M{n:03d}" for n in range(1, 19)]
+    all_subjects: ClassVar = [f"F{n:03d}" for n in range(1, 24)] + [f"M{n:03d}" for n in range(1, 19)]
     label_names: ClassVar = [f"AU{number:02d}" for number in CODED]
     optional = frozenset(CODED) - frozenset(BENCHMARK)
     activities: ClassVar = {
@@ -61,7 +61,7 @@ class Bp4d(Binghamton):
     )
     partitions: ClassVar = {"three-fold": [fold.split() for fold in THREE_FOLDS]}
     published_as: ClassVar = {"three-fold": PUBLISHED_AS}
-    known: ClassVar = Known(
+    published_counts: ClassVar = PublishedCounts(
         source="counts of the label lists in github.com/CVI-SZU/ME-GraphAU and MDHR; "
         "they give ME-GraphAU's class weights to the sixth digit",
         subjects=41,

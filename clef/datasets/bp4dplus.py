@@ -7,8 +7,8 @@ AUCoding/AU_OCC/F001_T1.csv. Images are numbered from 0, labels from 1; an image
 import re
 from typing import ClassVar
 
-from clef.datasets.binghamton import Binghamton
-from clef.datasets.known import Known
+from clef.datasets.bp4d_family import Bp4dFamily
+from clef.datasets.published_counts import PublishedCounts
 from clef.datasets.readers.packagings import Images, Videos, Zips
 
 CODED = (
@@ -43,11 +43,11 @@ BIGSMALL = (
 """Test subjects of BigSmall's three splits; F082, of whom much is missing, is in none."""
 
 
-class Bp4dPlus(Binghamton):
+class Bp4dPlus(Bp4dFamily):
     """See the module."""
 
     title = "BP4D+"
-    everybody: ClassVar = [f"F{n:03d}" for n in range(1, 83)] + [f"M{n:03d}" for n in range(1, 59)]
+    all_subjects: ClassVar = [f"F{n:03d}" for n in range(1, 83)] + [f"M{n:03d}" for n in range(1, 59)]
     label_names: ClassVar = [f"AU{number:02d}" for number in CODED]
     by_position: ClassVar = [0, *CODED, UNCODABLE]
     activities: ClassVar = {
@@ -74,7 +74,7 @@ class Bp4dPlus(Binghamton):
         "fmae": [f"fold {number} of FMAE-IAT" for number in range(1, 5)],
         "bigsmall": [f"split {number} of BigSmall" for number in range(1, 4)],
     }
-    known: ClassVar = Known(
+    published_counts: ClassVar = PublishedCounts(
         source="counts of the label sums in github.com/scanavan/MultimodalExpressionAnalysis",
         subjects=140,
         sequences=1400,
@@ -96,7 +96,10 @@ class Bp4dPlus(Binghamton):
             "AU23": 0.167,
             "AU24": 0.039,
         },
-        holes={"F041_T7": "left out by BigSmall", "F082_T1": "left out by others, and F082 altogether by BigSmall"},
+        known_missing={
+            "F041_T7": "left out by BigSmall",
+            "F082_T1": "left out by others, and F082 altogether by BigSmall",
+        },
     )
 
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clef.datasets.base import Dataset, strangers
+from clef.datasets.base import Dataset, unexpected_files
 from clef.datasets.readers.occurrence_csv import read_occurrence_csv
 from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES, subject_ids
 from clef.errors import ClefError
 from clef.params.schema import ParamsError, RenderParams
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +46,10 @@ class Demo(Dataset):
         activities = list(ACTIVITIES)[: self._render.activities]
         return [f"{subject}_{activity}" for subject in self.subjects() for activity in activities]
 
-    def made_by(self) -> str | None:
+    def completion_marker(self) -> str | None:
         return "render.json"
 
-    def sequences(self, root: Path) -> list[Sequence]:
+    def sequences(self, root: Path) -> list[RecordedSequence]:
         found, subjects = [], set(self.subjects())
         for path in sorted(root.glob("videos/*/*.mp4")):
             source = path.relative_to(root).as_posix()
@@ -58,7 +58,7 @@ class Demo(Dataset):
                 continue
             subject, activity = match["subject"], match["activity"]
             found.append(
-                Sequence(
+                RecordedSequence(
                     dataset=self.name,
                     sequence=f"{subject}_{activity}",
                     subject=subject,
@@ -72,11 +72,11 @@ class Demo(Dataset):
             )
         return found
 
-    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         known = {path for sequence in sequences for path in (sequence.source, _label_file(sequence))}
-        return strangers(root, ("videos/*/*", f"{LABELS}/*"), known)
+        return unexpected_files(root, ("videos/*/*", f"{LABELS}/*"), known)
 
-    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+    def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         import pandas as pd
 
         tables = []
@@ -92,7 +92,7 @@ class Demo(Dataset):
         return pd.concat(tables, ignore_index=True)
 
 
-def _label_file(sequence: Sequence) -> str:
+def _label_file(sequence: RecordedSequence) -> str:
     return f"{LABELS}/{sequence.sequence}.csv"
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clef.datasets.base import Dataset, strangers
+from clef.datasets.base import Dataset, unexpected_files
 from clef.datasets.readers.csv_file import read_csv
 from clef.demo.behaviour import EXPRESSIONS
 from clef.errors import ClefError
 from clef.params.schema import ParamsError, RenderParams
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,17 +50,17 @@ class DemoExpressions(Dataset):
     def version_of(self, shard: str) -> str:
         return "images"
 
-    def made_by(self) -> str | None:
+    def completion_marker(self) -> str | None:
         return "render.json"
 
-    def sequences(self, root: Path) -> list[Sequence]:
+    def sequences(self, root: Path) -> list[RecordedSequence]:
         there = sorted(path.relative_to(root).as_posix() for path in root.glob("images/*/*.jpg"))
         found = [self._image(match) for source in there if (match := IMAGE.fullmatch(source))]
         return sorted(found, key=lambda sequence: (sequence.shard, sequence.sequence))
 
-    def _image(self, match: re.Match[str]) -> Sequence:
+    def _image(self, match: re.Match[str]) -> RecordedSequence:
         split, number = match["split"], match["number"]
-        return Sequence(
+        return RecordedSequence(
             dataset=self.name,
             sequence=f"{split}_{number}",
             subject=None,
@@ -72,12 +72,12 @@ class DemoExpressions(Dataset):
             first_frame=0,
         )
 
-    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         known = {sequence.source for sequence in sequences}
         without_image = sorted({f"images/{image}" for image, _ in _read_labels(root)} - known)
-        return strangers(root, ("images/*/*",), known) + [f"{LABELS}: {source}" for source in without_image]
+        return unexpected_files(root, ("images/*/*",), known) + [f"{LABELS}: {source}" for source in without_image]
 
-    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+    def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         import pandas as pd
 
         expression_of = {f"images/{image}": expression for image, expression in _read_labels(root)}

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets.base import Dataset
-from clef.datasets.known import Known, Packaging
+from clef.datasets.published_counts import Packaging, PublishedCounts
 from clef.datasets.readers.find_folders import contents, find_folders, relative
 from clef.datasets.readers.intensity_txt import read_intensity_txt
-from clef.datasets.subjects import SubjectOptions, chosen_subjects
+from clef.datasets.subject_options import SubjectOptions, selected_subjects
 from clef.errors import ClefError
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ THREE_FOLDS = [
 ]
 """The field's three parts P1, P2, P3; which of them is called fold 1 differs from paper to paper."""
 
-EVERYBODY = sorted(subject for fold in THREE_FOLDS for subject in fold.split())
+SUBJECTS = sorted(subject for fold in THREE_FOLDS for subject in fold.split())
 
 PUBLISHED_AS = [
     "P1: part 1 of JAA-Net, test of fold 3 of ME-GraphAU, MDHR and AUNCE, fold 0 of FG-Net",
@@ -92,14 +92,14 @@ class Copy:
 class Disfa(Dataset):
     """See the module."""
 
-    unread = SKIPPED
+    ignored_folders = SKIPPED
     Options = DisfaOptions
     options: DisfaOptions
     crop_options: ClassVar = frozenset({"camera"})
     label_names: ClassVar = [f"AU{number:02d}" for number in CODED]
     partitions: ClassVar = {"three-fold": [fold.split() for fold in THREE_FOLDS]}
     published_as: ClassVar = {"three-fold": PUBLISHED_AS}
-    known: ClassVar = Known(
+    published_counts: ClassVar = PublishedCounts(
         source="counts of the label lists in github.com/CVI-SZU/MDHR; "
         "they give ME-GraphAU's class weights to the sixth digit",
         subjects=27,
@@ -122,11 +122,11 @@ class Disfa(Dataset):
 
     def __init__(self, params: "Params") -> None:
         super().__init__(params)
-        self._subjects = chosen_subjects(self.options, EVERYBODY, "DISFA")
+        self._subjects = selected_subjects(self.options, SUBJECTS, "DISFA")
         self._copies: dict[Path, Copy] = {}
 
-    def known_of(self, root: Path) -> Known | None:
-        return self.known if self.options.leave_out is None else KNOWN_JAA
+    def published_counts_of(self, root: Path) -> PublishedCounts | None:
+        return self.published_counts if self.options.leave_out is None else PUBLISHED_JAA
 
     def shards(self) -> list[str]:
         return self.subjects()
@@ -151,11 +151,11 @@ class Disfa(Dataset):
         labelled = {subject for subject, _ in copy.labels}
         return Packaging(f"{camera} camera", f"{found}, labels of {len(labelled)} subjects")
 
-    def sequences(self, root: Path) -> list[Sequence]:
+    def sequences(self, root: Path) -> list[RecordedSequence]:
         self.packaging(root)
         videos, camera = self._copy(root).videos, self.options.camera
         return [
-            Sequence(
+            RecordedSequence(
                 dataset=self.name,
                 sequence=subject,
                 subject=subject,
@@ -170,7 +170,7 @@ class Disfa(Dataset):
             if (camera, subject) in videos
         ]
 
-    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+    def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         import pandas as pd
 
         copy = self._copy(root)
@@ -198,7 +198,7 @@ class Disfa(Dataset):
         labels = pd.concat(tables, ignore_index=True)
         return labels if self.options.leave_out is None else _without_left_out(labels)
 
-    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         copy = self._copy(root)
         there = {sequence.sequence for sequence in sequences}
         without_video = {
@@ -214,7 +214,7 @@ class Disfa(Dataset):
         return self._copies[root]
 
 
-KNOWN_JAA = Known(
+PUBLISHED_JAA = PublishedCounts(
     source="counts of the frames that JAA-Net trains and tests on",
     subjects=27,
     sequences=27,
@@ -237,7 +237,7 @@ def _look_for_copy(root: Path) -> Copy:
     labels: dict[tuple[str, int], Path] = {}
     others = []
     for path, match in _files(folders["videos"], VIDEO):
-        if match is None or match["subject"].upper() not in EVERYBODY:
+        if match is None or match["subject"].upper() not in SUBJECTS:
             others.append(path)
             continue
         camera, subject = match["camera"].lower(), match["subject"].upper()
@@ -246,7 +246,7 @@ def _look_for_copy(root: Path) -> Copy:
             raise ClefError(f"{root}: {both} are both {subject}'s of the {camera} camera; expected one; remove one")
         videos[camera, subject] = path
     for path, match in _files(folders["labels"], LABELS):
-        if match is None or match["subject"].upper() not in EVERYBODY:
+        if match is None or match["subject"].upper() not in SUBJECTS:
             others.append(path)
             continue
         subject, number = match["subject"].upper(), int(match["number"])

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets.image_set import ImageSet, ImageSetOptions
-from clef.datasets.known import Known, Packaging
+from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
+from clef.datasets.published_counts import Packaging, PublishedCounts
 from clef.datasets.readers.ferplus_votes import FOLDERS, Votes, by_row, read_labels, read_rows
 from clef.datasets.readers.find_root import find_folder, found_in
 from clef.errors import ClefError
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ LEAST_AGREEMENT = 0.25
 USAGE = {"train": "Training", "public": "PublicTest", "private": "PrivateTest"}
 
 
-class FerPlusOptions(ImageSetOptions):
+class FerPlusOptions(ImageDatasetOptions):
     """Options of FER+."""
 
     labels: Literal["label.csv", "fer2013new.csv"] = "label.csv"
@@ -44,7 +44,7 @@ class FerPlusOptions(ImageSetOptions):
     """The test split: FER2013's private or public one. The other is neither trained on nor tested."""
 
 
-class FerPlus(ImageSet):
+class FerPlus(ImageDataset):
     """FER2013's images with FER+'s votes."""
 
     Options = FerPlusOptions
@@ -53,9 +53,9 @@ class FerPlus(ImageSet):
     vote_columns: ClassVar = tuple(VOTES)
 
     @property
-    def known(self) -> Known:  # type: ignore[override]
+    def published_counts(self) -> PublishedCounts:  # type: ignore[override]
         """Counts of the label files that the options choose; classes by majority."""
-        return KNOWN[self.options.labels, self.options.tested]
+        return PUBLISHED[self.options.labels, self.options.tested]
 
     @property
     def tests_as_published(self) -> bool:
@@ -70,13 +70,13 @@ class FerPlus(ImageSet):
             f"{labels.relative_to(root)}",
         )
 
-    def sequences(self, root: Path) -> list[Sequence]:
+    def sequences(self, root: Path) -> list[RecordedSequence]:
         images, rows = _images(root), read_rows(_rows(root))
         _require_same_rows(images, rows)
         split_of = {"Training": "train", USAGE[self.options.tested]: "test"}
         source = images.relative_to(root).as_posix()
         found = [
-            Sequence(
+            RecordedSequence(
                 dataset=self.name,
                 sequence=f"row{row:05d}",
                 subject=None,
@@ -92,10 +92,10 @@ class FerPlus(ImageSet):
         ]
         return sorted(found, key=lambda image: (image.shard, image.sequence))
 
-    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         return []
 
-    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+    def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         import pandas as pd
 
         rows = read_rows(_rows(root))
@@ -213,9 +213,9 @@ def _usages_and_emotions(path: Path) -> list[tuple[str, str]]:
         raise ClefError(f"{path}: {reason}; {expected}") from None
 
 
-def _known(source: str, tested: str, named: dict[str, int], classes: dict[str, tuple[int, ...]]) -> Known:
+def _known(source: str, tested: str, named: dict[str, int], classes: dict[str, tuple[int, ...]]) -> PublishedCounts:
     splits = {"train": "Training", "test": USAGE[tested]}
-    return Known(
+    return PublishedCounts(
         source=f"FER+'s {source}, classes by majority as its authors process votes",
         sequences=35_887,
         labelled_frames=sum(named.values()),
@@ -242,7 +242,7 @@ COUNTS: dict[str, tuple[dict[str, int], dict[str, tuple[int, ...]]]] = {
         },
     ),
 }
-KNOWN = {
+PUBLISHED = {
     (source, tested): _known(source, tested, *counts)
     for source, counts in COUNTS.items()
     for tested in ("private", "public")

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from clef.datasets.base import Dataset
-from clef.datasets.known import Packaging
+from clef.datasets.published_counts import Packaging
 from clef.datasets.readers.label_table import LabelTable, is_below, read_label_table
 from clef.errors import ClefError
 from clef.params.schema import NAME, NAME_EXPECTED, Count, Fraction, ParamsError, Section
 from clef.recordings.numbered_images import IMAGE_SUFFIXES, numbered_images
-from clef.recordings.sequence import Kind, Sequence
+from clef.recordings.sequence import RecordedSequence, SequenceKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +122,7 @@ class Folder(Dataset):
         labels = ", ".join(f"{n} {what}" for n, what in ((by_frame, "by frame"), (whole, "of whole recordings")) if n)
         return Packaging("folder", f"{self.options.labels} names {counts}; labels: {labels or 'none'}")
 
-    def sequences(self, root: Path) -> list[Sequence]:
+    def sequences(self, root: Path) -> list[RecordedSequence]:
         listed = [self._sequence(*row) for row in self._table(root).recordings.itertuples(index=False, name=None)]
         if not self.options.links:
             _require_inside(root, [sequence.source for sequence in listed])
@@ -135,9 +135,9 @@ class Folder(Dataset):
                 )
         return sorted(listed, key=lambda sequence: (sequence.shard, sequence.sequence))
 
-    def _sequence(self, path: str, subject: str | None, activity: str | None, split: str | None) -> Sequence:
+    def _sequence(self, path: str, subject: str | None, activity: str | None, split: str | None) -> RecordedSequence:
         kind = self._kind(path)
-        return Sequence(
+        return RecordedSequence(
             dataset=self.name,
             sequence=(path if kind == "images" else path.rpartition(".")[0]).replace("/", "_"),
             subject=subject,
@@ -165,13 +165,13 @@ class Folder(Dataset):
             return str(subject)
         return self.shards()[subjects.index(str(subject)) % self.options.blocks]
 
-    def _kind(self, path: str) -> Kind:
+    def _kind(self, path: str) -> SequenceKind:
         suffix = PurePosixPath(path).suffix.lower()
         if suffix in VIDEO_SUFFIXES:
             return "video"
         return "image" if suffix in IMAGE_SUFFIXES else "images"
 
-    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+    def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         import pandas as pd
 
         wanted = self.label_names if self.params.labels.kind == "action_units" else ["expression"]
@@ -201,7 +201,7 @@ class Folder(Dataset):
         labels = pd.concat(parts, ignore_index=True).astype({"frame": "int32"})
         return labels[["sequence", "frame", *(name for name in labels if name not in ("sequence", "frame", "path"))]]
 
-    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         known = {sequence.source for sequence in sequences}
         folders = {source.rpartition("/")[0] for source in known}
         strange = [f"{self.options.labels}: column {name}" for name in self._table(root).unused]
@@ -262,7 +262,7 @@ def _require_inside(root: Path, sources: Iterable[str]) -> None:
             )
 
 
-def _frames(root: Path, sequence: Sequence) -> list[int]:
+def _frames(root: Path, sequence: RecordedSequence) -> list[int]:
     """Frames of a whole recording; of one that was not opened only the first, so that it counts as labelled."""
     if sequence.kind == "images":
         try:

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets.image_set import ImageSet, ImageSetOptions
-from clef.datasets.known import Known, Packaging
+from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
+from clef.datasets.published_counts import Packaging, PublishedCounts
 from clef.datasets.readers.find_root import find_folder, found_in
 from clef.errors import ClefError
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,14 +29,14 @@ TRAIN = (1290, 281, 717, 4772, 1982, 705, 2524)
 TEST = (329, 74, 160, 1185, 478, 162, 680)
 
 
-class RafDbOptions(ImageSetOptions):
+class RafDbOptions(ImageDatasetOptions):
     """Options of RAF-DB."""
 
     images: Literal["aligned", "original"] = "aligned"
     """`aligned`: cropped already, for `crop: {detector: none}`; `original`: for a detector."""
 
 
-class RafDb(ImageSet):
+class RafDb(ImageDataset):
     """The basic set."""
 
     Options = RafDbOptions
@@ -44,7 +44,7 @@ class RafDb(ImageSet):
     crop_options: ClassVar = frozenset({"blocks", "images"})
     all_labelled: ClassVar = True
     label_names: ClassVar = list(EXPRESSIONS)
-    known: ClassVar = Known(
+    published_counts: ClassVar = PublishedCounts(
         source="Li et al., CVPR 2017; list_patition_label.txt",
         sequences=sum(TRAIN) + sum(TEST),
         labelled_frames=sum(TRAIN) + sum(TEST),
@@ -71,7 +71,7 @@ class RafDb(ImageSet):
         names = {"aligned": "cropped to 100 x 100 pixels", "original": "uncropped"}
         return Packaging(wanted, f"Image/{wanted}, {names[wanted]}, with {self._list(base).relative_to(root)}")
 
-    def sequences(self, root: Path) -> list[Sequence]:
+    def sequences(self, root: Path) -> list[RecordedSequence]:
         base = self._base(root)
         pictures = base / "Image" / self.options.images
         # The list says what there should be; letter case of the names differs between copies.
@@ -81,7 +81,7 @@ class RafDb(ImageSet):
         for name, split, number, _ in _entries(self._list(base)):
             file = files.get(name + suffix, name + suffix)
             images.append(
-                Sequence(
+                RecordedSequence(
                     dataset=self.name,
                     sequence=name,
                     subject=None,
@@ -95,12 +95,12 @@ class RafDb(ImageSet):
             )
         return sorted(images, key=lambda image: (image.shard, image.sequence))
 
-    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         pictures = self._base(root) / "Image" / self.options.images
         folder = pictures.relative_to(root).as_posix()
         return sorted({f"{folder}/{name}" for name in _names(pictures)} - {image.source for image in sequences})
 
-    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+    def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         code_of = {name: code for name, _, _, code in _entries(self._list(self._base(root)))}
         labelled = [(image, EXPRESSIONS[code_of[image.sequence] - 1]) for image in sequences]
         return self._labels(root, labelled, [])

@@ -27,7 +27,7 @@ from clef.faces.shard import (
 )
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame, read_frames
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import ask_guards
 
 Progress = Callable[[str, int], None]
@@ -47,7 +47,7 @@ class ShardReport:
 
 def crop_shard(
     root: Path,
-    sequences: list[Sequence],
+    sequences: list[RecordedSequence],
     settings: CropParams,
     target: Path,
     work: Path,
@@ -91,7 +91,7 @@ def crop_shard(
     return ShardReport(sum(statuses.values()), dict(statuses), problems)
 
 
-def _groups(sequences: list[Sequence]) -> Iterator[list[Sequence]]:
+def _groups(sequences: list[RecordedSequence]) -> Iterator[list[RecordedSequence]]:
     """Videos and folders one by one, single images by the batch: a part is never one tiny file."""
     for single, group in itertools.groupby(sequences, lambda sequence: sequence.single):
         members = list(group)
@@ -101,7 +101,7 @@ def _groups(sequences: list[Sequence]) -> Iterator[list[Sequence]]:
 
 def _batches(
     root: Path,
-    sequences: list[Sequence],
+    sequences: list[RecordedSequence],
     settings: CropParams,
     detector: Detector,
     report: PartReport,
@@ -130,8 +130,8 @@ def _batches(
 
 
 def _followed(
-    root: Path, sequences: list[Sequence], settings: CropParams, detector: Detector
-) -> Iterator[tuple[Sequence, Tracked]]:
+    root: Path, sequences: list[RecordedSequence], settings: CropParams, detector: Detector
+) -> Iterator[tuple[RecordedSequence, Tracked]]:
     if sequences[0].single:
         # one frame each; they share detector calls, but nothing is tracked from one to the next
         frames = (frame for sequence in sequences for frame in read_frames(root, sequence))
@@ -144,7 +144,7 @@ def _followed(
         yield from ((sequence, item) for item in tracked)
 
 
-def _in_its_box(sequence: Sequence, tracked: Tracked) -> Tracked:
+def _in_its_box(sequence: RecordedSequence, tracked: Tracked) -> Tracked:
     """The face where the data set says that it is; in the whole picture where it says nothing."""
     if sequence.box is None or tracked.frame.image is None:
         return tracked
@@ -154,7 +154,7 @@ def _in_its_box(sequence: Sequence, tracked: Tracked) -> Tracked:
     return replace(tracked, face=Face((left, top, width, height), 1.0))
 
 
-def _row(sequence: Sequence, tracked: Tracked, settings: CropParams) -> dict[str, Any]:
+def _row(sequence: RecordedSequence, tracked: Tracked, settings: CropParams) -> dict[str, Any]:
     row: dict[str, Any] = {
         "sequence": sequence.sequence,
         "frame": tracked.frame.number,

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from clef.faces.shard import write_shard
 from clef.params.schema import digest
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import ask_guards, write_text
 
 
@@ -29,7 +29,7 @@ class Part:
     It counts as finished for the same settings and unchanged sources only.
     """
 
-    def __init__(self, work: Path, root: Path, sequences: list[Sequence], fingerprint: dict[str, Any]) -> None:
+    def __init__(self, work: Path, root: Path, sequences: list[RecordedSequence], fingerprint: dict[str, Any]) -> None:
         self.sequences = sequences
         self.rows = work / f"{sequences[0].sequence}.arrow"
         self._done = work / f"{sequences[0].sequence}.json"

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from clef.errors import ClefError
 from clef.params.schema import digest
-from clef.recordings.sequence import SEQUENCE_COLUMNS, Sequence
+from clef.recordings.sequence import SEQUENCE_COLUMNS, RecordedSequence
 from clef.runtime.files import appearing
 
 FINGERPRINT = b"clef.fingerprint"
@@ -41,7 +41,7 @@ _WITHOUT_EFFECT = {"dataset", "subject", "activity", "split", "fps", "width", "h
 _WITH_EFFECT = [column for column in SEQUENCE_COLUMNS if column not in _WITHOUT_EFFECT]
 
 
-def recordings_digest(sequences: Iterable[Sequence]) -> str:
+def recordings_digest(sequences: Iterable[RecordedSequence]) -> str:
     """Short name of a set of recordings: another file, length or numbering of frames gives another."""
     ordered = sorted(sequences, key=lambda sequence: sequence.sequence)
     return digest([[getattr(sequence, column) for column in _WITH_EFFECT] for sequence in ordered])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clef.datasets.base import Dataset
 from clef.errors import ClefError
-from clef.recordings.sequence import NUMBERED, Sequence
+from clef.recordings.sequence import NUMBERED, RecordedSequence
 from clef.runtime.wording import some
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Images = Mapping[str, Collection[int]]
 
 
 def read_labels(
-    dataset: Dataset, root: Path, sequences: list[Sequence], images: Images | None = None
+    dataset: Dataset, root: Path, sequences: list[RecordedSequence], images: Images | None = None
 ) -> "pd.DataFrame":
     """Read the labels of all recordings and say what does not belong together.
 
@@ -50,11 +50,11 @@ def read_labels(
         frame, sequence = twice[["frame", "sequence"]].iloc[0]
         raise ClefError(f"{root}: frame {frame} of {sequence} is labelled twice; expected one label a frame")
     _require_within(labels, sequences, root, dataset.params.ingest.overhang)
-    strangers = dataset.strangers(root, sequences)
-    for stranger in strangers[:MOST_NAMED]:
+    unexpected_files = dataset.unexpected_files(root, sequences)
+    for stranger in unexpected_files[:MOST_NAMED]:
         log.warning("%s: belongs to no recording of %s; it is not used", root / stranger, dataset.name)
-    if len(strangers) > MOST_NAMED:
-        log.warning("%s: %d more files like these", root, len(strangers) - MOST_NAMED)
+    if len(unexpected_files) > MOST_NAMED:
+        log.warning("%s: %d more files like these", root, len(unexpected_files) - MOST_NAMED)
     expected = dataset.labelled_sequences()
     without = sorted(({s.sequence for s in sequences} & set(expected)) - set(labels["sequence"]))
     if without:
@@ -105,7 +105,7 @@ def most_first(numbers: dict[str, int]) -> list[str]:
     return [f"{name} ({numbers[name]})" for name in sorted(numbers, key=lambda name: -numbers[name])]
 
 
-def coverage(sequences: Collection[Sequence], labels: "pd.DataFrame", images: Images) -> Coverage:
+def coverage(sequences: Collection[RecordedSequence], labels: "pd.DataFrame", images: Images) -> Coverage:
     """Set labels against the frames that there are.
 
     Args:
@@ -142,14 +142,14 @@ def _frames_by_recording(labels: "pd.DataFrame", names: set[str]) -> dict[str, s
     return {str(name): set(frames) for name, frames in own.groupby("sequence")["frame"]}
 
 
-def _as_the_others(unopened: list[Sequence], opened: list[Sequence]) -> float:
+def _as_the_others(unopened: list[RecordedSequence], opened: list[RecordedSequence]) -> float:
     """What a sum over the opened is to be multiplied by to be one over all."""
     return 1 + len(unopened) / max(1, len(opened))
 
 
-def _frames_of_broken(sequence: Sequence, labelled: set[int]) -> set[int]:
+def _frames_of_broken(sequence: RecordedSequence, labelled: set[int]) -> set[int]:
     """A recording that is there and cannot be read has one frame at least, also without labels."""
-    return labelled if sequence.absent else labelled | {sequence.first_frame}
+    return labelled if sequence.is_missing else labelled | {sequence.first_frame}
 
 
 def _shift(images: dict[str, set[int]], labelled: dict[str, set[int]], recordings: int) -> int | None:
@@ -162,7 +162,7 @@ def _shift(images: dict[str, set[int]], labelled: dict[str, set[int]], recording
 
 
 def _require_images(
-    labels: "pd.DataFrame", sequences: list[Sequence], images: Images, root: Path, max_bad: float
+    labels: "pd.DataFrame", sequences: list[RecordedSequence], images: Images, root: Path, max_bad: float
 ) -> None:
     """Refuse what the manifest would refuse after hours of cropping."""
     found = coverage(sequences, labels, images)
@@ -186,7 +186,7 @@ def off_by_one(found: Coverage) -> str:
     )
 
 
-def _require_within(labels: "pd.DataFrame", sequences: list[Sequence], root: Path, overhang: int) -> None:
+def _require_within(labels: "pd.DataFrame", sequences: list[RecordedSequence], root: Path, overhang: int) -> None:
     """Refuse labels of frames that a sound recording does not have; a damaged one is judged once it is decoded."""
     import pandas as pd
 

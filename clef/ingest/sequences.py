@@ -13,7 +13,7 @@ from clef.errors import ClefError
 from clef.ingest.labels import read_labels
 from clef.ingest.versions.pointers import check_fetched, existing_pointers, pointer_path, warn_of_changes
 from clef.recordings.frames import inspect, inspect_numbered
-from clef.recordings.sequence import MISSING, NUMBERED, SEQUENCE_COLUMNS, Sequence
+from clef.recordings.sequence import MISSING, NUMBERED, SEQUENCE_COLUMNS, RecordedSequence
 from clef.runtime.files import appearing
 from clef.runtime.wording import some
 
@@ -36,13 +36,13 @@ SCHEMA = pa.schema([(column, _TYPES.get(column, pa.string())) for column in SEQU
 
 def ingest(
     dataset: Dataset, root: Path, target: Path, progress: Callable[[int, int], None] | None = None
-) -> list[Sequence]:
+) -> list[RecordedSequence]:
     """List, open and describe every recording of a data set.
 
     Args:
         dataset: The adapter.
         root: Folder of the raw data.
-        target: The parquet file to write: one row a sequence, the fields of `clef.datasets.base.Sequence`.
+        target: The parquet file to write: one row per sequence, the fields of `RecordedSequence`.
         progress: Called with recordings done and recordings in all.
 
     Returns:
@@ -67,11 +67,11 @@ def ingest(
             f"missing {some(missing)}: complete the copy"
         )
     sequences, images = _inspect_all(root, listed, progress)
-    absent = dataset.absent(root)
+    absent = dataset.missing_recordings(root)
     if absent:
         sequences = sorted([*sequences, *absent], key=lambda sequence: (sequence.shard, sequence.sequence))
     expected_names = dataset.expected_sequences()
-    bad = [f"{sequence.place} ({sequence.problem})" for sequence in sequences if sequence.problem is not None]
+    bad = [f"{sequence.location} ({sequence.problem})" for sequence in sequences if sequence.problem is not None]
     bad += [f"{name} (missing)" for name in sorted(set(expected_names) - {s.sequence for s in sequences})]
     for problem in bad:
         log.warning("%s", problem)
@@ -93,11 +93,11 @@ def ingest(
 
 
 def _inspect_all(
-    root: Path, listed: list[Sequence], progress: Callable[[int, int], None] | None
-) -> tuple[list[Sequence], dict[str, np.ndarray]]:
+    root: Path, listed: list[RecordedSequence], progress: Callable[[int, int], None] | None
+) -> tuple[list[RecordedSequence], dict[str, np.ndarray]]:
     """Describe all recordings, and list the frames of those of numbered images."""
     looked_at = _sample(listed)
-    sequences: list[Sequence] = []
+    sequences: list[RecordedSequence] = []
     images: dict[str, np.ndarray] = {}
     for done, sequence in enumerate(listed, start=1):
         if sequence.kind in NUMBERED:
@@ -111,7 +111,7 @@ def _inspect_all(
     return sequences, images
 
 
-def _require_whole_zips(sequences: list[Sequence], root: Path) -> None:
+def _require_whole_zips(sequences: list[RecordedSequence], root: Path) -> None:
     """Refuse a zip of which nothing can be read, as one that was cut off: a shard is missing, not some recordings."""
     zipped = [sequence for sequence in sequences if sequence.kind == "zip"]
     readable = {sequence.source for sequence in zipped if sequence.problem is None}
@@ -122,7 +122,7 @@ def _require_whole_zips(sequences: list[Sequence], root: Path) -> None:
         raise ClefError(f"{root}: nothing of {some(sorted(broken))} can be read: {why}")
 
 
-def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[Sequence]:
+def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[RecordedSequence]:
     """List, open and describe the recordings of one shard, as `ingest` does for all, but for those that are not there.
 
     Cropping asks here and not the table that `ingest` writes: a change of one recording makes that table new, and every
@@ -141,15 +141,15 @@ def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[Sequence]:
         raise ClefError(f"{root}: no recordings of {shard} found; complete the copy")
     # not looked at: cropping decodes every image at once
     described = (inspect(root, sequence, look=False) for sequence in own)
-    return [sequence for sequence in described if not sequence.absent]
+    return [sequence for sequence in described if not sequence.is_missing]
 
 
-def read_sequences(path: Path) -> list[Sequence]:
+def read_sequences(path: Path) -> list[RecordedSequence]:
     """Read the recordings, as listed by `ingest`."""
-    return [Sequence(**row) for row in pq.read_table(path, columns=SEQUENCE_COLUMNS).to_pylist()]
+    return [RecordedSequence(**row) for row in pq.read_table(path, columns=SEQUENCE_COLUMNS).to_pylist()]
 
 
-def _sample(listed: list[Sequence]) -> set[str]:
+def _sample(listed: list[RecordedSequence]) -> set[str]:
     """Names of the single images to decode: enough of them, evenly, to see that they can be read.
 
     Of the others the size is asked. Cropping decodes them all, and the manifest counts those that do not.

@@ -18,7 +18,7 @@ from clef.errors import ClefError
 from clef.faces.shard import open_shard, read_fingerprint, read_recordings, recordings_digest
 from clef.ingest.labels import read_labels
 from clef.manifest.folds import require_disjoint
-from clef.recordings.sequence import NUMBERED, Sequence
+from clef.recordings.sequence import NUMBERED, RecordedSequence
 from clef.runtime.files import appearing, file_hash
 
 NO_ROW = -1
@@ -30,7 +30,7 @@ _METADATA = b"clef.manifest.table"
 def build_manifest(
     dataset: Dataset,
     root: Path,
-    sequences: list[Sequence],
+    sequences: list[RecordedSequence],
     shards: dict[str, Path],
     target: Path,
     progress: Callable[[int, int], None] | None = None,
@@ -62,7 +62,7 @@ def build_manifest(
                 "expected one crop fingerprint: delete the older and run again"
             )
     for name, path in shards.items():
-        if read_recordings(path) != recordings_digest(s for s in sequences if s.shard == name and not s.absent):
+        if read_recordings(path) != recordings_digest(s for s in sequences if s.shard == name and not s.is_missing):
             raise ClefError(
                 f"{path}: cropped from other recordings of {name} than are in {root} now: "
                 "delete it and run the same command again"
@@ -74,7 +74,7 @@ def build_manifest(
         [(s.dataset, s.subject, s.activity, s.sequence, s.split) for s in sequences],
         columns=["dataset", "subject", "activity", "sequence", "split"],
     )
-    without_rows = sorted({s.sequence for s in sequences if not s.absent} - set(frames["sequence"]))
+    without_rows = sorted({s.sequence for s in sequences if not s.is_missing} - set(frames["sequence"]))
     if without_rows:
         raise ClefError(f"{target}: no rows for {', '.join(without_rows[:8])} in the shards; crop them again")
     labels = read_labels(dataset, root, sequences)
@@ -114,12 +114,12 @@ def build_manifest(
     return manifest
 
 
-def _require_disjoint_splits(sequences: list[Sequence]) -> None:
+def _require_disjoint_splits(sequences: list[RecordedSequence]) -> None:
     subjects = {split: {s.subject for s in sequences if s.split == split} - {None} for split in ("train", "test")}
     require_disjoint(subjects["train"], subjects["test"])
 
 
-def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[Sequence]) -> pd.DataFrame:
+def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[RecordedSequence]) -> pd.DataFrame:
     """Rows for labelled frames that a damaged or missing recording, or a row of numbered images, has not: undecodable.
 
     Raises:
@@ -129,12 +129,12 @@ def _lost_frames(frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[Seq
     numbered = [s.sequence for s in sequences if s.kind in NUMBERED]
     _check_numbering(frames, labels, lost[lost["sequence"].isin(numbered)])
     damaged = frames.loc[frames["status"] == "undecodable", "sequence"]
-    absent = [s.sequence for s in sequences if s.absent]
+    absent = [s.sequence for s in sequences if s.is_missing]
     return _undecodable(lost[lost["sequence"].isin({*damaged, *numbered, *absent})], sequences)
 
 
 def _hanging_frames(
-    frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[Sequence], overhang: int
+    frames: pd.DataFrame, labels: pd.DataFrame, sequences: list[RecordedSequence], overhang: int
 ) -> pd.DataFrame:
     """Rows for labelled frames up to `overhang` past the end of their video; what allows them is not `max_bad`."""
     lost = _without_row(frames, labels)
@@ -150,7 +150,7 @@ def _without_row(frames: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     return pairs.loc[pairs["_merge"] == "left_only", ["sequence", "frame"]]
 
 
-def _undecodable(lost: pd.DataFrame, sequences: list[Sequence]) -> pd.DataFrame:
+def _undecodable(lost: pd.DataFrame, sequences: list[RecordedSequence]) -> pd.DataFrame:
     rows = lost.assign(status="undecodable", row=NO_ROW)
     rows["shard"] = rows["sequence"].map({s.sequence: s.shard for s in sequences})
     return rows.astype({"frame": "int32", "row": "int32"})

@@ -12,7 +12,7 @@ import numpy as np
 from clef.errors import ClefError
 from clef.recordings.numbered_images import is_folder, numbered_images, read_zipped, zipped_folders, zipped_images
 from clef.recordings.pixels import read_pixels, row_bytes
-from clef.recordings.sequence import MISSING, NUMBERED, Sequence
+from clef.recordings.sequence import MISSING, NUMBERED, RecordedSequence
 from clef.recordings.video import VideoFacts, probe, read_video
 
 __all__ = ["Frame", "VideoFacts", "inspect", "numbered_images", "probe", "read_frames"]
@@ -36,7 +36,7 @@ class Frame:
     problem: str | None = None
 
 
-def read_frames(root: Path, sequence: Sequence) -> Iterator[Frame]:
+def read_frames(root: Path, sequence: RecordedSequence) -> Iterator[Frame]:
     """Read a sequence frame by frame.
 
     Args:
@@ -70,7 +70,7 @@ def read_frames(root: Path, sequence: Sequence) -> Iterator[Frame]:
             yield Frame(sequence.first_frame + number, None, str(error))
 
 
-def _is_absent(path: Path, sequence: Sequence) -> bool:
+def _is_absent(path: Path, sequence: RecordedSequence) -> bool:
     """Whether a recording is not there at all; of a single image it is known that it would have one frame."""
     if sequence.single:
         return False
@@ -84,7 +84,7 @@ def _is_absent(path: Path, sequence: Sequence) -> bool:
         return False
 
 
-def inspect(root: Path, sequence: Sequence, look: bool = True) -> Sequence:
+def inspect(root: Path, sequence: RecordedSequence, look: bool = True) -> RecordedSequence:
     """Fill in frames, rate, sizes, or the problem that keeps the source from being read.
 
     Videos are not decoded past their first frame, nor folders past their first image.
@@ -107,12 +107,12 @@ def inspect(root: Path, sequence: Sequence, look: bool = True) -> Sequence:
     return replace(sequence, frames=facts.frames, fps=facts.fps, width=facts.width, height=facts.height, problem=None)
 
 
-def _problem(path: Path, sequence: Sequence, error: ClefError) -> str:
+def _problem(path: Path, sequence: RecordedSequence, error: ClefError) -> str:
     """What is wrong with a source, which stands beside it in messages."""
     return MISSING if _is_absent(path, sequence) else str(error).removeprefix(f"{path}: ")
 
 
-def inspect_numbered(root: Path, sequence: Sequence, sizes: bool = True) -> tuple[Sequence, list[int]]:
+def inspect_numbered(root: Path, sequence: RecordedSequence, sizes: bool = True) -> tuple[RecordedSequence, list[int]]:
     """Fill in what `inspect` does for numbered images, and list them.
 
     Args:
@@ -145,7 +145,7 @@ def inspect_numbered(root: Path, sequence: Sequence, sizes: bool = True) -> tupl
     return sequence, [sequence.first_frame + number for number in numbers]
 
 
-def _inspect_single(path: Path, root: Path, sequence: Sequence, look: bool) -> Sequence:
+def _inspect_single(path: Path, root: Path, sequence: RecordedSequence, look: bool) -> RecordedSequence:
     try:
         row = int(sequence.inside or 0)
         size = row_bytes(path, row) if sequence.kind == "pixels" else path.stat().st_size

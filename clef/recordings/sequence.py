@@ -3,16 +3,16 @@
 from dataclasses import dataclass, fields
 from typing import Literal
 
-Kind = Literal["video", "images", "image", "zip", "pixels"]
-NUMBERED: tuple[Kind, ...] = ("images", "zip")
+SequenceKind = Literal["video", "images", "image", "zip", "pixels"]
+NUMBERED: tuple[SequenceKind, ...] = ("images", "zip")
 """Kinds whose frames are files named by number: one may be missing, and the rest keep their numbers."""
 
 MISSING = "missing"
-"""`Sequence.problem` of a recording that is not there at all."""
+"""`RecordedSequence.problem` of a recording that is not there at all."""
 
 
 @dataclass(frozen=True)
-class Sequence:
+class RecordedSequence:
     """One recording: a video, a folder of numbered images, also inside a zip file, or a single image, also in a table.
 
     `(dataset, subject, activity, sequence, frame)` identifies a frame. `frame` is the number that the labels use.
@@ -27,7 +27,7 @@ class Sequence:
     """`train` or `test` where the data set has an official split."""
     shard: str
     """The unit of cropping: a subject, or a block of images."""
-    kind: Kind
+    kind: SequenceKind
     source: str
     """Path of the video, folder, image, zip file or table of pixels, relative to the data set's raw folder."""
     first_frame: int
@@ -52,14 +52,14 @@ class Sequence:
         return self.kind in ("image", "pixels")
 
     @property
-    def absent(self) -> bool:
+    def is_missing(self) -> bool:
         """Not there at all: it has no frames but those that its labels name, and no shard knows of it."""
         return self.problem == MISSING
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where it lies, for messages."""
         return f"{self.source}: {self.inside}" if self.kind == "zip" else self.source
 
 
-SEQUENCE_COLUMNS = [field.name for field in fields(Sequence)]
+SEQUENCE_COLUMNS = [field.name for field in fields(RecordedSequence)]

@@ -12,7 +12,7 @@ import numpy as np
 from clef.datasets.bp4d import BENCHMARK, Bp4d
 from clef.datasets.bp4dplus import Bp4dPlus
 from clef.datasets.disfa import CODED as CODED_DISFA
-from clef.datasets.disfa import EVERYBODY, Disfa
+from clef.datasets.disfa import SUBJECTS, Disfa
 from clef.fixtures.bp4dplus import UNITS
 
 BP4D_POSITIVES = {
@@ -94,7 +94,7 @@ def write_bp4dplus(root: Path) -> dict[str, range]:
     windows: dict[str, range] = {}
     uncodable = parts(BP4DPLUS_UNCODABLE - WORST_UNCODABLE, UNCODABLE_FILES - 1)
     for task, total in BP4DPLUS_TASKS.items():
-        names = [f"{subject}_{task}" for subject in Bp4dPlus.everybody if f"{subject}_{task}" != WORST]
+        names = [f"{subject}_{task}" for subject in Bp4dPlus.all_subjects if f"{subject}_{task}" != WORST]
         lengths = parts(total - (WORST_FRAMES if WORST.endswith(task) else 0), len(names))
         hidden = dict(zip(names, uncodable, strict=False)) if task == "T1" else {}
         if WORST.endswith(task):
@@ -127,7 +127,7 @@ def write_disfa(root: Path) -> dict[str, range]:
                 lines = [f"{frame},{value}" for frame, value in zip(windows[subject], own, strict=True)]
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text("\n".join(lines) + "\n")
-    assert sorted(windows) == EVERYBODY
+    assert sorted(windows) == SUBJECTS
     return _with_videos(root, windows, lambda name: f"Videos_LeftCamera/LeftVideo{name}_comp.avi")
 
 

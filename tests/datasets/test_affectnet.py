@@ -123,12 +123,12 @@ def test_of_both_releases_one_is_used_and_the_other_told(tmp_path, images):
         dataset = open_with(0.0, packaging)
         assert labels_of(dataset, tmp_path) == {"train_0": "happiness", "test_0": "fear"}
         found = dataset.packaging(tmp_path)
-        assert (found.name, dataset.known_of(tmp_path).labelled_frames) == ("npy", 291_650)
+        assert (found.name, dataset.published_counts_of(tmp_path).labelled_frames) == ("npy", 291_650)
         assert found.found.endswith("; also lists in Manually_Annotated_file_lists, which are not used")
     dataset = open_with(0.0, "csv")
     assert labels_of(dataset, tmp_path) == {"train_1_a.jpg": "sadness", "test_1_b.jpg": "surprise"}
     found = dataset.packaging(tmp_path)
-    assert (found.name, dataset.known_of(tmp_path).labelled_frames) == ("csv", 291_651)
+    assert (found.name, dataset.published_counts_of(tmp_path).labelled_frames) == ("csv", 291_651)
     assert f"uncropped images in {images}/Manually_Annotated_Images; also new/: train_set and val_set" in found.found
     assert {s.source.partition("/")[0] for s in dataset.sequences(tmp_path)} == {images}
 
@@ -170,7 +170,7 @@ def test_two_images_of_one_number_are_named(dataset, tmp_path):
 def test_what_else_lies_among_the_images_is_a_stranger(dataset, tmp_path):
     root = make_npy(tmp_path, {"3.jpg": 1, "anger.jpg": None, "Thumbs.db": None}, {"0.jpg": 1})
     sequences = [image for image in dataset.sequences(root) if image.sequence in ("train_3", "test_0")]
-    assert dataset.strangers(root, sequences) == ["train_set/images/Thumbs.db", "train_set/images/anger.jpg"]
+    assert dataset.unexpected_files(root, sequences) == ["train_set/images/Thumbs.db", "train_set/images/anger.jpg"]
 
 
 HEADER = ",".join(COLUMNS) + "\n"
@@ -267,7 +267,7 @@ def test_lists_without_images_and_images_without_labels_are_told(dataset, tmp_pa
 
 
 def test_the_known_counts_are_those_of_the_publication():
-    known = AffectNet.known
+    known = AffectNet.published_counts
     assert known.frames_by["split"] == {"train": 287_651, "test": 4_000}
     assert {split: sum(counts.values()) for split, counts in known.classes.items()} == known.frames_by["split"]
     without_contempt = {split: sum(counts.values()) - counts["contempt"] for split, counts in known.classes.items()}

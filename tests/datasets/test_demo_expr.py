@@ -47,7 +47,7 @@ def test_what_is_no_image_of_the_set_is_a_stranger(dataset, tmp_path):
     root = make(tmp_path, images, "train/00001.jpg,fear", "train/00009.jpg,fear")
     sequences = dataset.sequences(root)
     assert [sequence.sequence for sequence in sequences] == ["train_00001"]
-    assert dataset.strangers(root, sequences) == [
+    assert dataset.unexpected_files(root, sequences) == [
         "images/train/00002.png",
         "images/train/face.jpg",
         "images/val/00001.jpg",

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from clef.datasets import open_dataset
-from clef.datasets.disfa import CODED, EVERYBODY, LEFT_OUT_BY_JAA
+from clef.datasets.disfa import CODED, LEFT_OUT_BY_JAA, SUBJECTS
 from clef.errors import ClefError
 from clef.params.schema import Params
 
@@ -46,7 +46,7 @@ def test_either_camera_is_found_in_any_letter_case(copy, camera, folder):
     assert {Path(s.source).parent.name for s in sequences} == {folder}
     found = f"videos of the {camera} camera of 2 subjects in {folder}, labels of 2 subjects"
     assert dataset.packaging(copy).found == found
-    assert dataset.strangers(copy, sequences) == []
+    assert dataset.unexpected_files(copy, sequences) == []
 
 
 def test_the_other_camera_alone_is_told(tmp_path):
@@ -120,7 +120,7 @@ def test_files_of_nobody_are_strangers(copy):
     put(copy, "Videos_LeftCamera/LeftVideoSN014_comp.avi", "Videos_LeftCamera/LeftVideoSN001_comp (1).avi")
     put_labels(copy, "SN002", range(1, 3))
     dataset = adapter()
-    assert dataset.strangers(copy, dataset.sequences(copy)) == [
+    assert dataset.unexpected_files(copy, dataset.sequences(copy)) == [
         "ActionUnit_Labels/SN002",
         "Videos_LeftCamera/LeftVideoSN001_comp (1).avi",
         "Videos_LeftCamera/LeftVideoSN014_comp.avi",
@@ -138,8 +138,8 @@ def test_frames_that_jaa_leaves_out_lose_their_label_alone(tmp_path):
 
 
 def test_how_many_people_and_frames_there_are():
-    assert len(EVERYBODY) == 27
-    assert not {"SN014", "SN015", "SN019", "SN020", "SN022"} & set(EVERYBODY)
+    assert len(SUBJECTS) == 27
+    assert not {"SN014", "SN015", "SN019", "SN020", "SN022"} & set(SUBJECTS)
     windows = [window for windows in LEFT_OUT_BY_JAA.values() for window in windows]
     assert sum(last - first + 1 for first, last in windows) == 4670
-    assert sorted(subject for fold in adapter().partitions["three-fold"] for subject in fold) == EVERYBODY
+    assert sorted(subject for fold in adapter().partitions["three-fold"] for subject in fold) == SUBJECTS

@@ -250,7 +250,7 @@ def test_the_real_label_files_have_the_known_counts(ferplus_labels, tmp_path, so
     dataset = open_with(labels=source, tested=tested)
     images = dataset.sequences(raw)
     table = dataset.labels(raw, images)
-    known = dataset.known
+    known = dataset.published_counts
     assert (len(images), len(table)) == (known.sequences, known.labelled_frames)
     split_of = {image.sequence: image.split for image in images}
     by_split = table["sequence"].map(split_of).value_counts().to_dict()

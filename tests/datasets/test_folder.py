@@ -127,7 +127,10 @@ def test_a_label_of_a_whole_recording_is_every_frames(tmp_path):
     assert result.labels(["AU04", "AU12"]) == codes
     assert len(result.manifest) == 18
     dataset = open_dataset(settings)
-    assert dataset.strangers(root, dataset.sequences(root)) == ["labels.csv: column mood", "videos/P01/startle.mp4"]
+    assert dataset.unexpected_files(root, dataset.sequences(root)) == [
+        "labels.csv: column mood",
+        "videos/P01/startle.mp4",
+    ]
 
 
 def test_everybody_is_named_once_for_folds_by_subject():

@@ -80,7 +80,7 @@ def check_weights(params: Params, manifest: Path, expected: dict[str, str]) -> N
 
 
 def check_rates(params: Params, manifest: pd.DataFrame, tolerance: float) -> None:
-    known = open_dataset(params).known
+    known = open_dataset(params).published_counts
     labelled = manifest[manifest["labelled"]]
     for name, rate in known.rates.items():
         codes = labelled[name][labelled[name] != 9]
@@ -89,7 +89,7 @@ def check_rates(params: Params, manifest: pd.DataFrame, tolerance: float) -> Non
 
 def test_bp4d(tmp_path):
     params = settings("bp4d")
-    known = open_dataset(params).known
+    known = open_dataset(params).published_counts
     path, manifest = manifest_of(params, tmp_path, full_size.write_bp4d(tmp_path), tmp_path)
     assert manifest["labelled"].sum() == known.labelled_frames == 146_847
     assert labelled_by(manifest, "activity") == known.frames_by["activity"]
@@ -101,7 +101,7 @@ def test_bp4d(tmp_path):
 
 def test_bp4dplus(tmp_path):
     params = settings("bp4dplus", ingest={"max_bad": 1.0})
-    known = open_dataset(params).known
+    known = open_dataset(params).published_counts
     windows = full_size.write_bp4dplus(tmp_path)
     path, manifest = manifest_of(params, tmp_path, windows, tmp_path)
     assert len(windows) == known.labelled_sequences == 560
@@ -121,7 +121,7 @@ def test_bp4dplus(tmp_path):
 def test_disfa(tmp_path):
     labels = {"action_units": list(full_size.DISFA_BENCHMARK), "threshold": 2}
     params = settings("disfa", labels=labels)
-    known = open_dataset(params).known
+    known = open_dataset(params).published_counts
     windows = full_size.write_disfa(tmp_path)
     path, manifest = manifest_of(params, tmp_path, windows, tmp_path)
     assert manifest["labelled"].sum() == known.labelled_frames == 130_814

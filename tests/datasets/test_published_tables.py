@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 
 from clef.datasets import affectnet, ferplus, rafdb
-from clef.datasets.affectnet import KNOWN_NPY, AffectNet
+from clef.datasets.affectnet import PUBLISHED_NPY, AffectNet
 from clef.datasets.bp4d import Bp4d
 from clef.datasets.bp4dplus import Bp4dPlus
-from clef.datasets.disfa import KNOWN_JAA, LEFT_OUT_BY_JAA, Disfa
-from clef.datasets.ferplus import KNOWN
-from clef.datasets.known import Known
+from clef.datasets.disfa import LEFT_OUT_BY_JAA, PUBLISHED_JAA, Disfa
+from clef.datasets.ferplus import PUBLISHED
+from clef.datasets.published_counts import PublishedCounts
 from clef.datasets.rafdb import RafDb
 
 TABLES = {
@@ -153,8 +153,8 @@ NEW_PRIVATE = {
 }
 COUNTS = [
     (
-        Bp4d.known,
-        Known(
+        Bp4d.published_counts,
+        PublishedCounts(
             source="",
             subjects=41,
             sequences=328,
@@ -183,8 +183,8 @@ COUNTS = [
         ),
     ),
     (
-        Bp4dPlus.known,
-        Known(
+        Bp4dPlus.published_counts,
+        PublishedCounts(
             source="",
             subjects=140,
             sequences=1400,
@@ -199,15 +199,15 @@ COUNTS = [
                     strict=True,
                 )
             ),
-            holes={
+            known_missing={
                 "F041_T7": "left out by BigSmall",
                 "F082_T1": "left out by others, and F082 altogether by BigSmall",
             },
         ),
     ),
     (
-        Disfa.known,
-        Known(
+        Disfa.published_counts,
+        PublishedCounts(
             source="",
             subjects=27,
             sequences=27,
@@ -225,8 +225,8 @@ COUNTS = [
         ),
     ),
     (
-        KNOWN_JAA,
-        Known(
+        PUBLISHED_JAA,
+        PublishedCounts(
             source="",
             subjects=27,
             sequences=27,
@@ -237,8 +237,8 @@ COUNTS = [
         ),
     ),
     (
-        AffectNet.known,
-        Known(
+        AffectNet.published_counts,
+        PublishedCounts(
             source="",
             labelled_frames=291_651,
             frames_by={"split": {"train": 287_651, "test": 4_000}},
@@ -246,8 +246,8 @@ COUNTS = [
         ),
     ),
     (
-        KNOWN_NPY,
-        Known(
+        PUBLISHED_NPY,
+        PublishedCounts(
             source="",
             labelled_frames=291_650,
             frames_by={"split": {"train": 287_651, "test": 3_999}},
@@ -255,8 +255,8 @@ COUNTS = [
         ),
     ),
     (
-        RafDb.known,
-        Known(
+        RafDb.published_counts,
+        PublishedCounts(
             source="",
             sequences=15_339,
             labelled_frames=15_339,
@@ -285,8 +285,8 @@ COUNTS = [
     ),
     *(
         (
-            KNOWN[source, tested],
-            Known(
+            PUBLISHED[source, tested],
+            PublishedCounts(
                 source="",
                 sequences=35_887,
                 labelled_frames=named,

@@ -122,7 +122,7 @@ def test_of_very_many_images_some_are_decoded_and_of_all_the_size_is_asked(tmp_p
 def test_images_that_the_list_has_not_are_strangers(tmp_path):
     make(tmp_path, files=[*FILES, "train_99999_aligned.jpg", ".DS_Store"])
     dataset = open_with()
-    assert dataset.strangers(tmp_path, dataset.sequences(tmp_path)) == ["Image/aligned/train_99999_aligned.jpg"]
+    assert dataset.unexpected_files(tmp_path, dataset.sequences(tmp_path)) == ["Image/aligned/train_99999_aligned.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_misspelt_option_is_named(tmp_path):
 
 
 def test_the_known_counts_are_those_of_the_list():
-    known = RafDb.known
+    known = RafDb.published_counts
     assert known.frames_by["split"] == {"train": 12_271, "test": 3_068}
     assert {split: sum(counts.values()) for split, counts in known.classes.items()} == known.frames_by["split"]
     assert known.classes["test"]["happiness"] == 1185

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 BITS = 10
 
@@ -89,7 +89,7 @@ def _damage(path: Path, numbers: Iterable[int]) -> list[int]:
     return sorted(times.index(packets[number].pts) for number in numbers)
 
 
-def _sequence(source: str, kind: str = "video", first_frame: int = 0, **others) -> Sequence:
+def _sequence(source: str, kind: str = "video", first_frame: int = 0, **others) -> RecordedSequence:
     name = Path(source).stem
     known = {
         "dataset": "toy",
@@ -99,7 +99,7 @@ def _sequence(source: str, kind: str = "video", first_frame: int = 0, **others) 
         "split": None,
         "shard": "s",
     }
-    return Sequence(**(known | others), kind=kind, source=source, first_frame=first_frame)
+    return RecordedSequence(**(known | others), kind=kind, source=source, first_frame=first_frame)
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +124,7 @@ def packets() -> Callable[[Path], list[av.Packet]]:
 
 
 @pytest.fixture(scope="session")
-def sequence() -> Callable[..., Sequence]:
+def sequence() -> Callable[..., RecordedSequence]:
     """A sequence of a toy data set, named after its source."""
     return _sequence
 

@@ -128,14 +128,14 @@ def test_a_killed_process_is_carried_on(raw, tmp_path):
     program = """
 import os, signal, sys, json
 from pathlib import Path
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.faces.crop import crop_shard
 from clef.params.schema import CropParams
 root, target, work, sequences, settings = sys.argv[1:]
 def die(name, more):
     if name == "still23":
         os.kill(os.getpid(), signal.SIGKILL)
-crop_shard(Path(root), [Sequence(**s) for s in json.loads(sequences)], CropParams(**json.loads(settings)),
+crop_shard(Path(root), [RecordedSequence(**s) for s in json.loads(sequences)], CropParams(**json.loads(settings)),
     Path(target), Path(work), die)
 """
     from dataclasses import asdict

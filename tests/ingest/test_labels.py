@@ -7,7 +7,7 @@ import pytest
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.ingest.labels import coverage, read_labels
-from clef.recordings.sequence import MISSING, Sequence
+from clef.recordings.sequence import MISSING, RecordedSequence
 from tests.toy import FRAMES, LABELLED, SUBJECTS, make_toy, toy_params
 
 
@@ -16,7 +16,7 @@ def toy(tmp_path):
     params = toy_params()
     make_toy(tmp_path, params)
     sequences = [
-        Sequence("toy", f"{s}_{a}", s, a, None, s, "video", f"videos/{s}/{a}.mp4", 1, frames=FRAMES)
+        RecordedSequence("toy", f"{s}_{a}", s, a, None, s, "video", f"videos/{s}/{a}.mp4", 1, frames=FRAMES)
         for s in open_dataset(params).subjects()
         for a in ("T1", "T2", "T3")
     ]
@@ -123,7 +123,7 @@ def test_a_mistake_in_one_file_is_one_line(toy):
 
 
 def numbered(name, frames=None, problem=None):
-    return Sequence("toy", name, "F001", "T1", None, "F001", "images", name, 0, frames=frames, problem=problem)
+    return RecordedSequence("toy", name, "F001", "T1", None, "F001", "images", name, 0, frames=frames, problem=problem)
 
 
 def labels_of(frames_of):

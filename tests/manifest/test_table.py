@@ -8,7 +8,7 @@ from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.faces.shard import SCHEMA, open_shard, read_fingerprint, read_recordings, write_shard
 from clef.manifest.table import NO_ROW, build_manifest, manifest_fingerprint, read_manifest
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from tests.toy import FRAMES, LABELLED, SUBJECTS, make_toy, toy_params
 
 
@@ -113,7 +113,7 @@ def rebuild(toy, tmp_path, sequences=None, shards=None, progress=None):
     folder, params, inputs = toy
     listed = read_manifest(inputs.manifest).drop_duplicates("sequence")
     everything = [
-        Sequence("toy", r.sequence, r.subject, r.activity, None, r.subject, "video", f"{r.sequence}.mp4", 1)
+        RecordedSequence("toy", r.sequence, r.subject, r.activity, None, r.subject, "video", f"{r.sequence}.mp4", 1)
         for r in listed.itertuples()
     ]
     return build_manifest(
@@ -190,7 +190,7 @@ def test_a_shard_that_was_cropped_from_other_recordings_is_named(toy, tmp_path, 
     _, _, inputs = toy
     listed = read_manifest(inputs.manifest).drop_duplicates("sequence")
     sequences = [
-        Sequence("toy", r.sequence, r.subject, r.activity, None, r.subject, "video", f"{r.sequence}.mp4", 1)
+        RecordedSequence("toy", r.sequence, r.subject, r.activity, None, r.subject, "video", f"{r.sequence}.mp4", 1)
         for r in listed.itertuples()
     ]
     assert len(rebuild(toy, tmp_path, sequences)) == len(read_manifest(inputs.manifest))

@@ -113,12 +113,12 @@ def jpeg_bomb() -> bytes:
 READ_ALL = """
 import resource, sys
 from pathlib import Path
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.recordings.frames import inspect, read_frames
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for kind, source in [("images", "bombs"), ("zip", "bombs.zip"), ("image", "bombs/1.png"), ("image", "bombs/2.jpg")]:
     inside = "bombs" if kind == "zip" else None
-    sequence = Sequence("d", "s", None, None, None, "s", kind, source, 0, inside=inside)
+    sequence = RecordedSequence("d", "s", None, None, None, "s", kind, source, 0, inside=inside)
     for frame in read_frames(Path(), sequence):
         print(frame.number, frame.problem, None if frame.image is None else frame.image.shape)
     print(inspect(Path(), sequence).problem)
@@ -180,9 +180,9 @@ def test_a_recording_that_is_not_there_has_no_frames_but_those_it_was_said_to_ha
     for kind, source in [("video", "nowhere.mp4"), ("images", "nowhere"), ("zip", "F001.zip")]:
         absent = replace(sequence(source, kind, first_frame=2), inside="F001/T2")
         assert list(read_frames(tmp_path, absent)) == []
-        assert inspect(tmp_path, absent).absent
+        assert inspect(tmp_path, absent).is_missing
         assert numbers(read_frames(tmp_path, replace(absent, frames=2))) == [2, 3]
-    assert not inspect(tmp_path, replace(sequence("F001.zip", "zip"), inside="F001/T1")).absent
+    assert not inspect(tmp_path, replace(sequence("F001.zip", "zip"), inside="F001/T1")).is_missing
 
 
 def test_inspect_fills_in_what_it_finds(tmp_path, folder, write_video, coded, sequence):

@@ -10,7 +10,7 @@ from clef.errors import ClefError
 from clef.recordings import numbered_images
 from clef.recordings.frames import inspect, read_frames
 from clef.recordings.numbered_images import image_number, read_zipped, zipped_folders, zipped_images
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 
 
 def picture(number: int) -> bytes:
@@ -24,8 +24,8 @@ def put_zip(path: Path, members: dict[str, bytes], compression: int = zipfile.ZI
     return path
 
 
-def sequence(inside: str = "F001/T1", first_frame: int = 1) -> Sequence:
-    return Sequence(
+def sequence(inside: str = "F001/T1", first_frame: int = 1) -> RecordedSequence:
+    return RecordedSequence(
         "toy", "F001_T1", "F001", "T1", None, "F001", "zip", "F001.zip", first_frame=first_frame, inside=inside
     )
 

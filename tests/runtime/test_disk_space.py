@@ -12,7 +12,7 @@ from clef.cli.data import ingest
 from clef.cli.find_run import settings
 from clef.errors import ClefError
 from clef.params.schema import CropParams, ModelParams, RenderParams
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.runs.load import load_params
 from clef.runtime import disk_space
 from clef.runtime.disk_space import (
@@ -102,8 +102,10 @@ def test_crops_that_are_there_need_no_more_space(tmp_path):
 
 
 def test_crops_that_cannot_fit_are_told_once_their_frames_are_counted(tmp_path, monkeypatch):
-    def listed(*arguments: object) -> list[Sequence]:
-        return [Sequence("demo", name, name, None, None, name, "video", name, 1, frames=1000) for name in ("a", "b")]
+    def listed(*arguments: object) -> list[RecordedSequence]:
+        return [
+            RecordedSequence("demo", name, name, None, None, name, "video", name, 1, frames=1000) for name in ("a", "b")
+        ]
 
     monkeypatch.setattr("clef.ingest.sequences.ingest", listed)
     monkeypatch.setattr(settings, "params_folder", Path(__file__).parents[2] / "params")

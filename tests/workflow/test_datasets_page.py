@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from clef.datasets.affectnet import KNOWN_NPY
+from clef.datasets.affectnet import PUBLISHED_NPY
 from clef.datasets.bp4d import Bp4d
 from clef.datasets.bp4dplus import Bp4dPlus
-from clef.datasets.disfa import KNOWN_JAA, Disfa
+from clef.datasets.disfa import PUBLISHED_JAA, Disfa
 from clef.datasets.rafdb import RafDb
 from clef.fixtures import write_fixture, writers
 from clef.fixtures.size import FixtureSize
@@ -44,11 +44,14 @@ def test_every_command_of_the_page_does_what_it_says(checkout):
 @pytest.mark.parametrize(
     "number",
     [
-        *(known.labelled_frames for known in (Bp4d.known, Bp4dPlus.known, Disfa.known, KNOWN_JAA)),
-        *(known.sequences for known in (Bp4d.known, Bp4dPlus.known)),
-        *KNOWN_NPY.frames_by["split"].values(),
-        *RafDb.known.frames_by["split"].values(),
-        Bp4dPlus.known.uncodable_frames,
+        *(
+            known.labelled_frames
+            for known in (Bp4d.published_counts, Bp4dPlus.published_counts, Disfa.published_counts, PUBLISHED_JAA)
+        ),
+        *(known.sequences for known in (Bp4d.published_counts, Bp4dPlus.published_counts)),
+        *PUBLISHED_NPY.frames_by["split"].values(),
+        *RafDb.published_counts.frames_by["split"].values(),
+        Bp4dPlus.published_counts.uncodable_frames,
     ],
 )
 def test_the_numbers_of_the_page_are_those_that_a_check_expects(number):
@@ -59,7 +62,7 @@ def test_every_set_is_described_with_its_params_and_its_known_holes():
     described = re.findall(r"`params/([\w-]+)\.yaml`", TEXT)
     shipped = {path.stem for path in (ROOT / "params").glob("*.yaml") if not path.stem.startswith("demo")}
     assert set(described) >= shipped
-    assert all(name in TEXT for name in Bp4dPlus.known.holes)
+    assert all(name in TEXT for name in Bp4dPlus.published_counts.known_missing)
 
 
 @pytest.mark.slow

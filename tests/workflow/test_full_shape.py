@@ -66,7 +66,7 @@ def write_bp4dplus(root: Path) -> None:
                 archive.writestr(f"F001/{task}/{image:04d}.jpg", content)
                 for suffix in ("obj", "mtl"):
                     archive.writestr(f"F001/{task}/{image:04d}.{suffix}", b"")
-    for subject in Bp4dPlus.everybody[1:]:
+    for subject in Bp4dPlus.all_subjects[1:]:
         renamed = first.read_bytes().replace(b"F001/", f"{subject}/".encode())
         first.with_name(f"{subject}.zip").write_bytes(renamed)
 
@@ -82,7 +82,7 @@ def test_a_full_set_is_planned_and_checked_in_seconds(
     write(root)
     with processor_time() as planning:
         jobs = planned(snakemake(checkout, "-n", f"results/{dataset}/summary.csv"))
-    assert jobs["crop"] == len(adapter.everybody)
+    assert jobs["crop"] == len(adapter.all_subjects)
     assert jobs["evaluate"] % folds == 0
 
     with processor_time() as checking:
@@ -92,8 +92,8 @@ def test_a_full_set_is_planned_and_checked_in_seconds(
     report = json.loads(ran.stdout)
     found = {row["what"]: row["found"] for row in report["rows"]}
     assert report["problems"] == []
-    assert (found["subjects"], found["sequences"]) == (len(adapter.everybody), adapter.known.sequences)
-    assert found["labelled frames"] == adapter.known.labelled_frames
+    assert (found["subjects"], found["sequences"]) == (len(adapter.all_subjects), adapter.published_counts.sequences)
+    assert found["labelled frames"] == adapter.published_counts.labelled_frames
     print(f"{dataset}: planned in {planning}, checked in {checking}")
     assert planning.seconds < PLAN_SECONDS[dataset]
     assert checking.seconds < CHECK_SECONDS

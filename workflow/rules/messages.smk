@@ -44,7 +44,7 @@ def frames_of(dataset):
         return sum(count or 1 for count in read_table(table)["frames"].to_pylist())
     if render is not None:
         return demo_frames(render)
-    known = DATASETS[RUN_OF_DATASET[dataset]].known
+    known = DATASETS[RUN_OF_DATASET[dataset]].published_counts
     return 0 if known is None else known.labelled_frames or 0
 
 
@@ -85,7 +85,7 @@ def refuse_broken_copies(jobs):
     for dataset in sorted(
         {job.wildcards.dataset for job in jobs if job.rule.name == "check"}
     ):
-        if DATASETS[RUN_OF_DATASET[dataset]].made_by() is None:
+        if DATASETS[RUN_OF_DATASET[dataset]].completion_marker() is None:
             command = [sys.executable, "-m", "clef", "check", dataset]
             ran = subprocess.run(command, capture_output=True, text=True)
             if ran.returncode:

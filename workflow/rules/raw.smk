@@ -30,7 +30,7 @@ LISTINGS = {
         Path("data/interim", dataset, "listing.json"),
     )
     for dataset, run in RUN_OF_DATASET.items()
-    if not POINTERS[dataset] and DATASETS[run].made_by() is None
+    if not POINTERS[dataset] and DATASETS[run].completion_marker() is None
 }
 
 
@@ -57,7 +57,7 @@ def raw_version(wildcards, *names):
     if POINTERS[wildcards.dataset]:
         wanted = {pointer_path(root, name) for name in names}
         return [str(path) for path in POINTERS[wildcards.dataset] if path in wanted]
-    marker = DATASETS[RUN_OF_DATASET[wildcards.dataset]].made_by()
+    marker = DATASETS[RUN_OF_DATASET[wildcards.dataset]].completion_marker()
     return [] if marker is None else str(root / marker)
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from clef.errors import ClefError
 from clef.recordings.numbered_images import image_number, zipped_folders
-from clef.recordings.sequence import Kind
+from clef.recordings.sequence import SequenceKind
 
 NameReader = Callable[[str], tuple[str, str] | None]
 """Subject and task of a video, by its file name."""
@@ -23,7 +23,7 @@ class Place:
     """Where a recording lies."""
 
     path: Path
-    kind: Kind
+    kind: SequenceKind
     inside: str | None = None
 
 
@@ -56,7 +56,7 @@ class Packed(ABC):
         return None
 
     @abstractmethod
-    def strangers(self, everybody: Iterable[str]) -> list[Path]:
+    def unexpected_files(self, everybody: Iterable[str]) -> list[Path]:
         """What lies among the recordings and is none of this set's."""
 
     def zero(self, subjects: Iterable[str]) -> str | None:
@@ -91,7 +91,7 @@ class Images(Packed):
     def missing_place(self, subject: str, task: str) -> Place | None:
         return None if self.place(subject, task) else Place(self.base / subject / task, "images")
 
-    def strangers(self, everybody: Iterable[str]) -> list[Path]:
+    def unexpected_files(self, everybody: Iterable[str]) -> list[Path]:
         known = set(everybody)
         strange = [self.base / name for name in self.names if self.pattern.fullmatch(name) and name not in known]
         for subject in sorted(known & self.subjects):
@@ -123,7 +123,7 @@ class Zips(Packed):
         path = self._zips.get(subject)
         return None if path is None else Place(path, "zip", f"{subject}/{task}")
 
-    def strangers(self, everybody: Iterable[str]) -> list[Path]:
+    def unexpected_files(self, everybody: Iterable[str]) -> list[Path]:
         known = {self._zips[subject].name for subject in self.subjects & set(everybody)}
         return [self.base / name for name in self.names if ".zip" in name.lower() and name not in known]
 
@@ -162,7 +162,7 @@ class Videos(Packed):
         example = next(own, next(iter(self._videos.values())))
         return Place(self.base / self.write_name(example.name, subject, task), "video")
 
-    def strangers(self, everybody: Iterable[str]) -> list[Path]:
+    def unexpected_files(self, everybody: Iterable[str]) -> list[Path]:
         known = {path.name for (subject, _), path in self._videos.items() if subject in set(everybody)}
         suffixes = {path.suffix.lower() for path in self._videos.values()}
         files = (self.base / name for name in self.names if Path(name).suffix.lower() in suffixes)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clef.datasets.base import Dataset
-from clef.datasets.known import Known
+from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
 from clef.ingest.check.labels import check_labels
 from clef.ingest.check.recordings import check_recordings
@@ -23,7 +23,7 @@ def check(dataset: Dataset, root: Path, progress: Callable[[int, int], None] | N
         progress: Called with recordings opened and to be opened.
     """
     findings = Findings()
-    known = dataset.known
+    known = dataset.published_counts
     try:
         if not root.is_dir():
             found = "is no folder" if root.exists() else "does not exist"
@@ -36,7 +36,7 @@ def check(dataset: Dataset, root: Path, progress: Callable[[int, int], None] | N
         if packaging.offset is not None:
             offset = f"label = image {packaging.offset:+d}" if packaging.offset else "label = image"
             findings.rows.append(Row("copy", "frame number", offset, note=packaging.reason or ""))
-        known = _of_whom_is_used(dataset, dataset.known_of(root))
+        known = _of_whom_is_used(dataset, dataset.published_counts_of(root))
         opened = check_recordings(dataset, known, root, findings, progress)
         check_labels(dataset, known, root, opened, findings)
     except ClefError as error:  # what comes after it cannot be checked
@@ -45,8 +45,10 @@ def check(dataset: Dataset, root: Path, progress: Callable[[int, int], None] | N
     return report(dataset.name, dataset.params.dataset.adapter, str(root), source, findings)
 
 
-def _of_whom_is_used(dataset: Dataset, known: Known | None) -> Known | None:
+def _of_whom_is_used(dataset: Dataset, known: PublishedCounts | None) -> PublishedCounts | None:
     """What is published of the whole set says nothing of the part of a laboratory that takes some subjects."""
     if known is None or known.subjects in (None, len(dataset.subjects())):
         return known
-    return Known(known.source, subjects=known.subjects, threshold=known.threshold, holes=known.holes)
+    return PublishedCounts(
+        known.source, subjects=known.subjects, threshold=known.threshold, known_missing=known.known_missing
+    )

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clef.datasets.base import Dataset
-from clef.datasets.image_set import ImageSet, UnlabelledError
-from clef.datasets.known import Known
+from clef.datasets.image_dataset import ImageDataset, UnlabelledError
+from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
 from clef.ingest.check.recordings import Opened
 from clef.ingest.check.report import Findings, Row, number_of
 from clef.ingest.labels import coverage, most_first, off_by_one
-from clef.recordings.sequence import NUMBERED, Sequence
+from clef.recordings.sequence import NUMBERED, RecordedSequence
 from clef.runtime.wording import some
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ PART_OF_A_COPY = 0.02
 """By how much a share may differ where not all frames are there."""
 
 
-def check_labels(dataset: Dataset, known: Known | None, root: Path, opened: Opened, findings: Findings) -> None:
+def check_labels(
+    dataset: Dataset, known: PublishedCounts | None, root: Path, opened: Opened, findings: Findings
+) -> None:
     """Read all labels and set them against the recordings and the published counts.
 
     Args:
@@ -36,7 +38,7 @@ def check_labels(dataset: Dataset, known: Known | None, root: Path, opened: Open
     """
     sequences = opened.sequences
     told = len(findings.problems)
-    _check_strangers(dataset, root, sequences, findings)
+    _check_unexpected_files(dataset, root, sequences, findings)
     labels, unread = _read(dataset, root, sequences, findings)
     if labels is None:
         return
@@ -44,28 +46,30 @@ def check_labels(dataset: Dataset, known: Known | None, root: Path, opened: Open
     _check_unlabelled(dataset, known, [s for s in sequences if s.sequence not in unread], labels, findings)
     _check_windows(dataset.params.ingest.overhang, sequences, labels, findings)
     _check_frames(dataset, opened, labels, findings)
-    _count(dataset, known or Known(source=""), sequences, labels, findings, len(findings.problems) > told)
+    _count(dataset, known or PublishedCounts(source=""), sequences, labels, findings, len(findings.problems) > told)
 
 
-def _check_strangers(dataset: Dataset, root: Path, sequences: list[Sequence], findings: Findings) -> None:
-    strangers = dataset.strangers(root, sequences)
-    findings.count("copy", "files of no recording", len(strangers), 0)
-    if not strangers:
+def _check_unexpected_files(
+    dataset: Dataset, root: Path, sequences: list[RecordedSequence], findings: Findings
+) -> None:
+    unexpected_files = dataset.unexpected_files(root, sequences)
+    findings.count("copy", "files of no recording", len(unexpected_files), 0)
+    if not unexpected_files:
         return
-    images = len(strangers) + len(sequences)
+    images = len(unexpected_files) + len(sequences)
     allowed = int(dataset.params.ingest.max_bad * images)
-    if dataset.all_labelled and len(strangers) > allowed:
+    if dataset.all_labelled and len(unexpected_files) > allowed:
         findings.problems.append(
-            f"{len(strangers)} of {images} images have no label, ingest.max_bad allows {allowed}: {some(strangers)}; "
-            "restore the whole list of labels"
+            f"{len(unexpected_files)} of {images} images have no label, ingest.max_bad allows {allowed}: "
+            f"{some(unexpected_files)}; restore the whole list of labels"
         )
     else:
-        belong = "file belongs" if len(strangers) == 1 else "files belong"
-        findings.remarks.append(f"{len(strangers)} {belong} to no recording, not used: {some(strangers)}")
+        belong = "file belongs" if len(unexpected_files) == 1 else "files belong"
+        findings.remarks.append(f"{len(unexpected_files)} {belong} to no recording, not used: {some(unexpected_files)}")
 
 
 def _read(
-    dataset: Dataset, root: Path, sequences: list[Sequence], findings: Findings
+    dataset: Dataset, root: Path, sequences: list[RecordedSequence], findings: Findings
 ) -> "tuple[pd.DataFrame | None, set[str]]":
     """Labels of all recordings; after a mistake shard by shard, so that every broken file is named.
 
@@ -75,7 +79,7 @@ def _read(
     import pandas as pd
 
     try:
-        strict = _allowing(0.0, dataset) if isinstance(dataset, ImageSet) else dataset
+        strict = _allowing(0.0, dataset) if isinstance(dataset, ImageDataset) else dataset
         return strict.labels(root, sequences), set()
     except UnlabelledError as error:
         allowed = int(dataset.params.ingest.max_bad * error.images)
@@ -111,7 +115,11 @@ def _check_once(labels: "pd.DataFrame", findings: Findings) -> None:
 
 
 def _check_unlabelled(
-    dataset: Dataset, known: Known | None, sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings
+    dataset: Dataset,
+    known: PublishedCounts | None,
+    sequences: list[RecordedSequence],
+    labels: "pd.DataFrame",
+    findings: Findings,
 ) -> None:
     expected = dataset.labelled_sequences()
     labelled = set(labels["sequence"])
@@ -127,7 +135,9 @@ def _check_unlabelled(
         )
 
 
-def _check_windows(overhang: int, sequences: list[Sequence], labels: "pd.DataFrame", findings: Findings) -> None:
+def _check_windows(
+    overhang: int, sequences: list[RecordedSequence], labels: "pd.DataFrame", findings: Findings
+) -> None:
     """Labels of frames that a video does not have, of the videos that were opened."""
     videos = [s for s in sequences if s.kind == "video" and s.frames is not None and not s.problem]
     if not videos:
@@ -188,8 +198,8 @@ def _check_frames(dataset: Dataset, opened: Opened, labels: "pd.DataFrame", find
 
 def _count(
     dataset: Dataset,
-    known: Known,
-    sequences: list[Sequence],
+    known: PublishedCounts,
+    sequences: list[RecordedSequence],
     labels: "pd.DataFrame",
     findings: Findings,
     incomplete: bool,
@@ -221,7 +231,7 @@ def _count(
         _count_classes(dataset, known, counts, findings, incomplete)
 
 
-def _names_by(by: str, dataset: Dataset, sequences: list[Sequence]) -> dict[str, str | None]:
+def _names_by(by: str, dataset: Dataset, sequences: list[RecordedSequence]) -> dict[str, str | None]:
     """Activity, split, or part of the first partition, by sequence."""
     if by != "fold":
         return {sequence.sequence: getattr(sequence, by) for sequence in sequences}
@@ -230,7 +240,9 @@ def _names_by(by: str, dataset: Dataset, sequences: list[Sequence]) -> dict[str,
     return {sequence.sequence: part_of.get(sequence.subject or "") for sequence in sequences}
 
 
-def _count_codes(dataset: Dataset, known: Known, units: list[str], labels: "pd.DataFrame", findings: Findings) -> None:
+def _count_codes(
+    dataset: Dataset, known: PublishedCounts, units: list[str], labels: "pd.DataFrame", findings: Findings
+) -> None:
     """Uncodable frames, and the share of the others in which each action unit is present."""
     codes = labels[units].astype("Float32")
     codes = codes.where(codes != NOT_CODED)
@@ -260,7 +272,9 @@ def _classes(labels: "pd.DataFrame") -> "pd.Series | None":
     return classes(labels, "majority") if vote_columns(labels.columns) else None
 
 
-def _count_classes(dataset: Dataset, known: Known, counts: "pd.Series", findings: Findings, incomplete: bool) -> None:
+def _count_classes(
+    dataset: Dataset, known: PublishedCounts, counts: "pd.Series", findings: Findings, incomplete: bool
+) -> None:
     """Counts by split and class."""
     splits = sorted(known.classes) if known.classes else sorted({str(split) for split, _ in counts.index})
     wanted = dataset.params.labels.expressions
@@ -277,7 +291,7 @@ def _count_classes(dataset: Dataset, known: Known, counts: "pd.Series", findings
 
 
 def _require_every_class(
-    splits: list[str], wanted: list[str], known: Known, counts: "pd.Series", findings: Findings
+    splits: list[str], wanted: list[str], known: PublishedCounts, counts: "pd.Series", findings: Findings
 ) -> None:
     """Every split has labels, and of every class that the run wants."""
     for split in splits:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from clef.datasets.base import Dataset
-from clef.datasets.known import Known
+from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
 from clef.ingest.check.report import Findings, number_of
 from clef.recordings.frames import inspect, inspect_numbered
-from clef.recordings.sequence import MISSING, NUMBERED, Sequence
+from clef.recordings.sequence import MISSING, NUMBERED, RecordedSequence
 from clef.recordings.zip_index import folders_of_images, is_inside
 from clef.runtime.wording import some
 
@@ -38,7 +38,7 @@ AVI_OPEN = 2**32 - 8
 class Opened:
     """The recordings of a copy, some of which were opened."""
 
-    sequences: list[Sequence]
+    sequences: list[RecordedSequence]
     """All, those too that are not there and have labels; those that were opened with their facts."""
     frames: dict[str, set[int]]
     """Frames that there are images of, by name of each opened recording of numbered images."""
@@ -48,7 +48,7 @@ class Opened:
 
 def check_recordings(
     dataset: Dataset,
-    known: Known | None,
+    known: PublishedCounts | None,
     root: Path,
     findings: Findings,
     progress: Callable[[int, int], None] | None = None,
@@ -69,12 +69,12 @@ def check_recordings(
     if not listed:
         raise ClefError(f"{root}: no recordings of {dataset.name} found; put or link the raw data there")
     damaged = _test_all(root, listed)
-    listed = [*_with_problems(root, listed, damaged, findings), *dataset.absent(root)]
-    there = [sequence for sequence in listed if not sequence.absent]
+    listed = [*_with_problems(root, listed, damaged, findings), *dataset.missing_recordings(root)]
+    there = [sequence for sequence in listed if not sequence.is_missing]
     nobody = _count_subjects(dataset, known, there, findings)
     missing = _count_sequences(dataset, known, there, nobody, findings)
     sample = _sample([s for s in there if not s.problem], set(dataset.labelled_sequences()))
-    opened: dict[str, Sequence] = {}
+    opened: dict[str, RecordedSequence] = {}
     frames: dict[str, set[int]] = {}
     for done, sequence in enumerate(sample, start=1):
         if sequence.kind in NUMBERED:
@@ -87,12 +87,14 @@ def check_recordings(
     expected = set(dataset.expected_sequences())
     listed = [opened.get(sequence.sequence, sequence) for sequence in listed]
     # Of those that are not there, the expected ones are told as missing, and all of a person by that name.
-    judged = [s for s in listed if not (s.absent and (s.sequence in expected or s.subject in nobody))]
+    judged = [s for s in listed if not (s.is_missing and (s.sequence in expected or s.subject in nobody))]
     _count_unreadable(dataset, judged, opened, missing, findings)
     return Opened(listed, frames, bool(findings.problems))
 
 
-def _with_problems(root: Path, listed: list[Sequence], damaged: dict[str, str], findings: Findings) -> list[Sequence]:
+def _with_problems(
+    root: Path, listed: list[RecordedSequence], damaged: dict[str, str], findings: Findings
+) -> list[RecordedSequence]:
     """The same recordings, each with what is wrong with it."""
     absent = _absent_in_zips(root, listed, damaged, findings)
     problems = [MISSING if s.sequence in absent else damaged.get(s.source) for s in listed]
@@ -102,7 +104,9 @@ def _with_problems(root: Path, listed: list[Sequence], damaged: dict[str, str], 
     ]
 
 
-def _absent_in_zips(root: Path, listed: list[Sequence], damaged: dict[str, str], findings: Findings) -> set[str]:
+def _absent_in_zips(
+    root: Path, listed: list[RecordedSequence], damaged: dict[str, str], findings: Findings
+) -> set[str]:
     """Names of recordings that their zip does not hold: every zip's list of contents is read."""
     sources = sorted({s.source for s in listed if s.kind == "zip"} - damaged.keys())
     if not sources:
@@ -123,7 +127,9 @@ def _absent_in_zips(root: Path, listed: list[Sequence], damaged: dict[str, str],
     return {s.sequence for s in listed if s.source in whole and not is_inside(whole[s.source], s.inside or "")}
 
 
-def _count_subjects(dataset: Dataset, known: Known | None, listed: list[Sequence], findings: Findings) -> list[str]:
+def _count_subjects(
+    dataset: Dataset, known: PublishedCounts | None, listed: list[RecordedSequence], findings: Findings
+) -> list[str]:
     """Count people; those who are missing."""
     expected = set(dataset.subjects())
     if not expected:
@@ -141,7 +147,11 @@ def _count_subjects(dataset: Dataset, known: Known | None, listed: list[Sequence
 
 
 def _count_sequences(
-    dataset: Dataset, known: Known | None, listed: list[Sequence], nobody: list[str], findings: Findings
+    dataset: Dataset,
+    known: PublishedCounts | None,
+    listed: list[RecordedSequence],
+    nobody: list[str],
+    findings: Findings,
 ) -> list[str]:
     """Count recordings; the names of those missing, but for people of whom there is none: they are told already."""
     expected = set(dataset.expected_sequences())
@@ -150,15 +160,15 @@ def _count_sequences(
     if not expected:
         number = known.sequences if known else None
     missing = sorted(expected - names)
-    holes = [name for name in missing if known and name in known.holes]
+    holes = [name for name in missing if known and name in known.known_missing]
     findings.count("copy", "sequences", len(names), number and number - len(holes))
     if expected:
-        note = f"without {some([f'{name} ({known.holes[name]})' for name in holes])}" if known and holes else ""
+        note = f"without {some([f'{name} ({known.known_missing[name]})' for name in holes])}" if known and holes else ""
         findings.count("copy", "missing sequences", len(missing) - len(holes), 0, note)
     return [name for name in missing if not any(name == one or name.startswith(f"{one}_") for one in nobody)]
 
 
-def _test_all(root: Path, listed: list[Sequence]) -> dict[str, str]:
+def _test_all(root: Path, listed: list[RecordedSequence]) -> dict[str, str]:
     """What is wrong with a source, by source, as far as that can be seen without opening it."""
     sources = sorted({sequence.source for sequence in listed})
     zips = {sequence.source for sequence in listed if sequence.kind == "zip"}
@@ -189,9 +199,9 @@ def _is_cut_off(avi: Path) -> bool:
     return form == b"RIFF" and avi.stat().st_size < 8 + length < AVI_OPEN
 
 
-def _sample(sequences: list[Sequence], labelled: set[str]) -> list[Sequence]:
+def _sample(sequences: list[RecordedSequence], labelled: set[str]) -> list[RecordedSequence]:
     """Recordings to open, taken evenly; of those outside of zips first the ones with labels, which say more."""
-    by_zip: dict[str, list[Sequence]] = defaultdict(list)
+    by_zip: dict[str, list[RecordedSequence]] = defaultdict(list)
     others = []
     for sequence in sequences:
         if sequence.kind == "zip":
@@ -211,7 +221,11 @@ def _evenly(items: list[Item], most: int) -> list[Item]:
 
 
 def _count_unreadable(
-    dataset: Dataset, listed: list[Sequence], opened: dict[str, Sequence], missing: list[str], findings: Findings
+    dataset: Dataset,
+    listed: list[RecordedSequence],
+    opened: dict[str, RecordedSequence],
+    missing: list[str],
+    findings: Findings,
 ) -> None:
     """Say which recordings cannot be read, and which are missing.
 
@@ -238,7 +252,7 @@ def _count_unreadable(
         stops = too_many or any((sequence.problem or "").startswith(NO_ZIP) for sequence in damaged)
         named = sorted({f"{sequence.source} ({sequence.problem})" for sequence in damaged})
         # What one is to do about it is said once, of all.
-        named += sorted(f"{s.place} ({(s.problem or '').partition('; expected')[0]})" for s in unreadable)
+        named += sorted(f"{s.location} ({(s.problem or '').partition('; expected')[0]})" for s in unreadable)
         unread = number_of(number, "recording")
         findings.judge(stops, f"{unread} cannot be read, {allowed}: {some(named)}; copy them again")
     if missing:
@@ -247,12 +261,12 @@ def _count_unreadable(
     _count_blank(opened, share, findings)
 
 
-def _count_blank(opened: dict[str, Sequence], share: float, findings: Findings) -> None:
+def _count_blank(opened: dict[str, RecordedSequence], share: float, findings: Findings) -> None:
     """Say which recordings of images begin with one that cannot be decoded."""
     blank = [s for s in opened.values() if s.kind in NUMBERED and not s.problem and s.width is None]
     if blank:
         findings.judge(
             len(blank) > max(share * len(opened), 3) or len(blank) == len(opened),
             f"the first image cannot be decoded in {len(blank)} of {len(opened)} recordings opened: "
-            f"{some([sequence.place for sequence in blank])}; expected whole images; copy them again",
+            f"{some([sequence.location for sequence in blank])}; expected whole images; copy them again",
         )

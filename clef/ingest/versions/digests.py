@@ -20,7 +20,7 @@ from clef.datasets.base import Dataset
 from clef.errors import ClefError
 from clef.params.schema import digest
 from clef.recordings.numbered_images import IMAGE_SUFFIXES
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import write_text
 
 TABLES = (".csv", ".txt")
@@ -60,14 +60,14 @@ class Listing:
     def shard(self, name: str) -> str:
         """Digest of what a shard is cropped from; of the whole copy where only large tables tell what that is."""
         if name not in self._found:
-            parts = self._everything if self._dataset.listed_whole else self._recordings(name)
+            parts = self._everything if self._dataset.digest_whole_folder else self._recordings(name)
             self._found[name] = digest(parts) if parts else self._remembered.shards.get(name, "")
         return self._found[name]
 
     @cached_property
     def labels(self) -> str:
         """Digest of the files of labels, and of all else where shards are the whole copy."""
-        others = self._everything if self._dataset.listed_whole else []
+        others = self._everything if self._dataset.digest_whole_folder else []
         tables = list(self._tables())
         return digest([others, tables]) if others or tables else self._remembered.labels
 
@@ -91,7 +91,7 @@ class Listing:
             return []
         return [(s.source, s.inside, s.first_frame, state) for s, state in zip(listed, states, strict=True)]
 
-    def _state(self, sequence: Sequence) -> str | int | None:
+    def _state(self, sequence: RecordedSequence) -> str | int | None:
         """Size of a recording's file, or digest of the names of its images; None where it is not there."""
         path = self._root / sequence.source
         if sequence.kind == "images":
@@ -116,8 +116,8 @@ class Listing:
         return Memory(**{part.name: plain[part.name] for part in fields(Memory) if part.name in plain})
 
     @cached_property
-    def _by_shard(self) -> dict[str, list[Sequence]]:
-        by_shard: dict[str, list[Sequence]] = {}
+    def _by_shard(self) -> dict[str, list[RecordedSequence]]:
+        by_shard: dict[str, list[RecordedSequence]] = {}
         try:
             sequences = self._dataset.sequences(self._root)
         except (ClefError, OSError):  # nothing there that fits or can be read: `clef check` says what
@@ -138,7 +138,7 @@ class Listing:
 
     def _tables(self) -> Iterator[tuple[str, str, str | int | None]]:
         """Files of labels with digests of what is in them, or with their sizes where they are too many."""
-        whole = self._dataset.listed_whole
+        whole = self._dataset.digest_whole_folder
         recordings = set() if whole else {s.source for listed in self._by_shard.values() for s in listed}
         for folder, names in self._walk(recordings):
             tables = [name for name in names if _is_table(name)]
@@ -172,7 +172,7 @@ class Listing:
             below[:] = sorted(
                 name
                 for name in below
-                if name.lower() not in self._dataset.unread
+                if name.lower() not in self._dataset.ignored_folders
                 and not name.startswith(".")
                 and (here / name).as_posix() not in skipped
             )

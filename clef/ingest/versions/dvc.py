@@ -80,7 +80,7 @@ def raw_paths(dataset: Dataset, root: Path) -> dict[str, list[str]]:
     whole = _whole_folders(root, holders)
     paths = {name: _outermost({whole(source) for source in own}) for name, own in sources.items()}
     taken = {root / path for own in paths.values() for path in own}
-    paths[LABELS] = sorted(_rest(root, root, set(holders), taken, dataset.unread))
+    paths[LABELS] = sorted(_rest(root, root, set(holders), taken, dataset.ignored_folders))
     return dict(sorted(paths.items()))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from clef.datasets import open_dataset
 from clef.datasets.bp4d import Bp4d
-from clef.datasets.known import Known
+from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
 from clef.fixtures import bp4d, write_fixture
 from clef.fixtures.formats import put_zip
@@ -71,8 +71,8 @@ def truth() -> dict[str, float]:
 
 def test_a_whole_copy_is_counted(full, monkeypatch):
     lost = sum(bp4d.is_missing(r, frame) for r in bp4d.recordings(SIZE, "full") for frame in r.labelled)
-    known = Known(source="the writer", subjects=2, sequences=16, labelled_frames=64, rates=truth())
-    monkeypatch.setattr(Bp4d, "known", known)
+    known = PublishedCounts(source="the writer", subjects=2, sequences=16, labelled_frames=64, rates=truth())
+    monkeypatch.setattr(Bp4d, "published_counts", known)
     report = checked(full, max_bad=0.05)
     assert report.usable
     assert row(report, "packaging")[0] == "full release"
@@ -87,7 +87,7 @@ def test_a_whole_copy_is_counted(full, monkeypatch):
 
 def test_a_rate_other_than_published_is_marked(full, monkeypatch):
     rates = truth() | {"AU12": truth()["AU12"] - 0.01}
-    monkeypatch.setattr(Bp4d, "known", Known(source="the writer", labelled_frames=64, rates=rates))
+    monkeypatch.setattr(Bp4d, "published_counts", PublishedCounts(source="the writer", labelled_frames=64, rates=rates))
     report = checked(full, max_bad=0.05)
     assert [r.what for r in report.rows if r.differs and r.part == "rates"] == ["rate of AU12"]
     assert report.usable
@@ -97,7 +97,9 @@ def test_a_rate_other_than_published_is_marked(full, monkeypatch):
 def test_rates_of_the_whole_set_are_not_those_of_some_people(full, monkeypatch):
     """A run over two of 41 subjects cannot have the rates, nor the number of recordings, of all."""
     monkeypatch.setattr(
-        Bp4d, "known", Known("the writer", subjects=41, sequences=328, labelled_frames=9, rates=truth())
+        Bp4d,
+        "published_counts",
+        PublishedCounts("the writer", subjects=41, sequences=328, labelled_frames=9, rates=truth()),
     )
     report = checked(full, max_bad=0.05)
     assert report.usable
@@ -107,8 +109,8 @@ def test_rates_of_the_whole_set_are_not_those_of_some_people(full, monkeypatch):
 
 def test_a_recording_that_copies_are_known_to_lack_is_no_surprise(full, monkeypatch):
     shutil.rmtree(full / "Sequences" / "M001" / "T3")
-    known = Known("the writer", subjects=2, sequences=16, holes={"M001_T3": "lost by its makers"})
-    monkeypatch.setattr(Bp4d, "known", known)
+    known = PublishedCounts("the writer", subjects=2, sequences=16, known_missing={"M001_T3": "lost by its makers"})
+    monkeypatch.setattr(Bp4d, "published_counts", known)
     report = checked(full, max_bad=0.1)
     assert row(report, "sequences") == (15, 15, False)
     assert row(report, "missing sequences") == (0, 0, False)
@@ -358,7 +360,7 @@ def test_a_frame_that_cannot_be_coded_counts_for_no_rate(full):
 
 def test_frames_are_counted_by_activity_and_fold(full, monkeypatch):
     by = {"activity": {"T1": 8, "T2": 9}, "fold": {"P1": 64, "P2": 0}}  # both people are in the first part
-    monkeypatch.setattr(Bp4d, "known", Known(source="the writer", frames_by=by))
+    monkeypatch.setattr(Bp4d, "published_counts", PublishedCounts(source="the writer", frames_by=by))
     report = checked(full, max_bad=0.05)
     assert row(report, "labelled frames of activity T1") == (8, 8, False)
     assert row(report, "labelled frames of activity T2") == (8, 9, True)

@@ -20,7 +20,7 @@ from clef.ingest.versions import dvc as versioning
 from clef.ingest.versions.dvc import is_local, open_repository, push, raw_paths, remote_address, version_data
 from clef.ingest.versions.pointers import LABELS, existing_pointers, read_pointer
 from clef.params.schema import Params
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.runtime import disk_space
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # of DVC's
@@ -51,7 +51,7 @@ class Listed(Dataset):
     """Recordings as given: what any layout comes to."""
 
     label_names = ()
-    unread = ("thermal",)
+    ignored_folders = ("thermal",)
 
     def __init__(self, sources: dict[str, list[str]]):
         self.sources = sources
@@ -65,12 +65,12 @@ class Listed(Dataset):
     def expected_sequences(self):
         return []
 
-    def strangers(self, root, sequences):
+    def unexpected_files(self, root, sequences):
         return []
 
     def sequences(self, root):
         return [
-            Sequence("listed", source, shard, None, None, shard, "video", source, 1)
+            RecordedSequence("listed", source, shard, None, None, shard, "video", source, 1)
             for shard, sources in self.sources.items()
             for source in sources
         ]
@@ -342,7 +342,7 @@ import sys
 from clef.cli import main
 from clef.datasets.demo import Demo
 
-Demo.made_by = lambda self: None
+Demo.completion_marker = lambda self: None
 main()
 """
 

@@ -20,7 +20,7 @@ class SubjectOptions(Section):
     """Whose recordings are there and used, such as [F001, M001]; null for everybody's."""
 
 
-def chosen_subjects(options: SubjectOptions, everybody: list[str], title: str) -> list[str]:
+def selected_subjects(options: SubjectOptions, everybody: list[str], title: str) -> list[str]:
     """The subjects in use, sorted.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What BP4D and BP4D+, both of Binghamton University, share: names, packagings, numbering and label files.
+"""What BP4D and BP4D+, both of Bp4dFamily University, share: names, packagings, numbering and label files.
 
 A subject is `F001` or `M001`, a task `T1`, a recording `F001_T1`. The packagings of the recordings are in
 `clef.datasets.readers.packagings`; label files are `F001_T1.csv`, in any folder.
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets.base import Dataset
-from clef.datasets.known import Packaging
+from clef.datasets.published_counts import Packaging
 from clef.datasets.readers.find_folders import contents, find_folders, relative, the_only
 from clef.datasets.readers.occurrence_csv import read_occurrence_csv
 from clef.datasets.readers.packagings import Images, Packed, Place, Zips
-from clef.datasets.subjects import SubjectOptions, chosen_subjects
+from clef.datasets.subject_options import SubjectOptions, selected_subjects
 from clef.errors import ClefError
-from clef.recordings.sequence import MISSING, Sequence
+from clef.recordings.sequence import MISSING, RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ SKIPPED = ("2dfeatures", "3dfeatures", "irfeatures", "physiology", "thermal", "b
 """Folders of landmarks, heat and pulse: subjects' names stand in them too, and files by the million."""
 
 
-class BinghamtonOptions(SubjectOptions):
+class Bp4dFamilyOptions(SubjectOptions):
     """Choices about a copy."""
 
     packaging: Literal["auto", "images", "zips", "videos"] = "auto"
@@ -52,17 +52,17 @@ class Copy:
     reason: str | None
 
 
-class Binghamton(Dataset):
+class Bp4dFamily(Dataset):
     """Adapter of either set."""
 
-    unread = SKIPPED
-    Options = BinghamtonOptions
-    options: BinghamtonOptions
+    ignored_folders = SKIPPED
+    Options = Bp4dFamilyOptions
+    options: Bp4dFamilyOptions
     crop_options: ClassVar = frozenset({"packaging", "first_image"})
 
     title: ClassVar[str]
     """The set's own name."""
-    everybody: ClassVar[list[str]]
+    all_subjects: ClassVar[list[str]]
     """Subjects of a complete copy."""
     coded: ClassVar[tuple[str, ...]]
     """Tasks that have labels."""
@@ -81,7 +81,7 @@ class Binghamton(Dataset):
 
     def __init__(self, params: "Params") -> None:
         super().__init__(params)
-        self._subjects = chosen_subjects(self.options, self.everybody, self.title)
+        self._subjects = selected_subjects(self.options, self.all_subjects, self.title)
         self._copies: dict[Path, Copy] = {}
 
     @classmethod
@@ -120,7 +120,7 @@ class Binghamton(Dataset):
         kind = copy.recordings.name
         return Packaging(self.releases.get((kind, copy.first_image), kind), found, offset, copy.reason)
 
-    def sequences(self, root: Path) -> list[Sequence]:
+    def sequences(self, root: Path) -> list[RecordedSequence]:
         recordings = self._copy(root).recordings
         return [
             self._sequence(root, subject, task, place)
@@ -129,7 +129,7 @@ class Binghamton(Dataset):
             if (place := recordings.place(subject, task)) is not None
         ]
 
-    def absent(self, root: Path) -> list[Sequence]:
+    def missing_recordings(self, root: Path) -> list[RecordedSequence]:
         copy = self._copy(root)
         labelled = _label_files(copy.labels)
         return [
@@ -140,9 +140,9 @@ class Binghamton(Dataset):
             if f"{subject}_{task}" in labelled and (place := copy.recordings.missing_place(subject, task)) is not None
         ]
 
-    def _sequence(self, root: Path, subject: str, task: str, place: Place) -> Sequence:
+    def _sequence(self, root: Path, subject: str, task: str, place: Place) -> RecordedSequence:
         first_image = self._copy(root).first_image
-        return Sequence(
+        return RecordedSequence(
             dataset=self.name,
             sequence=f"{subject}_{task}",
             subject=subject,
@@ -155,7 +155,7 @@ class Binghamton(Dataset):
             inside=place.inside,
         )
 
-    def labels(self, root: Path, sequences: Iterable[Sequence]) -> "pd.DataFrame":
+    def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         import pandas as pd
 
         files = _label_files(self._copy(root).labels)
@@ -175,11 +175,11 @@ class Binghamton(Dataset):
             )
         return pd.concat(tables, ignore_index=True)
 
-    def strangers(self, root: Path, sequences: Iterable[Sequence]) -> list[str]:
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         copy = self._copy(root)
         listed = {sequence.sequence for sequence in sequences}
-        strange = copy.recordings.strangers(self.everybody)
-        left_out = set(self.everybody) - set(self.subjects())
+        strange = copy.recordings.unexpected_files(self.all_subjects)
+        left_out = set(self.all_subjects) - set(self.subjects())
         for name, path in _label_files(copy.labels).items():
             subject, task = name.split("_")
             if task not in self.coded or not (name in listed or subject in left_out):

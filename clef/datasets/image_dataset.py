@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from clef.datasets.base import Dataset
 from clef.errors import ClefError
 from clef.params.schema import Count, Section
-from clef.recordings.sequence import Sequence
+from clef.recordings.sequence import RecordedSequence
 from clef.runtime.wording import some
 
 if TYPE_CHECKING:
@@ -40,20 +40,20 @@ class UnlabelledError(ClefError):
         )
 
 
-class ImageSetOptions(Section):
+class ImageDatasetOptions(Section):
     """Options of every such data set."""
 
     blocks: Count = 8
     """Number of blocks that the images are dealt to; each is cropped by one job."""
 
 
-class ImageSet(Dataset):
+class ImageDataset(Dataset):
     """Single images, whose names the copy alone knows."""
 
-    Options: ClassVar[type[Section]] = ImageSetOptions
-    options: ImageSetOptions
+    Options: ClassVar[type[Section]] = ImageDatasetOptions
+    options: ImageDatasetOptions
     crop_options: ClassVar = frozenset({"blocks"})
-    listed_whole: ClassVar = True
+    digest_whole_folder: ClassVar = True
 
     def shards(self) -> list[str]:
         return [self._block(number) for number in range(self.options.blocks)]
@@ -71,7 +71,9 @@ class ImageSet(Dataset):
         """The block of an image, by any number that stays its own when images are added or removed."""
         return f"block{number % self.options.blocks:03d}"
 
-    def _labels(self, root: Path, expressions: Iterable[tuple[Sequence, str]], unlabelled: list[str]) -> "pd.DataFrame":
+    def _labels(
+        self, root: Path, expressions: Iterable[tuple[RecordedSequence, str]], unlabelled: list[str]
+    ) -> "pd.DataFrame":
         """The table of labels.
 
         Args:

@@ -75,8 +75,8 @@ def test_videos_of_bp4d_go_by_the_numbers_that_tasks_were_filmed_as(tmp_path):
     expected = {f"F001_T{n}": (f"BP4D-Spontaneous/2F01_{number}.avi", 1) for n, number in enumerate(filmed, start=1)}
     assert listed(dataset, tmp_path) == expected | {"M018_T8": ("BP4D-Spontaneous/2M18_13.AVI", 1)}
     assert dataset.packaging(tmp_path).offset is None
-    strangers = dataset.strangers(tmp_path, dataset.sequences(tmp_path))
-    assert strangers == ["BP4D-Spontaneous/2F24_01.avi", "BP4D-Spontaneous/notes.avi"]
+    unexpected_files = dataset.unexpected_files(tmp_path, dataset.sequences(tmp_path))
+    assert unexpected_files == ["BP4D-Spontaneous/2F24_01.avi", "BP4D-Spontaneous/notes.avi"]
 
 
 def test_videos_are_also_known_by_subject_and_task(tmp_path):
@@ -114,7 +114,7 @@ def test_a_release_in_two_parts_is_one_by_a_folder_of_links(tmp_path, name, fold
         (root / folder / part.name).symlink_to(part)
     dataset = adapter(name, subjects=["F001", "M001"])
     assert {sequence.subject for sequence in dataset.sequences(root)} == {"F001", "M001"}
-    assert dataset.strangers(root, dataset.sequences(root)) == []
+    assert dataset.unexpected_files(root, dataset.sequences(root)) == []
     with pytest.raises(
         ClefError, match=rf"disk1/{re.escape(folder)} and disk2/{re.escape(folder)} both hold .*; expected one; "
     ):
@@ -132,7 +132,7 @@ def test_zips_are_listed_without_reading_but_one(tmp_path):
         ("2D+3D/F001.zip", "zip", 1)
     }
     assert [s.inside for s in sequences if s.sequence == "M058_T10"] == ["M058/T10"]
-    assert dataset.strangers(tmp_path, sequences) == ["2D+3D/F002.zip.part", "2D+3D/F099.zip"]
+    assert dataset.unexpected_files(tmp_path, sequences) == ["2D+3D/F002.zip.part", "2D+3D/F099.zip"]
 
 
 def test_a_zip_that_does_not_open_does_not_decide_the_numbering(tmp_path):
@@ -155,7 +155,7 @@ def test_published_folds_test_everybody_once(name):
     for partition, folds in dataset.partitions.items():
         left_out = {"bigsmall": ["F082"]}.get(partition, [])
         tested = [subject for fold in folds for subject in fold]
-        assert sorted([*tested, *left_out]) == sorted(dataset.everybody)
+        assert sorted([*tested, *left_out]) == sorted(dataset.all_subjects)
         assert len(dataset.published_as[partition]) == len(folds)
 
 
@@ -166,7 +166,7 @@ def test_the_benchmark_stands_where_others_found_it_in_the_compact_table():
 
 
 def test_how_many_people_there_are():
-    assert (len(Bp4d.everybody), len(Bp4dPlus.everybody)) == (41, 140)
+    assert (len(Bp4d.all_subjects), len(Bp4dPlus.all_subjects)) == (41, 140)
     assert [len(fold) for fold in Bp4d.partitions["three-fold"]] == [14, 14, 13]
     assert [len(fold) for fold in Bp4dPlus.partitions["fmae"]] == [35, 35, 35, 35]
 
@@ -179,7 +179,7 @@ def test_labels_are_those_of_the_recordings_asked_for(tmp_path):
     sequences = dataset.sequences(tmp_path)
     labels = dataset.labels(tmp_path, sequences)
     assert labels[["sequence", "frame", "AU01"]].to_numpy().tolist() == [["F001_T1", 3, 0]]
-    assert dataset.strangers(tmp_path, sequences) == ["AUCoding/AU_OCC/F002_T1.csv"]
+    assert dataset.unexpected_files(tmp_path, sequences) == ["AUCoding/AU_OCC/F002_T1.csv"]
 
 
 def test_an_action_unit_outside_the_benchmark_may_have_no_column(tmp_path):
@@ -247,7 +247,7 @@ def test_a_laboratory_may_hold_some_subjects_only(tmp_path):
     assert dataset.shards() == dataset.subjects() == ["F001"]
     assert dataset.expected_sequences() == [f"F001_T{number}" for number in range(1, 9)]
     assert set(listed(dataset, tmp_path)) == {"F001_T1"}
-    assert dataset.strangers(tmp_path, dataset.sequences(tmp_path)) == []  # left out by choice
+    assert dataset.unexpected_files(tmp_path, dataset.sequences(tmp_path)) == []  # left out by choice
 
 
 @pytest.mark.parametrize(

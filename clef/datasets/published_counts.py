@@ -25,7 +25,7 @@ class Packaging:
 
 
 @dataclass(frozen=True)
-class Known:
+class PublishedCounts:
     """Published counts and rates. What a publication does not say is left out."""
 
     source: str
@@ -43,7 +43,7 @@ class Known:
     """Share of the codable frames, 0 to 1, in which an action unit is present."""
     threshold: int = 1
     """Least raw code that counts as present in `rates`."""
-    holes: Mapping[str, str] = field(default_factory=dict)
+    known_missing: Mapping[str, str] = field(default_factory=dict)
     """Recordings that copies are known to lack, or to have broken, and who says so."""
     classes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Images by split and class."""
