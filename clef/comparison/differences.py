@@ -156,7 +156,9 @@ def _draws(units: list[list[list[BootstrapUnits]]], metric: str, rows: int, resa
 
 def _side_by_side(trainings: list[BootstrapUnits]) -> BootstrapUnits:
     first = trainings[0]
-    return BootstrapUnits(first.kind, first.names, first.number, np.concatenate([units.counts for units in trainings], axis=1))
+    return BootstrapUnits(
+        first.kind, first.names, first.number, np.concatenate([units.counts for units in trainings], axis=1)
+    )
 
 
 def _fold_scores(folds: list[list[BootstrapUnits]], metric: str, rows: int) -> Floats:

@@ -50,7 +50,7 @@ def common_labels(runs: Sequence[FinishedRun]) -> list[str]:
 def units_of(run: FinishedRun, labels: list[str]) -> list[list[BootstrapUnits]]:
     """Per fold, the units under each seed, with the counts of these labels only.
 
-    BootstrapUnits stand in the order of their names, and those without a frame of these labels are left out, so that the
+    Units are sorted by name, and those without a frame of these labels are left out, so that the
     units of comparable runs agree.
     """
     columns = [run.labels.index(label) for label in labels]

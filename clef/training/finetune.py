@@ -178,7 +178,12 @@ def finetune(
 
 
 def _start_from(
-    encoders: Encoders, stage1: Path, tested: EvaluationData, params: Params, fingerprint: dict[str, Any], manifest: Path
+    encoders: Encoders,
+    stage1: Path,
+    tested: EvaluationData,
+    params: Params,
+    fingerprint: dict[str, Any],
+    manifest: Path,
 ) -> None:
     weights, sidecar = load_weights(stage1, "pretrain")
     require_model(sidecar, params.model, stage1)

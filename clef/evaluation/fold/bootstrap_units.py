@@ -62,7 +62,9 @@ def concatenate_units(folds: Sequence[BootstrapUnits]) -> BootstrapUnits:
     )
 
 
-def units_by_subject(truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray) -> BootstrapUnits:
+def units_by_subject(
+    truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray
+) -> BootstrapUnits:
     """BootstrapUnits of frames whose subject is known, or else of sequences.
 
     Args:

@@ -66,7 +66,11 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     rows["accuracy"] = {key: metrics.accuracy(counts) for key, counts in variants.items()} | shared
     confusion = _confusion(class_of, predicted)
     anonymous = all(name is None for name in fold.subject)
-    units = units_by_image(confusion) if anonymous else units_by_subject(truth, predicted, CERTAIN, fold.subject, fold.sequence)
+    units = (
+        units_by_image(confusion)
+        if anonymous
+        else units_by_subject(truth, predicted, CERTAIN, fold.subject, fold.sequence)
+    )
     return {
         "rows": rows,
         "confusion": confusion,
