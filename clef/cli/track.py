@@ -1,4 +1,4 @@
-"""Subcommands about MLflow."""
+"""Subcommands for MLflow."""
 
 import errno
 import os
@@ -12,36 +12,42 @@ import typer
 from clef.cli.app import RESULTS, app
 from clef.errors import ClefError
 
-track = typer.Typer(no_args_is_help=True, help="MLflow: bring it up to date, look at it.")
+track = typer.Typer(no_args_is_help=True, help="Update MLflow from the results, or open its pages.")
 app.add_typer(track, name="track", rich_help_panel=RESULTS)
 
-NICENESS = 10
-LOOPBACK = "127.0.0.1"
-TRAINING_PAGES = "#/experiments?workflowType=machine_learning"
-"""By itself MLflow opens its pages about language models."""
+START_PAGE = "#/experiments?workflowType=machine_learning"
+"""MLflow's own start page is about language models."""
+MLFLOW_ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""Short timeouts and few threads; variables that the user has set take precedence."""
 
 
 @track.command(epilog="Example: clef track sync demo demo-linear")
 def sync(
-    runs: Annotated[list[str] | None, typer.Argument(help="Names of runs; all in results/ if none is given.")] = None,
+    runs: Annotated[list[str] | None, typer.Argument(help="Names of runs; all runs if none is given.")] = None,
 ) -> None:
-    """Bring MLflow what it lacks of runs, from the files in results/. Doing so twice doubles nothing."""
-    _calmly()
-    from clef.runtime.paths import RESULTS
+    """Add to MLflow what it is missing, from the files in results/. Repeating this changes nothing."""
+    _set_environment()
     from clef.runtime.progress import progress
-    from clef.tracking.place import checkout_here
-    from clef.tracking.sync import sync as bring
+    from clef.tracking.location import current_checkout
+    from clef.tracking.sync import sync_runs
 
-    results, found = checkout_here() / RESULTS, False
-    with progress("record") as tell:
-        for done in bring(results, runs or [], tell):
-            found = True
-            records = done.trainings + done.summarized
-            what = f"{done.trainings} trainings" + (" and the summary" if done.summarized else ", not summarized")
-            news = "nothing was lacking" if done.complete == records else f"{done.values} values brought in"
-            print(f"{done.run}: {what}: {news}" + ("" if done.failure is None else f"; FAILED: {done.failure}"))
-    if not found:
-        print(f"{results}: no records of trainings yet: nothing to bring in")
+    results, done = current_checkout() / "results", None
+    with progress("record") as show:
+        for done in sync_runs(results, runs or [], show):
+            summary = "and the summary" if done.summarized else "not summarized"
+            news = f"{done.values} new values" if done.values else "up to date"
+            failed = "" if done.failure is None else f"; FAILED: {done.failure}"
+            print(f"{done.name}: {done.trainings} trainings, {summary}: {news}{failed}")
+    if done is None:
+        print(f"{results}: contains no records of trainings yet; nothing to do")
 
 
 @track.command(epilog="Example: clef track ui --port 5001")
@@ -50,29 +56,25 @@ def ui(
     host: Annotated[
         str,
         typer.Option(
-            help="Address to listen on; other than this machine's own, everybody who reaches "
-            "it can change and delete runs."
+            help="Address to listen on. With any other address, everyone who can reach it can change and delete runs."
         ),
-    ] = LOOPBACK,
+    ] = "127.0.0.1",
     allowed_hosts: Annotated[
         str | None,
-        typer.Option(
-            help="Names by which browsers and jobs call this machine, separated by commas; MLflow refuses all others."
-        ),
+        typer.Option(help="Host names that browsers and jobs may use for this machine, separated by commas."),
     ] = None,
 ) -> None:
-    """Open MLflow's pages on this machine, with the store that the runs of this checkout go to."""
-    from clef.tracking.desk import URI_VARIABLE
-    from clef.tracking.place import checkout_here, shown_uri
+    """Open MLflow's pages for the store of this checkout."""
+    from clef.tracking.location import URI_VARIABLE, current_checkout, without_secrets
     from clef.tracking.store import Store
 
-    store = Store(checkout_here())
+    store = Store(current_checkout())
     if not store.local:
-        print(f"{URI_VARIABLE} is set: the pages are at {shown_uri(store.uri)}")
+        print(f"{URI_VARIABLE} is set: the pages are at {without_secrets(store.uri)}")
         return
     _require_port(host, port)
     store.require()
-    print(f"starting, up to half a minute: http://{host}:{port}/{TRAINING_PAGES}; ctrl-C ends it", flush=True)
+    print(f"starting (up to 30 s): http://{host}:{port}/{START_PAGE}; press ctrl-C to stop", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     command += ["--allowed-hosts", allowed_hosts] if allowed_hosts else []
     command += ["--backend-store-uri", store.uri, "--artifacts-destination", str(store.artifacts)]
@@ -81,41 +83,33 @@ def ui(
 
 
 @track.command(hidden=True)
-def follow() -> None:
-    """Keep MLflow up to date beside trainings, which start this by themselves."""
-    os.nice(NICENESS)
-    from clef.tracking.desk import Desk
+def follow(record: Path) -> None:
+    """Sync a record until standard input closes. Trainings start this."""
+    os.nice(10)
+    _set_environment()
+    from clef.tracking.follow import follow as follow_record
 
-    desk = Desk(Path.cwd())
-    with desk.attend() as attending:
-        if attending:
-            from clef.tracking.follower import serve
-
-            serve(desk)
+    print(follow_record(record, sys.stdin) or "")
 
 
 def _require_port(host: str, port: int) -> None:
-    """Make sure that a server can listen there: MLflow's own would say so only after pages of other things.
+    """Check that a server can listen there. MLflow's own error comes after pages of other messages.
 
     Raises:
         ClefError: It cannot.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((host, port), family=family).close()
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ClefError(
-                f"port {port} is taken; take another: `clef track ui --port N`, or `make ui port=N`"
+                f"port {port} is in use; choose another: `clef track ui --port N`, or `make ui port=N`"
             ) from None
         raise ClefError(
             f"cannot listen on {host}, port {port} ({error.strerror or error}); choose another --host or --port"
         ) from None
 
 
-def _calmly() -> None:
-    """Short time-outs, unless the user set others."""
-    from clef.tracking.following import ENVIRONMENT
-
-    for name, value in ENVIRONMENT.items():
+def _set_environment() -> None:
+    for name, value in MLFLOW_ENVIRONMENT.items():
         os.environ.setdefault(name, value)

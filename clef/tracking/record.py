@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from clef.runtime.files import write_text
+from clef.runtime.paths import seed_and_fold
 from clef.runtime.process import is_running, mark, own_start
 
 RECORD_SUFFIX = ".track.json"
@@ -118,8 +119,7 @@ def sibling(record: Path, suffix: str) -> Path:
 def run_folder(target: Path) -> Path:
     """Folder of the run that a file in `results/{run}/` or `results/{run}/seed{s}/fold{k}/` belongs to."""
     folder = target.absolute().parent
-    in_fold = folder.name.startswith("fold") and folder.parent.name.startswith("seed")
-    return folder.parents[1] if in_fold else folder
+    return folder.parents[1] if folder.match(str(seed_and_fold("*", "*"))) else folder
 
 
 def records_below(folder: Path) -> list[Path]:

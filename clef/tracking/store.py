@@ -1,4 +1,4 @@
-"""The MLflow store: where it is, and opening it so that many processes may do so at one moment."""
+"""Open the MLflow store safely while other processes do the same."""
 
 import os
 from collections.abc import Iterator
@@ -11,56 +11,48 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from clef.errors import ClefError
-from clef.tracking.desk import URI_VARIABLE
-from clef.tracking.place import shown_uri
+from clef.tracking.location import URI_VARIABLE, without_secrets
 
 LOCK_SECONDS = 60.0
 SQLITE = "sqlite:///"
-CLASSICAL = {"mlflow.experimentKind": "custom_model_development"}
-"""What MLflow's list of experiments says of each."""
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""Mark experiments as model training, not as development of language-model applications."""
 
 
 def local_uri(checkout: Path) -> str:
-    """The store of a checkout: a database below its results."""
+    """Address of the checkout's own store, a database in its results."""
     return f"{SQLITE}{(checkout / 'results' / 'mlflow.db').absolute()}"
 
 
-def local_artifacts(checkout: Path) -> Path:
-    """Folder of the artifacts of that store."""
-    return (checkout / "results" / "mlartifacts").absolute()
-
-
 class Store:
-    """Access to the store that `MLFLOW_TRACKING_URI` names, or to that of the checkout.
+    """The store that `MLFLOW_TRACKING_URI` names, or the checkout's own database.
 
-    Two processes that create a sqlite database at the same time break it, and two that create an experiment or a run
-    of one name make two of them: within a checkout, a file lock lets one at a time do so.
+    Two processes that create an SQLite database at the same time break it. Two that create an experiment or a run of the
+    same name may create it twice. A file lock lets only one process of the checkout create something at a time.
 
     Args:
-        checkout: The folder that the project runs in.
+        checkout: Root folder of the project.
     """
 
     def __init__(self, checkout: Path) -> None:
         self.uri = os.environ.get(URI_VARIABLE) or local_uri(checkout)
         self.local = self.uri.startswith(SQLITE)
         if self.local:
-            # MLflow would import it at the first use, which is under the lock, and takes seconds.
-            import_module("mlflow.store.tracking.sqlalchemy_store")
-        self.artifacts = local_artifacts(checkout) if self.local else None
+            import_module("mlflow.store.tracking.sqlalchemy_store")  # takes seconds, so not while holding the lock
+        self.artifacts = (checkout / "results" / "mlartifacts").absolute() if self.local else None
         self._lock = FileLock(checkout / "results" / ".mlflow.lock")
         self._client: MlflowClient | None = None
-        self._experiments: dict[str, str] = {}
 
     @contextmanager
     def creating(self) -> Iterator[MlflowClient]:
-        """The client, while no other process of the checkout creates anything."""
+        """Yield the client while no other process of the checkout creates anything."""
         Path(self._lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         with self._lock.acquire(timeout=LOCK_SECONDS):
             yield self.client
 
     @property
     def client(self) -> MlflowClient:
-        """The client. The first use creates a sqlite database that is not there, so it is to be `creating`."""
+        """The client. Its first use may create the database, so it must happen inside `creating`."""
         if self._client is None:
             if self.local:
                 Path(self.uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
@@ -68,31 +60,23 @@ class Store:
         return self._client
 
     def experiment(self, name: str) -> str:
-        """Id of the experiment of this name, which is made, or taken out of the bin, where needed."""
-        if name not in self._experiments:
-            found = self.client.get_experiment_by_name(name)
-            if found is None:
-                self._experiments[name] = self._create_experiment(name)
-            else:
-                if found.lifecycle_stage == "deleted":
-                    self.client.restore_experiment(found.experiment_id)
-                self._experiments[name] = found.experiment_id
-        return self._experiments[name]
-
-    def _create_experiment(self, name: str) -> str:
-        location = None if self.artifacts is None else (self.artifacts / name).as_uri()
-        try:
-            return self.client.create_experiment(name, location, CLASSICAL)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        # Another machine was faster.
+        """Id of the experiment with this name; it is created, or restored from MLflow's bin, if needed."""
         found = self.client.get_experiment_by_name(name)
-        assert found is not None
+        if found is None:
+            location = None if self.artifacts is None else (self.artifacts / name).as_uri()
+            try:
+                return self.client.create_experiment(name, location, EXPERIMENT_TAGS)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            found = self.client.get_experiment_by_name(name)  # another machine created it at the same moment
+            assert found is not None
+        if found.lifecycle_stage == "deleted":
+            self.client.restore_experiment(found.experiment_id)
         return found.experiment_id
 
     def require(self) -> None:
-        """Make sure that the store answers.
+        """Check that the store answers.
 
         Raises:
             ClefError: It does not.
@@ -102,14 +86,14 @@ class Store:
                 client.search_experiments(max_results=1)
         except Exception as error:
             raise ClefError(
-                f"{URI_VARIABLE}: no answer from {shown_uri(self.uri)} ({brief(error)}); start that server, or "
-                "unset the variable for the checkout's own database"
+                f"{URI_VARIABLE}: no answer from {without_secrets(self.uri)} ({short_message(error)}); start that "
+                "server, or unset the variable to use the checkout's own database"
             ) from error
 
 
-def brief(error: BaseException) -> str:
-    """An error of MLflow or of the network, which can be pages long, as a few words."""
-    text = shown_uri(" ".join(str(error).split())) or type(error).__name__
+def short_message(error: BaseException) -> str:
+    """Shorten an error of MLflow or of the network, which can be pages long, to a few words."""
+    text = without_secrets(" ".join(str(error).split())) or type(error).__name__
     for known in ("Connection refused", "timed out", "Name or service not known", "too many 500 error responses"):
         if known.lower() in text.lower():
             return known.lower()

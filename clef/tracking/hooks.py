@@ -1,0 +1,144 @@
+"""Context managers around a training, an evaluation and a summary that track them. They cannot change the results."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clef.errors import Unfinished
+from clef.params.schema import Params
+from clef.runtime.files import file_hash, write_text
+from clef.tracking.environment import environment_tags
+from clef.tracking.follow import followed
+from clef.tracking.mlflow_runs import as_text, dataset_version, flatten, parent_run, training_run
+from clef.tracking.record import (
+    RUN_RECORD,
+    Process,
+    Record,
+    Status,
+    read_record,
+    record_path,
+    records_below,
+    run_folder,
+    sibling,
+)
+
+log = logging.getLogger(__name__)
+
+SUMMARY_FILES = ("summary.json", "summary.csv", "params.yaml")
+
+
+@contextmanager
+def track_training(
+    params: Params, target: Path, manifest: Path, key: str, sidecar: Mapping[str, Any], device: str
+) -> Iterator[None]:
+    """Write the record of a training, and sync it to MLflow while the block trains.
+
+    Args:
+        params: Params of the run.
+        target: Weights to be trained, in `results/{run}/seed{s}/fold{k}/`.
+        manifest: Path of the manifest, shown as the source of the data set.
+        key: Hash of everything that the result depends on.
+        sidecar: Content of the JSON file beside the weights.
+        device: For example `cuda (NVIDIA H200)`.
+    """
+    path = record_path(target)
+    name, tags = run_folder(target).name, environment_tags()
+    run = training_run(params, name, target.stem, key, sidecar, {**tags, "device": device})
+    started = time.time()
+    earlier = read_record(path)
+    if earlier is not None and earlier.run.key == key and earlier.status != "finished":
+        run, started = replace(run, code=earlier.run.code), earlier.started  # a resumed training stays the same run
+    else:
+        with suppress(OSError):
+            sibling(path, ".system.jsonl").unlink()
+    record = Record(
+        run=run,
+        parent=parent_run(params, name, sidecar["manifest"], tags),
+        data=dataset_version(params, sidecar["manifest"], manifest),
+        process=Process.current(),
+        started=started,
+        steps=sidecar["steps"],
+    )
+    _write(record, path)
+
+    def write_end(status: Status) -> None:
+        _write(replace(record, status=status, ended=time.time()), path)
+
+    with followed(path) if params.tracking.mlflow else nullcontext():
+        try:
+            yield
+        except (KeyboardInterrupt, Unfinished):
+            write_end("stopped")
+            raise
+        except Exception:
+            write_end("failed")
+            raise
+        write_end("finished")
+
+
+@contextmanager
+def track_evaluation(params: Params, weights: Path, metrics: Path) -> Iterator[None]:
+    """Add the metrics file that the block writes to the record of the training it scores, and sync that."""
+    path = record_path(weights)
+    if read_record(path) is None or metrics.parent != path.parent:
+        yield
+        return
+    with followed(path) if params.tracking.mlflow else nullcontext():
+        yield
+        record = read_record(path)
+        if record is not None:
+            _write(replace(record, results={metrics.name: file_hash(metrics)}), path)
+
+
+@contextmanager
+def track_summary(params: Params, folder: Path) -> Iterator[None]:
+    """Write `params.yaml` and the record of a run after the block has summarized it, and sync the whole run.
+
+    Args:
+        params: Params of the run.
+        folder: Its folder, `results/{run}/`.
+    """
+    path = folder / RUN_RECORD
+    trainings = [record for record in map(read_record, records_below(folder)) if record and record.parent]
+    with followed(path) if params.tracking.mlflow and trainings else nullcontext():
+        yield
+        plain = params.model_dump(mode="json", by_alias=True)
+        write_text(folder / "params.yaml", yaml.safe_dump(plain, sort_keys=False))
+        if trainings:
+            _write(_summary_record(params, folder, trainings), path)
+
+
+def _summary_record(params: Params, folder: Path, trainings: list[Record]) -> Record:
+    # Trainings with older params may have left records behind; the newest one tells which run this is.
+    newest = max(trainings, key=lambda training: training.started)
+    assert newest.parent is not None
+    own = [training for training in trainings if training.parent and training.parent.key == newest.parent.key]
+    plots = sorted(file for file in (folder / "plots").glob("*") if file.is_file())
+    files = [file for file in (*(folder / name for name in SUMMARY_FILES), *plots) if file.exists()]
+    # These settings can change while it stays the same run, so they are tags.
+    tags = {"seeds": as_text(params.seeds), "threshold": as_text(params.evaluate.threshold)}
+    tags |= {name: as_text(value) for name, value in flatten({"tune": params.tracked("tune")}).items()}
+    return Record(
+        run=replace(newest.parent, tags={**newest.parent.tags, **environment_tags(), **tags}),
+        parent=None,
+        data=newest.data,
+        process=Process.current(),
+        started=min(training.started for training in own),
+        status="finished",
+        ended=time.time(),
+        results={file.relative_to(folder).as_posix(): file_hash(file) for file in files},
+    )
+
+
+def _write(record: Record, path: Path) -> None:
+    """Write a record. A full disk must not stop a training because of this file."""
+    try:
+        record.write(path)
+    except OSError as error:
+        log.warning("tracking: %s: not written (%s)", path, error)

@@ -1,0 +1,148 @@
+"""Describe trainings and whole runs for MLflow: names, parameters and tags, from params and the sidecar of the weights.
+
+Parameters have the names of the params file, so that they can be searched for. Parent runs, which are the ones to compare,
+have fewer parameters than trainings, and the same ones in every run: sampling and augmentation are one value each, and the
+settings of a stage 1 are left out if the run has none.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clef.model.texts import texts_in_use
+from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, AugmentParams, Params, digest
+from clef.tracking.record import DatasetVersion, RunDescription
+
+DIGEST_LENGTH = 36
+"""Longest digest of a data set that MLflow accepts."""
+
+ANY_CODE = "any"
+"""Code of a parent run, which stays the same run when the package changes."""
+
+HIDDEN = frozenset({"texts.file", "folds.test_subjects", "pretrain.from"})
+"""File names and lists of subjects, which are of no use in a table; `pretrain` names the source of stage 1."""
+
+
+def training_run(
+    params: Params, run: str, stage: str, key: str, sidecar: Mapping[str, Any], environment: Mapping[str, str]
+) -> RunDescription:
+    """Describe the run of one training.
+
+    Args:
+        params: Params of the run that it belongs to.
+        run: Name of that run.
+        stage: `pretrain`, `finetune` or `inner`, as in the file names.
+        key: Hash of everything that the training's result depends on.
+        sidecar: Content of the JSON file beside the weights.
+        environment: Tags of host, revision and versions.
+    """
+    seed, fold = sidecar["seed"], sidecar["fold"]
+    sections = {name: sidecar[name] for name in (*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS) if name in sidecar}
+    values = {"seed": seed, "fold": fold, "steps": sidecar["steps"], **flatten(sections)}
+    tags = {
+        **environment,
+        "run": run,
+        "dataset": params.dataset.name,
+        "stage": stage,
+        "seed": str(seed),
+        "fold": str(fold),
+        "package": sidecar["package"],
+        "clef.parent": parent_key(params, run, sidecar["manifest"]),
+        "mlflow.source.name": f"clef {sidecar['stage']}",
+        "mlflow.source.type": "JOB",
+    }
+    if stage1 := sidecar.get("stage1"):
+        tags["stage1"] = stage1
+    return RunDescription(
+        experiment=params.dataset.name,
+        name=f"{run} seed {seed} fold {fold} {stage}",
+        key=key,
+        code=sidecar["package"],
+        params={name: as_text(value) for name, value in values.items() if name not in HIDDEN},
+        tags=tags,
+    )
+
+
+def parent_run(params: Params, run: str, manifest: str, environment: Mapping[str, str]) -> RunDescription:
+    """Describe the run below which the trainings of all seeds and folds are nested."""
+    key = parent_key(params, run, manifest)
+    tags = {
+        **environment,
+        "run": run,
+        "dataset": params.dataset.name,
+        "stage": "run",
+        "mlflow.source.name": "clef",
+        "mlflow.source.type": "PROJECT",
+        "clef.parent": key,
+    }
+    return RunDescription(params.dataset.name, run, key, ANY_CODE, comparison_params(params), tags)
+
+
+def parent_key(params: Params, run: str, manifest: str) -> str:
+    """Hash of a run's name, the settings of its trainings and its manifest.
+
+    It leaves out the seeds, so that another seed joins the same run, and the settings of the evaluation.
+    """
+    sections = {name: params.tracked(name) for name in {*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS}}
+    sections["texts"] = texts_in_use(params.texts, params.labels)
+    return digest({"run": run, "manifest": manifest, **sections}, length=64)
+
+
+def dataset_version(params: Params, manifest_hash: str, manifest: Path) -> DatasetVersion:
+    """Describe the manifest as an MLflow data set: the digest tells its versions apart."""
+    return DatasetVersion(params.dataset.name, manifest_hash[:DIGEST_LENGTH], str(manifest))
+
+
+def comparison_params(params: Params) -> dict[str, str]:
+    """Parameters of a parent run: short values, so ordered that the first difference of two runs explains them best."""
+    pretrain = params.pretrain
+    values: dict[str, Any] = {
+        **flatten({name: params.tracked(name) for name in ("folds", "model", "labels", "crop")}),
+        "texts": digest(texts_in_use(params.texts, params.labels), length=8),
+        "device": params.device,
+        "gpus": params.gpus,
+        "pretrain": "none" if pretrain is None else pretrain.from_ or "own",
+        "pretrain.epochs": 0 if pretrain is None else pretrain.epochs,
+    }
+    for name in ("pretrain", "finetune"):
+        section = params.tracked(name)
+        if section is None:
+            continue
+        values[f"{name}.views"] = _augmentation(section.pop("augment"))
+        if name == "pretrain":
+            sizes = [f"{section.pop(part)} {part}" for part in ("subjects", "activities", "frames")]
+            values["pretrain.samples"] = " x ".join(sizes)
+            if not section["also"]:
+                del section["also"]  # an empty value would show up as a difference to a run without stage 1
+        values |= flatten({name: section})
+    return {name: as_text(value) for name, value in sorted(values.items()) if name not in HIDDEN}
+
+
+def _augmentation(augment: Mapping[str, Any]) -> str:
+    """The augmentations that are switched on, in one value."""
+    off = AugmentParams(
+        rotation=0, scale=(1, 1), shift=0, flip=0, brightness=0, contrast=0, saturation=0, grey=0, blur=0
+    ).model_dump(mode="json")
+    return ", ".join(f"{name} {as_text(value)}" for name, value in augment.items() if value != off[name]) or "unchanged"
+
+
+def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested sections as `section.key`; a missing section is the single value None."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{key}": inner for key, inner in flatten(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def as_text(value: Any) -> str:
+    """The value of a parameter as short text."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(as_text, value)) or "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return "none" if value is None else str(value)

@@ -1,0 +1,43 @@
+"""Sample how busy the machine is while it trains, under the metric names that MLflow's system page expects."""
+
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from mlflow.system_metrics.metrics.base_metrics_monitor import BaseMetricsMonitor
+from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
+from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
+from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
+from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
+
+from clef.tracking.metrics import GrowingFile
+
+
+class SystemSampler:
+    """Append samples of processor, memory, disk, network and GPU use to the file of one training.
+
+    Args:
+        path: The file; a resumed training continues the numbers of its samples.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        psutil.cpu_percent()  # each call reports the use since the previous one
+        self._monitors: list[BaseMetricsMonitor] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
+        with suppress(ImportError, RuntimeError):  # no NVIDIA GPU
+            self._monitors.append(GPUMonitor())
+
+    def append(self) -> None:
+        """Take a sample and append it."""
+        sample: dict[str, float] = {}
+        for monitor in self._monitors:
+            monitor.collect_metrics()
+            sample |= {f"system/{name}": value for name, value in monitor.aggregate_metrics().items()}
+            monitor.clear_metrics()
+        _, earlier = GrowingFile(self.path).read()
+        step = earlier[-1]["step"] + 1 if earlier else 1
+        with open(self.path, "a", encoding="utf-8") as file:
+            # A newline first ends a line that a full disk or a kill cut short; empty lines are skipped when reading.
+            file.write("\n" + json.dumps({"step": step, "time": time.time(), **sample}) + "\n")
