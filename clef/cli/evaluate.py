@@ -35,14 +35,14 @@ def evaluate(
     """Predict the test frames of a fold and score them."""
     from clef.evaluation.fold.evaluate_fold import evaluate as run_evaluate
     from clef.runtime.lease import leased
-    from clef.tracking.tracked import tracked_evaluation
+    from clef.tracking.hooks import track_evaluation
     from clef.training.inputs import Inputs
 
     params, split, shards = training(run, fold, crops)
     if params.device == "cuda":
         claim_gpus(1)
     elsewhere = tested(params, test_manifest, test_crops)
-    with leased(out), tracked_evaluation(params, weights, out):
+    with leased(out), track_evaluation(params, weights, out):
         run_evaluate(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner, elsewhere)
 
 
@@ -58,10 +58,10 @@ def summarize(
     from clef.evaluation.run.published import published_on
     from clef.plots.run import write_plots
     from clef.runtime.lease import leased
-    from clef.tracking.tracked import tracked_summary
+    from clef.tracking.hooks import track_summary
 
     params = run_params(run)
-    with leased(out), tracked_summary(params, out.parent):
+    with leased(out), track_summary(params, out.parent):
         read = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
         pooled = params.folds.protocol == "leave_one_out" and params.test is None
         table, details = summary.summarize(

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from clef.runs.jobs import TRAININGS, Job
 from clef.runtime.lease import holder_of
-from clef.tracking.link import read_link
+from clef.tracking.location import read_page_links
 from clef.tracking.record import Record, read_record, record_path
 
 Kind = Literal["done", "running", "stopped", "failed", "waiting"]
@@ -69,7 +69,7 @@ def state_of(job: Job, now: float | None = None) -> State:
         now: Seconds since the epoch; this moment without.
     """
     record = read_record(record_path(job.target)) if job.step in TRAININGS else None
-    links = read_link(record_path(job.target), record) if record is not None else (None, None)
+    links = read_page_links(record_path(job.target), record) if record is not None else (None, None)
     if all(path.exists() for path in job.outputs):
         return State(job, "done", link=links[0], run_link=links[1])
     holder = holder_of(job.target)

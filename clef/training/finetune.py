@@ -29,7 +29,7 @@ from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.params.schema import FINETUNE_SECTIONS, Params
 from clef.runtime.files import appearing, file_hash
-from clef.tracking.tracked import tracked_training
+from clef.tracking.hooks import track_training
 from clef.training.checkpoint import (
     load_weights,
     require_crop_settings,
@@ -172,7 +172,7 @@ def finetune(
         seed=seed,
         device=device,
         job=job,
-        tracked=tracked_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
+        tracked=track_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
         save=save,
     )
 

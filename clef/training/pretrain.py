@@ -21,7 +21,7 @@ from clef.model.tasks import ActivityTask, Encoders
 from clef.model.texts import activity_texts
 from clef.params.schema import PRETRAIN_SECTIONS, Params, PretrainParams
 from clef.runtime.files import file_hash
-from clef.tracking.tracked import tracked_training
+from clef.tracking.hooks import track_training
 from clef.training.checkpoint import require_crop_settings, require_same_crops, save_weights
 from clef.training.inputs import Inputs
 from clef.training.job import Job
@@ -139,7 +139,7 @@ def pretrain(
         seed=seed,
         device=device,
         job=job,
-        tracked=tracked_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
+        tracked=track_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
         save=save,
     )
 
