@@ -1,9 +1,9 @@
-"""The one error that a user is meant to read."""
+"""Errors that users see."""
 
 
 class ClefError(Exception):
-    """Something the user can mend. The message is one line: what, where, what was expected, what to do."""
+    """An error that the user can fix. The message is one line: what is wrong, where, what was expected, what to do."""
 
 
-class Unfinished(ClefError):  # noqa: N818 - it is no error
-    """Work that stopped by itself with all that it needs to go on saved: no failure. The command is to run again."""
+class Unfinished(ClefError):  # noqa: N818 - it is not a failure
+    """Work stopped early and saved its progress, so the same command resumes it."""

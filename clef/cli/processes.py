@@ -33,21 +33,21 @@ def attempted(settings: "Callable[[], Params]", target: Path, attempt: int | Non
     Raises:
         ClefError: It failed alike twice.
     """
-    from clef.runtime.retries import Told, in_words, remembered
+    from clef.runtime.retries import ReportedExit, failure_message, limit_retries
     from clef.training.ranks.launch import RENDEZVOUS, tell_launcher
 
     if "RANK" not in os.environ:
-        memory = nullcontext() if attempt is None else remembered(target, _key(settings, sys.argv[1:]), attempt)
+        memory = nullcontext() if attempt is None else limit_retries(target, _key(settings, sys.argv[1:]), attempt)
         try:
             with memory:
                 yield
-        except Told as told:
+        except ReportedExit as told:
             raise typer.Exit(told.code) from None
         return
     try:
         yield
     except BaseException as error:
-        if RENDEZVOUS in os.environ and (message := in_words(error)) is not None:
+        if RENDEZVOUS in os.environ and (message := failure_message(error)) is not None:
             tell_launcher(message)
         raise
 
@@ -63,12 +63,12 @@ def training_job(params: "Params", time_budget: float | None) -> Iterator["Job"]
         if params.device == "cuda":
             claim_gpus(params.gpus)
         if params.gpus > 1:
-            from clef.runtime.retries import Told
+            from clef.runtime.retries import ReportedExit
             from clef.training.ranks.launch import launch
 
             with output.shared_with_subprocesses():
                 launch(params.gpus, [sys.executable, "-m", "clef", *sys.argv[1:]])
-            raise Told(0)
+            raise ReportedExit(0)
     from clef.training.interruption import Interruption
     from clef.training.job import Job
     from clef.training.ranks.ranks import joined, ranks_here

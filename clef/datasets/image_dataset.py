@@ -1,4 +1,4 @@
-"""What data sets of single images share: no subjects, no activities, an official split, and blocks for shards."""
+"""Data sets of single images: no subjects, no activities, an official split. Their shards are blocks of images."""
 
 import logging
 from collections.abc import Iterable
@@ -14,24 +14,20 @@ from clef.runtime.wording import some
 if TYPE_CHECKING:
     import pandas as pd
 
-
 log = logging.getLogger(__name__)
-
-FRAME = 0
-"""The only frame of an image."""
 
 
 class UnlabelledError(ClefError):
     """More images have no label than `ingest.max_bad` allows."""
 
     def __init__(self, root: Path, unlabelled: list[str], images: int, allowed: int) -> None:
-        """Say so.
+        """Compose the message.
 
         Args:
             root: The raw folder.
-            unlabelled: These images, each with the reason.
-            images: Number of all.
-            allowed: How many may be without.
+            unlabelled: Images without a label, each with the reason.
+            images: Number of all images.
+            allowed: How many may be without a label.
         """
         self.unlabelled, self.images = unlabelled, images
         super().__init__(
@@ -41,14 +37,14 @@ class UnlabelledError(ClefError):
 
 
 class ImageDatasetOptions(Section):
-    """Options of every such data set."""
+    """Options of data sets of single images."""
 
     blocks: Count = 8
-    """Number of blocks that the images are dealt to; each is cropped by one job."""
+    """Number of blocks of images; each is cropped by one job."""
 
 
 class ImageDataset(Dataset):
-    """Single images, whose names the copy alone knows."""
+    """A data set of single images, listed by the copy itself."""
 
     Options: ClassVar[type[Section]] = ImageDatasetOptions
     options: ImageDatasetOptions
@@ -61,37 +57,34 @@ class ImageDataset(Dataset):
     def subjects(self) -> list[str]:
         return []
 
-    def expected_sequences(self) -> list[str]:
-        return []
-
     def version_of(self, shard: str) -> str:
         return "images"
 
     def _block(self, number: int) -> str:
-        """The block of an image, by any number that stays its own when images are added or removed."""
+        """Block of an image, by a number that stays the same when other images are added or removed."""
         return f"block{number % self.options.blocks:03d}"
 
     def _labels(
         self, root: Path, expressions: Iterable[tuple[RecordedSequence, str]], unlabelled: list[str]
     ) -> "pd.DataFrame":
-        """The table of labels.
+        """Make the table of labels.
 
         Args:
-            root: The raw folder, for the message.
+            root: The raw folder.
             expressions: The labelled images and their class.
-            unlabelled: Images whose label should be there and is not, each with the reason.
+            unlabelled: Images that should have a label and have none, each with the reason.
 
         Raises:
-            UnlabelledError: More of them than `ingest.max_bad` allows.
+            UnlabelledError: More images have no label than `ingest.max_bad` allows.
         """
         import pandas as pd
 
         rows = [(image.sequence, image.first_frame, expression) for image, expression in expressions]
-        self._allow(root, unlabelled, len(rows) + len(unlabelled))
+        self._check_unlabelled(root, unlabelled, len(rows) + len(unlabelled))
         return pd.DataFrame(rows, columns=["sequence", "frame", "expression"]).astype({"frame": "int32"})
 
-    def _allow(self, root: Path, unlabelled: list[str], images: int) -> None:
-        """Warn of images without a label, or stop where there are too many."""
+    def _check_unlabelled(self, root: Path, unlabelled: list[str], images: int) -> None:
+        """Warn of images without a label, or raise if there are too many."""
         if not unlabelled:
             return
         allowed = int(self.params.ingest.max_bad * images)

@@ -17,7 +17,7 @@ from clef.demo.hand import Hand
 from clef.demo.layers import Image
 from clef.demo.performance import FPS, NOT_CODED, Performance, perform
 from clef.params.schema import RenderParams
-from clef.runtime.files import appearing, write_text
+from clef.runtime.files import atomic_write, write_text
 
 COLUMNS = 100
 """Of the csv: the frame's number, action units 1 to 98, and the flag for frames that cannot be coded."""
@@ -82,7 +82,7 @@ def render_clip(clip: Clip, root: Path) -> list[str]:
         The two paths, relative to `root`.
     """
     performance = clip.perform()
-    with appearing(root / clip.video) as partial:
+    with atomic_write(root / clip.video) as partial:
         _encode(clip, performance, partial)
         if clip.cut_off:
             with open(partial, "r+b") as file:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from clef.errors import ClefError
 from clef.runtime.files import PARTIAL, write_text
-from clef.runtime.wording import some
+from clef.runtime.wording import abbreviate
 
 RECORD = "render.json"
 CLAIM = ".rendered"
@@ -47,7 +47,7 @@ def require_own(root: Path, planned: Collection[str]) -> set[str]:
     if written is None:
         if names := _held(root):
             raise ClefError(
-                f"{root}: holds {some(names, 4)}, and no list of render-demo's that names it; expected a new or empty "
+                f"{root}: holds {abbreviate(names, 4)}, and no list of render-demo's that names it; expected a new or empty "
                 f"folder, or one that it filled before; {OWN_RECORDINGS}, else move what is there elsewhere"
             )
         written = set()

@@ -15,7 +15,7 @@ from clef.demo.layers import Image
 from clef.demo.pose import Pose
 from clef.errors import ClefError
 from clef.params.schema import RenderParams
-from clef.runtime.files import appearing
+from clef.runtime.files import atomic_write
 
 JPEG_QUALITY = 92
 SPLITS = ("train", "test")
@@ -99,7 +99,7 @@ def render_still(still: Still, root: Path) -> list[str]:
     written, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not written:
         raise ClefError(f"{root / still.path}: OpenCV could not encode a JPEG; expected a build with JPEG support")
-    with appearing(root / still.path) as partial:
+    with atomic_write(root / still.path) as partial:
         partial.write_bytes(encoded.tobytes())
     return [still.path]
 

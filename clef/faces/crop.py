@@ -28,7 +28,7 @@ from clef.faces.shard import (
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame, read_frames
 from clef.recordings.sequence import RecordedSequence
-from clef.runtime.files import ask_guards
+from clef.runtime.files import check_guards
 
 Progress = Callable[[str, int], None]
 """Called with the sequence's name and how many more frames are done."""
@@ -77,7 +77,7 @@ def crop_shard(
     for part in parts:
         report = part.finished()
         if report is None:
-            ask_guards()
+            check_guards()
             report = PartReport({}, [])
             part.write(_batches(root, part.sequences, settings, detector, report, progress), report)
         elif progress:
@@ -86,14 +86,14 @@ def crop_shard(
         problems.extend(report.problems)
     rows = (batch for part in parts for batch in read_batches(part.rows))
     write_shard(target, rows, fingerprint, recordings_digest(sequences))
-    ask_guards()
+    check_guards()
     shutil.rmtree(work, ignore_errors=True)
     return ShardReport(sum(statuses.values()), dict(statuses), problems)
 
 
 def _groups(sequences: list[RecordedSequence]) -> Iterator[list[RecordedSequence]]:
     """Videos and folders one by one, single images by the batch: a part is never one tiny file."""
-    for single, group in itertools.groupby(sequences, lambda sequence: sequence.single):
+    for single, group in itertools.groupby(sequences, lambda sequence: sequence.is_single_image):
         members = list(group)
         size = ROWS_A_BATCH if single else 1
         yield from (members[start : start + size] for start in range(0, len(members), size))
@@ -132,7 +132,7 @@ def _batches(
 def _followed(
     root: Path, sequences: list[RecordedSequence], settings: CropParams, detector: Detector
 ) -> Iterator[tuple[RecordedSequence, Tracked]]:
-    if sequences[0].single:
+    if sequences[0].is_single_image:
         # one frame each; they share detector calls, but nothing is tracked from one to the next
         frames = (frame for sequence in sequences for frame in read_frames(root, sequence))
         for sequence, item in zip(sequences, observe(frames, detector, settings, every=1), strict=True):

@@ -11,7 +11,7 @@ import pyarrow as pa
 from clef.faces.shard import write_shard
 from clef.params.schema import digest
 from clef.recordings.sequence import RecordedSequence
-from clef.runtime.files import ask_guards, write_text
+from clef.runtime.files import check_guards, write_text
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Part:
             batches: Consumed one by one.
             report: Read when the last batch is written, so that it may fill up meanwhile.
         """
-        ask_guards()
+        check_guards()
         self._done.unlink(missing_ok=True)
         write_shard(self.rows, batches, self._fingerprint)
         write_text(self._done, json.dumps({"key": self._key, **asdict(report)}, indent=1))

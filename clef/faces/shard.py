@@ -10,7 +10,7 @@ import pyarrow as pa
 from clef.errors import ClefError
 from clef.params.schema import digest
 from clef.recordings.sequence import SEQUENCE_COLUMNS, RecordedSequence
-from clef.runtime.files import appearing
+from clef.runtime.files import atomic_write
 
 FINGERPRINT = b"clef.fingerprint"
 RECORDINGS = b"clef.recordings"
@@ -60,7 +60,7 @@ def write_shard(
     """
     schema = SCHEMA.with_metadata({FINGERPRINT: json.dumps(fingerprint, sort_keys=True), RECORDINGS: recordings})
     with (
-        appearing(target) as partial,
+        atomic_write(target) as partial,
         pa.OSFile(str(partial), "wb") as sink,
         pa.ipc.new_file(sink, schema) as writer,
     ):

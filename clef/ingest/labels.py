@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clef.datasets.base import Dataset
 from clef.errors import ClefError
 from clef.recordings.sequence import NUMBERED, RecordedSequence
-from clef.runtime.wording import some
+from clef.runtime.wording import abbreviate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def read_labels(
     expected = dataset.labelled_sequences()
     without = sorted(({s.sequence for s in sequences} & set(expected)) - set(labels["sequence"]))
     if without:
-        names = some(without)
+        names = abbreviate(without)
         allowed = int(dataset.params.ingest.max_bad * len(expected))
         if len(without) > allowed:
             raise ClefError(
@@ -113,7 +113,7 @@ def coverage(sequences: Collection[RecordedSequence], labels: "pd.DataFrame", im
         labels: Of all of them.
         images: Of every recording of numbered images that was opened and can be read.
     """
-    rows = [sequence for sequence in sequences if not sequence.single]
+    rows = [sequence for sequence in sequences if not sequence.is_single_image]
     labelled = _frames_by_recording(labels, {sequence.sequence for sequence in rows})
     broken = [s for s in rows if s.problem]
     sound = [s for s in rows if not s.problem and s.frames is not None]
@@ -122,7 +122,7 @@ def coverage(sequences: Collection[RecordedSequence], labels: "pd.DataFrame", im
     lacking = {name: len(lost) for name in own if (lost := labelled.get(name, set()) - own[name])}
     there = sum((s.frames or 0) + lacking.get(s.sequence, 0) for s in sound)
     gone = sum(len(_frames_of_broken(s, labelled.get(s.sequence, set()))) for s in broken)
-    single = [sequence for sequence in sequences if sequence.single]
+    single = [sequence for sequence in sequences if sequence.is_single_image]
     opened = [s for s in (*sound, *broken) if s.sequence in labelled]
     alike = [[s for s in group if s.sequence in labelled] for group in (unopened, sound)]
     scattered = round(sum(lacking.values()) * _as_the_others(*alike))
@@ -171,7 +171,7 @@ def _require_images(
     if found.too_many(max_bad):
         raise ClefError(
             f"{root}: {found.undecodable} of {found.frames} frames have no image, more than ingest.max_bad allows; "
-            f"most labelled ones in {some(found.worst)}: complete the copy, or raise it if these images were never "
+            f"most labelled ones in {abbreviate(found.worst)}: complete the copy, or raise it if these images were never "
             "written"
         )
 

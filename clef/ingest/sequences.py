@@ -12,10 +12,10 @@ from clef.datasets.base import PLAIN, Dataset
 from clef.errors import ClefError
 from clef.ingest.labels import read_labels
 from clef.ingest.versions.pointers import check_fetched, existing_pointers, pointer_path, warn_of_changes
-from clef.recordings.frames import inspect, inspect_numbered
+from clef.recordings.frames import inspect_numbered, inspect_sequence
 from clef.recordings.sequence import MISSING, NUMBERED, SEQUENCE_COLUMNS, RecordedSequence
-from clef.runtime.files import appearing
-from clef.runtime.wording import some
+from clef.runtime.files import atomic_write
+from clef.runtime.wording import abbreviate
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def ingest(
     if missing:
         raise ClefError(
             f"{root}: {len(expected) - len(missing)} of {len(expected)} subjects found; "
-            f"missing {some(missing)}: complete the copy"
+            f"missing {abbreviate(missing)}: complete the copy"
         )
     sequences, images = _inspect_all(root, listed, progress)
     absent = dataset.missing_recordings(root)
@@ -81,12 +81,12 @@ def ingest(
     if len(bad) > allowed:
         raise ClefError(
             f"{root}: {len(bad)} of {expected_number} recordings missing or unreadable, "
-            f"ingest.max_bad allows {allowed}: {some(bad)}"
+            f"ingest.max_bad allows {allowed}: {abbreviate(bad)}"
         )
     read_labels(dataset, root, sequences, images)  # a mistake in them is told now, and not after hours of cropping
     warn_of_changes(dataset, root)
     log.info("%s: %d of %d expected recordings listed", dataset.name, len(sequences), expected_number)
-    with appearing(target) as partial:
+    with atomic_write(target) as partial:
         columns = {column: [getattr(sequence, column) for sequence in sequences] for column in SEQUENCE_COLUMNS}
         pq.write_table(pa.table(columns, SCHEMA), partial)
     return sequences
@@ -105,7 +105,7 @@ def _inspect_all(
             images[sequence.sequence] = np.array(numbers, dtype=np.int64)  # a copy may have millions
             sequences.append(described)
         else:
-            sequences.append(inspect(root, sequence, look=sequence.sequence in looked_at))
+            sequences.append(inspect_sequence(root, sequence, decode=sequence.sequence in looked_at))
         if progress is not None:
             progress(done, len(listed))
     return sequences, images
@@ -119,7 +119,7 @@ def _require_whole_zips(sequences: list[RecordedSequence], root: Path) -> None:
     if broken:
         problem = broken[min(broken)]
         why = "it holds no images of any recording; copy it again" if problem == MISSING else problem
-        raise ClefError(f"{root}: nothing of {some(sorted(broken))} can be read: {why}")
+        raise ClefError(f"{root}: nothing of {abbreviate(sorted(broken))} can be read: {why}")
 
 
 def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[RecordedSequence]:
@@ -132,7 +132,7 @@ def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[RecordedSe
         ClefError: No such shard, no recordings of it, or versioned ones that were not fetched.
     """
     if shard not in dataset.shards():
-        raise ClefError(f"{dataset.name}: no shard {shard}; expected one of {some(dataset.shards())}")
+        raise ClefError(f"{dataset.name}: no shard {shard}; expected one of {abbreviate(dataset.shards())}")
     pointer = pointer_path(root, dataset.version_of(shard))
     check_fetched([pointer] if pointer.exists() else [], root)
     listed = dataset.sequences(root)
@@ -140,7 +140,7 @@ def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[RecordedSe
     if not own and (dataset.subjects() or not listed):  # a block of images may be empty, a subject not
         raise ClefError(f"{root}: no recordings of {shard} found; complete the copy")
     # not looked at: cropping decodes every image at once
-    described = (inspect(root, sequence, look=False) for sequence in own)
+    described = (inspect_sequence(root, sequence, decode=False) for sequence in own)
     return [sequence for sequence in described if not sequence.is_missing]
 
 
@@ -154,5 +154,5 @@ def _sample(listed: list[RecordedSequence]) -> set[str]:
 
     Of the others the size is asked. Cropping decodes them all, and the manifest counts those that do not.
     """
-    images = [sequence.sequence for sequence in listed if sequence.single]
+    images = [sequence.sequence for sequence in listed if sequence.is_single_image]
     return set(images[:: max(1, len(images) // DECODED)])

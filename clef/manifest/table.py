@@ -19,7 +19,7 @@ from clef.faces.shard import open_shard, read_fingerprint, read_recordings, reco
 from clef.ingest.labels import read_labels
 from clef.manifest.folds import require_disjoint
 from clef.recordings.sequence import NUMBERED, RecordedSequence
-from clef.runtime.files import appearing, file_hash
+from clef.runtime.files import atomic_write, file_hash
 
 NO_ROW = -1
 """`row` of a labelled frame that its recording does not have."""
@@ -109,7 +109,7 @@ def build_manifest(
             progress(done, len(shards))
     meta = {"fingerprint": fingerprints[first], "labels": label_columns, "shards": hashes}
     table = table.replace_schema_metadata({_METADATA: json.dumps(meta, sort_keys=True).encode()})
-    with appearing(target) as partial:
+    with atomic_write(target) as partial:
         pq.write_table(table, partial)
     return manifest
 

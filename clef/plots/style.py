@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from clef.runtime.files import appearing
+from clef.runtime.files import atomic_write
 
 # Okabe and Ito's colours, told apart with any colour vision; shapes differ too.
 BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8A8A", "#222222"
@@ -44,7 +44,7 @@ def drawing() -> AbstractContextManager[None]:
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as `{name}.svg` and `{name}.png`, without date, host or software in them."""
     for suffix, metadata in METADATA.items():
-        with appearing(folder / f"{name}.{suffix}") as partial:
+        with atomic_write(folder / f"{name}.{suffix}") as partial:
             figure.savefig(partial, format=suffix, metadata=metadata)
 
 

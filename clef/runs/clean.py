@@ -12,8 +12,8 @@ from pathlib import Path
 
 from clef.errors import ClefError
 from clef.params.schema import Params
-from clef.runtime.files import abandoned
-from clef.runtime.lease import leased, live
+from clef.runtime.files import is_abandoned
+from clef.runtime.lease import holder_of, leased
 from clef.runtime.paths import INTERIM, PROCESSED, RAW, RESULTS, fold_folder, seed_and_fold, summary_file
 
 DIGEST = re.compile(r"[0-9a-f]{8}")
@@ -102,7 +102,7 @@ def size(path: Path) -> int:
 def _work_folders(root: Path) -> Iterator[Leftover]:
     for place in _places(root):
         for path in sorted(place.rglob("*.work")):
-            if path.is_dir() and not path.is_symlink() and not live(path):
+            if path.is_dir() and not path.is_symlink() and not holder_of(path):
                 yield Leftover(path, "progress of an interrupted job, which would start over", size(path))
 
 
@@ -115,7 +115,7 @@ def _partial_files(root: Path) -> Iterator[Leftover]:
 
 def _half_written(path: Path) -> bool:
     """Whether nobody writes a file under a temporary name any more."""
-    ended = abandoned(path)
+    ended = is_abandoned(path)
     try:
         return time.time() - path.lstat().st_mtime > QUIET_SECONDS if ended is None else ended
     except FileNotFoundError:
@@ -128,7 +128,7 @@ def _unused_crops(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover]:
         for path in sorted((root / folder).glob("*/*")):
             if not path.is_dir() or path.is_symlink() or path.parent.is_symlink() or not DIGEST.fullmatch(path.name):
                 continue
-            if (path.parent.name, path.name) not in used and not any(map(live, path.glob("*.lease"))):
+            if (path.parent.name, path.name) not in used and not any(map(holder_of, path.glob("*.lease"))):
                 yield Leftover(path, f"{what} of settings that no params file uses", size(path))
 
 

@@ -76,12 +76,12 @@ def state_of(job: Job, now: float | None = None) -> State:
     numbers = _numbers(job, record) if record is not None else {}
     last_line, failed = _last_words(job)
     if holder is not None:
-        age = max(0.0, (time.time() if now is None else now) - holder["heartbeat"])
+        age = max(0.0, (time.time() if now is None else now) - holder.refreshed)
         return State(
             job,
             "running",
-            host=holder["host"],
-            slurm_job=holder["job"],
+            host=holder.host,
+            slurm_job=_slurm_job(job),
             heartbeat_age=round(age, 1),
             last_line=last_line,
             link=links[0],

@@ -1,64 +1,65 @@
-"""Files that appear whole: written beside their target under a temporary name, then renamed."""
+"""Write files atomically: under a temporary name beside the target, then renamed."""
 
 import errno
 import hashlib
-import itertools
 import os
 import re
+import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 
-from clef.runtime.process import is_running, mark, own_start
+import psutil
 
-NO_SPACE = "No space left on device"
-WRITE_FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS)
-
-PARTIAL = re.compile(r"\..+\.(?P<place>[0-9a-f]{8})-(?P<boot>[0-9a-f]{8})-(?P<number>\d+)-(?P<start>\d+)-\d+\.partial")
-"""A temporary name: of the target, then of who writes."""
-LONGEST_NAME = 48
-"""Characters of the target's name that a temporary one repeats: names have 255 bytes, characters up to four."""
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS)
+TEMPORARY_NAME = re.compile(r"\..+\.(?P<host>[^/]+)-(?P<pid>\d+)-[0-9a-f]{8}\.partial")
+KEPT_CHARACTERS = 32
+"""Length of the target's name in a temporary name: file names have at most 255 bytes, characters up to four."""
 
 _guards: list[Callable[[], None]] = []
-_numbers = itertools.count()
 _swept: set[Path] = set()
 
 
 @contextmanager
-def appearing(target: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; on success it becomes the target, on an error it is removed.
+def atomic_write(target: Path | str) -> Iterator[Path]:
+    """Yield a temporary path; it replaces `target` when the block ends, and is removed if the block raises.
 
-    No other process, and no other call, has the same temporary path: one that was taken for dead may still write. What
-    a killed process left in the folder is removed by the next that writes there.
+    The first write to a folder also removes temporary files that dead processes of this host left there.
 
     Raises:
-        ClefError: A guard does not let it appear, see `guarded`.
-        OSError: The file cannot be written; its `filename` is set.
+        ClefError: A guard forbids the write, see `guard_writes`.
+        OSError: The file cannot be written; `filename` is the target's.
     """
     target = Path(target)
-    partial = temporary(target)
-    ask_guards()
+    partial = temporary_path(target)
+    check_guards()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep_once(target.parent)
         yield partial
         with open(partial, "rb") as file:
             os.fsync(file.fileno())
-        ask_guards()
+        check_guards()
         os.replace(partial, target)
     except BaseException as error:
-        _remove(partial)
-        failure = _write_failure(error, partial)
-        if failure is not None:
-            raise OSError(failure, os.strerror(failure), str(target)) from error
+        with suppress(OSError):
+            partial.unlink()
+        number = _write_error(error, partial)
+        if number is not None:
+            raise OSError(number, os.strerror(number), str(target)) from error
         raise
 
 
+def write_text(target: Path | str, text: str) -> None:
+    """Write a small text file atomically."""
+    with atomic_write(target) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 @contextmanager
-def guarded(guard: Callable[[], None]) -> Iterator[None]:
-    """While the block runs, no file of this process appears that the guard does not let: it raises where none may."""
+def guard_writes(guard: Callable[[], None]) -> Iterator[None]:
+    """Call `guard` before every atomic write in the block; it raises to forbid the write."""
     _guards.append(guard)
     try:
         yield
@@ -66,88 +67,67 @@ def guarded(guard: Callable[[], None]) -> Iterator[None]:
         _guards.remove(guard)
 
 
-def ask_guards() -> None:
-    """Stop here where no file may appear any more: to be called before what is done in vain then, or does harm."""
+def check_guards() -> None:
+    """Raise if a guard forbids writing. Call this before long work, or changes other than atomic writes."""
     for guard in tuple(_guards):
         guard()
 
 
-def temporary(target: Path) -> Path:
-    """A name beside a file that nobody else has, and from which `abandoned` tells who made it."""
-    place, boot = _here()
-    writer = f"{place}-{boot}-{os.getpid()}-{_start(os.getpid())}-{next(_numbers)}"
-    return target.with_name(f".{target.name[:LONGEST_NAME]}.{writer}.partial")
+def temporary_path(target: Path) -> Path:
+    """A unique name beside a file, which also names this host and process."""
+    writer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return target.with_name(f".{target.name[:KEPT_CHARACTERS]}.{writer}.partial")
 
 
-def abandoned(path: Path) -> bool | None:
-    """Whether who wrote under a temporary name has ended; None where that cannot be told, as of another host."""
-    found = PARTIAL.fullmatch(path.name)
-    place, boot = _here()
-    if found is None or found["place"] != place:
+def is_abandoned(path: Path) -> bool | None:
+    """Whether the process that made a temporary path is dead; None if it ran on another host."""
+    found = TEMPORARY_NAME.fullmatch(path.name)
+    if found is None or found["host"] != socket.gethostname():
         return None
-    if found["boot"] != boot:
+    return not is_running(int(found["pid"]))
+
+
+def is_running(pid: int, started: float | None = None) -> bool:
+    """Whether a process of this host runs; zombies do not.
+
+    Args:
+        pid: Its process id.
+        started: When it started, in seconds since the epoch, to tell it from a later process with the same id.
+    """
+    try:
+        process = psutil.Process(pid)
+        ended = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return not ended and (started is None or abs(process.create_time() - started) < 2)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
         return True
-    surroundings, _, ticks = mark().rpartition(":")
-    start = found["start"]
-    return not is_running(int(found["number"]), float(start), f"{surroundings}:{start}" if ticks else "")
-
-
-def sweep(folder: Path) -> None:
-    """Remove what processes that have ended left half-written in a folder."""
-    with suppress(OSError):
-        for entry in list(os.scandir(folder)):
-            if entry.name.endswith(".partial") and abandoned(Path(entry.path)):
-                _remove(Path(entry.path))
-
-
-def _sweep_once(folder: Path) -> None:
-    """Once in the life of this process: folders may hold many thousand files."""
-    if (resolved := folder.absolute()) not in _swept:
-        _swept.add(resolved)
-        sweep(folder)
-
-
-@cache
-def _here() -> tuple[str, str]:
-    """Short names of where process numbers are given out, which is this host or a container on it, and of its boot."""
-    boot, _, space = mark().rpartition(":")[0].partition(":")
-    return _short(f"{socket.gethostname()} {space}"), _short(boot)
-
-
-def _short(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-@cache
-def _start(number: int) -> int:
-    """When this process, which has that number, started: in ticks where the system has them."""
-    return int(mark(number).rpartition(":")[2] or own_start())
-
-
-def _write_failure(error: BaseException | None, partial: Path) -> int | None:
-    """Number of the failed write behind an error: libraries name no file, wrap it in their own, or quote its text."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in WRITE_FAILURES:
-            return error.errno if error.filename in (None, str(partial)) else None
-        if NO_SPACE in str(error):
-            return errno.ENOSPC
-        error = None if error.__suppress_context__ else error.__context__
-    return None
-
-
-def _remove(partial: Path) -> None:
-    """Remove what there is of a file; where not even that can be done, the error that led here says more."""
-    with suppress(OSError):
-        partial.unlink()
-
-
-def write_text(target: Path | str, text: str) -> None:
-    """Write a small text file whole."""
-    with appearing(target) as partial:
-        partial.write_text(text, encoding="utf-8")
 
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file as hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sweep_once(folder: Path) -> None:
+    """Remove abandoned temporary files, once per folder and process: folders may hold thousands of files."""
+    if (resolved := folder.absolute()) in _swept:
+        return
+    _swept.add(resolved)
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            path = folder / name
+            if name.endswith(".partial") and not path.is_dir() and is_abandoned(path):
+                path.unlink(missing_ok=True)
+
+
+def _write_error(error: BaseException | None, partial: Path) -> int | None:
+    """Error number of a failed write: libraries wrap the error, drop the file name or only quote its text."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
+            return error.errno if error.filename in (None, str(partial)) else None
+        if os.strerror(errno.ENOSPC) in str(error):
+            return errno.ENOSPC
+        error = None if error.__suppress_context__ else error.__context__
+    return None

@@ -23,7 +23,7 @@ _display: "Progress | None" = None
 """The bars on the terminal: there is one display, whatever is counted inside what."""
 
 
-class Step(Protocol):
+class ReportProgress(Protocol):
     """What a long step calls as it goes."""
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
@@ -31,7 +31,7 @@ class Step(Protocol):
 
 
 @contextmanager
-def progress(unit: str, start: int = 0) -> Iterator[Step]:
+def progress(unit: str, start: int = 0) -> Iterator[ReportProgress]:
     """Yield a function that shows how far a step is and how long it will still take.
 
     Args:
@@ -61,7 +61,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def _lines(unit: str, start: int) -> Step:
+def _lines(unit: str, start: int) -> ReportProgress:
     """One line every so often."""
     began = last = time.monotonic()
 
@@ -79,7 +79,7 @@ def _lines(unit: str, start: int) -> Step:
 
 
 @contextmanager
-def _bar(unit: str, start: int) -> Iterator[Step]:
+def _bar(unit: str, start: int) -> Iterator[ReportProgress]:
     """A bar of its own, or a second one below that of the step which this one is part of."""
     global _display
     from rich.console import Console

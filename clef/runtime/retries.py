@@ -1,4 +1,4 @@
-"""A step that fails again and again in the same way is not tried for ever."""
+"""Stop retrying a step that keeps failing with the same error."""
 
 import json
 import logging
@@ -9,24 +9,23 @@ from pathlib import Path
 
 from clef.errors import ClefError, Unfinished
 from clef.runtime.files import write_text
-from clef.runtime.lease import live
+from clef.runtime.lease import LeaseHeldError
 
 log = logging.getLogger(__name__)
 
-ENOUGH = 2
-"""How often one failure is seen before the next attempt is refused."""
+MAX_EQUAL_FAILURES = 2
 
 
 class KilledError(ClefError):
-    """A process that was ended by force, as where memory runs out."""
+    """A child process was killed, for example because memory ran out."""
 
 
-class Told(Exception):  # noqa: N818 - what it was, the other process has said
-    """The end of a process of which it has told the user itself.
+class ReportedExit(Exception):  # noqa: N818 - the child process has already reported its error
+    """A child process exited and has already reported the reason to the user.
 
     Args:
         code: Its exit code.
-        message: What is to be remembered of it, if it was a failure.
+        message: Its error, if it failed.
     """
 
     def __init__(self, code: int, message: str | None = None) -> None:
@@ -35,55 +34,55 @@ class Told(Exception):  # noqa: N818 - what it was, the other process has said
 
 
 @contextmanager
-def remembered(target: Path, key: str, attempt: int) -> Iterator[None]:
-    """Keep beside an output how the block that makes it failed, and refuse an attempt after two that failed alike.
+def limit_retries(target: Path, key: str, attempt: int) -> Iterator[None]:
+    """Record failures of the block in a file beside its output, and refuse a retry after two equal failures.
 
-    A retry cannot mend what follows from settings and inputs, and would spend hours to find it again. An interruption
-    is no failure, and neither is a kill, or another process that is at work on the output.
+    A retry cannot fix an error that follows from settings and inputs, and might take hours to hit it again.
+    Interruptions, kills and a lease that another process holds are not counted.
 
     Args:
-        target: The output.
-        key: Of what the block does; what failed under another one is not counted.
-        attempt: Counted from 1; the first is somebody's own wish and clears what was kept.
+        target: The output that the block makes.
+        key: Identifies the settings; failures under another key are not counted.
+        attempt: Counted from 1. The first attempt was started by the user, so it clears the record.
 
     Raises:
-        ClefError: It failed alike twice, and this is a retry.
+        ClefError: The block failed twice with the same error, and this is a retry.
     """
     path = target.with_suffix(".failure.json")
     if attempt <= 1:
         path.unlink(missing_ok=True)
     earlier, times = _read(path, key)
-    if times >= ENOUGH:
+    if times >= MAX_EQUAL_FAILURES:
         raise ClefError(
-            f"{target}: not tried again, since it failed {times} times with: {earlier}; "
-            "mend that, then the same command starts another attempt"
+            f"{target}: not retried, because it failed {times} times with the same error: {earlier}; "
+            "fix the cause, then run the same command"
         )
     try:
         yield
     except Exception as error:
-        if isinstance(error, Told) and error.code == 0:
+        if isinstance(error, ReportedExit) and error.code == 0:
             path.unlink(missing_ok=True)
-        elif (message := in_words(error)) is not None and not live(target):
-            times = times + 1 if _shape(message) == _shape(earlier) else 1
+        elif (message := failure_message(error)) is not None:
+            times = times + 1 if _without_numbers(message) == _without_numbers(earlier) else 1
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps({"key": key, "message": message, "times": times}) + "\n")
-            if times >= ENOUGH:
-                log.warning("failed alike %d times; further attempts are refused until that is mended", times)
+            if times >= MAX_EQUAL_FAILURES:
+                log.warning("failed %d times with the same error; further retries are refused", times)
         raise
     path.unlink(missing_ok=True)
 
 
-def in_words(error: BaseException) -> str | None:
-    """What is to be remembered of a failure; None where another attempt may well mend it, or none was meant."""
-    if isinstance(error, Told):
+def failure_message(error: BaseException) -> str | None:
+    """One line about a failure; None if a retry may succeed, or if it was no failure."""
+    if isinstance(error, ReportedExit):
         return error.message
-    if isinstance(error, Unfinished | KilledError) or not isinstance(error, Exception):
+    if isinstance(error, Unfinished | KilledError | LeaseHeldError) or not isinstance(error, Exception):
         return None
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _shape(message: str) -> str:
-    """A message without its numbers: no two say the same bytes or seconds."""
+def _without_numbers(message: str) -> str:
+    """Numbers such as bytes or seconds differ between failures with the same cause."""
     return re.sub(r"\d+", "#", message)
 
 

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from clef.runtime.files import write_text
+import psutil
+
+from clef.runtime.files import is_running, write_text
 from clef.runtime.paths import seed_and_fold
-from clef.runtime.process import is_running, mark, own_start
 
 RECORD_SUFFIX = ".track.json"
 RUN_RECORD = f"run{RECORD_SUFFIX}"
@@ -56,17 +57,15 @@ class Process:
     host: str
     pid: int
     started: float
-    mark: str = ""
-    """See `clef.runtime.process.mark`."""
 
     @classmethod
     def current(cls) -> "Process":
         """The calling process."""
-        return cls(socket.gethostname(), os.getpid(), own_start(), mark())
+        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
 
     def has_exited(self) -> bool:
         """Whether the process is known to have exited; always false for a process on another host."""
-        return self.host == socket.gethostname() and not is_running(self.pid, self.started, self.mark)
+        return self.host == socket.gethostname() and not is_running(self.pid, self.started)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 
 from clef.errors import ClefError
-from clef.runtime.lease import live
+from clef.runtime.lease import holder_of
 from clef.tracking.location import without_secrets, write_page_link
 from clef.tracking.metrics import GrowingFile, Point, checkpoint_step, points_of
 from clef.tracking.record import RUN_RECORD, DatasetVersion, Record, RunDescription, read_record, records_below, sibling
@@ -166,7 +166,7 @@ def is_active(path: Path, record: Record) -> bool:
     """Whether a process computes this run now. On another host only the heartbeat of its lease can show that."""
     if record.status != "running" or record.interrupted:
         return False
-    return record.process.host == socket.gethostname() or live(sibling(path, ".lease"))
+    return record.process.host == socket.gethostname() or holder_of(sibling(path, ".lease")) is not None
 
 
 def find_or_create_run(

@@ -19,7 +19,7 @@ from clef.errors import ClefError
 from clef.faces.fingerprint import crop_fingerprint
 from clef.manifest.table import manifest_fingerprint
 from clef.params.schema import CropParams, ModelParams
-from clef.runtime.files import appearing, file_hash, write_text
+from clef.runtime.files import atomic_write, file_hash, write_text
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def save_weights(target: Path, weights: Mapping[str, Tensor], sidecar: Mapping[s
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
     said = {**sidecar, HASH: hashlib.sha256(content).hexdigest()}
     write_text(target.with_suffix(".json"), json.dumps(said, indent=2, sort_keys=True) + "\n")
-    with appearing(target) as partial:
+    with atomic_write(target) as partial:
         partial.write_bytes(content)  # safetensors' own `save_file` would make a file that only its owner may read
 
 
@@ -201,7 +201,7 @@ class Recovery:
     def save(self, step: int, model: Mapping[str, Tensor], optimiser: Mapping[str, Any]) -> None:
         """Write the state after `step` steps."""
         state = {"key": self.key, "step": step, "model": dict(model), "optimiser": dict(optimiser)}
-        with appearing(self.path) as partial, open(partial, "wb") as file:
+        with atomic_write(self.path) as partial, open(partial, "wb") as file:
             torch.save(state, file)
         # Written second: what lies before this step is certain never to be trained again.
         write_text(self.path.with_name("step"), str(step))

@@ -28,7 +28,7 @@ from clef.model.prediction import prediction_table, probabilities
 from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.params.schema import FINETUNE_SECTIONS, Params
-from clef.runtime.files import appearing, file_hash
+from clef.runtime.files import atomic_write, file_hash
 from clef.tracking.hooks import track_training
 from clef.training.checkpoint import (
     load_weights,
@@ -145,12 +145,12 @@ def finetune(
             return
         table = prediction_table(test, labels.names, values, np.ones(len(test), dtype=bool))
         table.insert(0, "epoch", np.int16(epoch))
-        with appearing(work / f"epoch{epoch:04d}.parquet") as partial:
+        with atomic_write(work / f"epoch{epoch:04d}.parquet") as partial:
             table.to_parquet(partial, index=False)
 
     def save() -> None:
         parts = [pd.read_parquet(work / f"epoch{epoch:04d}.parquet") for epoch in predicted]
-        with appearing(epochs) as partial:
+        with atomic_write(epochs) as partial:
             pd.concat(parts, ignore_index=True).to_parquet(partial, index=False)
         save_weights(target, task.state_dict(), sidecar)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clef.errors import ClefError
-from clef.runtime.files import appearing, file_hash
+from clef.runtime.files import atomic_write, file_hash
 from clef.weights.releases import Release, hash_problem
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def fetch(release: Release, target: Path, tell: Callable[[int, int], None] | Non
         if problem and release.confirmed:
             raise ClefError(f"{target}: there is another file already, {problem}; remove it and run this again")
         return False
-    with appearing(target) as partial:
+    with atomic_write(target) as partial:
         _download(release, partial, target, tell)
         problem = hash_problem(release, file_hash(partial))
         if problem and release.confirmed:

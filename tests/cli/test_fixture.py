@@ -32,8 +32,8 @@ def test_nothing_of_the_users_is_replaced_or_removed(tmp_path):
 
 
 def test_what_a_killed_call_left_is_removed_by_the_next(tmp_path):
-    code = "import os, sys; from pathlib import Path; from clef.runtime.files import temporary; "
-    code += "left = temporary(Path(sys.argv[1])); (left / 'F001').mkdir(parents=True); os._exit(1)"
+    code = "import os, sys; from pathlib import Path; from clef.runtime.files import temporary_path; "
+    code += "left = temporary_path(Path(sys.argv[1])); (left / 'F001').mkdir(parents=True); os._exit(1)"
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "raw")], cwd=ROOT, check=False)
     assert len(list(tmp_path.iterdir())) == 1
     clef("fixture", "bp4d", "--to", "raw", "--subject", "F001", "--frames", "4", folder=tmp_path)

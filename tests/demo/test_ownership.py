@@ -5,7 +5,7 @@ import pytest
 
 from clef.demo.ownership import adopt, claim, note, require_own
 from clef.errors import ClefError
-from clef.runtime.files import temporary
+from clef.runtime.files import temporary_path
 
 PLANNED = {"videos/F001/T1.mp4", "AUCoding/AU_OCC/F001_T1.csv"}
 
@@ -96,7 +96,7 @@ def test_a_new_folder_is_claimed_and_so_is_one_with_nothing_but_what_is_no_data(
 def test_what_renderings_wrote_is_removed_and_nothing_else(tmp_path):
     record(tmp_path, "videos/F009/T1.mp4", "labels.csv")
     note(tmp_path, {"images/train/00001.jpg", "videos/F001/T1.mp4"})
-    half = str(temporary(tmp_path / "images/train/00002.jpg").relative_to(tmp_path))
+    half = str(temporary_path(tmp_path / "images/train/00002.jpg").relative_to(tmp_path))
     mine = ["videos/mine.mp4", "images/train/.mine.partial", "images/test/00001.jpg", "notes.txt"]
     write(tmp_path, "videos/F009/T1.mp4", "labels.csv", "images/train/00001.jpg", "videos/F001/T1.mp4", half, *mine)
     claim(tmp_path, PLANNED)

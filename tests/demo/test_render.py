@@ -10,7 +10,7 @@ from clef.demo.clip import Clip
 from clef.demo.render import render_demo
 from clef.errors import ClefError
 from clef.params.schema import RenderParams
-from clef.runtime.files import temporary
+from clef.runtime.files import temporary_path
 
 TINY = RenderParams(subjects=2, activities=2, seconds=(0.6, 0.8), size=160)
 STILLS = RenderParams(kind="stills", train_images=5, test_images=3, size=160)
@@ -59,7 +59,7 @@ def test_the_record_lists_every_file_with_its_hash(rendered):
 def test_what_an_earlier_rendering_left_is_removed_and_nothing_else(tmp_path):
     older = [*written_of(TINY), "videos/F009/T1.mp4", "AUCoding/AU_OCC/F009_T1.csv", "labels.csv"]
     record(tmp_path, older)
-    half = temporary(tmp_path / "videos/F001/T9.mp4").relative_to(tmp_path).as_posix()
+    half = temporary_path(tmp_path / "videos/F001/T9.mp4").relative_to(tmp_path).as_posix()
     for path in [*older, half, "videos/F001/mine.mp4", "notes.txt"]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("old")

@@ -7,7 +7,7 @@ import pytest
 from clef.errors import ClefError
 from clef.params.schema import Params
 from clef.runs.clean import Leftover, leftovers, lost, remove, require_no_workflow, size
-from clef.runtime.files import temporary
+from clef.runtime.files import temporary_path
 from clef.runtime.lease import leased
 
 
@@ -70,7 +70,7 @@ def test_half_written_files_can_go_once_nobody_writes_them(tmp_path):
 
 
 def test_a_half_written_file_goes_when_its_writer_has_ended_and_not_before(tmp_path):
-    mine = write(temporary(tmp_path / "results/demo/mine.json"))
+    mine = write(temporary_path(tmp_path / "results/demo/mine.json"))
     os.utime(mine, (time.time() - 7200,) * 2)
     gone = write(mine.with_name(mine.name.replace(f"-{os.getpid()}-", "-4194305-")))
     assert found(tmp_path) == {gone.relative_to(tmp_path).as_posix()}

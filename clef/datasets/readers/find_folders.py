@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from clef.errors import ClefError
-from clef.runtime.wording import some
+from clef.runtime.wording import abbreviate
 
 DEPTH = 4
 """Folders below the raw folder that are looked into: the deepest known packaging nests three."""
@@ -80,4 +80,4 @@ def relative(path: Path, root: Path) -> str:
 def contents(folder: Path, most: int = 5) -> str:
     """The first names in a folder, for messages."""
     names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
-    return some(names, most) or "nothing"
+    return abbreviate(names, most) or "nothing"

@@ -14,7 +14,7 @@ import yaml
 
 from clef.datasets.base import Dataset
 from clef.errors import ClefError
-from clef.runtime.wording import some
+from clef.runtime.wording import abbreviate
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def _sizes(path: Path) -> Iterator[int]:
 
 
 def _named(pointers: list[Path]) -> str:
-    return some([pointer.stem for pointer in pointers])
+    return abbreviate([pointer.stem for pointer in pointers])
 
 
 def _counted(files: int) -> str:

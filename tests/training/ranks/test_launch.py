@@ -13,7 +13,7 @@ import pytest
 
 from clef.cli.error_report import EXIT_RUN_AGAIN
 from clef.errors import Unfinished
-from clef.runtime.retries import KilledError, Told
+from clef.runtime.retries import KilledError, ReportedExit
 from clef.training.ranks import launch as module
 from clef.training.ranks.launch import UNFINISHED, launch
 
@@ -60,7 +60,7 @@ def test_each_has_its_rank_and_all_a_place_that_only_this_user_can_enter(tmp_pat
 def test_one_that_fails_ends_the_others_and_its_exit_code_and_words_are_those_of_all():
     told = "from clef.training.ranks.launch import tell_launcher; "
     began = time.monotonic()
-    with pytest.raises(Told) as caught:
+    with pytest.raises(ReportedExit) as caught:
         launch(2, program(told + "time.sleep(300 * (1 - rank)); tell_launcher('no crops'); sys.exit(3)"))
     assert (caught.value.code, caught.value.message) == (3, "no crops")
     assert time.monotonic() - began < 60
@@ -69,7 +69,7 @@ def test_one_that_fails_ends_the_others_and_its_exit_code_and_words_are_those_of
 
 def test_one_that_does_not_listen_is_killed(monkeypatch):
     monkeypatch.setattr(module, "END_OTHERS", ((0.1, signal.SIGTERM), (1.0, signal.SIGKILL)))
-    with pytest.raises(Told) as caught:
+    with pytest.raises(ReportedExit) as caught:
         launch(2, program("signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300 * rank + 1); sys.exit(3)"))
     assert caught.value.code == 3
     assert no_child_is_left()
@@ -84,7 +84,7 @@ def test_a_kill_is_told_and_not_what_the_others_say_of_it():
 def test_one_that_has_saved_ends_none_that_is_still_at_it(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "END_OTHERS", ((0.1, signal.SIGTERM),))
     text = f"time.sleep(1.5 * (1 - rank)); Path(r'{tmp_path}', str(rank)).touch(); sys.exit({UNFINISHED})"
-    with pytest.raises(Told) as caught:
+    with pytest.raises(ReportedExit) as caught:
         launch(2, program(text))
     assert caught.value.code == UNFINISHED == EXIT_RUN_AGAIN
     assert caught.value.message is None
@@ -95,7 +95,7 @@ def test_one_that_has_saved_ends_none_that_is_still_at_it(tmp_path, monkeypatch)
 def test_a_signal_is_passed_on(tmp_path, number):
     handler = f"signal.signal({int(number)}, lambda *_: sys.exit({UNFINISHED})); "
     send_when_ready(tmp_path, number, 2)
-    with pytest.raises(Told if number == signal.SIGTERM else KeyboardInterrupt):
+    with pytest.raises(ReportedExit if number == signal.SIGTERM else KeyboardInterrupt):
         launch(2, program(handler + f"Path(r'{tmp_path}', f'ready{{rank}}').touch(); time.sleep(300)"))
     assert no_child_is_left()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
