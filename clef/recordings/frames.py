@@ -1,4 +1,4 @@
-"""Frames of a sequence, numbered as its labels are: one record for every input frame, broken or not."""
+"""Read the frames of a recording, numbered as its labels are. Each input frame gives one record, broken or not."""
 
 import os
 from collections.abc import Iterator
@@ -10,19 +10,25 @@ import cv2
 import numpy as np
 
 from clef.errors import ClefError
-from clef.recordings.numbered_images import is_folder, numbered_images, read_zipped, zipped_folders, zipped_images
-from clef.recordings.pixels import read_pixels, row_bytes
+from clef.recordings.numbered_images import (
+    matching_folders,
+    numbered_images,
+    read_zipped,
+    zipped_folders,
+    zipped_images,
+)
+from clef.recordings.pixel_csv import pixel_row_span, read_pixel_row
 from clef.recordings.sequence import MISSING, NUMBERED, RecordedSequence
-from clef.recordings.video import VideoFacts, probe, read_video
+from clef.recordings.video import probe, read_video
 
-__all__ = ["Frame", "VideoFacts", "inspect", "numbered_images", "probe", "read_frames"]
-
+DecodedImage = tuple[np.ndarray | None, str | None]
+"""An image, or None and the problem."""
 LARGEST_FILE = 2**30
-"""Bytes of an image file: 100 million pixels with four channels of 16 bits have fewer."""
-PIXELS_DECODED = "OPENCV_IO_MAX_IMAGE_PIXELS"
-"""The variable that `clef` sets, and by which one who has larger images can say so."""
-TOO_LARGE = "validateInputImageSize"
-"""Where OpenCV refuses an image by the size that its header gives."""
+"""Largest image file in bytes: enough for 100 million pixels with four channels of 16 bits."""
+PIXEL_LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
+"""Environment variable with OpenCV's limit. `clef` sets it, and users with larger images can raise it."""
+PIXEL_LIMIT_CHECK = "validateInputImageSize"
+"""The OpenCV function that enforces `PIXEL_LIMIT`, named in its error message."""
 
 
 @dataclass(frozen=True)
@@ -30,76 +36,57 @@ class Frame:
     """One input frame."""
 
     number: int
-    """As the labels number it."""
+    """As in the labels."""
     image: np.ndarray | None
-    """RGB, uint8, `(height, width, 3)`; none where it cannot be decoded."""
+    """RGB, uint8, `(height, width, 3)`, or None if it cannot be decoded."""
     problem: str | None = None
+    box: tuple[int, int, int, int] | None = None
+    """Annotated face, see `RecordedSequence.box`."""
 
 
 def read_frames(root: Path, sequence: RecordedSequence) -> Iterator[Frame]:
-    """Read a sequence frame by frame.
-
-    Args:
-        root: The data set's raw folder.
-        sequence: The recording. Frames that it declares and that do not decode come without a picture.
+    """Read a recording frame by frame.
 
     Yields:
-        Every input frame once, by rising number. A source that cannot be opened at all gives all of its
-        declared frames without a picture, or one such frame where their number is not known; one that is not there has
-        no frames.
+        Every input frame once, in order of number. Frames that cannot be decoded have no image. A source that cannot
+        be opened gives all its declared frames without an image, or one such frame if their number is unknown. A
+        missing source gives no frames.
     """
     path = root / sequence.source
+    first = sequence.first_frame
     try:
         if sequence.kind == "video":
             for number, image, problem in read_video(path, sequence.frames):
-                yield Frame(sequence.first_frame + number, image, problem)
+                yield Frame(first + number, image, problem)
         elif sequence.kind == "images":
             for number, file in numbered_images(path):
-                yield _still(sequence.first_frame + number, file)
+                yield Frame(first + number, *_read_image(file))
         elif sequence.kind == "zip":
             for number, member in zipped_images(path, sequence.inside or ""):
-                yield _zipped(sequence.first_frame + number, path, member)
+                yield Frame(first + number, *_read_member(path, member))
         elif sequence.kind == "pixels":
-            yield Frame(sequence.first_frame, read_pixels(path, int(sequence.inside or 0)))
+            yield Frame(first, read_pixel_row(path, int(sequence.inside or 0)), box=sequence.box)
         else:
-            yield _still(sequence.first_frame, path)
-    except ClefError as error:  # raised before the first frame: by opening or listing the source
-        if sequence.frames is None and _is_absent(path, sequence):
+            yield Frame(first, *_read_image(path), sequence.box)
+    except ClefError as error:  # raised before the first frame, by opening or listing the source
+        if sequence.frames is None and _is_missing(path, sequence):
             return
         for number in range(sequence.frames or 1):
-            yield Frame(sequence.first_frame + number, None, str(error))
+            yield Frame(first + number, None, str(error))
 
 
-def _is_absent(path: Path, sequence: RecordedSequence) -> bool:
-    """Whether a recording is not there at all; of a single image it is known that it would have one frame."""
-    if sequence.single:
-        return False
-    if not path.exists():
-        return True
-    try:
-        return sequence.kind == "zip" and not any(
-            is_folder(folder, sequence.inside or "") for folder in zipped_folders(path)
-        )
-    except ClefError:
-        return False
+def inspect_sequence(root: Path, sequence: RecordedSequence, decode: bool = True) -> RecordedSequence:
+    """Fill in frames, rate and sizes, or the problem that prevents reading the source.
 
-
-def inspect(root: Path, sequence: RecordedSequence, look: bool = True) -> RecordedSequence:
-    """Fill in frames, rate, sizes, or the problem that keeps the source from being read.
-
-    Videos are not decoded past their first frame, nor folders past their first image.
-
-    Args:
-        root: The data set's raw folder.
-        sequence: As listed.
-        look: Decode a single image; without, only its size is asked, and width and height stay unknown.
+    At most the first frame of a video or folder is decoded. A single image is decoded only if `decode` is set.
+    Otherwise only its file size is checked, and width and height stay unknown.
     """
     path = root / sequence.source
-    if sequence.single:
-        return _inspect_single(path, root, sequence, look)
+    if sequence.is_single_image:
+        return _inspect_single(path, root, sequence, decode)
     if sequence.kind in NUMBERED:
         return inspect_numbered(root, sequence)[0]
-    sequence = replace(sequence, file_size=_bytes_in(path))
+    sequence = replace(sequence, file_size=_total_size(path))
     try:
         facts = probe(path)
     except ClefError as error:
@@ -107,99 +94,101 @@ def inspect(root: Path, sequence: RecordedSequence, look: bool = True) -> Record
     return replace(sequence, frames=facts.frames, fps=facts.fps, width=facts.width, height=facts.height, problem=None)
 
 
-def _problem(path: Path, sequence: RecordedSequence, error: ClefError) -> str:
-    """What is wrong with a source, which stands beside it in messages."""
-    return MISSING if _is_absent(path, sequence) else str(error).removeprefix(f"{path}: ")
-
-
 def inspect_numbered(root: Path, sequence: RecordedSequence, sizes: bool = True) -> tuple[RecordedSequence, list[int]]:
-    """Fill in what `inspect` does for numbered images, and list them.
+    """Inspect numbered images and list their frame numbers as in the labels: none if the source cannot be read.
 
-    Args:
-        root: The data set's raw folder.
-        sequence: As listed.
-        sizes: Ask the size of every file of a folder.
-
-    Returns:
-        The sequence, and its frames as the labels number them; none where the source cannot be read.
+    The total size of a folder is looked up only if `sizes` is set.
     """
     path = root / sequence.source
     if sizes:
-        sequence = replace(sequence, file_size=_bytes_in(path))
+        sequence = replace(sequence, file_size=_total_size(path))
     try:
         if sequence.kind == "zip":
             members = zipped_images(path, sequence.inside or "")
             numbers = [number for number, _ in members]
-            size = sum(member.file_size for _, member in members)
-            sequence, first = replace(sequence, file_size=size), _zipped(0, path, members[0][1])
+            sequence = replace(sequence, file_size=sum(member.file_size for _, member in members))
+            image, _ = _read_member(path, members[0][1])
         else:
             files = numbered_images(path)
             numbers = [number for number, _ in files]
-            first = _still(0, files[0][1])
+            image, _ = _read_image(files[0][1])
     except ClefError as error:
         return replace(sequence, problem=_problem(path, sequence, error)), []
     sequence = replace(sequence, frames=len(numbers), problem=None)
-    if first.image is not None:  # one bad image costs itself only
-        height, width = first.image.shape[:2]
-        sequence = replace(sequence, width=width, height=height)
+    if image is not None:  # a broken image loses only its own frame
+        sequence = replace(sequence, width=image.shape[1], height=image.shape[0])
     return sequence, [sequence.first_frame + number for number in numbers]
 
 
-def _inspect_single(path: Path, root: Path, sequence: RecordedSequence, look: bool) -> RecordedSequence:
+def _inspect_single(path: Path, root: Path, sequence: RecordedSequence, decode: bool) -> RecordedSequence:
+    sequence = replace(sequence, frames=1)
     try:
-        row = int(sequence.inside or 0)
-        size = row_bytes(path, row) if sequence.kind == "pixels" else path.stat().st_size
+        if sequence.kind == "pixels":
+            start, end = pixel_row_span(path, int(sequence.inside or 0))
+            size = end - start
+        else:
+            size = path.stat().st_size
     except OSError as error:
-        return replace(sequence, frames=1, problem=f"cannot be read ({error.strerror})")
+        return replace(sequence, problem=f"cannot be read ({error.strerror})")
     except ClefError as error:
-        return replace(sequence, frames=1, problem=str(error).removeprefix(f"{path}: "))
-    sequence = replace(sequence, frames=1, file_size=size, problem=None if size else "not a whole image file")
-    if not size or not look:
+        return replace(sequence, problem=str(error).removeprefix(f"{path}: "))
+    sequence = replace(sequence, file_size=size, problem=None if size else "not a whole image file")
+    if not size or not decode:
         return sequence
     (frame,) = read_frames(root, sequence)
     if frame.image is None:
         return replace(sequence, problem=(frame.problem or "").removeprefix(f"{path}: "))
-    height, width = frame.image.shape[:2]
-    return replace(sequence, width=width, height=height)
+    return replace(sequence, width=frame.image.shape[1], height=frame.image.shape[0])
 
 
-def _bytes_in(path: Path) -> int | None:
+def _problem(path: Path, sequence: RecordedSequence, error: ClefError) -> str:
+    """Describe the problem without the path, which messages name anyway."""
+    return MISSING if _is_missing(path, sequence) else str(error).removeprefix(f"{path}: ")
+
+
+def _is_missing(path: Path, sequence: RecordedSequence) -> bool:
+    """Return whether a recording does not exist. A single image always counts as one frame."""
+    if sequence.is_single_image or not path.exists():
+        return not sequence.is_single_image
+    try:
+        return sequence.kind == "zip" and not matching_folders(zipped_folders(path), sequence.inside or "")
+    except ClefError:
+        return False
+
+
+def _total_size(path: Path) -> int | None:
     if path.is_dir():
-        with os.scandir(path) as entries:
-            return sum(entry.stat().st_size for entry in entries if entry.is_file())
+        return sum(entry.stat().st_size for entry in os.scandir(path) if entry.is_file())
     return path.stat().st_size if path.exists() else None
 
 
-def _still(number: int, path: Path) -> Frame:
-    """Decode an image file: grey, alpha and 16 bit come as RGB uint8, turned as its EXIF orientation says."""
+def _read_member(path: Path, member: ZipInfo) -> DecodedImage:
+    try:
+        return _decode(read_zipped(path, member), f"{path}: {member.filename}")
+    except ClefError as error:
+        return None, str(error)
+
+
+def _read_image(path: Path) -> DecodedImage:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > LARGEST_FILE:
-                return Frame(number, None, f"{path}: {size} bytes; expected an image of a camera")
-            content = file.read(size)
-        return _decoded(number, content, str(path))
+                return None, f"{path}: {size} bytes; expected a camera image"
+            return _decode(file.read(size), str(path))
     except OSError as error:
-        return Frame(number, None, f"{path}: cannot be read ({error.strerror})")
+        return None, f"{path}: cannot be read ({error.strerror})"
 
 
-def _zipped(number: int, path: Path, member: ZipInfo) -> Frame:
-    """Decode an image inside a zip file."""
-    try:
-        return _decoded(number, read_zipped(path, member), f"{path}: {member.filename}")
-    except ClefError as error:
-        return Frame(number, None, str(error))
-
-
-def _decoded(number: int, content: bytes, where: str) -> Frame:
+def _decode(content: bytes, name: str) -> DecodedImage:
+    """Decode an image to RGB uint8, also from grey, alpha and 16 bit, turned by its EXIF orientation."""
     try:
         encoded = np.frombuffer(content, np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     except cv2.error as error:
-        if TOO_LARGE in str(error):
-            most = os.environ[PIXELS_DECODED]
-            return Frame(number, None, f"{where}: more than {most} pixels; expected an image of a camera")
-        return Frame(number, None, f"{where}: cannot be read ({' '.join(str(error).split())})")
+        if PIXEL_LIMIT_CHECK in str(error):
+            return None, f"{name}: more than {os.environ[PIXEL_LIMIT]} pixels; expected a camera image"
+        return None, f"{name}: cannot be read ({' '.join(str(error).split())})"
     if image is None:
-        return Frame(number, None, f"{where}: not a whole image file")
-    return Frame(number, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        return None, f"{name}: not a whole image file"
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), None

@@ -1,17 +1,17 @@
-"""Decoding of video files, with every frame under its right number also where the file is damaged.
+"""Decode video files and give each frame its right number, also in damaged files.
 
-The packets of the container are the list of input frames: sorted by presentation time, the n-th packet is
-frame n. A decoded frame is looked up in that list by its time, so that a frame which fails to decode leaves a
-gap and shifts nothing. For an undamaged file this is plain decoding order, also with a variable frame rate.
+The container's packets are the list of input frames: sorted by presentation time, the n-th packet is frame n. A decoded
+frame is looked up by its time, so a frame that fails to decode leaves a gap and shifts no other frame. For an
+undamaged file this equals plain decoding order, also at a variable frame rate.
 """
 
 import heapq
 import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import av.container
@@ -20,39 +20,41 @@ import numpy as np
 from clef.errors import ClefError
 
 NOT_DECODED = "the decoder gave no picture"
-REORDERING = 16
-"""Frames by which a decoder may be out of order at most, as H.264 and HEVC limit their picture buffers."""
+MAX_REORDERING = 16
+"""Largest number of frames that a decoder may reorder: the picture buffer limit of H.264 and HEVC."""
+
+Decoded = av.VideoFrame | str
+"""A frame, or an error message."""
 
 
-@dataclass(frozen=True)
-class VideoFacts:
-    """What a container says about its video, size as displayed."""
+class VideoFacts(NamedTuple):
+    """What a container declares about its video."""
 
     frames: int
-    """As declared; counted by packet where the container declares none."""
+    """As declared, or the number of packets if the container declares none."""
     fps: float | None
-    """Average rate in frames a second."""
+    """Average frame rate."""
     width: int
+    """As displayed."""
     height: int
 
 
-@dataclass(frozen=True)
-class _Timeline:
-    """Which frame belongs to which presentation time."""
+class _Timeline(NamedTuple):
+    """Frame numbers by presentation time."""
 
-    positions: dict[int, int | None] | None
-    """Frame by time, none where it cannot be told; no table where packets have no times or share them, and
-    only the order of decoding counts."""
+    numbers: dict[int, int | None] | None
+    """Frame number by time; None if it is unknown. There is no table if packets have no times or share them: then
+    only decoding order counts."""
     total: int
 
 
 def probe(path: Path) -> VideoFacts:
-    """Read the facts of a video without decoding more than its first frame.
+    """Read the facts of a video. At most the first frame is decoded.
 
     Raises:
-        ClefError: The file is missing or empty, is no video, or holds sound only.
+        ClefError: The file is missing, empty, not a video, or has only sound.
     """
-    with _opened(path) as container:
+    with _open(path) as container:
         stream = _video_stream(container, path)
         frames, rate = stream.frames, stream.average_rate
         width, height = stream.width, stream.height
@@ -69,63 +71,57 @@ def probe(path: Path) -> VideoFacts:
 def read_video(path: Path, declared: int | None = None) -> Iterator[tuple[int, np.ndarray | None, str | None]]:
     """Decode a video frame by frame.
 
-    Args:
-        path: The file.
-        declared: Frames that are known to belong to it, where the container may have lost some.
-
     Yields:
-        Number from 0, picture as RGB uint8 `(height, width, 3)` turned as its display matrix says, and what
-        is wrong with the frame. Every number up to the declared count comes once, in order; a frame that
-        cannot be decoded comes without a picture.
+        Number from 0; image as RGB uint8 `(height, width, 3)`, rotated for display; and the frame's problem, if any.
+        Every number comes once, in order, up to the count that the container or `declared` gives. A frame that cannot
+        be decoded has no image.
 
     Raises:
         ClefError: As `probe`.
     """
     timeline = _read_timeline(path, declared or 0)
-    following = 0
-    with _opened(path) as container:
-        for position, decoded in _in_order(_placed(_decode(container, _video_stream(container, path)), timeline)):
-            for missing in range(following, position):
+    expected = 0
+    with _open(path) as container:
+        decoded = _decode(container, _video_stream(container, path))
+        for number, item in _sort_by_number(_number_frames(decoded, timeline)):
+            for missing in range(expected, number):
                 yield missing, None, NOT_DECODED
-            yield position, *((None, decoded) if isinstance(decoded, str) else _picture(decoded))
-            following = position + 1
-    for missing in range(following, timeline.total):
+            yield number, *((None, item) if isinstance(item, str) else _to_rgb(item))
+            expected = number + 1
+    for missing in range(expected, timeline.total):
         yield missing, None, NOT_DECODED
 
 
-def _placed(decoded: Iterable[av.VideoFrame | str], timeline: _Timeline) -> Iterator[tuple[int, av.VideoFrame | str]]:
-    """Give each decoded frame its number; a message counts as a frame only where there are no times."""
-    following = 0
+def _number_frames(decoded: Iterable[Decoded], timeline: _Timeline) -> Iterator[tuple[int, Decoded]]:
+    """Number the decoded frames. Error messages count as frames only if there are no times."""
+    expected = 0
     for item in decoded:
-        position: int | None = following
-        if timeline.positions is not None:
+        number: int | None = expected
+        if timeline.numbers is not None:
             if isinstance(item, str):
                 continue
-            position = following if item.pts is None else timeline.positions.get(item.pts, following)
-        if position is not None:
-            yield position, item
-            following = position + 1
+            number = expected if item.pts is None else timeline.numbers.get(item.pts, expected)
+        if number is not None:
+            yield number, item
+            expected = number + 1
 
 
-def _in_order(placed: Iterable[tuple[int, av.VideoFrame | str]]) -> Iterator[tuple[int, av.VideoFrame | str]]:
-    """Sort frames that a damaged stream gives out of order, or twice; others pass without waiting."""
-    held: list[tuple[int, int, av.VideoFrame | str]] = []
-    following = 0
-    for arrival, (position, item) in enumerate(placed):
-        heapq.heappush(held, (position, arrival, item))
-        while held and (held[0][0] <= following or len(held) > REORDERING):
-            position, _, item = heapq.heappop(held)
-            if position >= following:
-                yield position, item
-                following = position + 1
-    for position, _, item in sorted(held):
-        if position >= following:
-            yield position, item
-            following = position + 1
+def _sort_by_number(numbered: Iterable[tuple[int, Decoded]]) -> Iterator[tuple[int, Decoded]]:
+    """Sort frames and drop duplicates, as damaged streams give them. Frames in order pass without delay."""
+    waiting: list[tuple[int, int, Decoded]] = []
+    expected = 0
+    for arrival, frame in enumerate(itertools.chain(numbered, [None])):
+        if frame is not None:
+            heapq.heappush(waiting, (frame[0], arrival, frame[1]))
+        while waiting and (frame is None or waiting[0][0] <= expected or len(waiting) > MAX_REORDERING):
+            number, _, item = heapq.heappop(waiting)
+            if number >= expected:
+                yield number, item
+                expected = number + 1
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[av.container.InputContainer]:
+def _open(path: Path) -> Iterator[av.container.InputContainer]:
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError, UnicodeDecodeError) as error:
@@ -145,28 +141,26 @@ def _video_stream(container: av.container.InputContainer, path: Path) -> av.Vide
 
 
 def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
-    """Packets up to the end or to where the container is damaged."""
     try:
         yield from container.demux(stream)
     except av.FFmpegError:
-        return  # what follows is counted by `_Timeline.total`
+        return  # the container is damaged from here on; `_Timeline.total` counts the rest
 
 
-def _decode(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | str]:
-    """Frames in order of decoding, and a message for each packet that the decoder refuses.
+def _decode(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[Decoded]:
+    """Yield frames in decoding order, and a message for each packet that the decoder rejects.
 
-    Frame threads stay off: with them an error surfaces some packets late, and at the end takes good frames
-    along.
+    Frame threading stays off: it reports errors some packets late and loses good frames at the end.
     """
     for packet in _packets(container, stream):
         try:
             yield from packet.decode()
         except av.FFmpegError as error:
             if not isinstance(error, av.error.EOFError):
-                yield f"the decoder says: {error.strerror}"
+                yield f"decoder error: {error.strerror}"
 
 
-def _picture(frame: av.VideoFrame) -> tuple[np.ndarray | None, str | None]:
+def _to_rgb(frame: av.VideoFrame) -> tuple[np.ndarray | None, str | None]:
     if frame.is_corrupt:
         return None, "damaged picture"
     try:
@@ -178,16 +172,16 @@ def _picture(frame: av.VideoFrame) -> tuple[np.ndarray | None, str | None]:
 
 
 def _read_timeline(path: Path, declared: int) -> _Timeline:
-    """List the frames of a file by reading its packets, without decoding."""
+    """List the frames of a file from its packets, without decoding."""
     times: list[int | None] = []
     skipped = 0
     last_decoded = None
-    with _opened(path) as container:
+    with _open(path) as container:
         stream = _video_stream(container, path)
         rate, unit = stream.average_rate, stream.time_base
         declared = max(declared, stream.frames)
         for packet in _packets(container, stream):
-            if packet.size and packet.is_discard:  # cut away by an edit list: no frame of the displayed video
+            if packet.size and packet.is_discard:  # removed by an edit list: not part of the displayed video
                 skipped += 1
             elif packet.size:
                 times.append(packet.pts)
@@ -197,19 +191,19 @@ def _read_timeline(path: Path, declared: int) -> _Timeline:
     total = len(times) + lost
     if len(known) < len(times) or any(a == b for a, b in itertools.pairwise(known)):
         return _Timeline(None, total)
-    positions: list[int | None] = list(range(len(known)))
+    numbers: list[int | None] = list(range(len(known)))
     if lost and known:
-        on_grid = _on_grid(known, rate * unit, total) if rate and unit else None
-        # packets come by time of decoding: a lost one is shown no earlier than the last one was decoded, and
-        # may be shown before any frame later than that
+        # Packets come in decoding order. A lost packet is displayed after the last one was decoded, perhaps before
+        # known frames that are displayed later still, so the numbers of those are unknown.
         late = [last_decoded is not None and time > last_decoded for time in known]
-        positions = on_grid or [None if is_late else n for n, is_late in zip(positions, late, strict=True)]
-    return _Timeline(dict(zip(known, positions, strict=True)), total)
+        constant_rate = _number_by_clock(known, rate * unit, total) if rate and unit else None
+        numbers = constant_rate or [None if is_late else n for n, is_late in zip(numbers, late, strict=True)]
+    return _Timeline(dict(zip(known, numbers, strict=True)), total)
 
 
-def _on_grid(times: list[int], frames_a_tick: Fraction, total: int) -> list[int | None] | None:
-    """Frame numbers by the clock, for a file that lost packets; none where its rate is not constant."""
-    exact = [(time - times[0]) * frames_a_tick for time in times]
+def _number_by_clock(times: list[int], frames_per_tick: Fraction, total: int) -> list[int | None] | None:
+    """Number frames by time in a file that lost packets. Returns None if the rate is not constant."""
+    exact = [(time - times[0]) * frames_per_tick for time in times]
     numbers = [round(value) for value in exact]
     steady = all(abs(value - number) < Fraction(1, 4) for value, number in zip(exact, numbers, strict=True))
     return list(numbers) if steady and len(set(numbers)) == len(numbers) and numbers[-1] < total else None

@@ -11,7 +11,7 @@ import pytest
 from clef.faces.crop import crop_shard
 from clef.faces.shard import STATUSES, open_shard, read_fingerprint
 from clef.params.schema import CropParams
-from clef.recordings.frames import inspect
+from clef.recordings.frames import inspect_sequence
 
 WHOLE = CropParams(detector="none", align="box", margin=0.0, size=64)
 
@@ -188,7 +188,7 @@ def test_an_empty_shard_is_a_file_without_rows(tmp_path):
 
 
 def real(testdata, sequence, source, kind="video"):
-    return inspect(testdata, sequence(source, kind))
+    return inspect_sequence(testdata, sequence(source, kind))
 
 
 def test_the_real_recordings_with_yunet(testdata, tmp_path, sequence):

@@ -13,10 +13,10 @@ from clef.datasets.base import Dataset
 from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
 from clef.ingest.check.report import Findings, number_of
-from clef.recordings.frames import inspect, inspect_numbered
+from clef.recordings.frames import inspect_numbered, inspect_sequence
+from clef.recordings.numbered_images import matching_folders, zipped_folders
 from clef.recordings.sequence import MISSING, NUMBERED, RecordedSequence
-from clef.recordings.zip_index import folders_of_images, is_inside
-from clef.runtime.wording import some
+from clef.runtime.wording import abbreviate
 
 Item = TypeVar("Item")
 
@@ -81,7 +81,7 @@ def check_recordings(
             opened[sequence.sequence], numbers = inspect_numbered(root, sequence, sizes=False)
             frames[sequence.sequence] = set(numbers)
         else:
-            opened[sequence.sequence] = inspect(root, sequence)
+            opened[sequence.sequence] = inspect_sequence(root, sequence)
         if progress is not None:
             progress(done, len(sample))
     expected = set(dataset.expected_sequences())
@@ -114,7 +114,7 @@ def _absent_in_zips(
 
     def read(source: str) -> set[str] | str:
         try:
-            return folders_of_images(root / source)
+            return set(zipped_folders(root / source))
         except ClefError as error:
             return str(error).removeprefix(f"{root / source}: ")
 
@@ -124,7 +124,7 @@ def _absent_in_zips(
     zips = {s.source for s in listed if s.kind == "zip"}
     whole = {source: found for source, found in folders.items() if not isinstance(found, str)}
     findings.count("copy", "zips whose list of contents was read", len(whole), len(zips))
-    return {s.sequence for s in listed if s.source in whole and not is_inside(whole[s.source], s.inside or "")}
+    return {s.sequence for s in listed if s.source in whole and not matching_folders(whole[s.source], s.inside or "")}
 
 
 def _count_subjects(
@@ -141,7 +141,7 @@ def _count_subjects(
     missing = sorted(expected - found)
     if missing:
         findings.problems.append(
-            f"no recordings of {len(missing)} of {len(expected)} subjects: {some(missing)}; complete the copy"
+            f"no recordings of {len(missing)} of {len(expected)} subjects: {abbreviate(missing)}; complete the copy"
         )
     return missing
 
@@ -163,7 +163,7 @@ def _count_sequences(
     holes = [name for name in missing if known and name in known.known_missing]
     findings.count("copy", "sequences", len(names), number and number - len(holes))
     if expected:
-        note = f"without {some([f'{name} ({known.known_missing[name]})' for name in holes])}" if known and holes else ""
+        note = f"without {abbreviate([f'{name} ({known.known_missing[name]})' for name in holes])}" if known and holes else ""
         findings.count("copy", "missing sequences", len(missing) - len(holes), 0, note)
     return [name for name in missing if not any(name == one or name.startswith(f"{one}_") for one in nobody)]
 
@@ -254,10 +254,10 @@ def _count_unreadable(
         # What one is to do about it is said once, of all.
         named += sorted(f"{s.location} ({(s.problem or '').partition('; expected')[0]})" for s in unreadable)
         unread = number_of(number, "recording")
-        findings.judge(stops, f"{unread} cannot be read, {allowed}: {some(named)}; copy them again")
+        findings.judge(stops, f"{unread} cannot be read, {allowed}: {abbreviate(named)}; copy them again")
     if missing:
         lack = f"{number_of(len(missing), 'recording')} {'is' if len(missing) == 1 else 'are'} missing"
-        findings.judge(too_many, f"{lack}, {allowed}: {some(missing)}; complete the copy")
+        findings.judge(too_many, f"{lack}, {allowed}: {abbreviate(missing)}; complete the copy")
     _count_blank(opened, share, findings)
 
 
@@ -268,5 +268,5 @@ def _count_blank(opened: dict[str, RecordedSequence], share: float, findings: Fi
         findings.judge(
             len(blank) > max(share * len(opened), 3) or len(blank) == len(opened),
             f"the first image cannot be decoded in {len(blank)} of {len(opened)} recordings opened: "
-            f"{some([sequence.location for sequence in blank])}; expected whole images; copy them again",
+            f"{abbreviate([sequence.location for sequence in blank])}; expected whole images; copy them again",
         )
