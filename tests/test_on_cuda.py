@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from clef.training.job import Job
 from safetensors.torch import load_file
 
 from clef.batches.augmentation import augment, draw
 from clef.errors import Unfinished
-from clef.evaluation.fold.evaluate_fold import evaluate
+from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.model import losses
 from clef.model.device import autocast, prepare_device
 from clef.model.tasks import ActivityTask, Encoders, LabelTask
@@ -18,7 +19,6 @@ from clef.model.texts import LabelTexts, label_templates
 from clef.params.schema import AugmentParams, FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
 from clef.training.finetune import finetune
 from clef.training.interruption import Interruption
-from clef.training.job import Job
 from clef.training.pretrain import pretrain
 from tests.toy import make_toy, toy_fold, toy_params
 
@@ -163,7 +163,7 @@ def test_stage_2_learns_what_the_corners_show_as_on_the_cpu(toy, tmp_path):
         inputs, folder = toy[1], tmp_path / device
         weights, epochs = folder / "finetune.safetensors", folder / "epochs.parquet"
         finetune(params, 0, toy_fold(params), inputs, None, weights, epochs)
-        evaluate(params, 0, toy_fold(params), inputs, weights, epochs, folder / "p.parquet", folder / "m.json")
+        evaluate_fold(params, 0, toy_fold(params), inputs, weights, epochs, folder / "p.parquet", folder / "m.json")
         assert not load_file(weights)["encoders.clip.logit_scale"].isnan()
         scores[device] = pd.read_parquet(folder / "p.parquet").filter(like="p_").dropna().to_numpy()
     assert ((scores["cpu"] > 0.5) == (scores["cuda"] > 0.5)).mean() > 0.95

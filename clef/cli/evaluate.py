@@ -33,7 +33,7 @@ def evaluate(
     test_crops: TestCrops = None,
 ) -> None:
     """Predict the test frames of a fold and score them."""
-    from clef.evaluation.fold.evaluate_fold import evaluate as run_evaluate
+    from clef.evaluation.fold.evaluate_fold import evaluate_fold
     from clef.runtime.lease import leased
     from clef.tracking.hooks import track_evaluation
     from clef.training.inputs import Inputs
@@ -41,9 +41,9 @@ def evaluate(
     params, split, shards = training(run, fold, crops)
     if params.device == "cuda":
         claim_gpus(1)
-    elsewhere = tested(params, test_manifest, test_crops)
+    other = tested(params, test_manifest, test_crops)
     with leased(out), track_evaluation(params, weights, out):
-        run_evaluate(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner, elsewhere)
+        evaluate_fold(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner, other)
 
 
 @step("clef summarize demo results/demo/seed0/fold*/metrics.json --out results/demo/summary.csv")
@@ -55,7 +55,7 @@ def summarize(
 
     from clef.datasets import open_dataset
     from clef.evaluation.run import summary
-    from clef.evaluation.run.published import published_on
+    from clef.evaluation.run.published import published_protocol
     from clef.plots.run import write_plots
     from clef.runtime.lease import leased
     from clef.tracking.hooks import track_summary
@@ -65,7 +65,7 @@ def summarize(
         read = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
         pooled = params.folds.protocol == "leave_one_out" and params.test is None
         table, details = summary.summarize(
-            read, run, params.evaluate.bootstrap, published_on(open_dataset(params)), pooled
+            read, run, params.evaluate.bootstrap, published_protocol(open_dataset(params)), pooled
         )
         stage1 = None if params.pretrain is None else params.pretrain.from_ or run
         write_plots(out.parent / "plots", details, dict(zip(metrics, read, strict=True)), stage1)
@@ -95,9 +95,9 @@ def _print(details: dict[str, Any]) -> None:
     """Show a summary; nothing of it, where it is none."""
     from rich.console import Console
 
-    from clef.evaluation.run.terminal_summary import format_published, format_table
+    from clef.evaluation.run.terminal_summary import format_published, format_summary
 
-    tables = [format_table(details), format_published(details)]
+    tables = [format_summary(details), format_published(details)]
     for table in tables:
         if table is not None:
             Console().print(table)

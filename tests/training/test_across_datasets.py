@@ -8,7 +8,7 @@ import pytest
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
-from clef.evaluation.fold.evaluate_fold import evaluate
+from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.manifest.folds import everybody_tested, whole
 from clef.training.finetune import finetune
 from clef.training.inputs import EvaluationData
@@ -93,7 +93,7 @@ def scored(plus, trained_elsewhere, folder, tested):
     params, inputs, _ = plus
     files = [trained_elsewhere / "finetune.safetensors", trained_elsewhere / "epochs.parquet"]
     made = [folder / "p.parquet", folder / "m.json"]
-    evaluate(params, 0, whole(open_dataset(params)), inputs, *files, *made, elsewhere=tested)
+    evaluate_fold(params, 0, whole(open_dataset(params)), inputs, *files, *made, other_dataset=tested)
     return pd.read_parquet(made[0]), json.loads(made[1].read_text())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clef.errors import ClefError
-from clef.evaluation.fold.evaluate_fold import evaluate
+from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.runtime import lease
 from clef.runtime.lease import leased
 from clef.training.finetune import finetune
@@ -92,6 +92,6 @@ def test_an_evaluation_writes_nothing_either(toy, tmp_path):
     with leased(out) as held:
         steal(held.path)
         with pytest.raises(ClefError, match=LOST):
-            evaluate(params, 0, fold, inputs, weights, epochs, predictions, out)
+            evaluate_fold(params, 0, fold, inputs, weights, epochs, predictions, out)
     assert not out.exists()
     assert not predictions.exists()

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
-from clef.evaluation.fold.evaluate_fold import evaluate
+from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.manifest.folds import Fold, inner_split
 from clef.model.tasks import Encoders, architecture
 from clef.model.texts import PACKAGED
@@ -93,7 +93,7 @@ def test_another_seed_gives_other_weights(stage1, tmp_path):
 def test_stage_2_learns_what_the_corners_show(stage2, tmp_path):
     params, inputs, folder = stage2
     fold = toy_fold(params)
-    evaluate(
+    evaluate_fold(
         params,
         0,
         fold,
@@ -176,7 +176,7 @@ def test_thresholds_come_from_the_people_held_out_and_from_nobody_else(stage1, s
         labels = make_toy(tmp_path / "-".join(turned_round), params, flip_labels_of=turned_round)
         metrics = tmp_path / "metrics.json"
         trained = [folder / "finetune.safetensors", folder / "epochs.parquet", tmp_path / "p.parquet", metrics]
-        evaluate(params, 0, fold, labels, *trained, inner=files[1])
+        evaluate_fold(params, 0, fold, labels, *trained, inner=files[1])
         return json.loads(metrics.read_text())
 
     plain = tuned(())
@@ -194,14 +194,14 @@ def test_inner_predictions_of_other_people_are_refused(stage2, tmp_path):
     params = toy_params(tune={"held_out": 0.5})
     trained = [folder / "finetune.safetensors", folder / "epochs.parquet", tmp_path / "p.parquet", tmp_path / "m.json"]
     with pytest.raises(ClefError, match="other people than `tune` holds out now"):
-        evaluate(params, 0, toy_fold(params), inputs, *trained, inner=folder / "epochs.parquet")
+        evaluate_fold(params, 0, toy_fold(params), inputs, *trained, inner=folder / "epochs.parquet")
 
 
 def test_a_run_that_tunes_asks_for_the_inner_predictions(stage2, tmp_path):
     _, inputs, folder = stage2
     params = toy_params(tune={"held_out": 0.5})
     with pytest.raises(ClefError, match="give --inner"):
-        evaluate(
+        evaluate_fold(
             params,
             0,
             toy_fold(params),
@@ -235,7 +235,7 @@ def test_stage_1_of_other_crops_is_refused(stage1, tmp_path):
 def test_evaluation_refuses_weights_that_saw_a_test_subject(stage2, tmp_path):
     params, inputs, folder = stage2
     with pytest.raises(ClefError, match="are in training and in test"):
-        evaluate(
+        evaluate_fold(
             params,
             0,
             toy_fold(params, 1),
@@ -258,7 +258,7 @@ def test_evaluation_refuses_other_texts_than_the_weights_were_trained_with(stage
         (toy_params(finetune={"matching": "pair"}), "finetune"),
     ):
         with pytest.raises(ClefError, match=f"trained with other {what} than the run has now"):
-            evaluate(
+            evaluate_fold(
                 changed,
                 0,
                 toy_fold(params),
@@ -293,7 +293,7 @@ def test_every_variant_of_stage_2_trains_and_predicts(stage1, tmp_path, changes)
     fold = toy_fold(params)
     target, epochs = tmp_path / "f.safetensors", tmp_path / "e.parquet"
     finetune(params, 0, fold, inputs, encoders, target, epochs)
-    evaluate(params, 0, fold, inputs, target, epochs, tmp_path / "p.parquet", tmp_path / "m.json")
+    evaluate_fold(params, 0, fold, inputs, target, epochs, tmp_path / "p.parquet", tmp_path / "m.json")
     assert pd.read_parquet(tmp_path / "p.parquet")["p_AU01"].dropna().between(0, 1).all()
     if changes.get("freeze_image"):
         before, after = load_file(encoders), load_file(target)
@@ -328,7 +328,7 @@ def after_the_last_epoch_and_evaluated(params, inputs, encoders, folder):
     """Probabilities of the test frames with a crop, as stage 2 saw them at its end and as evaluation does."""
     target, epochs = folder / "f.safetensors", folder / "e.parquet"
     finetune(params, 0, toy_fold(params), inputs, encoders, target, epochs)
-    evaluate(params, 0, toy_fold(params), inputs, target, epochs, folder / "p.parquet", folder / "m.json")
+    evaluate_fold(params, 0, toy_fold(params), inputs, target, epochs, folder / "p.parquet", folder / "m.json")
     evaluated = pd.read_parquet(folder / "p.parquet").dropna(subset="p_AU01").reset_index(drop=True)
     return pd.read_parquet(epochs).drop(columns="epoch"), evaluated
 
@@ -376,4 +376,4 @@ def test_a_test_side_without_a_crop_is_told_by_either_stage(stage1, stage2, tmp_
         finetune(params, 0, fold, faceless, encoders, *made)
     trained = [stage2[2] / "finetune.safetensors", stage2[2] / "epochs.parquet"]
     with pytest.raises(ClefError, match="fold 0 has no test frame with a crop"):
-        evaluate(params, 0, fold, faceless, *trained, *made)
+        evaluate_fold(params, 0, fold, faceless, *trained, *made)

@@ -8,7 +8,7 @@ from clef.evaluation.fold import metrics
 from clef.evaluation.fold.baselines import ActivityOnly
 from clef.evaluation.fold.bootstrap_units import units_by_subject
 from clef.evaluation.fold.join_labels import FoldArrays
-from clef.evaluation.fold.metrics import FN, TP, Floats, any_known, count, mean_known
+from clef.evaluation.fold.metrics import FN, TP, any_known, confusion_counts, mean_known
 from clef.evaluation.fold.optimistic import Choice, best_epoch, best_epoch_and_threshold
 from clef.evaluation.fold.threshold_tuning import Tuning, log_loss
 
@@ -16,91 +16,71 @@ from clef.evaluation.fold.threshold_tuning import Tuning, log_loss
 def score_action_units(
     fold: FoldArrays, names: list[str], threshold: float, tuning: Tuning | None = None
 ) -> dict[str, Any]:
-    """Score every label, and their mean.
+    """Score every label and their mean.
 
     Returns:
-        `rows`: label, or `mean`, to its metrics (see `clef.evaluation.fold.score_fold`); `field` and `field_max`: the
-        epoch and threshold chosen on the test fold; `tuned`: what was chosen on held-out training subjects;
-        `confusions`: counts (labels, 4) of tp, fp, fn, tn behind other columns than `f1`, to be added up over folds;
-        `resampled`, `counts` and `counts_activity_only`: what the bootstrap needs.
+        `rows`: label or `mean` to metrics, see `clef.evaluation.fold.score_fold`.
+        `field` and `field_max`: epoch and threshold chosen on the test fold.
+        `tuned`: temperature and thresholds chosen on held-out training subjects.
+        `confusions`: counts (labels, 4) behind columns other than `f1`, to be summed over folds.
+        `resampled`, `counts` and `counts_activity_only`: input of the bootstrap.
     """
     truth, probability = fold.truth, fold.probability
     has_crop = any_known(probability)
-    strict = count(truth, probability, [threshold])[0]  # (labels, 4)
-    faces = count(truth[has_crop], probability[has_crop], [threshold])[0]
+    strict = confusion_counts(truth, probability, [threshold])[0]  # (labels, 4)
+    confusions = {"f1_faces": confusion_counts(truth[has_crop], probability[has_crop], [threshold])[0]}
+    if tuning is not None:
+        confusions["f1_tuned"] = tuning.counts(truth, probability)
     field = best_epoch(truth, fold.epochs, threshold)
     field_max = best_epoch_and_threshold(truth, fold.epochs, threshold)
-    baseline = _baseline(fold)
     undefined = np.full(len(names), np.nan)
+    activity_only = dict.fromkeys(("activity_only", "activity_only_untuned", "activity_only_auc"), undefined)
+    baseline_units = None
+    if any(name is not None for name in fold.train_activity):
+        baseline = ActivityOnly.fit(fold.train_truth, fold.train_activity)
+        confusions["activity_only"] = baseline.counts(truth, fold.activity)
+        scores, predicted = baseline.scores(fold.activity), baseline.predictions(fold.activity)
+        activity_only = {
+            "activity_only": metrics.f1(confusions["activity_only"]),
+            "activity_only_untuned": metrics.f1(confusion_counts(truth, scores, [threshold])[0]),
+            "activity_only_auc": metrics.auc(truth, scores),
+        }
+        baseline_units = units_by_subject(truth, predicted, 0.5, fold.subject, fold.sequence).to_records()
     rate = metrics.base_rate(strict)
     columns = {
         "f1": metrics.f1(strict),
         "precision": metrics.precision(strict),
         "recall": metrics.recall(strict),
-        "f1_faces": metrics.f1(faces),
+        "f1_faces": metrics.f1(confusions["f1_faces"]),
         "f1_field": undefined if field is None else field.f1,
         "f1_field_max": undefined if field_max is None else field_max.f1,
-        "f1_tuned": undefined if tuning is None else metrics.f1(tuning.counts(truth, probability)),
+        "f1_tuned": undefined if tuning is None else metrics.f1(confusions["f1_tuned"]),
         "auc": metrics.auc(truth, probability),
         "ap": metrics.average_precision(truth, probability),
         "f1_within_activity": metrics.within_activity_f1(truth, probability, fold.activity, threshold),
         "base_rate": rate,
         "floor": metrics.always_positive_f1(rate),
-        **_activity_only(baseline, fold, threshold, undefined),
+        **activity_only,
         "coverage": metrics.coverage(truth, probability),
     }
-    frames = (~np.isnan(truth)).sum(axis=0)
-    positives = strict[:, TP] + strict[:, FN]
-    rows = {
-        name: {key: values[i] for key, values in columns.items()} | {"frames": frames[i], "positives": positives[i]}
-        for i, name in enumerate(names)
-    }
+    about = {"frames": (~np.isnan(truth)).sum(axis=0), "positives": strict[:, TP] + strict[:, FN]}
+    rows = {name: {key: values[i] for key, values in (columns | about).items()} for i, name in enumerate(names)}
     rows["mean"] = {key: mean_known(values) for key, values in columns.items()}
     rows["mean"] |= {"frames": len(truth), "positives": None}
-    confusions = {"f1_faces": faces}
-    if tuning is not None:
-        confusions["f1_tuned"] = tuning.counts(truth, probability)
-    if baseline is not None:
-        confusions["activity_only"] = baseline.counts(truth, fold.activity)
     units = units_by_subject(truth, probability, threshold, fold.subject, fold.sequence)
-    without_faces = None
-    if baseline is not None:
-        predicted = baseline.predictions(fold.activity)
-        without_faces = units_by_subject(truth, predicted, 0.5, fold.subject, fold.sequence).to_records()
     return {
         "rows": rows,
         "field": _choice(field),
         "field_max": _choice(field_max),
-        "tuned": _tuned(fold, names, tuning),
+        "tuned": None if tuning is None else _tuned(fold, names, tuning),
         "confusions": confusions,
         "resampled": units.kind,
         "counts": units.to_records(),
-        "counts_activity_only": without_faces,
+        "counts_activity_only": baseline_units,
     }
 
 
-def _baseline(fold: FoldArrays) -> ActivityOnly | None:
-    if all(name is None for name in fold.train_activity):
-        return None
-    return ActivityOnly.fit(fold.train_truth, fold.train_activity)
-
-
-def _activity_only(
-    baseline: ActivityOnly | None, fold: FoldArrays, threshold: float, undefined: Floats
-) -> dict[str, Floats]:
-    """The baseline's F1 at its own thresholds, its F1 at the run's threshold, and its AUC."""
-    keys = ("activity_only", "activity_only_untuned", "activity_only_auc")
-    if baseline is None:
-        return dict.fromkeys(keys, undefined)
-    scores = baseline.scores(fold.activity)
-    tuned = metrics.f1(baseline.counts(fold.truth, fold.activity))
-    untuned = metrics.f1(count(fold.truth, scores, [threshold])[0])
-    return dict(zip(keys, (tuned, untuned, metrics.auc(fold.truth, scores)), strict=True))
-
-
-def _tuned(fold: FoldArrays, names: list[str], tuning: Tuning | None) -> dict[str, Any] | None:
-    if tuning is None:
-        return None
+def _tuned(fold: FoldArrays, names: list[str], tuning: Tuning) -> dict[str, Any]:
     return {
         "frames": tuning.frames,
         "temperature": tuning.temperature,

@@ -1,9 +1,8 @@
-"""What is reached without looking at a face.
+"""The activity-only baseline: action units predicted from the activity, without looking at the face.
 
-The *activity-only* baseline knows in which activity a frame was filmed and nothing else. Test subjects do the
-same activities as training subjects, so the rate at which an action unit occurs in an activity among training
-subjects predicts it among test subjects. To set the bar as high as it honestly goes, each label's threshold
-is the one with the best F1 over the training frames; always predicting the label is among the choices.
+Test subjects do the same activities as training subjects, so the rate of an action unit in an activity among training
+subjects predicts it among test subjects. To make the baseline as strong as it can honestly be, each label gets the
+threshold with the best F1 on the training frames. Always predicting the label is one of the choices.
 """
 
 from dataclasses import dataclass
@@ -11,19 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clef.evaluation.fold.metrics import Floats, base_rate, count, f1
+from clef.evaluation.fold.metrics import Floats, base_rate, confusion_counts, f1
 
 
 @dataclass(frozen=True)
 class ActivityOnly:
-    """Rates and thresholds learnt from training frames alone."""
+    """Rates and thresholds learnt from training frames."""
 
     overall: Floats
     """(labels,): rate over all training frames."""
     rates: dict[str, Floats]
-    """Activity to (labels,): rate in it; the overall rate where no frame of it is known."""
+    """Activity to (labels,): rate in that activity, or the overall rate if it has no known frame."""
     thresholds: Floats
-    """(labels,): of the best F1 over the training frames; the lowest of equals."""
+    """(labels,): the lowest threshold with the best F1 on the training frames."""
 
     @classmethod
     def fit(cls, truth: Floats, activity: NDArray) -> "ActivityOnly":
@@ -38,25 +37,25 @@ class ActivityOnly:
         for name in sorted({name for name in activity if name is not None}):
             rate = _rate(truth[activity == name])
             rates[name] = np.where(np.isnan(rate), overall, rate)
-        score = _scores(overall, rates, activity)
-        thresholds = [_best_threshold(truth[:, [i]], score[:, [i]]) for i in range(truth.shape[1])]
+        scores = _scores(overall, rates, activity)
+        thresholds = [_best_threshold(truth[:, [i]], scores[:, [i]]) for i in range(truth.shape[1])]
         return cls(overall, rates, np.array(thresholds))
 
     def scores(self, activity: NDArray) -> Floats:
-        """(frames, labels): the rate of each frame's activity; the overall rate where unknown or new."""
+        """(frames, labels): the rate in each frame's activity, or the overall rate if it is unknown or new."""
         return _scores(self.overall, self.rates, activity)
 
     def predictions(self, activity: NDArray) -> Floats:
-        """(frames, labels): 1 where the rate reaches the learnt threshold, else 0."""
+        """(frames, labels): 1 where the rate reaches the threshold, else 0."""
         return (self.scores(activity) >= self.thresholds).astype(np.float64)
 
     def counts(self, truth: Floats, activity: NDArray) -> NDArray[np.int64]:
-        """Confusion counts (labels, 4) on test frames at the learnt thresholds."""
-        return count(truth, self.predictions(activity), [0.5])[0]
+        """Confusion counts (labels, 4) of test frames."""
+        return confusion_counts(truth, self.predictions(activity), [0.5])[0]
 
 
 def _rate(truth: Floats) -> Floats:
-    return base_rate(count(truth, np.ones_like(truth), [0.5])[0])
+    return base_rate(confusion_counts(truth, np.ones_like(truth), [0.5])[0])
 
 
 def _scores(overall: Floats, rates: dict[str, Floats], activity: NDArray) -> Floats:
@@ -67,4 +66,5 @@ def _best_threshold(truth: Floats, score: Floats) -> float:
     candidates = np.unique(score[~np.isnan(score)])
     if not len(candidates):  # the label is unknown in every training frame
         return 0.5
-    return float(candidates[np.argmax(np.nan_to_num(f1(count(truth, score, candidates.tolist())[:, 0])))])
+    reached = f1(confusion_counts(truth, score, candidates.tolist())[:, 0])
+    return float(candidates[np.argmax(np.nan_to_num(reached))])

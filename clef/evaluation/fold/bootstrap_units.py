@@ -1,7 +1,7 @@
-"""The units that the bootstrap resamples, with the confusion counts of each.
+"""The units that the bootstrap resamples, with their confusion counts.
 
-A unit is a subject; where a data set names no subjects, a sequence; for expressions of unnamed people, an
-image. Images with the same true and the same predicted class are alike, so only their number is kept.
+A unit is a subject. If a data set does not name its subjects, a unit is a sequence, or for expressions an image. Images
+with the same true and predicted class are grouped, and only the size of each group is kept.
 """
 
 from collections.abc import Sequence
@@ -11,27 +11,27 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clef.evaluation.fold.metrics import FN, FP, TN, TP, Floats, count
+from clef.evaluation.fold.metrics import FN, FP, TN, TP, Floats, confusion_counts
 
 CELLS = {"tp": TP, "fp": FP, "fn": FN, "tn": TN}
 
-Kind = Literal["subjects", "sequences", "images"]
+UnitKind = Literal["subjects", "sequences", "images"]
 
 
 @dataclass(frozen=True)
 class BootstrapUnits:
-    """BootstrapUnits of one test fold."""
+    """The units of one test fold."""
 
-    kind: Kind
+    kind: UnitKind
     names: tuple[str, ...]
     """Subjects or sequences, sorted; empty for images."""
     number: NDArray[np.int64]
-    """(units,): how many alike; 1 for what has a name."""
+    """(units,): images in each group; 1 for subjects and sequences."""
     counts: NDArray[np.int64]
-    """(units, labels, 4): confusion counts of one of them."""
+    """(units, labels, 4): confusion counts of each subject or sequence, or of one image of the group."""
 
     def to_records(self) -> list[dict[str, Any]]:
-        """One dict a unit: its name or None, `number`, and lists over labels `tp`, `fp`, `fn`, `tn`."""
+        """One dict per unit: `unit` (name or None), `number`, and `tp`, `fp`, `fn`, `tn` as lists over labels."""
         return [
             {
                 "unit": self.names[i] if self.names else None,
@@ -42,7 +42,7 @@ class BootstrapUnits:
         ]
 
     @classmethod
-    def from_records(cls, kind: Kind, units: list[dict[str, Any]]) -> "BootstrapUnits":
+    def from_records(cls, kind: UnitKind, units: list[dict[str, Any]]) -> "BootstrapUnits":
         """The inverse of `to_records`."""
         return cls(
             kind,
@@ -53,7 +53,7 @@ class BootstrapUnits:
 
 
 def concatenate_units(folds: Sequence[BootstrapUnits]) -> BootstrapUnits:
-    """The units of all folds as if they were of one."""
+    """Put the units of several folds together."""
     return BootstrapUnits(
         folds[0].kind,
         tuple(name for fold in folds for name in fold.names),
@@ -62,32 +62,37 @@ def concatenate_units(folds: Sequence[BootstrapUnits]) -> BootstrapUnits:
     )
 
 
+def stack_labels(units: Sequence[BootstrapUnits]) -> BootstrapUnits:
+    """Put the labels of several predictions for the same units one after the other."""
+    counts = np.concatenate([each.counts for each in units], axis=1)
+    return BootstrapUnits(units[0].kind, units[0].names, units[0].number, counts)
+
+
 def units_by_subject(
     truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray
 ) -> BootstrapUnits:
-    """BootstrapUnits of frames whose subject is known, or else of sequences.
+    """Count by subject, or by sequence if a subject is unknown.
 
     Args:
-        truth: (frames, labels), as in `clef.evaluation.fold.metrics`.
-        probability: (frames, labels), likewise.
-        threshold: Likewise.
-        subject: (frames,) of str or None; one None makes every sequence a unit.
+        truth: (frames, labels), see `clef.evaluation.fold.metrics`.
+        probability: (frames, labels).
+        threshold: A label is predicted where probability >= threshold.
+        subject: (frames,) of str or None.
         sequence: (frames,) of str.
     """
     anonymous = any(name is None for name in subject)
     names, unit = np.unique((sequence if anonymous else subject).astype(str), return_inverse=True)
-    order = np.argsort(unit, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(unit[order])) + 1)
-    counts = np.stack([count(truth[rows], probability[rows], [threshold])[0] for rows in parts])
-    kind: Kind = "sequences" if anonymous else "subjects"
+    by_unit = [unit == i for i in range(len(names))]
+    counts = np.stack([confusion_counts(truth[rows], probability[rows], [threshold])[0] for rows in by_unit])
+    kind: UnitKind = "sequences" if anonymous else "subjects"
     return BootstrapUnits(kind, tuple(names.tolist()), np.ones(len(names), dtype=np.int64), counts)
 
 
 def units_by_image(confusion: NDArray[np.int64]) -> BootstrapUnits:
-    """Images grouped by true and predicted class, from a confusion matrix.
+    """Group images by true and predicted class.
 
-    The groups are ordered by true class, then right before wrong: seeds that draw with the same random
-    numbers then draw the same true classes, and err on the same images as far as their error rates allow.
+    Groups are ordered by true class, correct before wrong. Seeds that use the same random numbers then draw the same
+    true classes, and as far as possible the same errors.
 
     Args:
         confusion: (classes, classes + 1): true class by predicted class; the last column is "no crop".

@@ -44,9 +44,9 @@ def evaluate_fold(
     Args:
         params: The run.
         seed: Seed of the training, recorded in the metrics.
-        fold: The training and test subjects.
+        fold: Training and test subjects.
         inputs: Manifest and crops.
-        weights: Stage 2.
+        weights: Weights of stage 2.
         epochs: Test predictions after each epoch of stage 2.
         predictions: Parquet file to write.
         target: JSON file of metrics to write, last.
@@ -97,9 +97,7 @@ def evaluate_fold(
     notice("%d test frames, %d with a crop", len(test), int(np.sum(cropped)))
 
 
-def _tuning(
-    params: Params, fold: Fold, inner: Path | None, train_labels: pd.DataFrame, target: Path
-) -> Tuning | None:
+def _tuning(params: Params, fold: Fold, inner: Path | None, train_labels: pd.DataFrame, target: Path) -> Tuning | None:
     if params.tune is None:
         return None
     if inner is None:

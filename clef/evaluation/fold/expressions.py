@@ -1,4 +1,4 @@
-"""The metrics of one fold for expressions, of which each frame shows one."""
+"""The metrics of one fold for expressions. Each frame shows one expression."""
 
 from typing import Any
 
@@ -8,28 +8,27 @@ from numpy.typing import NDArray
 from clef.evaluation.fold import metrics
 from clef.evaluation.fold.bootstrap_units import units_by_image, units_by_subject
 from clef.evaluation.fold.join_labels import FoldArrays
-from clef.evaluation.fold.metrics import FN, TP, Floats, any_known, count, mean_known
+from clef.evaluation.fold.metrics import FN, TP, Floats, any_known, confusion_counts, mean_known
 
-CERTAIN = 0.5
-"""Any threshold between the 0 and 1 of a one-hot prediction."""
+ONE_HOT_THRESHOLD = 0.5
 
 
 def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     """Score every class, their mean, and overall accuracy.
 
-    The prediction is the most probable class; a frame without a crop is wrong. The floor is one constant
-    prediction, the class that is most frequent in training, scored like any other: its share of the test
-    frames in the row `accuracy`, its F1 and that of the classes never predicted in the rest.
+    The prediction is the most probable class; a frame without a crop is wrong. The floor always predicts the most
+    frequent class of the training frames.
 
     Returns:
-        `rows`: class, `mean` or `accuracy` to its metrics (see `clef.evaluation.fold.score_fold`); the row `accuracy`
-        holds accuracies under the same keys. `confusion`: true class by predicted class, the last column "no
-        crop". `field`, `field_max`, `confusions`, `resampled` and `counts` as for action units.
+        `rows`: class, `mean` or `accuracy` to metrics, see `clef.evaluation.fold.score_fold`. The row `accuracy` holds
+        accuracies under the same keys.
+        `confusion`: true class by predicted class; the last column is "no crop".
+        `field`, `field_max`, `confusions`, `resampled` and `counts`: as for action units.
     """
     truth = fold.truth
-    predicted = decided(fold.probability)
+    predicted = one_hot_prediction(fold.probability)
     has_crop = any_known(predicted)
-    by_epoch = {epoch: _counts(truth, decided(values)) for epoch, values in sorted(fold.epochs.items())}
+    by_epoch = {epoch: _counts(truth, one_hot_prediction(values)) for epoch, values in sorted(fold.epochs.items())}
     field = max(by_epoch, key=lambda epoch: metrics.accuracy(by_epoch[epoch]), default=None)
     constant = np.zeros_like(truth)
     constant[:, np.nansum(fold.train_truth, axis=0).argmax()] = 1
@@ -47,43 +46,37 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
         "recall": metrics.recall(strict),
         "auc": metrics.auc(truth, fold.probability),
         "ap": metrics.average_precision(truth, fold.probability),
-        "f1_within_activity": metrics.within_activity_f1(truth, predicted, fold.activity, CERTAIN),
+        "f1_within_activity": metrics.within_activity_f1(truth, predicted, fold.activity, ONE_HOT_THRESHOLD),
         "base_rate": metrics.base_rate(strict),
     }
-    seen = float(has_crop.mean())
-    class_of = truth.argmax(axis=1)
-    rows: dict[str, dict[str, Any]] = {
-        name: {key: values[i] for key, values in columns.items()}
-        | {
-            "coverage": has_crop[class_of == i].mean() if (class_of == i).any() else None,
-            "frames": len(truth),
-            "positives": strict[i, TP] + strict[i, FN],
-        }
-        for i, name in enumerate(names)
+    positives, with_crop = (counts[:, TP] + counts[:, FN] for counts in (strict, variants["f1_faces"]))
+    about = {
+        "coverage": metrics.ratio(with_crop, positives),
+        "frames": np.full(len(names), len(truth)),
+        "positives": positives,
     }
-    shared = {"coverage": seen, "frames": len(truth), "positives": None}
-    rows["mean"] = {key: mean_known(values) for key, values in columns.items()} | shared
-    rows["accuracy"] = {key: metrics.accuracy(counts) for key, counts in variants.items()} | shared
-    confusion = _confusion(class_of, predicted)
-    anonymous = all(name is None for name in fold.subject)
-    units = (
-        units_by_image(confusion)
-        if anonymous
-        else units_by_subject(truth, predicted, CERTAIN, fold.subject, fold.sequence)
-    )
+    rows = {name: {key: values[i] for key, values in (columns | about).items()} for i, name in enumerate(names)}
+    overall = {"coverage": float(has_crop.mean()), "frames": len(truth), "positives": None}
+    rows["mean"] = {key: mean_known(values) for key, values in columns.items()} | overall
+    rows["accuracy"] = {key: metrics.accuracy(counts) for key, counts in variants.items()} | overall
+    confusion = _confusion(truth.argmax(axis=1), predicted)
+    if all(name is None for name in fold.subject):
+        units = units_by_image(confusion)
+    else:
+        units = units_by_subject(truth, predicted, ONE_HOT_THRESHOLD, fold.subject, fold.sequence)
     return {
         "rows": rows,
         "confusion": confusion,
         "field": None if field is None else {"epoch": field, "threshold": None},
         "field_max": None,
-        "confusions": {key: counts for key, counts in variants.items() if key in ("f1_faces", "floor")},
+        "confusions": {key: variants[key] for key in ("f1_faces", "floor")},
         "resampled": units.kind,
         "counts": units.to_records(),
     }
 
 
-def decided(probability: Floats) -> Floats:
-    """One-hot of the most probable class, the first of equals; rows without a crop stay NaN."""
+def one_hot_prediction(probability: Floats) -> Floats:
+    """One-hot rows of the most probable class, the first if tied. Rows without a crop stay NaN."""
     one_hot = np.full(probability.shape, np.nan)
     has_crop = any_known(probability)
     one_hot[has_crop] = np.eye(probability.shape[1])[probability[has_crop].argmax(axis=1)]
@@ -91,7 +84,7 @@ def decided(probability: Floats) -> Floats:
 
 
 def _counts(truth: Floats, one_hot: Floats) -> NDArray[np.int64]:
-    return count(truth, one_hot, [CERTAIN])[0]
+    return confusion_counts(truth, one_hot, [ONE_HOT_THRESHOLD])[0]
 
 
 def _confusion(class_of: NDArray[np.int64], predicted: Floats) -> NDArray[np.int64]:

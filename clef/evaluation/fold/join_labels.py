@@ -1,4 +1,4 @@
-"""From the tables of one fold to arrays that agree row by row."""
+"""Join the predictions of one fold with its labels, row by row."""
 
 from dataclasses import dataclass
 
@@ -11,59 +11,46 @@ from clef.evaluation.fold.metrics import Floats, any_known
 from clef.manifest.folds import require_disjoint
 from clef.params.schema import LabelParams
 
-KEY = ["sequence", "frame"]
-
 
 @dataclass(frozen=True)
 class FoldArrays:
-    """Test and training frames with at least one known label."""
+    """The test and training frames with at least one known label."""
 
     truth: Floats
     """(frames, labels): 1, 0, NaN unknown; one-hot for expressions."""
     probability: Floats
-    """(frames, labels); NaN rows where there is no crop."""
+    """(frames, labels); NaN rows without a crop."""
     epochs: dict[int, Floats]
-    """Epoch to probabilities of the same shape, the last epoch included; empty where none were kept."""
+    """Epoch to probabilities of the same shape, including the last epoch; empty if none were kept."""
     subject: NDArray
-    """(frames,) of str or None."""
     activity: NDArray
-    """(frames,) of str or None."""
     sequence: NDArray
-    """(frames,) of str."""
+    """(frames,) of str; subject and activity may be None."""
     status: dict[str, int]
-    """Test frames by what became of them."""
+    """Number of test frames with each crop status."""
     train_truth: Floats
     """(training frames, labels)."""
     train_activity: NDArray
     """(training frames,) of str or None."""
 
 
-def align(
+def join_labels(
     predictions: pd.DataFrame,
     epochs: pd.DataFrame | None,
     test_labels: pd.DataFrame,
     train_labels: pd.DataFrame,
     labels: LabelParams,
 ) -> FoldArrays:
-    """Join predictions with labels by (sequence, frame).
-
-    Args:
-        predictions: Key columns, `status`, and one column `p_` + label each.
-        epochs: The same with `epoch`, for the frames with a crop; None where a training kept none.
-        test_labels: `sequence`, `frame`, and the labels.
-        train_labels: The labels with `subject` and `activity`.
-        labels: Which columns.
+    """Join by (sequence, frame). For the tables see `clef.evaluation.fold.score_fold.score_fold`.
 
     Raises:
-        ClefError: A labelled frame without a prediction, a prediction without a label, frames twice,
-            probabilities outside [0, 1] or missing in some columns only, an epoch without some frame, or a
-            subject in both sides.
+        ClefError: A frame occurs twice or is missing on one side, a value is out of range, or a subject is in training
+            and in test.
     """
     index = _index(predictions, "predictions")
     truth = _truth(test_labels, labels, "test labels")
     label_index = _index(test_labels, "test labels")
-    known = any_known(truth)
-    _require_all(label_index[known], index, "labelled test frames have no row in the predictions")
+    _require_all(label_index[any_known(truth)], index, "labelled test frames have no row in the predictions")
     _require_all(index, label_index, "predicted frames have no label")
     truth = truth[label_index.get_indexer(index)]
     known = any_known(truth)
@@ -74,38 +61,33 @@ def align(
     for epoch, rows in epochs.groupby("epoch") if epochs is not None else ():
         number = int(rows["epoch"].iloc[0])
         by_epoch[number] = _epoch(rows, index, probability, labels, f"epoch {epoch}")[known]
-    subject = _names(predictions, "subject")
-    _require_other_people(train_labels, predictions)
+    _require_unseen_subjects(train_labels, predictions)
     status = predictions.loc[known, "status"].value_counts().sort_index()
     return FoldArrays(
         truth=truth[known],
         probability=probability[known],
         epochs=by_epoch,
-        subject=subject[known],
-        activity=_names(predictions, "activity")[known],
-        sequence=_names(predictions, "sequence")[known],
+        subject=_strings(predictions, "subject")[known],
+        activity=_strings(predictions, "activity")[known],
+        sequence=_strings(predictions, "sequence")[known],
         status={str(name): int(frames) for name, frames in status.items()},
         train_truth=_truth(train_labels, labels, "training labels"),
-        train_activity=_names(train_labels, "activity"),
+        train_activity=_strings(train_labels, "activity"),
     )
 
 
-def align_held_out(predictions: pd.DataFrame, known: pd.DataFrame, labels: LabelParams) -> tuple[Floats, Floats]:
-    """Join what the inner stage 2 predicted with the labels of the training subjects held out from it.
+def join_held_out(
+    predictions: pd.DataFrame, held_out_labels: pd.DataFrame, labels: LabelParams
+) -> tuple[Floats, Floats]:
+    """Join the predictions of the inner stage 2 with the labels of the training subjects held out from it.
 
-    Args:
-        predictions: `sequence`, `frame` and one column `p_` + label each, for the frames with a crop.
-        known: `sequence`, `frame`, `subject` and the labels of all labelled frames of the people held out.
-        labels: Which columns.
+    Predictions exist for the frames with a crop, labels for all labelled frames of the held-out subjects.
 
     Returns:
-        Truth and probability, (frames, labels) each; probability is NaN where there is no crop.
-
-    Raises:
-        ClefError: A prediction without a label, frames twice, or probabilities outside [0, 1].
+        Truth and probability, (frames, labels) each; probability is NaN without a crop.
     """
-    truth = _truth(known, labels, "held-out labels")
-    index, label_index = _index(predictions, "held-out predictions"), _index(known, "held-out labels")
+    truth = _truth(held_out, labels, "held-out labels")
+    index, label_index = _index(predictions, "held-out predictions"), _index(held_out, "held-out labels")
     _require_all(index, label_index, "predicted held-out frames have no label")
     probability = np.full(truth.shape, np.nan, dtype=np.float32)
     probability[label_index.get_indexer(index)] = _probabilities(predictions, labels, "held-out predictions")
@@ -113,19 +95,19 @@ def align_held_out(predictions: pd.DataFrame, known: pd.DataFrame, labels: Label
 
 
 def _index(table: pd.DataFrame, name: str) -> pd.MultiIndex:
-    index = pd.MultiIndex.from_arrays([table["sequence"].astype(str), table["frame"].astype(np.int64)], names=KEY)
+    index = pd.MultiIndex.from_arrays([table["sequence"].astype(str), table["frame"].astype(np.int64)])
     if not index.is_unique:
-        twice = index[index.duplicated()][0]
-        raise ClefError(f"{name}: frame {twice[1]} of {twice[0]} stands there twice; expected each frame once")
+        sequence, frame = index[index.duplicated()][0]
+        raise ClefError(f"{name}: frame {frame} of {sequence} occurs twice; expected each frame once")
     return index
 
 
-def _require_all(wanted: pd.MultiIndex, there: pd.MultiIndex, what: str) -> None:
-    missing = wanted[there.get_indexer(wanted) < 0]
+def _require_all(wanted: pd.MultiIndex, present: pd.MultiIndex, problem: str) -> None:
+    missing = wanted[present.get_indexer(wanted) < 0]
     if len(missing):
         sequence, frame = missing[0]
         raise ClefError(
-            f"{len(missing)} {what}, such as frame {frame} of {sequence}; "
+            f"{len(missing)} {problem}, such as frame {frame} of {sequence}; "
             "predict again with the same manifest and stride"
         )
 
@@ -133,30 +115,26 @@ def _require_all(wanted: pd.MultiIndex, there: pd.MultiIndex, what: str) -> None
 def _truth(table: pd.DataFrame, labels: LabelParams, name: str) -> Floats:
     if labels.kind == "action_units":
         truth = table[labels.names].to_numpy(dtype=np.float64, na_value=np.nan)
-        odd = truth[~np.isnan(truth) & (truth != 0) & (truth != 1)]
-        if len(odd):
-            raise ClefError(f"{name}: label {odd[0]:g}; expected 1, 0 or missing")
+        invalid = truth[~np.isnan(truth) & (truth != 0) & (truth != 1)]
+        if len(invalid):
+            raise ClefError(f"{name}: label {invalid[0]:g}; expected 1, 0 or missing")
         return truth
-    classes = table["expression"].astype(object).where(table["expression"].notna(), None)
-    strange = sorted(set(classes.dropna()) - set(labels.names))
-    if strange:
-        raise ClefError(f"{name}: expression {strange[0]}; expected one of {', '.join(labels.names)} or missing")
-    one_hot = (classes.to_numpy()[:, None] == np.array(labels.names, dtype=object)).astype(np.float64)
-    one_hot[classes.isna().to_numpy()] = np.nan
+    classes = _strings(table, "expression")
+    known = np.array([value is not None for value in classes], dtype=bool)
+    unknown_names = sorted(set(classes[known]) - set(labels.names))
+    if unknown_names:
+        raise ClefError(f"{name}: expression {unknown_names[0]}; expected one of {', '.join(labels.names)} or missing")
+    one_hot = (classes[:, None] == np.array(labels.names, dtype=object)).astype(np.float64)
+    one_hot[~known] = np.nan
     return one_hot
 
 
 def _probabilities(table: pd.DataFrame, labels: LabelParams, name: str) -> Floats:
     columns = [f"p_{label}" for label in labels.names]
-    absent = [column for column in columns if column not in table]
-    if absent:
-        raise ClefError(f"{name}: no column {absent[0]}; expected predictions of {', '.join(labels.names)}")
     probability = table[columns].to_numpy(dtype=np.float32, na_value=np.nan)
-    missing = np.isnan(probability)
-    if (missing.any(axis=1) & ~missing.all(axis=1)).any():
-        raise ClefError(f"{name}: a frame has probabilities for some labels only; expected all, or none without a crop")
-    if ((probability < 0) | (probability > 1)).any():
-        raise ClefError(f"{name}: a probability lies outside 0 to 1")
+    valid = ((probability >= 0) & (probability <= 1)).all(axis=1) | np.isnan(probability).all(axis=1)
+    if not valid.all():
+        raise ClefError(f"{name}: a frame has probabilities outside 0 to 1, or for some labels only")
     return probability
 
 
@@ -171,14 +149,15 @@ def _epoch(rows: pd.DataFrame, index: pd.MultiIndex, final: Floats, labels: Labe
     return probability
 
 
-def _require_other_people(trained: pd.DataFrame, tested: pd.DataFrame) -> None:
-    """Subjects are compared within a data set: F001 of one is not F001 of another."""
-    if "dataset" in trained:
-        trained = trained[trained["dataset"].isin(tested["dataset"])]
-    require_disjoint(_names(trained, "subject").tolist(), _names(tested, "subject").tolist())
+def _require_unseen_subjects(train: pd.DataFrame, test: pd.DataFrame) -> None:
+    """Compare subjects within a data set only: F001 of one data set is not F001 of another."""
+    if "dataset" in train:
+        train = train[train["dataset"].isin(test["dataset"])]
+    require_disjoint(_strings(train, "subject").tolist(), _strings(test, "subject").tolist())
 
 
-def _names(table: pd.DataFrame, column: str) -> NDArray:
+def _strings(table: pd.DataFrame, column: str) -> NDArray:
+    """A column as objects, with None for missing values or if the table has no such column."""
     if column not in table:
         return np.full(len(table), None, dtype=object)
     values = table[column].astype(object)

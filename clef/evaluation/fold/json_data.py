@@ -1,4 +1,4 @@
-"""Results as plain data: rounded the same way everywhere, with null for what is not defined."""
+"""Convert results to JSON: rounded, with null for undefined numbers."""
 
 import json
 import math
@@ -10,22 +10,22 @@ import numpy as np
 from clef.runtime.files import write_text
 
 
-def plain(value: Any, decimals: int) -> Any:
-    """Turn arrays and NumPy numbers, also inside dicts and lists, into what JSON knows.
+def json_data(value: Any, decimals: int) -> Any:
+    """Convert arrays and NumPy numbers, also inside dicts and lists, to JSON types.
 
-    Floats are rounded to so many decimals; NaN becomes None.
+    Floats are rounded to `decimals`; NaN becomes None.
     """
     if isinstance(value, dict):
-        return {str(key): plain(item, decimals) for key, item in value.items()}
+        return {str(key): json_data(item, decimals) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item, decimals) for item in value]
+        return [json_data(item, decimals) for item in value]
     if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist(), decimals)
+        return json_data(value.tolist(), decimals)
     if isinstance(value, float):
-        return None if math.isnan(value) else round(value, decimals) + 0.0
+        return None if math.isnan(value) else round(value, decimals) + 0.0  # + 0.0 turns -0.0 into 0.0
     return value
 
 
 def write_json(target: Path | str, value: Any) -> None:
-    """Write plain data with sorted keys, so that equal results have equal bytes."""
+    """Write with sorted keys, so that equal results have equal bytes."""
     write_text(target, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")

@@ -1,8 +1,8 @@
-"""Thresholds and a temperature chosen on training subjects whom an inner stage 2 did not see.
+"""Choose thresholds and a temperature on training subjects that an inner stage 2 did not see.
 
-The inner stage 2 starts from the fold's own stage 1, which has seen these people and their activities, never their
-labels. What is chosen here is then used on the predictions of the fold's stage 2, trained on all training subjects.
-Test subjects take no part in it.
+The inner stage 2 starts from the fold's own stage 1, which saw these subjects and their activities but not their
+labels. The choice is then applied to the predictions of the fold's stage 2, which trains on all training subjects. Test
+subjects take no part.
 """
 
 from dataclasses import dataclass
@@ -11,34 +11,37 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from clef.evaluation.fold.metrics import Counts, Floats, any_known, count, f1
+from clef.evaluation.fold.metrics import Counts, Floats, any_known, confusion_counts, f1
 from clef.evaluation.fold.optimistic import GRID
 
 EXTREME = 1e-6
-"""Probabilities nearer to 0 or 1 than this are taken as this near."""
+"""Probabilities are clipped to [EXTREME, 1 - EXTREME]."""
 TEMPERATURES = (0.05, 20.0)
+"""Range of the search."""
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """A temperature for the logits of all labels, and a threshold for the tempered probability of each."""
+    """One temperature for the logits of all labels, and a threshold for the tempered probability of each label."""
 
     temperature: float
     thresholds: Floats
     frames: int
-    """Held-out frames that these were chosen on."""
+    """Number of held-out frames."""
 
     def temper(self, probability: Floats) -> Floats:
-        """Probabilities whose logits are divided by the temperature; NaN stays NaN."""
+        """Divide the logits by the temperature; NaN stays NaN."""
         return _tempered(probability, self.temperature)
 
     def counts(self, truth: Floats, probability: Floats) -> Counts:
-        """Confusion counts (labels, 4) of the test frames."""
+        """Confusion counts (labels, 4) of test frames."""
         tempered = self.temper(probability)
-        columns = [
-            count(truth[:, [i]], tempered[:, [i]], [threshold])[0, 0] for i, threshold in enumerate(self.thresholds)
-        ]
-        return np.stack(columns)
+        return np.stack(
+            [
+                confusion_counts(truth[:, [i]], tempered[:, [i]], [threshold])[0, 0]
+                for i, threshold in enumerate(self.thresholds)
+            ]
+        )
 
 
 def tune(truth: Floats, probability: Floats, default: float) -> Tuning:
@@ -46,9 +49,8 @@ def tune(truth: Floats, probability: Floats, default: float) -> Tuning:
 
     Args:
         truth: (held-out frames, labels): 1, 0, NaN unknown.
-        probability: The same shape; NaN without a crop, which counts as "absent".
-        default: Of thresholds that do equally well the nearest to it is taken: itself for a label that nobody held
-            out shows, or that is not known of anybody.
+        probability: Same shape; NaN without a crop, which counts as absent.
+        default: Ties go to the nearest threshold. A label that is never present or never known keeps this one.
 
     Returns:
         Thresholds among 0.01 to 0.99 and the default.
@@ -62,16 +64,16 @@ def tune(truth: Floats, probability: Floats, default: float) -> Tuning:
     )
     temperature = float(np.exp(found.x))
     grid = np.array(sorted({*GRID, default}))
-    scores = f1(count(truth, _tempered(probability, temperature), grid.tolist()))  # (thresholds, labels)
+    scores = f1(confusion_counts(truth, _tempered(probability, temperature), grid.tolist()))  # (thresholds, labels)
     thresholds = np.full(truth.shape[1], default)
-    for label in np.flatnonzero(~np.isnan(truth).all(axis=0)):
+    for label in np.flatnonzero(any_known(truth.T)):
         best = grid[scores[:, label] == scores[:, label].max()]
         thresholds[label] = best[np.argmin(np.abs(best - default))]
     return Tuning(temperature, thresholds, len(truth))
 
 
 def log_loss(truth: Floats, probability: Floats) -> float:
-    """Mean over known labels of frames with a crop; NaN where there are none."""
+    """Mean over known labels of frames with a crop; NaN if there are none."""
     known = ~np.isnan(truth) & ~np.isnan(probability)
     if not known.any():
         return np.nan

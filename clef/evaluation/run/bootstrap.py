@@ -1,12 +1,12 @@
 """Bootstrap intervals, conditional on the trained models.
 
-The test subjects of each fold are drawn anew with replacement and their confusion counts added up; from these
-follow F1 per label, the mean over folds, and a percentile interval. Every seed of a fold sees the same draws,
-since its models were tested on the same people. Frames of one subject are far from independent, so they are
-never drawn singly.
+Each draw samples the test subjects of every fold with replacement, sums their confusion counts, and computes F1 per
+label and the mean over folds. The interval consists of percentiles of the draws. All seeds of a fold use the same
+draws, because their models were tested on the same subjects. Frames of one subject are strongly dependent, so single
+frames are never drawn.
 
-The interval says how far the result depends on who was tested. It holds nothing of the spread over seeds,
-training sets or fold lists, which the summary shows beside it.
+The interval shows how much the result depends on the choice of test subjects. It does not include the spread over
+seeds, training sets or fold lists; the summary reports that separately.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,24 +19,19 @@ from clef.evaluation.fold.metrics import Floats, mean_known
 from clef.runtime.progress import progress
 
 BLOCK = 4_000_000
-"""Random numbers held at once."""
+"""Maximum random numbers in memory at once."""
 
 
 def bootstrap_interval(
-    folds: list[list[BootstrapUnits]],
-    statistic: Callable[[Floats], Floats],
-    resamples: int,
-    seed: int = 0,
-    level: float = 0.95,
+    folds: list[list[BootstrapUnits]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
 ) -> tuple[Floats, Floats]:
-    """Percentile interval of a statistic's mean over folds and seeds.
+    """Compute the 95 % percentile interval of a statistic's mean over folds and seeds.
 
     Args:
-        folds: Per fold, the units under each seed: the same units in the same order.
-        statistic: Confusion counts (..., labels, 4) to values (..., values); NaN where undefined.
+        folds: For each fold, its units under each seed, in the same order.
+        statistic: Maps confusion counts (..., labels, 4) to values (..., values), NaN if undefined.
         resamples: Number of draws; 0 gives NaN.
-        seed: Of the draws.
-        level: Share of the draws that the interval holds.
+        seed: Seed of the draws.
 
     Returns:
         Lower and upper end, each (values,).
@@ -44,25 +39,25 @@ def bootstrap_interval(
     if not resamples:
         undefined = np.full(statistic(folds[0][0].counts.sum(axis=0)).shape, np.nan)
         return undefined, undefined
-    return percentile_interval(bootstrap_values(folds, statistic, resamples, seed), level)
+    return percentile_interval(bootstrap_values(folds, statistic, resamples, seed))
 
 
 def bootstrap_values(
     folds: list[list[BootstrapUnits]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
 ) -> Floats:
-    """The statistic's mean over folds and seeds under each draw, (resamples, values); arguments as above."""
+    """Compute the statistic's mean over folds and seeds in each draw: (resamples, values)."""
     per_fold = []
-    with progress("fold resampled") as tell:
+    with progress("fold resampled") as report:
         for number, seeds in enumerate(folds):
             blocks = _drawn_counts(seeds, resamples, np.random.default_rng([seed, number]))
             draws = [np.stack([statistic(counts) for counts in block]) for block in blocks]  # (seeds, draws, values)
             per_fold.append(mean_known(np.concatenate(draws, axis=1), axis=0))
-            tell(number + 1, len(folds))
+            report(number + 1, len(folds))
     return mean_known(np.stack(per_fold), axis=0)
 
 
 def percentile_interval(values: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Ends, each (values,), that hold so much of the draws (resamples, values); NaN where no draw has a value."""
+    """Ends (values,) that enclose this share of the draws (resamples, values); NaN if no draw has a value."""
     outside = (1 - level) / 2
     ends = np.full((2, values.shape[1]), np.nan)
     for column, drawn in enumerate(values.T):
@@ -73,7 +68,7 @@ def percentile_interval(values: Floats, level: float = 0.95) -> tuple[Floats, Fl
 
 
 def _drawn_counts(seeds: list[BootstrapUnits], resamples: int, rng: np.random.Generator) -> Iterator[list[Floats]]:
-    """Yield, a block of draws at a time, the summed counts (draws, labels, 4) under each seed."""
+    """Yield blocks of draws: the summed counts (draws, labels, 4) under each seed."""
     total = int(seeds[0].number.sum())
     block = max(1, BLOCK // total)
     for start in range(0, resamples, block):

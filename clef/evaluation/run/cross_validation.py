@@ -1,4 +1,4 @@
-"""The metrics of all seeds and folds of a run, checked to belong together."""
+"""Collect the metrics of all seeds and folds of a run, and check that they belong together."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ from clef.errors import ClefError
 from clef.manifest.folds import FoldName
 
 MetricsGrid = dict[int, dict[FoldName, dict[str, Any]]]
-"""Seed, then fold, to what `score_fold` returned for them."""
+"""Seed to fold to the content of `metrics.json`."""
 
 SHARED = ("dataset", "kind", "labels", "threshold", "resampled")
 
 
 def cross_validation(fold_metrics: list[dict[str, Any]]) -> MetricsGrid:
-    """Sort metrics by seed and fold after checking that together they are one cross-validation.
+    """Sort metrics by seed and fold, and check that they form one cross-validation.
 
     Raises:
-        ClefError: Not every seed has every fold once; or they differ in data set, labels, threshold or test
-            frames; or a subject is tested in two folds.
+        ClefError: A seed misses a fold or has it twice, metrics differ in data set, labels, threshold or test frames,
+            or a subject is tested in two folds.
     """
     if not fold_metrics:
         raise ClefError("summary: no metrics given; evaluate the run's folds first")
@@ -31,16 +31,16 @@ def cross_validation(fold_metrics: list[dict[str, Any]]) -> MetricsGrid:
         if list(folds) != list(expected):
             raise ClefError(
                 f"summary: seed {seed} has folds {list(folds)}, seed {first_seed} has {list(expected)}; "
-                "evaluate the folds that are missing"
+                "evaluate the missing folds"
             )
         for fold, m in folds.items():
             for key in SHARED:
                 if m[key] != fold_metrics[0][key]:
                     raise ClefError(
-                        f"summary: seed {seed} fold {fold} has {key} {m[key]}, another has "
+                        f"summary: seed {seed} fold {fold} has {key} {m[key]}, another fold has "
                         f"{fold_metrics[0][key]}; evaluate both with the same params"
                     )
-            if _tested(m) != _tested(expected[fold]):
+            if _test_frames(m) != _test_frames(expected[fold]):
                 raise ClefError(
                     f"summary: fold {fold} was tested on other {m['resampled']} or frames with seed {seed} "
                     f"than with seed {first_seed}; evaluate both from the same manifest"
@@ -53,6 +53,6 @@ def cross_validation(fold_metrics: list[dict[str, Any]]) -> MetricsGrid:
     return grid
 
 
-def _tested(m: dict[str, Any]) -> tuple[Any, ...]:
-    present = [[row["frames"], row["positives"]] for row in m["rows"].values()]
-    return m["frames"], sum(unit["number"] for unit in m["counts"]), m["subjects"], present
+def _test_frames(m: dict[str, Any]) -> tuple[Any, ...]:
+    per_label = [[row["frames"], row["positives"]] for row in m["rows"].values()]
+    return m["frames"], sum(unit["number"] for unit in m["counts"]), m["subjects"], per_label

@@ -1,30 +1,33 @@
-"""How far F1 lies above what is reached without looking at a face, with intervals.
+"""Intervals of F1 minus the baselines that do not look at the face. Action units only.
 
-F1, the always-positive floor and the activity-only baseline are all taken from the same test subjects: a fold whose
-subjects smile much raises all three. So it is their difference that the bootstrap draws, subject by subject, and not
-whether a baseline happens to lie within F1's own interval. Action units only.
+F1, the always-positive floor and the activity-only baseline all depend on the same test subjects: a fold whose subjects
+smile often raises all three. So the bootstrap draws their difference, instead of checking whether a baseline is inside
+the interval of F1.
 """
 
 import numpy as np
 
 from clef.evaluation.fold import metrics
-from clef.evaluation.fold.bootstrap_units import BootstrapUnits
-from clef.evaluation.fold.metrics import Floats, mean_known
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits, stack_labels
+from clef.evaluation.fold.metrics import Floats, with_mean
 from clef.evaluation.run.bootstrap import bootstrap_interval
 
 BASELINES = ("floor", "activity_only")
 
 
 def margins(
-    own: list[list[BootstrapUnits]], without_faces: list[list[BootstrapUnits]] | None, names: list[str], bootstrap: int
+    model: list[list[BootstrapUnits]],
+    activity_only: list[list[BootstrapUnits]] | None,
+    names: list[str],
+    bootstrap: int,
 ) -> dict[str, dict[str, list[float]]]:
-    """Intervals of F1 less each baseline.
+    """Compute intervals of F1 minus each baseline.
 
     Args:
-        own: Per fold, under each seed: the units with the counts of the run's own predictions.
-        without_faces: The same units with the counts of the activity-only baseline; None where there are no activities.
-        names: The labels; `mean` comes after them.
-        bootstrap: Resamples; 0 for none.
+        model: For each fold, under each seed: units with the counts of the run's predictions.
+        activity_only: The same units with the counts of the activity-only baseline; None without activities.
+        names: The labels; `mean` is added.
+        bootstrap: Number of draws; 0 for none.
 
     Returns:
         Baseline to label to lower and upper end.
@@ -32,27 +35,18 @@ def margins(
     labels = len(names)
 
     def differences(counts: Floats) -> Floats:
-        mine = counts[..., :labels, :]
-        f1 = metrics.f1(mine)
-        above = [f1 - metrics.always_positive_f1(metrics.base_rate(mine))]
-        if without_faces is not None:
+        model_counts = counts[..., :labels, :]
+        f1 = metrics.f1(model_counts)
+        above = [f1 - metrics.always_positive_f1(metrics.base_rate(model_counts))]
+        if activity_only is not None:
             above.append(f1 - metrics.f1(counts[..., labels:, :]))
-        return np.concatenate([part for one in above for part in (one, mean_known(one)[..., None])], axis=-1)
+        return np.concatenate([with_mean(difference) for difference in above], axis=-1)
 
-    folds = own if without_faces is None else _side_by_side(own, without_faces)
-    low, high = bootstrap_interval(folds, differences, bootstrap)
-    ends = [[float(a), float(b)] for a, b in zip(low, high, strict=True)]
+    folds = model
+    if activity_only is not None:
+        pairs = [zip(*seeds, strict=True) for seeds in zip(model, activity_only, strict=True)]
+        folds = [[stack_labels(pair) for pair in seeds] for seeds in pairs]
+    ends = np.stack(bootstrap_interval(folds, differences, bootstrap), axis=-1)
     rows = [*names, "mean"]
-    parts = [ends[start : start + len(rows)] for start in range(0, len(ends), len(rows))]
-    return {baseline: dict(zip(rows, part, strict=True)) for baseline, part in zip(BASELINES, parts, strict=False)}
-
-
-def _side_by_side(own: list[list[BootstrapUnits]], other: list[list[BootstrapUnits]]) -> list[list[BootstrapUnits]]:
-    """The labels of both, one after the other, unit by unit."""
-    return [
-        [
-            BootstrapUnits(a.kind, a.names, a.number, np.concatenate([a.counts, b.counts], axis=1))
-            for a, b in zip(*seeds, strict=True)
-        ]
-        for seeds in zip(own, other, strict=True)
-    ]
+    per_baseline = ends.reshape(-1, len(rows), 2).tolist()
+    return {key: dict(zip(rows, part, strict=True)) for key, part in zip(BASELINES, per_baseline, strict=False)}

@@ -3,11 +3,11 @@ import pytest
 from sklearn.metrics import f1_score
 
 from clef.evaluation.fold.action_units import score_action_units
-from clef.evaluation.fold.join_labels import align
+from clef.evaluation.fold.join_labels import join_labels
 
 
 def scored(tables, threshold=0.5):
-    fold = align(*tables.parts())
+    fold = join_labels(*tables.parts())
     return fold, score_action_units(fold, tables.labels.names, threshold)
 
 

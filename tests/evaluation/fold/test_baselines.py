@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clef.evaluation.fold.baselines import ActivityOnly
-from clef.evaluation.fold.metrics import always_positive_f1, count, f1
+from clef.evaluation.fold.metrics import always_positive_f1, confusion_counts, f1
 
 
 @st.composite
@@ -42,7 +42,7 @@ def test_no_rule_on_the_activity_does_better_on_the_training_frames(case):
         for chosen in range(2 ** len(groups)):
             wanted = [name for bit, name in enumerate(groups) if chosen >> bit & 1]
             score = np.isin(activity.astype(str), wanted).astype(float)[:, None]
-            assert reached[label] >= f1(count(truth[:, [label]], score, [0.5]))[0, 0] - 1e-12
+            assert reached[label] >= f1(confusion_counts(truth[:, [label]], score, [0.5]))[0, 0] - 1e-12
 
 
 @given(labelled())
@@ -62,6 +62,6 @@ def test_test_labels_do_not_take_part():
     baseline = ActivityOnly.fit(truth, activity)
     counts = baseline.counts(1 - truth, activity)  # test subjects who do the opposite
     assert f1(counts)[0] == pytest.approx(
-        f1(count(1 - truth, baseline.scores(activity), [float(baseline.thresholds[0])])[0])[0]
+        f1(confusion_counts(1 - truth, baseline.scores(activity), [float(baseline.thresholds[0])])[0])[0]
     )
     assert f1(counts)[0] < 0.3

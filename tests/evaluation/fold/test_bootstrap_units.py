@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits, units_by_image, units_by_subject
-from clef.evaluation.fold.metrics import count
+from clef.evaluation.fold.metrics import confusion_counts
 
 
 def some_frames():
@@ -23,8 +23,8 @@ def test_counts_of_each_subject():
     assert units.names == ("F001", "F002", "M001")
     for name, counts in zip(units.names, units.counts, strict=True):
         rows = subject == name
-        np.testing.assert_array_equal(counts, count(truth[rows], probability[rows], [0.5])[0])
-    np.testing.assert_array_equal(units.counts.sum(axis=0), count(truth, probability, [0.5])[0])
+        np.testing.assert_array_equal(counts, confusion_counts(truth[rows], probability[rows], [0.5])[0])
+    np.testing.assert_array_equal(units.counts.sum(axis=0), confusion_counts(truth, probability, [0.5])[0])
 
 
 def test_sequences_where_subjects_are_unknown():
@@ -43,7 +43,7 @@ def test_images_add_up_to_the_confusion_matrix():
     assert units.number.sum() == 80
     one_hot = np.vstack([np.eye(3), np.full(3, np.nan)])[predicted]
     summed = (units.number[:, None, None] * units.counts).sum(axis=0)
-    np.testing.assert_array_equal(summed, count(np.eye(3)[true], one_hot, [0.5])[0])
+    np.testing.assert_array_equal(summed, confusion_counts(np.eye(3)[true], one_hot, [0.5])[0])
 
 
 def test_images_are_ordered_by_true_class_then_right_before_wrong():

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score
 
-from clef.evaluation.fold.expressions import decided, score_expressions
-from clef.evaluation.fold.join_labels import align
+from clef.evaluation.fold.expressions import one_hot_prediction, score_expressions
+from clef.evaluation.fold.join_labels import join_labels
 
 
 def scored(tables):
-    fold = align(*tables.parts())
+    fold = join_labels(*tables.parts())
     return fold, score_expressions(fold, tables.labels.names)
 
 
@@ -82,4 +82,4 @@ def test_people_with_names_are_resampled_as_such(expression_tables):
 
 def test_the_decision_is_the_first_of_equals():
     probability = np.array([[0.4, 0.4, 0.2], [np.nan] * 3, [0.1, 0.2, 0.7]])
-    np.testing.assert_array_equal(decided(probability), [[1, 0, 0], [np.nan] * 3, [0, 0, 1]])
+    np.testing.assert_array_equal(one_hot_prediction(probability), [[1, 0, 0], [np.nan] * 3, [0, 0, 1]])

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from clef.evaluation.fold.json_data import plain, write_json
+from clef.evaluation.fold.json_data import json_data, write_json
 
 
 def test_what_json_does_not_know_is_translated():
@@ -12,9 +12,9 @@ def test_what_json_does_not_know_is_translated():
         "b": np.array([[0.123456, -1e-9]]),
         "c": None,
     }
-    assert plain(value, 4) == {"a": 0.1, "2": [3, None], "b": [[0.1235, 0.0]], "c": None}
-    assert str(plain(-1e-9, 4)) == "0.0"
-    assert plain(True, 2) is True
+    assert json_data(value, 4) == {"a": 0.1, "2": [3, None], "b": [[0.1235, 0.0]], "c": None}
+    assert str(json_data(-1e-9, 4)) == "0.0"
+    assert json_data(True, 2) is True
 
 
 def test_equal_results_have_equal_bytes(tmp_path):

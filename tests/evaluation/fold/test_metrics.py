@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
 from clef.evaluation.fold import metrics
-from clef.evaluation.fold.metrics import FN, FP, TN, TP, count
+from clef.evaluation.fold.metrics import FN, FP, TN, TP, confusion_counts
 
 
 @st.composite
@@ -32,13 +32,13 @@ def test_counts_agree_with_a_plain_loop(case, thresholds):
                 predicted = bool(probability[frame, label] >= threshold)  # never without a crop
                 cell = {(True, 1): TP, (True, 0): FP, (False, 1): FN, (False, 0): TN}
                 expected[step, label, cell[predicted, truth[frame, label]]] += 1
-    np.testing.assert_array_equal(count(truth, probability, thresholds), expected)
+    np.testing.assert_array_equal(confusion_counts(truth, probability, thresholds), expected)
 
 
 @given(frames())
 def test_rates_agree_with_scikit_learn(case):
     truth, probability = case
-    counts = count(truth, probability, [0.5])[0]
+    counts = confusion_counts(truth, probability, [0.5])[0]
     for label in range(truth.shape[1]):
         known = ~np.isnan(truth[:, label])
         present, predicted = truth[known, label], np.nan_to_num(probability[known, label], nan=0.0) >= 0.5
@@ -89,7 +89,7 @@ def test_f1_conventions():
 @given(frames())
 def test_the_floor_is_the_f1_of_always_predicting(case):
     truth, _ = case
-    counts = count(truth, np.ones_like(truth), [0.5])[0]
+    counts = confusion_counts(truth, np.ones_like(truth), [0.5])[0]
     np.testing.assert_allclose(metrics.always_positive_f1(metrics.base_rate(counts)), metrics.f1(counts))
 
 
@@ -106,7 +106,7 @@ def test_accuracy_and_mean_class_accuracy_of_one_hot_rows(pairs):
     """Class 4 stands for a frame without a crop, which is wrong."""
     true, predicted = np.array(pairs).T
     one_hot = np.vstack([np.eye(4), np.full(4, np.nan)])[predicted]
-    counts = count(np.eye(4)[true], one_hot, [0.5])[0]
+    counts = confusion_counts(np.eye(4)[true], one_hot, [0.5])[0]
     assert metrics.accuracy(counts) == pytest.approx(sklearn.accuracy_score(true, predicted))
     recalls = [np.mean(predicted[true == c] == c) for c in range(4) if (true == c).any()]
     assert metrics.mean_known(metrics.recall(counts)) == pytest.approx(np.mean(recalls))
@@ -130,7 +130,7 @@ def test_predicting_the_activitys_rate_gains_f1_overall_but_not_within_activitie
     by_activity = rate[:, None]
     always = np.ones((8000, 1))
     within = [metrics.within_activity_f1(truth, p, activity, 0.5)[0] for p in (by_activity, always)]
-    overall = [metrics.f1(count(truth, p, [0.5])[0])[0] for p in (by_activity, always)]
+    overall = [metrics.f1(confusion_counts(truth, p, [0.5])[0])[0] for p in (by_activity, always)]
     assert overall[0] > overall[1] + 0.2
     assert within[0] < within[1]
 

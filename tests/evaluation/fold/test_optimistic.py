@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from clef.evaluation.fold.metrics import count, f1, mean_known
+from clef.evaluation.fold.metrics import confusion_counts, f1, mean_known
 from clef.evaluation.fold.optimistic import GRID, best_epoch, best_epoch_and_threshold
 
 
@@ -46,7 +46,7 @@ def test_choices_agree_with_trying_everything(seed):
 def test_the_threshold_is_the_best_of_the_grid():
     truth, epochs = some_epochs(3)
     tried = {
-        (epoch, threshold): mean_known(f1(count(truth, values, [threshold])[0]))
+        (epoch, threshold): mean_known(f1(confusion_counts(truth, values, [threshold])[0]))
         for epoch, values in epochs.items()
         for threshold in GRID
     }
@@ -59,7 +59,7 @@ def test_the_threshold_is_the_best_of_the_grid():
 def test_more_choice_never_looks_worse(seed, threshold):
     """Also where the run's own threshold is not on the grid."""
     truth, epochs = some_epochs(seed)
-    strict = mean_known(f1(count(truth, epochs[4], [threshold])[0]))
+    strict = mean_known(f1(confusion_counts(truth, epochs[4], [threshold])[0]))
     field = mean_known(best_epoch(truth, epochs, threshold).f1)
     field_max = mean_known(best_epoch_and_threshold(truth, epochs, threshold).f1)
     assert strict <= field <= field_max

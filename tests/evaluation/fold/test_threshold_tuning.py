@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from clef.evaluation.fold.metrics import count, f1
+from clef.evaluation.fold.metrics import confusion_counts, f1
 from clef.evaluation.fold.threshold_tuning import TEMPERATURES, Tuning, log_loss, tune
 
 
@@ -22,7 +22,7 @@ def test_a_threshold_by_hand():
     low, high = tuning.temper(np.array([[0.10], [0.28]]))[:, 0]
     assert low < tuning.thresholds[0] <= high
     assert f1(tuning.counts(truth, probability))[0] == 1
-    assert f1(count(truth, probability, [0.5])[0])[0] == 0
+    assert f1(confusion_counts(truth, probability, [0.5])[0])[0] == 0
 
 
 @settings(deadline=None, max_examples=20)
@@ -36,7 +36,7 @@ def test_no_other_threshold_of_the_grid_is_better_on_the_held_out_frames(seed):
     tuned = f1(tuning.counts(truth, probability))
     tempered = tuning.temper(probability)
     for threshold in np.arange(1, 100) / 100:
-        assert (f1(count(truth, tempered, [threshold])[0]) <= tuned + 1e-12).all()
+        assert (f1(confusion_counts(truth, tempered, [threshold])[0]) <= tuned + 1e-12).all()
 
 
 @pytest.mark.parametrize("factor", [0.25, 1.0, 4.0])

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_score
 from clef.evaluation.fold.score_fold import score_fold
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.summary import summarize
-from clef.evaluation.run.terminal_summary import format_table
+from clef.evaluation.run.terminal_summary import format_summary
 from clef.params.schema import EvaluateParams
 
 SUBJECTS = ("F001", "F002", "F003", "M001", "M002")
@@ -76,7 +76,7 @@ def test_a_summary_of_pooled_folds(metrics):
     assert rows[["activity_only", "f1_faces", "floor", "auc", "coverage"]].notna().all(axis=None)
     assert summary["pooled"] is True
     assert [len(fold["subjects"]) for fold in summary["folds"]] == [1] * 5
-    assert "folds: 5, counts of all together" in str(format_table(summary).title)
+    assert "folds: 5, counts of all together" in str(format_summary(summary).title)
 
 
 def test_the_interval_draws_subjects_and_not_folds(metrics):

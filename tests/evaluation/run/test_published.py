@@ -3,7 +3,7 @@ import re
 import pytest
 
 from clef.datasets import open_dataset
-from clef.evaluation.run.published import comparable, published, published_on
+from clef.evaluation.run.published import published_methods, published_protocol, published_rows
 from clef.params.schema import Params
 
 DATASETS = ["bp4d", "bp4dplus", "disfa", "rafdb", "affectnet7", "affectnet8", "ferplus"]
@@ -15,7 +15,7 @@ MISPRINTED = {("bp4dplus", "CLEF"): 62.7, ("bp4dplus", "ViT"): 61.8}
 
 def by_method(dataset):
     methods = {}
-    for row in published(dataset):
+    for row in published_rows(dataset):
         assert row["label"] not in methods.setdefault(row["method"], {})
         methods[row["method"]][row["label"]] = row["value"]
     return methods
@@ -46,7 +46,7 @@ def test_clef_on_expressions(dataset, value):
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_every_value_says_where_it_comes_from(dataset):
-    rows = published(dataset)
+    rows = published_rows(dataset)
     assert rows
     for row in rows:
         assert row["source"]
@@ -58,20 +58,20 @@ def test_every_value_says_where_it_comes_from(dataset):
 
 @pytest.mark.parametrize("name", ["bp4d_plus", "BP4D+", "bp4dplus"])
 def test_names_are_found_however_they_are_written(name):
-    assert published(name) == published("bp4dplus")
+    assert published_rows(name) == published_rows("bp4dplus")
 
 
 def test_nobody_published_on_the_demo():
-    assert published("demo") == []
-    assert comparable("demo", BP4D) == []
+    assert published_rows("demo") == []
+    assert published_methods("demo", BP4D) == []
 
 
 def test_only_the_same_labels_are_compared():
-    whole = {entry["method"]: entry["values"] for entry in comparable("bp4d", BP4D)}
+    whole = {entry["method"]: entry["values"] for entry in published_methods("bp4d", BP4D)}
     assert whole["CLEF"]["mean"] == 0.659
     assert whole["CLEF"]["AU01"] == 0.558
     assert whole["CLIP, label names and descriptions"] == {"mean": 0.644}
-    some = {entry["method"]: entry["values"] for entry in comparable("bp4d", ["AU12", "AU01"])}
+    some = {entry["method"]: entry["values"] for entry in published_methods("bp4d", ["AU12", "AU01"])}
     assert some["CLEF"] == {"AU01": 0.558, "AU12": 0.878}
     assert "CLIP, label names and descriptions" not in some
 
@@ -79,12 +79,12 @@ def test_only_the_same_labels_are_compared():
 def test_the_number_of_classes_tells_the_variant_of_affectnet():
     seven = ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger"]
     values = {
-        len(names): {e["method"]: e["values"] for e in comparable("affectnet", names)}
+        len(names): {e["method"]: e["values"] for e in published_methods("affectnet", names)}
         for names in (seven, [*seven, "contempt"])
     }
     assert values[7]["CLEF"] == {"accuracy": 0.6566}
     assert values[8]["CLEF"] == {"accuracy": 0.6277}
-    assert comparable("raf_db", seven[:5]) == []
+    assert published_methods("raf_db", seven[:5]) == []
 
 
 FERPLUS = {
@@ -116,4 +116,4 @@ FERPLUS = {
     ],
 )
 def test_published_numbers_stand_beside_a_run_that_tests_as_they_did(settings, expected):
-    assert published_on(open_dataset(Params.model_validate(settings))) == expected
+    assert published_protocol(open_dataset(Params.model_validate(settings))) == expected

@@ -90,10 +90,10 @@ def test_the_summary_says_what_the_run_was(metrics):
 
 
 def test_published_values_of_the_same_labels_stand_beside_the_run(metrics):
-    _, summary = summarize(metrics, "run", 0, published_on="bp4d")
+    _, summary = summarize(metrics, "run", 0, published="bp4d")
     clef = next(entry for entry in summary["published"] if entry["method"] == "CLEF")
     assert clef["values"] == {"AU01": 0.558, "AU06": 0.795, "AU12": 0.878}
-    assert summarize(metrics, "run", 0, published_on="demo")[1]["published"] == []
+    assert summarize(metrics, "run", 0, published="demo")[1]["published"] == []
     assert summarize(metrics, "run", 0)[1]["published"] == []
 
 

@@ -5,7 +5,7 @@ from rich.console import Console
 from clef.evaluation.fold.score_fold import score_fold
 from clef.evaluation.fold.threshold_tuning import Tuning
 from clef.evaluation.run.summary import summarize
-from clef.evaluation.run.terminal_summary import format_published, format_table, verdict
+from clef.evaluation.run.terminal_summary import format_published, format_summary, verdict
 from clef.params.schema import EvaluateParams
 
 
@@ -30,7 +30,7 @@ def row(f1, floor, activity, above_floor=(0.1, 0.2), above_activity=(0.1, 0.2)):
 
 
 def test_the_table_shows_percent(summary):
-    text = printed(format_table(summary))
+    text = printed(format_summary(summary))
     mean = summary["rows"]["mean"]
     assert f"{100 * mean['f1']:.1f}" in text
     assert f"{100 * mean['ci_low']:.1f} - {100 * mean['ci_high']:.1f}" in text
@@ -40,12 +40,12 @@ def test_the_table_shows_percent(summary):
 
 
 def test_tuned_thresholds_have_a_column_only_where_a_run_tunes(action_unit_tables, summary):
-    assert "tuned" not in printed(format_table(summary))
+    assert "tuned" not in printed(format_summary(summary))
     tables = action_unit_tables()
     tuning = Tuning(1.0, np.full(len(tables.labels.names), 0.01), 9)
     metrics = score_fold(*tables.parts(), EvaluateParams(), tuning)
     tuned = summarize([metrics | {"seed": 0, "fold": 0}], "bp4d", 0)[1]
-    text = printed(format_table(tuned))
+    text = printed(format_summary(tuned))
     assert "tuned" in text
     assert f"{100 * tuned['rows']['mean']['f1_tuned']:.1f}" in text
     assert tuned["rows"]["mean"]["f1_tuned"] != tuned["rows"]["mean"]["f1"]
@@ -58,7 +58,7 @@ def test_accuracy_has_no_activity_baseline(expression_tables):
     assert line.startswith("Accuracy")
     assert "most frequent class" in line
     assert "activity" not in line
-    assert "accuracy" in printed(format_table(summary))
+    assert "accuracy" in printed(format_summary(summary))
 
 
 def test_the_verdict_says_plainly_where_the_headline_stands():
