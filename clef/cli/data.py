@@ -22,15 +22,15 @@ def render_demo(
     dataset: DatasetName, out: Annotated[Path, typer.Option(help="Folder to fill.")], workers: Workers = 1
 ) -> None:
     """Draw the demo: people, activities and action units (or still expressions), with labels."""
+    from clef.demo.ownership import require_own_folder
     from clef.demo.render import render_demo as render
-    from clef.demo.render import require_folder
     from clef.runtime.lease import leased
     from clef.runtime.progress import notice, progress
 
     settings = dataset_params(dataset).render
     if settings is None:
         raise ClefError(f"{dataset}: not a demo set; only runs with a `render:` section are drawn")
-    require_folder(settings, out)
+    require_own_folder(out)
     with leased(out / "render.json"), progress("video" if settings.kind == "videos" else "image") as tell:
         files = render(settings, out, workers, tell)
     notice("%d files in %s", files, out)

@@ -14,7 +14,7 @@ from typing import TypeVar
 import cv2
 
 from clef.demo.clip import Clip, render_clip
-from clef.demo.ownership import RECORD, TABLE, claim, note, require_own
+from clef.demo.ownership import RECORD, prepare_folder
 from clef.demo.stills import Still, plan_stills, render_still, stills_csv
 from clef.params.schema import RenderParams
 from clef.runtime.files import write_text
@@ -22,20 +22,12 @@ from clef.runtime.files import write_text
 FORMAT = 1
 """Raised when the same settings come to give other files."""
 STILLS_A_TASK = 25
+TABLE = "labels.csv"
 
 Progress = Callable[[int, int], None]
 Piece = TypeVar("Piece", Clip, Still)
 
 _stopped = threading.Event()
-
-
-def require_folder(settings: RenderParams, root: Path) -> None:
-    """Refuse a folder that `render_demo` would refuse, before anything is written there.
-
-    Raises:
-        ClefError: It holds what no rendering wrote, or is a link.
-    """
-    require_own(Path(root), _planned(settings))
 
 
 def render_demo(settings: RenderParams, root: Path, workers: int, progress: Progress | None = None) -> int:
@@ -58,7 +50,7 @@ def render_demo(settings: RenderParams, root: Path, workers: int, progress: Prog
     """
     root = Path(root)
     planned = _planned(settings)
-    claim(root, planned)
+    prepare_folder(root, planned)
     if settings.kind == "videos":
         # A chunk is one person, who is painted once and then filmed in every activity.
         written = _in_processes(
@@ -69,7 +61,6 @@ def render_demo(settings: RenderParams, root: Path, workers: int, progress: Prog
         written = _in_processes(partial(render_still, root=root), stills, workers, STILLS_A_TASK, progress)
         write_text(root / TABLE, stills_csv(stills))
         written.append(TABLE)
-    note(root, planned)
     record = {
         "format": FORMAT,
         "settings": settings.model_dump(mode="json"),

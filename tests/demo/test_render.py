@@ -21,10 +21,9 @@ def written_of(settings: RenderParams) -> set[str]:
     return {path for clip in clips for path in (clip.video, clip.labels)}
 
 
-def record(root, files) -> None:
-    """The record of a rendering by a version that made no other note."""
+def list_rendered(root, files) -> None:
     root.mkdir(exist_ok=True)
-    (root / "render.json").write_text(json.dumps({"format": 1, "settings": {}, "files": dict.fromkeys(files, "")}))
+    (root / ".rendered").write_text("".join(f"{path}\n" for path in files))
 
 
 def contents(root) -> dict[str, bytes]:
@@ -56,17 +55,17 @@ def test_the_record_lists_every_file_with_its_hash(rendered):
     assert str(rendered) not in (rendered / "render.json").read_text()
 
 
-def test_what_an_earlier_rendering_left_is_removed_and_nothing_else(tmp_path):
+def test_files_of_an_earlier_rendering_are_removed(tmp_path):
     older = [*written_of(TINY), "videos/F009/T1.mp4", "AUCoding/AU_OCC/F009_T1.csv", "labels.csv"]
-    record(tmp_path, older)
+    list_rendered(tmp_path, older)
     half = temporary_path(tmp_path / "videos/F001/T9.mp4").relative_to(tmp_path).as_posix()
-    for path in [*older, half, "videos/F001/mine.mp4", "notes.txt"]:
+    for path in [*older, half]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("old")
     render_demo(TINY, tmp_path, workers=1)
     files = json.loads((tmp_path / "render.json").read_text())["files"]
     assert set(files) == written_of(TINY)
-    assert contents(tmp_path).keys() == {*files, "render.json", ".rendered", "videos/F001/mine.mp4", "notes.txt"}
+    assert contents(tmp_path).keys() == {*files, "render.json", ".rendered"}
     assert not (tmp_path / "videos/F009").exists()
     fresh = tmp_path / "fresh"
     render_demo(TINY, fresh, workers=1)
@@ -83,7 +82,7 @@ def stopped(settings: RenderParams, root) -> None:
 
 def test_an_unfinished_rendering_has_no_record_and_is_finished_by_the_next(tmp_path):
     render_demo(STILLS, tmp_path / "whole", workers=1)
-    record(tmp_path / "set", ["images/train/00009.jpg"])
+    list_rendered(tmp_path / "set", ["images/train/00009.jpg"])
     stopped(STILLS, tmp_path / "set")
     assert not (tmp_path / "set" / "render.json").exists()
     stopped(TINY, tmp_path / "set")
@@ -95,7 +94,7 @@ def test_recordings_of_ones_own_are_left_alone(tmp_path):
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "mine.mp4").write_text("mine")
     for settings in (TINY, STILLS):
-        with pytest.raises(ClefError, match=r"holds videos, and no list .* say `dataset: \{adapter: folder\}`"):
+        with pytest.raises(ClefError, match=r"holds videos/mine.mp4, which render-demo did not write; use"):
             render_demo(settings, tmp_path, workers=1)
     assert contents(tmp_path) == {"videos/mine.mp4": b"mine"}
 

@@ -25,10 +25,9 @@ def few(checkout):
     return checkout
 
 
-def test_other_settings_render_over_what_they_rendered_before_also_by_an_older_version(few):
+def test_other_settings_replace_an_earlier_rendering(few):
     raw = few / "data/raw/few"
     snakemake(few, RECORD)
-    (raw / ".rendered").unlink()
     for images in (3, 5):
         (few / "params" / "few.yaml").write_text(FEW.replace("train_images: 4", f"train_images: {images}"))
         snakemake(few, RECORD)
@@ -50,5 +49,5 @@ def test_recordings_of_ones_own_survive_a_forgotten_adapter(few, linked, tmp_pat
     (few / "params" / "mine.yaml").write_text("extends: few\ndataset: {name: mine}\n")
     output = snakemake(few, "data/raw/mine/render.json", "--quiet", "rules", "host", check=False)
     (line,) = {line for line in output.splitlines() if line.startswith("render-demo mine: error: ")}
-    assert "for recordings of your own say `dataset: {adapter: folder}`" in line
+    assert "use `dataset: {adapter: folder}` for your own recordings" in line
     assert {path: path.is_dir() or path.read_text() for path in lab.rglob("*")} == before
