@@ -43,6 +43,11 @@ def permutation(seed: int, stream: str, counter: int, n: int) -> np.ndarray:
     return np.argsort(_bits(seed, stream, counter, np.arange(n)), kind="stable")
 
 
+def torch_seed(seed: int) -> int:
+    """Bring an integer into the range of `torch.manual_seed`."""
+    return seed if -(2**63) <= seed < 2**64 else seed & MASK
+
+
 def _bits(seed: int, stream: str, *counters: Counter) -> np.ndarray:
     digest = hashlib.blake2b(stream.encode(), digest_size=8).digest()
     with np.errstate(over="ignore"):  # arithmetic is meant to be modulo 2**64

@@ -1,7 +1,6 @@
-"""Subcommands before training: from raw recordings to the manifest."""
+"""Subcommands from raw recordings to the manifest."""
 
 import logging
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +18,9 @@ log = logging.getLogger(__name__)
 
 @step("clef render-demo demo --out data/raw/demo --workers 2", "render-demo")
 def render_demo(
-    dataset: DatasetName, out: Annotated[Path, typer.Option(help="Folder to fill.")], workers: Workers = 1
+    dataset: DatasetName, out: Annotated[Path, typer.Option(help="Folder to write.")], workers: Workers = 1
 ) -> None:
-    """Draw the demo: people, activities and action units (or still expressions), with labels."""
+    """Draw a demo data set: videos of people in activities with action units, or still expressions, with labels."""
     from clef.demo.ownership import require_own_folder
     from clef.demo.render import render_demo as render
     from clef.runtime.lease import leased
@@ -38,20 +37,23 @@ def render_demo(
 
 @step("clef ingest demo --raw data/raw/demo --out data/interim/demo/sequences.parquet")
 def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
-    """List the raw recordings and check them against what is expected."""
+    """List the raw recordings, read the labels, and check both.
+
+    Writes labels.parquet and check.txt beside the list of recordings, and nothing if the copy is not usable.
+    """
     from clef.datasets import open_dataset
-    from clef.ingest.sequences import ingest as run_ingest
+    from clef.ingest.inventory import ingest as run_ingest
     from clef.runtime.disk_space import crops_to_make, require_space
     from clef.runtime.lease import leased
     from clef.runtime.progress import notice, progress
 
     params = dataset_params(dataset)
     with leased(out), progress("recording") as tell:
-        listed = run_ingest(open_dataset(params), raw, out, tell)
-    frames = [(sequence.shard, sequence.frames or 1) for sequence in listed]
+        inventory = run_ingest(open_dataset(params), raw, out, tell)
+    frames = [(sequence.shard, sequence.frames or 1) for sequence in inventory.sequences]
     crops = out.parent / params.crop_digest
-    require_space({crops: crops_to_make(params.crop, frames, crops)}, purpose="the crops of what was listed need")
-    notice("%d recordings", len(listed))
+    require_space({crops: crops_to_make(params.crop, frames, crops)}, purpose="the crops of these recordings need")
+    notice("%d recordings; %s", len(frames), inventory.report.verdict)
 
 
 @step("clef crop demo --crop {crop} --raw data/raw/demo --shard F001 --out data/interim/demo/{crop}/F001.arrow")
@@ -63,15 +65,15 @@ def crop(
     out: Out,
     attempt: Attempt = None,
 ) -> None:
-    """Find and cut out the faces of one shard: one row for every frame."""
-    with attempted(partial(dataset_params, dataset, crop), out, attempt):
+    """Crop the faces of one shard: one row for every frame."""
+    with attempted(dataset_params(dataset, crop), out, attempt):
         _crop(dataset, crop, raw, shard, out)
 
 
 def _crop(dataset: str, crop: str, raw: Path, shard: str, out: Path) -> None:
     from clef.datasets import open_dataset
     from clef.faces.crop import crop_shard
-    from clef.ingest.sequences import shard_sequences
+    from clef.ingest.inventory import shard_sequences
     from clef.runtime.lease import leased
     from clef.runtime.progress import notice, progress
 
@@ -97,18 +99,27 @@ def _crop(dataset: str, crop: str, raw: Path, shard: str, out: Path) -> None:
 
 
 @step(
-    "clef manifest demo --crop {crop} --raw data/raw/demo --sequences data/interim/demo/sequences.parquet "
-    "--crops data/interim/demo/{crop} --out data/processed/demo/{crop}/manifest.parquet"
+    "clef manifest demo --crop {crop} --sequences data/interim/demo/sequences.parquet "
+    "--labels data/interim/demo/labels.parquet --crops data/interim/demo/{crop} "
+    "--out data/processed/demo/{crop}/manifest.parquet"
 )
-def manifest(dataset: DatasetName, crop: Crop, raw: Raw, sequences: Sequences, crops: Crops, out: Out) -> None:
+def manifest(
+    dataset: DatasetName,
+    crop: Crop,
+    sequences: Sequences,
+    labels: Annotated[Path, typer.Option(help="Table of labels, from `clef ingest`.")],
+    crops: Crops,
+    out: Out,
+) -> None:
     """Join crops and labels into one table with a row for every frame."""
     from clef.datasets import open_dataset
-    from clef.ingest.sequences import read_sequences
+    from clef.ingest.inventory import read_labels, read_sequences
     from clef.manifest.table import build_manifest
     from clef.runtime.lease import leased
     from clef.runtime.progress import notice, progress
 
     adapter = open_dataset(dataset_params(dataset, crop))
+    shard_paths = shards(adapter.shards(), crops)
     with leased(out), progress("shard") as tell:
-        table = build_manifest(adapter, raw, read_sequences(sequences), shards(adapter.shards(), crops), out, tell)
+        table = build_manifest(adapter, read_sequences(sequences), read_labels(labels), shard_paths, out, tell)
     notice("%d frames, %d labelled", len(table), table["labelled"].sum())

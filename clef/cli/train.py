@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clef.cli.app import step
-from clef.cli.find_run import joining, run_params, tested, training
+from clef.cli.find_run import joining, tested, training
 from clef.cli.options import (
     AlsoCrops,
     AlsoManifests,
@@ -22,7 +22,7 @@ from clef.cli.options import (
     TestManifest,
     TimeBudget,
 )
-from clef.cli.processes import attempted, training_job
+from clef.cli.processes import attempted, run_training
 from clef.errors import ClefError
 
 
@@ -43,14 +43,13 @@ def pretrain(
     attempt: Attempt = None,
 ) -> None:
     """Stage 1: contrast with the activity as the weak label."""
-    with attempted(partial(run_params, run), out, attempt):
-        params, split, shards = training(run, fold, crops)
-        with training_job(params, time_budget) as job:
-            from clef.training.inputs import Inputs
-            from clef.training.pretrain import pretrain as train
+    params, split, shards = training(run, fold, crops)
+    from clef.training.inputs import Inputs
+    from clef.training.pretrain import pretrain as train
 
-            also = joining(params, also_manifest or [], also_crops or [])
-            train(params, seed, split, Inputs(manifest, shards), out, job, also)
+    also = joining(params, also_manifest or [], also_crops or [])
+    with attempted(params, out, attempt):
+        run_training(params, time_budget, partial(train, params, seed, split, Inputs(manifest, shards), out, also))
 
 
 @step(
@@ -76,19 +75,20 @@ def finetune(
     attempt: Attempt = None,
 ) -> None:
     """Stage 2: match images with the texts of the labels."""
+    params, split, shards = training(run, fold, crops)
     from clef.manifest.folds import inner_split
+    from clef.training.finetune import finetune as train
+    from clef.training.inputs import Inputs
 
-    with attempted(partial(run_params, run), out, attempt):
-        params, split, shards = training(run, fold, crops)
-        if inner:
-            if params.tune is None:
-                raise ClefError(
-                    f"--inner: {run} has no `tune` section; expected one to say how many subjects to hold out"
-                )
-            split = inner_split(split, params.tune.held_out, params.folds.seed)
-        with training_job(params, time_budget) as job:
-            from clef.training.finetune import finetune as train
-            from clef.training.inputs import Inputs
-
-            elsewhere = tested(params, test_manifest, test_crops)
-            train(params, seed, split, Inputs(manifest, shards), stage1, out, epochs, elsewhere, job)
+    if inner:
+        if params.tune is None:
+            raise ClefError(
+                f"--inner: {run} has no `tune` section; expected one with the number of subjects to hold out"
+            )
+        split = inner_split(split, params.tune.held_out, params.folds.seed)
+    other_dataset = tested(params, test_manifest, test_crops)
+    inputs = Inputs(manifest, shards)
+    with attempted(params, out, attempt):
+        run_training(
+            params, time_budget, partial(train, params, seed, split, inputs, stage1, out, epochs, other_dataset)
+        )

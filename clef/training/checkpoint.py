@@ -1,4 +1,4 @@
-"""Weights with a JSON sidecar, and the recovery checkpoint from which an interrupted training goes on."""
+"""Weights with a JSON sidecar, and the recovery checkpoint of an interrupted training."""
 
 import hashlib
 import json
@@ -24,64 +24,64 @@ from clef.runtime.files import atomic_write, file_hash, write_text
 log = logging.getLogger(__name__)
 
 Stage = Literal["pretrain", "finetune"]
-SIDECAR = ("fingerprint", "trained_on", "model")
-"""What a sidecar says, beside the stage, that is asked of it later."""
+REQUIRED_KEYS = ("fingerprint", "trained_on", "model")
+"""Keys of a sidecar, beside `stage`, that later steps read."""
 HASH = "sha256"
-"""Of the file of weights, in its sidecar."""
+"""Key of the hash of the weights file."""
 
 
 def save_weights(target: Path, weights: Mapping[str, Tensor], sidecar: Mapping[str, Any]) -> None:
-    """Write `target` (safetensors) and beside it, first, the JSON that says what the weights are, with their hash."""
+    """Write weights to `target` (safetensors), after a JSON sidecar that describes them and has their hash."""
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
-    said = {**sidecar, HASH: hashlib.sha256(content).hexdigest()}
-    write_text(target.with_suffix(".json"), json.dumps(said, indent=2, sort_keys=True) + "\n")
+    described = {**sidecar, HASH: hashlib.sha256(content).hexdigest()}
+    write_text(target.with_suffix(".json"), json.dumps(described, indent=2, sort_keys=True) + "\n")
     with atomic_write(target) as partial:
-        partial.write_bytes(content)  # safetensors' own `save_file` would make a file that only its owner may read
+        partial.write_bytes(content)  # safetensors' own `save_file` makes files that only the owner can read
 
 
 def load_weights(path: Path, stage: Stage) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read weights and their sidecar.
 
     Raises:
-        ClefError: One of the two files is not there or damaged, they do not belong together, or they are weights of the
-            other stage.
+        ClefError: A file is missing or damaged, the two do not belong together, or they are of the other stage.
     """
     beside = path.with_suffix(".json")
     for file in (path, beside):
         if not file.is_file():
-            raise ClefError(f"{file}: no such file; train it first: `clef {stage}` writes it")
+            raise ClefError(f"{file}: no such file; run `clef {stage}` first, which writes it")
     try:
         sidecar = json.loads(beside.read_text(encoding="utf-8"))
         found = sidecar["stage"]
-        lacking = [name for name in SIDECAR if name not in sidecar]
+        missing = [name for name in REQUIRED_KEYS if name not in sidecar]
     except (ValueError, TypeError, KeyError):
-        raise ClefError(f"{beside}: not what `clef {stage}` writes beside its weights; train again") from None
+        raise ClefError(f"{beside}: not written by `clef {stage}`; train again") from None
     if found != stage:
-        raise ClefError(f"{path}: weights of `clef {found}`; expected those of `clef {stage}`")
-    if lacking:
-        raise ClefError(f"{beside}: {lacking[0]} is missing; expected what `clef {stage}` writes; train again")
+        raise ClefError(f"{path}: weights of `clef {found}`; expected weights of `clef {stage}`")
+    if missing:
+        raise ClefError(f"{beside}: {missing[0]} is missing; train again")
     try:
-        loaded = load_file(path)
+        weights = load_file(path)
     except SafetensorError as error:
-        raise ClefError(f"{path}: not a whole file of weights ({error}); restore it, or train again") from None
-    if (said := sidecar.pop(HASH, None)) is not None and (digest := file_hash(path)) != said:
+        raise ClefError(f"{path}: damaged ({error}); restore it, or train again") from None
+    expected = sidecar.pop(HASH, None)
+    if expected is not None and (digest := file_hash(path)) != expected:
         raise ClefError(
-            f"{path}: changed since it was trained: its SHA-256 begins with {digest[:9]}, that in {beside.name} with "
-            f"{said[:9]}; restore both, or train again"
+            f"{path}: changed since it was trained: its SHA-256 is {digest[:9]}..., but {beside.name} says "
+            f"{expected[:9]}...; restore both, or train again"
         )
-    return loaded, sidecar
+    return weights, sidecar
 
 
 def restore(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Load weights into the model that they were saved from.
+    """Load weights into a model, all of its parameters and buffers.
 
     Args:
-        module: Gets the weights.
-        weights: All of its parameters and buffers by name.
-        path: Where they are from, for messages.
+        module: The model.
+        weights: Tensors by name.
+        path: Their file, for messages.
 
     Raises:
-        ClefError: They are of a model with other names or shapes.
+        ClefError: Names or shapes differ.
     """
     own = module.state_dict()
     wrong = [f"{name} is missing" for name in own if name not in weights]
@@ -93,80 +93,65 @@ def restore(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> Non
     ]
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise ClefError(f"{path}: weights of another model than the run has: {wrong[0]}{more}; restore its `model:`")
+        raise ClefError(f"{path}: weights of a different model: {wrong[0]}{more}; restore the run's `model:`")
     module.load_state_dict(weights)
 
 
 def require_fingerprint(sidecar: Mapping[str, Any], fingerprint: Mapping[str, Any], weights: Path, crops: Path) -> None:
-    """Refuse weights that were trained on crops of other settings.
-
-    Raises:
-        ClefError: With each setting that differs.
-    """
+    """Raise a ClefError that lists the differences if weights were trained with other crop settings."""
     theirs = sidecar["fingerprint"]
-    if theirs != fingerprint:
-        names = sorted(set(theirs) | set(fingerprint))
-        differing = [
-            f"{name} {theirs.get(name)!r} against {fingerprint.get(name)!r}"
-            for name in names
-            if theirs.get(name) != fingerprint.get(name)
-        ]
-        raise ClefError(f"{weights}: trained on crops unlike those of {crops}: {'; '.join(differing)}; crop alike")
+    if differing := _differences(theirs, {**dict.fromkeys(theirs), **fingerprint}):
+        raise ClefError(
+            f"{weights}: trained with different crop settings than {crops}: {'; '.join(differing)}; use the same ones"
+        )
 
 
 def require_model(sidecar: Mapping[str, Any], model: ModelParams, weights: Path) -> None:
-    """Refuse weights of another architecture or input size, which some architectures would take without a word.
-
-    Raises:
-        ClefError: With both sides.
-    """
+    """Raise a ClefError if weights are of another model or input size. Some models would load them without an error."""
     ours = model.takes
     theirs = {name: sidecar["model"].get(name) for name in ours}
     if theirs != ours:
-        said = "{name} at {image_size} pixels"
+        text = "{name} at {image_size} pixels"
         raise ClefError(
-            f"{weights}: trained as {said.format(**theirs)}, but the run has {said.format(**ours)}; "
+            f"{weights}: trained as {text.format(**theirs)}, but the run has {text.format(**ours)}; "
             "expected the same `model:`"
         )
 
 
 def require_same_crops(tested: Path, trained: Path) -> None:
-    """Refuse a manifest to test whose crops have other settings than those of the manifest that is trained on.
-
-    Raises:
-        ClefError: With each setting that differs.
-    """
+    """Raise a ClefError if the crops of the test manifest have other settings than those of the training manifest."""
     require_fingerprint({"fingerprint": manifest_fingerprint(trained)}, manifest_fingerprint(tested), trained, tested)
 
 
 def require_crop_settings(fingerprint: Mapping[str, Any], settings: CropParams, manifest: Path) -> None:
-    """Refuse a manifest of other crops than the run asks for.
-
-    Raises:
-        ClefError: With each setting that differs.
-    """
+    """Raise a ClefError if the crops of a manifest do not have the settings of the params."""
     wanted = crop_fingerprint(settings, {})
-    differing = [
-        f"{name} {fingerprint.get(name)!r} against {value!r}"
-        for name, value in wanted.items()
-        if name != "detector" and fingerprint.get(name) != value
-    ]
-    if fingerprint["detector"]["name"] != settings.detector:
-        differing.append(f"detector {fingerprint['detector']['name']} against {settings.detector}")
+    del wanted["detector"]  # also has the hash of the detector's weights, which params do not say
+    differing = _differences(fingerprint, wanted)
+    if (detector := fingerprint["detector"]["name"]) != settings.detector:
+        differing.append(f"detector {detector} against {settings.detector}")
     if differing:
         raise ClefError(
-            f"{manifest}: its crops are not those of the params: {'; '.join(differing)}; crop again: remove their "
-            f"folder {manifest.parent.name} below data/interim, then the same command"
+            f"{manifest}: its crops do not have the settings of the params: {'; '.join(differing)}; remove their "
+            f"folder {manifest.parent.name} below data/interim, and run the same command again"
         )
 
 
+def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name} {found.get(name)!r} against {value!r}"
+        for name, value in sorted(wanted.items())
+        if found.get(name) != value
+    ]
+
+
 def pretrained_hash(model: ModelParams) -> str | None:
-    """Hash of the weights file that a model starts from; None where a tag or nothing names them."""
+    """Hash the weights file that a model starts from. None if it starts from a tag, or from scratch."""
     return file_hash(Path(model.pretrained)) if model.pretrained and Path(model.pretrained).is_file() else None
 
 
 def package_hash() -> str:
-    """SHA-256 over the files of the package, code and texts alike: what made a result."""
+    """SHA-256 over the code, texts and tables of the package."""
     root = Path(__file__).parents[1]
     total = hashlib.sha256()
     for path in sorted(path for path in root.rglob("*") if path.suffix in (".py", ".json", ".yaml", ".csv")):
@@ -176,38 +161,35 @@ def package_hash() -> str:
 
 
 class Recovery:
-    """The recovery checkpoint of one training, in its work folder.
+    """The recovery checkpoint of one training.
 
     Args:
-        work: The work folder; what a training of another key has left in it is removed.
-        key: Hash of all that the training depends on.
-        owner: Whether the folder is this process's to write: of those that train together, the first one's alone.
+        work: The work folder. If it belongs to a training with another key, it is removed.
+        key: Hash of everything the result depends on.
+        owner: Whether this process writes to the folder; of several ranks, only the first does.
     """
 
     def __init__(self, work: Path, key: str, *, owner: bool = True) -> None:
         self.path = work / "recovery.pt"
         self.key = key
-        if owner:
-            self._claim(work / "key")
-
-    def _claim(self, mark: Path) -> None:
-        """Have the folder under this key, with nothing in it of another."""
-        work = mark.parent
-        if work.exists() and not (mark.exists() and mark.read_text() == self.key):
-            log.info("starting over: %s is of other settings or inputs", work)
+        if not owner:
+            return
+        marker = work / "key"
+        if work.exists() and not (marker.exists() and marker.read_text() == key):
+            log.info("starting over: %s is of a training with other settings or inputs", work)
             shutil.rmtree(work)
-        write_text(mark, self.key)
+        write_text(marker, key)
 
     def save(self, step: int, model: Mapping[str, Tensor], optimiser: Mapping[str, Any]) -> None:
         """Write the state after `step` steps."""
         state = {"key": self.key, "step": step, "model": dict(model), "optimiser": dict(optimiser)}
         with atomic_write(self.path) as partial, open(partial, "wb") as file:
             torch.save(state, file)
-        # Written second: what lies before this step is certain never to be trained again.
+        # Written after the state: no resume ever repeats the steps before this one, so their metrics are final.
         write_text(self.path.with_name("step"), str(step))
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The state to go on from, or None where there is none of this key."""
+        """Read the state to resume from; None if there is no valid one with this key."""
         if not self.path.exists():
             return None
         try:

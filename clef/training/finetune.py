@@ -1,7 +1,7 @@
 """Stage 2 of one seed and fold: match images with the texts of the labels.
 
-The job reads labels of training subjects only. After each epoch it predicts the test frames, of which it knows that
-they are labelled and not how, so that evaluation can say what choosing the best epoch on the test fold would give.
+Training reads the labels of training subjects only. After each epoch it predicts the labelled test frames, without
+reading their labels, so that evaluation can report the optimistic choice of the best epoch on the test fold.
 """
 
 import logging
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from clef.batches.augmentation import augment, draw, normalise
 from clef.batches.crops import Crops, load_steps
+from clef.batches.randomness import torch_seed
 from clef.batches.sampling import EpochBatches
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
@@ -40,8 +41,7 @@ from clef.training.checkpoint import (
     save_weights,
 )
 from clef.training.inputs import EvaluationData, Inputs
-from clef.training.job import Job
-from clef.training.loop import Plan, work_folder
+from clef.training.loop import Execution, Plan, work_folder
 from clef.training.provenance import provenance, training_key
 from clef.training.stage import run_stage
 
@@ -56,42 +56,43 @@ def finetune(
     stage1: Path | None,
     target: Path,
     epochs: Path,
-    elsewhere: EvaluationData | None = None,
-    job: Job | None = None,
+    other_dataset: EvaluationData | None = None,
+    execution: Execution | None = None,
 ) -> None:
-    """Train stage 2 on the labelled training frames of a fold.
+    """Train stage 2 on the labelled training frames of a fold, and write the weights and the predictions of each epoch.
 
     Args:
         params: The run.
-        seed: Weights, sampling and augmentation follow from it.
-        fold: Who is trained on; an inner split of a fold trains on fewer, and predicts those held out.
+        seed: Seed of weights, sampling and augmentation.
+        fold: Training and test subjects. An inner split of a fold holds out some of its training subjects.
         inputs: Manifest and crops.
-        stage1: Encoders to start from, or None for those of `model.pretrained`.
+        stage1: Encoders to start from; None for those of `model.pretrained`.
         target: The weights to write (safetensors, with a JSON sidecar).
-        epochs: The parquet file of test predictions after each epoch to write.
-        elsewhere: Whom to predict, if not the fold's own test subjects.
-        job: The circumstances of this process, if they are special.
+        epochs: The parquet file of test predictions to write.
+        other_dataset: Predict this data instead of the fold's test subjects.
+        execution: Rank and interruption of this process; the defaults train alone and without a time budget.
 
     Raises:
         ClefError: Stage 1 saw a test subject or other crops, or the training failed.
-        Unfinished: The job was interrupted; the same call goes on.
+        Unfinished: The training was interrupted and its state is saved.
     """
-    job = job or Job()
+    execution = execution or Execution()
+    ranks = execution.ranks
     settings, labels = params.finetune, params.labels
     device = prepare_device(params)
     frames = select.training_frames(inputs.manifest, fold, labels, settings.stride)
-    tested = elsewhere or EvaluationData(params.dataset.name, inputs, fold, labels)
-    test = tested.frames(stride=1)
+    data = other_dataset or EvaluationData(params.dataset.name, inputs, fold, labels)
+    test = data.frames(stride=1)
     test = test[test["status"].isin(CROPPED)].reset_index(drop=True)
     targets = select.targets(frames, labels)
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_crop_settings(fingerprint, params.crop, inputs.manifest)
-    require_same_crops(tested.inputs.manifest, inputs.manifest)
+    require_same_crops(data.inputs.manifest, inputs.manifest)
 
-    torch.manual_seed(seed)
+    torch.manual_seed(torch_seed(seed))
     encoders = Encoders(params.model)
     if stage1 is not None:
-        _start_from(encoders, stage1, tested, params, fingerprint, inputs.manifest)
+        _start_from(encoders, stage1, data, params, fingerprint, inputs.manifest)
     texts, templates = label_texts(params.texts, labels), label_templates(params.texts)
     weight = None
     if labels.kind == "action_units" and settings.label_weight == "inverse":
@@ -112,10 +113,10 @@ def finetune(
         **as_recorded(texts, templates),
         "normalisation": encoders.normalisation,
         **provenance(params, FINETUNE_SECTIONS, seed, fold, inputs, frames, fingerprint),
-        "test_subjects": list(tested.fold.test_subjects),
+        "test_subjects": list(data.fold.test_subjects),
     }
-    if elsewhere is not None:
-        sidecar["tested"] = {"dataset": tested.dataset, "manifest": file_hash(tested.inputs.manifest)}
+    if other_dataset is not None:
+        sidecar["tested"] = {"dataset": data.dataset, "manifest": file_hash(data.inputs.manifest)}
     key = training_key(sidecar)
     log.info(
         "stage 2, seed %d, fold %s%s: %d labelled frames, %d epochs of %d steps",
@@ -129,9 +130,9 @@ def finetune(
 
     work = work_folder(target)
     crops = Crops(inputs.shards, frames, fingerprint)
-    share = partial(job.ranks.share_of_step, batches.batch)
-    test_share = test.iloc[job.ranks.share(np.arange(len(test)))]
-    test_crops = Crops(tested.inputs.shards, test_share, fingerprint)
+    share = partial(ranks.share_of_step, batches.batch)
+    test_share = test.iloc[ranks.share(np.arange(len(test)))]
+    test_crops = Crops(data.inputs.shards, test_share, fingerprint)
 
     def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
         draws = draw(settings.augment, seed, "training view", step, positions)
@@ -140,18 +141,18 @@ def finetune(
     def predict(epoch: int) -> None:
         if epoch not in predicted:
             return
-        values = job.ranks.collect(probabilities(task, test_crops, params.evaluate.batch, device, settings.workers))
-        if not job.ranks.first:
+        values = ranks.collect(probabilities(task, test_crops, params.evaluate.batch, device, settings.workers))
+        if not ranks.first:
             return
         table = prediction_table(test, labels.names, values, np.ones(len(test), dtype=bool))
         table.insert(0, "epoch", np.int16(epoch))
-        with atomic_write(work / f"epoch{epoch:04d}.parquet") as partial:
-            table.to_parquet(partial, index=False)
+        with atomic_write(work / f"epoch{epoch:04d}.parquet") as temporary:
+            table.to_parquet(temporary, index=False)
 
     def save() -> None:
         parts = [pd.read_parquet(work / f"epoch{epoch:04d}.parquet") for epoch in predicted]
-        with atomic_write(epochs) as partial:
-            pd.concat(parts, ignore_index=True).to_parquet(partial, index=False)
+        with atomic_write(epochs) as temporary:
+            pd.concat(parts, ignore_index=True).to_parquet(temporary, index=False)
         save_weights(target, task.state_dict(), sidecar)
 
     run_stage(
@@ -171,42 +172,31 @@ def finetune(
         key=key,
         seed=seed,
         device=device,
-        job=job,
+        execution=execution,
         tracked=track_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
         save=save,
     )
 
 
 def _start_from(
-    encoders: Encoders,
-    stage1: Path,
-    tested: EvaluationData,
-    params: Params,
-    fingerprint: dict[str, Any],
-    manifest: Path,
+    encoders: Encoders, stage1: Path, data: EvaluationData, params: Params, fingerprint: dict[str, Any], manifest: Path
 ) -> None:
+    """Load the encoders of stage 1, if they fit and have seen no test subject."""
     weights, sidecar = load_weights(stage1, "pretrain")
     require_model(sidecar, params.model, stage1)
-    if _cropped_alike(sidecar, fingerprint):
-        require_fingerprint(sidecar, fingerprint, stage1, manifest)
+    # Data sets that are distributed as crops (detector "none"), such as RAF-DB, cannot have the settings of others.
+    detectors = {fingerprint["detector"]["name"], sidecar["fingerprint"]["detector"]["name"]}
+    if "none" in detectors and len(detectors) > 1:
+        log.info("%s: stage 1 had other crop settings, because one of the data sets is distributed as crops", stage1)
     else:
-        log.info("%s: stage 1 saw pictures of another kind: one of the two data sets comes cropped", stage1)
+        require_fingerprint(sidecar, fingerprint, stage1, manifest)
     seen = {tuple(subject) for subject in sidecar["trained_on"]}
-    leaked = sorted(seen & {(tested.dataset, subject) for subject in tested.fold.never_seen})
+    leaked = sorted(seen & {(data.dataset, subject) for subject in data.fold.never_seen})
     if leaked:
         names = ", ".join(subject for _, subject in leaked)
         raise ClefError(
-            f"{stage1}: stage 1 was trained on test subjects {names} of fold {tested.fold.number}; expected none"
+            f"{stage1}: stage 1 was trained on test subjects {names} of fold {data.fold.number}; expected none"
         )
     restore(encoders, weights, stage1)
     encoders.normalise_as(sidecar, stage1)
     log.info("starting from %s", stage1)
-
-
-def _cropped_alike(sidecar: dict[str, Any], fingerprint: dict[str, Any]) -> bool:
-    """Whether stage 1 and this stage should have crops of the same settings.
-
-    They cannot where one data set comes cropped and the other one does not, as RAF-DB does and BP4D+ does not.
-    """
-    detectors = {fingerprint["detector"]["name"], sidecar["fingerprint"]["detector"]["name"]}
-    return "none" not in detectors or len(detectors) == 1

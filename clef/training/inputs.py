@@ -14,7 +14,7 @@ from clef.params.schema import LabelParams
 
 @dataclass(frozen=True)
 class Inputs:
-    """The manifest, and the shards that it points into, by name."""
+    """A manifest and the paths of its shards, by name."""
 
     manifest: Path
     shards: dict[str, Path]
@@ -22,20 +22,20 @@ class Inputs:
 
 @dataclass(frozen=True)
 class EvaluationData:
-    """The test side: that of the fold which is trained, or everybody of another data set."""
+    """The frames that a training is tested on: the test subjects of its own fold, or another data set."""
 
     dataset: str
     inputs: Inputs
     fold: Fold
-    """Its test subjects."""
+    """Its test subjects are tested."""
     labels: LabelParams
-    """The labels that are trained, read as the tested data set's: by its threshold, by its way with votes."""
+    """The run's labels, with the threshold and the treatment of votes that suit the tested data set."""
 
     def frames(self, stride: int) -> pd.DataFrame:
-        """Every n-th labelled frame of the test side, cropped or not: its keys, without its labels.
+        """Return the keys, without labels, of every n-th labelled test frame, cropped or not.
 
         Raises:
-            ClefError: None of them has a crop, so that nothing can be predicted.
+            ClefError: No frame has a crop.
         """
         frames = select.test_frames(self.inputs.manifest, self.fold, stride)
         if not frames["status"].isin(CROPPED).any():

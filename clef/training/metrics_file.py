@@ -1,4 +1,4 @@
-"""The metrics of a training: one JSON line a step, with its time, beside the weights. Trackers read from here."""
+"""The metrics of a training: one JSON object per line and step, beside the weights. MLflow gets them from here."""
 
 import json
 import time
@@ -10,11 +10,7 @@ from clef.runtime.files import write_text
 
 
 class MetricsFile:
-    """Append-only, except that a resumed training first cuts it back to its checkpoint.
-
-    Args:
-        path: The file; created at the first record.
-    """
+    """A file of metrics, created at the first record."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,14 +22,14 @@ class MetricsFile:
             file.write(json.dumps({"step": step, "time": time.time(), **values}) + "\n")
 
     def read(self) -> list[dict[str, Any]]:
-        """Every whole record; a last line that a kill cut short is left out."""
+        """Read all complete records; a kill may have cut off the last line."""
         if not self.path.exists():
             return []
         lines = self.path.read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines[:-1]]
 
     def cut_back(self, step: int) -> None:
-        """Drop the records after `step`."""
-        kept = [record for record in self.read() if record["step"] <= step]
+        """Drop the records after `step`, which a resumed training writes again."""
         if self.path.exists():
+            kept = [record for record in self.read() if record["step"] <= step]
             write_text(self.path, "".join(json.dumps(record) + "\n" for record in kept))

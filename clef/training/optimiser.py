@@ -1,4 +1,4 @@
-"""AdamW with a group for every tower and depth, under a cosine with linear warm-up."""
+"""AdamW with learning rates by tower and depth, and a cosine schedule with linear warm-up."""
 
 import math
 import re
@@ -17,18 +17,18 @@ STEM = re.compile(
 
 
 def build_optimiser(task: nn.Module, settings: OptimiserParams) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters of a task.
+    """Create AdamW for the trainable parameters of a task.
 
-    The image tower's blocks get `lr_image * layer_decay ** (blocks above)`, its stem one factor more; the text tower
-    `lr_text`; everything outside the encoders `lr_head`. Biases, norms and scales are not decayed.
+    A block of the image tower has the rate `lr_image * layer_decay ** (blocks above it)`, and the stem counts as one
+    block below the first. The text tower has `lr_text`, everything outside the encoders `lr_head`. Only parameters with
+    two or more dimensions are decayed.
     """
     parameters = {name: p for name, p in task.named_parameters() if p.requires_grad}
-    blocks = sorted({int(found[1]) for name in parameters if (found := BLOCK.search(name))})
+    blocks = sorted({int(match[1]) for name in parameters if (match := BLOCK.search(name))})
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in parameters.items():
-        rate = _rate(name, blocks, settings)
         decay = settings.weight_decay if parameter.ndim >= 2 else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
+        groups.setdefault((_learning_rate(name, blocks, settings), decay), []).append(parameter)
     return torch.optim.AdamW(
         [{"params": p, "lr": lr, "peak": lr, "weight_decay": decay} for (lr, decay), p in groups.items()],
         betas=(0.9, 0.98),
@@ -37,23 +37,25 @@ def build_optimiser(task: nn.Module, settings: OptimiserParams) -> torch.optim.A
     )
 
 
-def _rate(name: str, blocks: list[int], settings: OptimiserParams) -> float:
-    if ".clip.visual." in f".{name}":
-        if found := BLOCK.search(name):
-            depth_below_top = len(blocks) - 1 - blocks.index(int(found[1]))
-        else:
-            depth_below_top = len(blocks) if STEM.search(name) else 0
-        return settings.lr_image * settings.layer_decay**depth_below_top
-    return settings.lr_text if ".clip." in f".{name}" else settings.lr_head
+def _learning_rate(name: str, blocks: list[int], settings: OptimiserParams) -> float:
+    if ".clip." not in f".{name}":
+        return settings.lr_head
+    if ".clip.visual." not in f".{name}":
+        return settings.lr_text
+    if match := BLOCK.search(name):
+        depth = len(blocks) - 1 - blocks.index(int(match[1]))
+    else:
+        depth = len(blocks) if STEM.search(name) else 0
+    return settings.lr_image * settings.layer_decay**depth
 
 
 def cosine_with_warmup(optimiser: torch.optim.Optimizer, steps: int, warmup: float) -> Callable[[int], float]:
-    """A function that sets the learning rates of a step, counted from 0, and returns the factor it set.
+    """Return a function that sets the learning rates of a step, counted from 0, and returns their common factor.
 
     Args:
-        optimiser: Its groups carry their `peak` rate.
-        steps: Steps in all.
-        warmup: Share of them that rise linearly.
+        optimiser: Each parameter group has its highest rate as `peak`.
+        steps: Number of steps.
+        warmup: Share of the steps over which the rates rise linearly.
     """
     rising = max(1, round(warmup * steps))
 

@@ -1,4 +1,4 @@
-"""Stage 1 of one seed and fold: the activity as the weak label."""
+"""Stage 1 of one seed and fold: contrastive training with the activity as the weak label."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from clef.batches.augmentation import augment, draw, normalise
 from clef.batches.crops import Crops, load_steps
+from clef.batches.randomness import torch_seed
 from clef.batches.sampling import CrossedBatches, cross_subject_share
 from clef.datasets import open_dataset
 from clef.manifest.folds import Fold
@@ -24,8 +25,7 @@ from clef.runtime.files import file_hash
 from clef.tracking.hooks import track_training
 from clef.training.checkpoint import require_crop_settings, require_same_crops, save_weights
 from clef.training.inputs import Inputs
-from clef.training.job import Job
-from clef.training.loop import Plan
+from clef.training.loop import Execution, Plan
 from clef.training.provenance import provenance, training_key
 from clef.training.sources import Source, pool
 from clef.training.stage import run_stage
@@ -39,35 +39,36 @@ def pretrain(
     fold: Fold,
     inputs: Inputs,
     target: Path,
-    job: Job | None = None,
     also: Sequence[Source] = (),
+    execution: Execution | None = None,
 ) -> None:
-    """Train stage 1 on the training subjects of a fold and write its encoders to `target` and a sidecar.
+    """Train stage 1 on the training subjects of a fold, and write the encoders with a sidecar.
 
     Args:
         params: The run.
-        seed: Weights, sampling and augmentation follow from it.
-        fold: Who is trained on.
+        seed: Seed of weights, sampling and augmentation.
+        fold: Its training subjects are trained on.
         inputs: Manifest and crops.
-        target: The weights to write (safetensors, with a JSON sidecar).
-        job: The circumstances of this process, if they are special.
-        also: Other data sets that take part, in crops of the same settings.
+        target: The weights to write (safetensors).
+        also: Other data sets to train on, in crops of the same settings.
+        execution: Rank and interruption of this process; the defaults train alone and without a time budget.
 
     Raises:
-        ClefError: The frames do not allow the batches asked for, or the training failed.
-        Unfinished: The job was interrupted; the same call goes on.
+        ClefError: The frames do not allow such batches, or the training failed.
+        Unfinished: The training was interrupted and its state is saved.
     """
-    job = job or Job()
+    execution = execution or Execution()
     settings = params.pretrain
-    assert settings is not None, "the rule graph has no stage 1 for such a run"
+    assert settings is not None, "the workflow has no stage 1 for such a run"
     device = prepare_device(params)
     dataset = open_dataset(params)
     pooled = pool([Source(dataset.name, inputs, fold, dataset.activities), *also], settings.stride)
     frames = pooled.frames
     texts = activity_texts(params.texts, {key: key for key in pooled.described})
-    activities = pd.Categorical(frames["described"], categories=pooled.described).codes.astype(np.int64)
+    activities = pd.Categorical(frames["described"], categories=pooled.described).codes.astype(np.int64)  # (frame,)
+    subjects = frames["person"].to_numpy()  # (frame,)
     batches = CrossedBatches(
-        subject=frames["person"].to_numpy(),
+        subject=subjects,
         activity=frames["described"].to_numpy(),
         clip=frames["clip"].to_numpy(),
         position=frames["frame"].to_numpy(),
@@ -77,16 +78,16 @@ def pretrain(
         seed=seed,
     )
     if batches.never_drawn:
-        log.warning("subjects without enough activities for a batch: %s", ", ".join(batches.never_drawn))
+        log.warning("subjects with too few activities for a batch: %s", ", ".join(batches.never_drawn))
     if len(batches.unused):
-        log.warning("%d of %d frames are in no crossed batch", len(batches.unused), len(frames))
+        log.warning("%d of %d frames fit into no crossed batch", len(batches.unused), len(frames))
     steps = max(1, round(settings.epochs * batches.steps_per_epoch))
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_crop_settings(fingerprint, params.crop, inputs.manifest)
     for source in also:
         require_same_crops(source.inputs.manifest, inputs.manifest)
 
-    torch.manual_seed(seed)
+    torch.manual_seed(torch_seed(seed))
     encoders = Encoders(params.model)
     task = ActivityTask(encoders, [texts[key] for key in pooled.described], settings)
     sidecar = {
@@ -99,7 +100,7 @@ def pretrain(
     }
     key = training_key(sidecar)
     log.info(
-        "stage 1, seed %d, fold %s: %d frames of %d subjects and %d activities, %d images a batch",
+        "stage 1, seed %d, fold %s: %d frames of %d subjects and %d activities, %d images per batch",
         seed,
         fold.number,
         len(frames),
@@ -107,8 +108,6 @@ def pretrain(
         len(texts),
         batches.batch_size,
     )
-
-    subjects = frames["person"].to_numpy()
     shares: list[float] = []
 
     def report(positions: np.ndarray) -> dict[str, float]:
@@ -117,11 +116,11 @@ def pretrain(
 
     def save() -> None:
         if shares:
-            log.info("share of positive pairs that cross subjects: %.3f", np.mean(shares))
+            log.info("share of positive pairs with different subjects: %.3f", np.mean(shares))
         save_weights(target, encoders.state_dict(), sidecar)
 
     crops = Crops(pooled.shards, frames, fingerprint)
-    share = partial(job.ranks.share_of_step, batches.batch)
+    share = partial(execution.ranks.share_of_step, batches.batch)
     run_stage(
         task,
         Plan(
@@ -138,7 +137,7 @@ def pretrain(
         key=key,
         seed=seed,
         device=device,
-        job=job,
+        execution=execution,
         tracked=track_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
         save=save,
     )
@@ -149,7 +148,7 @@ def _two_views(
 ) -> Callable[[Tensor, np.ndarray, int], list[Tensor]]:
     def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
         pair = []
-        for view in ("first view", "second view"):
+        for view in ("first view", "second view"):  # names of random streams
             draws = draw(settings.augment, seed, view, step, positions)
             pair.append(normalise(augment(images, draws, encoders.image_size), encoders.mean, encoders.std))
         return pair

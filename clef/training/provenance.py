@@ -1,4 +1,4 @@
-"""What a training follows from: kept beside its weights, and the key under which it is resumed and tracked."""
+"""What a training depends on: recorded in its sidecar, and hashed into the key for resuming and tracking it."""
 
 from typing import Any
 
@@ -21,16 +21,16 @@ def provenance(
     frames: pd.DataFrame,
     fingerprint: dict[str, Any],
 ) -> dict[str, Any]:
-    """What either stage says of itself.
+    """Collect the entries that the sidecars of both stages have in common.
 
     Args:
         params: The run.
-        sections: Those of its sections that the stage depends on.
-        seed: Of weights, sampling and augmentation.
-        fold: Who is trained on.
+        sections: Sections of the params that the stage depends on.
+        seed: The training's seed.
+        fold: Training and test subjects.
         inputs: Manifest and crops.
-        frames: The frames that are trained on.
-        fingerprint: Of the crops.
+        frames: The training frames.
+        fingerprint: Fingerprint of the crops.
     """
     trained_on = sorted(set(zip(frames["dataset"], frames["subject"].fillna(""), strict=True)))
     return {
@@ -48,5 +48,5 @@ def provenance(
 
 
 def training_key(sidecar: dict[str, Any]) -> str:
-    """64 hexadecimal digits, the same for trainings that differ in nothing but the package's text."""
+    """Hash a sidecar, except for the package's hash, to 64 hexadecimal digits."""
     return digest({name: value for name, value in sidecar.items() if name != "package"}, length=64)

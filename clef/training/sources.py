@@ -1,4 +1,4 @@
-"""The frames that stage 1 learns from: those of one data set, or of several as if they were one."""
+"""The frames of stage 1, from one data set or from several."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from clef.training.inputs import Inputs
 
 @dataclass(frozen=True)
 class Source:
-    """A data set of activities."""
+    """A data set with activities."""
 
     dataset: str
     inputs: Inputs
     fold: Fold
-    """Its training subjects take part."""
+    """Its training subjects are trained on."""
     activities: Mapping[str, str]
     """Activity id to the key of its description, as `Dataset.activities`."""
 
@@ -29,9 +29,9 @@ class Pool:
     """Frames and crops of all sources."""
 
     frames: pd.DataFrame
-    """Rows of the manifests, and of each its `person` and `clip`, which no two data sets share, and its `described`,
-    the key of the activity's description: what two data sets describe alike is one activity. `shard` is one of
-    `shards`."""
+    """Rows of the manifests. `shard` is a key of `shards`. Additional columns: `person` and `clip`, which are unique
+    across data sets, and `described`, the key of the activity's description: activities of different data sets with
+    the same description are one activity."""
     shards: dict[str, Path]
 
     @property
@@ -41,11 +41,7 @@ class Pool:
 
 
 def pool(sources: Iterable[Source], stride: int) -> Pool:
-    """Join every n-th cropped frame of the training subjects of each source.
-
-    Raises:
-        ClefError: A data set has no activities, or one of them no description.
-    """
+    """Join every n-th cropped frame of the training subjects of each source."""
     parts: list[pd.DataFrame] = []
     shards: dict[str, Path] = {}
     for source in sources:
@@ -53,17 +49,17 @@ def pool(sources: Iterable[Source], stride: int) -> Pool:
         unknown = sorted(set(frames["activity"]) - set(source.activities))
         if unknown:
             raise ClefError(
-                f"{source.inputs.manifest}: activity {unknown[0]} is none of {source.dataset}; "
-                f"expected some of {', '.join(source.activities)}"
+                f"{source.inputs.manifest}: unknown activity {unknown[0]} of {source.dataset}; "
+                f"expected one of {', '.join(source.activities)}"
             )
-        own = f"{source.dataset}/"
+        prefix = f"{source.dataset}/"
         parts.append(
             frames.assign(
-                person=own + frames["subject"],
-                clip=own + frames["sequence"],
+                person=prefix + frames["subject"],
+                clip=prefix + frames["sequence"],
                 described=frames["activity"].map(dict(source.activities)),
-                shard=own + frames["shard"],
+                shard=prefix + frames["shard"],
             )
         )
-        shards |= {own + name: path for name, path in source.inputs.shards.items()}
+        shards |= {prefix + name: path for name, path in source.inputs.shards.items()}
     return Pool(pd.concat(parts, ignore_index=True), shards)

@@ -1,8 +1,8 @@
-"""What both stages do around the loop: who may write, where a training goes on, and how it ends."""
+"""What both stages do around the training loop: the lease, the work folder, tracking and saving."""
 
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -11,8 +11,7 @@ from clef.model.tasks import Task
 from clef.params.schema import CheckpointParams, OptimiserParams
 from clef.runtime.lease import leased
 from clef.training.checkpoint import Recovery
-from clef.training.job import Job
-from clef.training.loop import Plan, train, work_folder
+from clef.training.loop import Execution, Plan, train, work_folder
 from clef.training.metrics_file import MetricsFile
 
 
@@ -26,39 +25,34 @@ def run_stage(
     key: str,
     seed: int,
     device: torch.device,
-    job: Job,
+    execution: Execution,
     tracked: AbstractContextManager[None],
     save: Callable[[], None],
 ) -> None:
-    """Train under the lease of the target, and save.
+    """Train under the lease of the target, then save.
+
+    Of several ranks, only the first holds the lease, tracks and saves.
 
     Args:
-        task: What is trained.
-        plan: What it does at each step.
-        optimisation: Of the optimiser and its schedule.
-        checkpoint: When to save what a killed training goes on from.
-        target: The weights that `save` writes; the work folder and the metrics lie beside it.
-        key: Hash of all that the training depends on.
-        seed: Of what a step draws.
+        task: The model with its losses.
+        plan: Batches, views and targets of each step.
+        optimisation: Settings of the optimiser and its schedule.
+        checkpoint: When to save the recovery checkpoint.
+        target: The weights that `save` writes. Work folder and metrics are beside it.
+        key: Hash of everything the result depends on.
+        seed: Seed of dropout.
         device: Where to compute.
-        job: The circumstances. Of several ranks the first alone holds the lease, tracks and saves.
-        tracked: Wraps the training for the tracker.
+        execution: Rank and interruption of this process.
+        tracked: Tracks the training while its block runs.
         save: Writes all outputs, the weights last.
 
     Raises:
-        ClefError: Another process is at work on the target, or the training failed.
-        Unfinished: It was interrupted; the same call goes on.
+        ClefError: Another process holds the lease, or the training failed.
+        Unfinished: The training was interrupted and its state is saved.
     """
-    work = work_folder(target)
-    with ExitStack() as held:
-        lease = held.enter_context(leased(target)) if job.ranks.first else None
-        if lease is not None:
-            recovery = Recovery(work, key)
-            held.enter_context(tracked)
-            job.ranks.wait()
-        else:
-            job.ranks.wait()  # until the first has made sure that the work folder is of this key
-            recovery = Recovery(work, key, owner=False)
+    work, ranks = work_folder(target), execution.ranks
+
+    def run(recovery: Recovery, check: Callable[[], None]) -> None:
         train(
             task,
             plan,
@@ -68,10 +62,19 @@ def run_stage(
             seed=seed,
             recovery=recovery,
             metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
-            job=job,
-            check=(lambda: None) if lease is None else lease.check,
+            execution=execution,
+            check=check,
         )
-        if lease is not None:
+
+    if not ranks.first:
+        ranks.wait()  # until the first rank has prepared the work folder
+        run(Recovery(work, key, owner=False), check=lambda: None)
+        return
+    with leased(target) as lease:
+        recovery = Recovery(work, key)
+        with tracked:
+            ranks.wait()
+            run(recovery, lease.check)
             lease.require()
             save()
             lease.require()

@@ -1,162 +1,91 @@
-"""Start the processes of one training on this machine.
+"""Start the processes of one training on this machine with torch's elastic launcher, like `torchrun --standalone`."""
 
-They find each other in a file of a folder that only this user can enter. torchrun's way, a store that listens on every
-interface and hands out pickles to whoever asks, would let anybody who reaches the machine run code here.
-"""
-
+import logging
 import os
 import signal
-import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
+import threading
+from collections.abc import Callable
 
-from clef.errors import Unfinished
-from clef.runtime.retries import KilledError, Told
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-RENDEZVOUS = "CLEF_RENDEZVOUS"
-"""The file in which the processes find each other; set where this module has started them."""
-LAUNCHER = "CLEF_LAUNCHER"
-"""The process that has started them."""
-LOOPBACK_INTERFACE = "lo"
+from clef.errors import ClefError, Unfinished
+from clef.runtime.progress import notice
+from clef.runtime.retries import KilledError
+
 UNFINISHED = 75
-"""Exit code of a process that has saved what it needs to go on."""
+"""Exit code of a process that saved its state and stopped."""
+SAVE_SECONDS = 600
+"""How long a process may take to save after SIGTERM before it is killed."""
+PEER_SECONDS = 60.0
 
-LOOK_SECONDS = 0.05
-END_OTHERS = ((2.0, signal.SIGTERM), (30.0, signal.SIGKILL))
-"""What the others get, and how many seconds after one has failed: by themselves they would wait for it."""
 
+def launch(processes: int, train: Callable[[], None]) -> None:
+    """Run a function in new processes, each with its rank in the environment, until all have ended.
 
-def launch(processes: int, command: Sequence[str]) -> None:
-    """Run a command in several processes, each with its rank in the environment, until all have ended.
-
-    SIGTERM and SIGINT are passed on. If one fails, so do the others.
+    SIGTERM and SIGINT are passed on to the processes. When one fails, the others are ended.
 
     Args:
-        processes: How many.
-        command: Program and arguments; it finds `RANK`, `LOCAL_RANK` and `WORLD_SIZE`.
+        processes: Number of processes.
+        train: The function; it is pickled.
 
     Raises:
-        Told: One failed, or all were interrupted with all saved, and they have said so themselves.
-        KilledError: One was killed.
-        Unfinished: They were asked to end, and not all of them could save.
-        KeyboardInterrupt: They were stopped by ctrl-C.
+        ClefError: The error of the first process that failed.
+        Unfinished: The processes saved their state and stopped.
+        KeyboardInterrupt: They were interrupted by ctrl-C.
     """
-    with tempfile.TemporaryDirectory(prefix="clef-ranks-") as folder, _noted() as asked:
-        family = _Family()
-        try:
-            family.start(processes, command, Path(folder, "rendezvous"))
-            family.wait(asked)
-        finally:
-            family.send(signal.SIGKILL)
-        _judge(family, asked, Path(folder))
-
-
-def tell_launcher(message: str) -> None:
-    """Leave, for the process that has started this one, what is to be remembered of its failure."""
-    place = Path(os.environ[RENDEZVOUS]).parent
-    if place.is_dir():
-        _note(place, int(os.environ["RANK"])).write_text(message, encoding="utf-8")
-
-
-class _Family:
-    """Several processes of one command.
-
-    Attributes:
-        living: Those that run, by rank.
-        ended: Rank and exit code of the others, in the order in which they ended.
-    """
-
-    def __init__(self) -> None:
-        self.living: dict[int, subprocess.Popen[bytes]] = {}
-        self.ended: list[tuple[int, int]] = []
-        self._sent: set[tuple[int, int]] = set()
-
-    def start(self, processes: int, command: Sequence[str], rendezvous: Path) -> None:
-        """Start all of them."""
-        shared = {"WORLD_SIZE": str(processes), RENDEZVOUS: str(rendezvous), LAUNCHER: str(os.getpid())}
-        # They talk to each other on this machine alone.
-        shared |= {f"{library}_SOCKET_IFNAME": LOOPBACK_INTERFACE for library in ("GLOO", "NCCL")}
-        for rank in range(processes):
-            own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-            self.living[rank] = subprocess.Popen(command, env={**os.environ, **shared, **own})
-
-    def send(self, number: int) -> None:
-        """Send a signal to those that run."""
-        for rank, child in self.living.items():
-            child.send_signal(number)
-            self._sent.add((rank, -number))
-
-    def wait(self, asked: Sequence[int]) -> None:
-        """Wait for all; the others do not long outlive one that fails.
-
-        Args:
-            asked: Signals to pass on; it grows.
-        """
-        passed_on, failed, to_send = 0, None, list(END_OTHERS)
-        while self.living:
-            for number in asked[passed_on:]:
-                self.send(number)
-                passed_on += 1
-            self._look()
-            if failed is None and any(code not in (0, UNFINISHED) for _, code in self.ended):
-                failed = time.monotonic()
-            if failed is not None and to_send and time.monotonic() - failed >= to_send[0][0]:
-                self.send(to_send.pop(0)[1])
-            time.sleep(LOOK_SECONDS)
-
-    def killed(self, asked: Sequence[int]) -> tuple[int, int] | None:
-        """Rank and signal of the first that was ended by one that was neither sent from here nor asked for."""
-        by_signal = [(rank, -code) for rank, code in self.ended if code < 0 and (rank, code) not in self._sent]
-        return next(((rank, number) for rank, number in by_signal if number not in asked), None)
-
-    def _look(self) -> None:
-        for rank, child in [*self.living.items()]:
-            if (code := child.poll()) is not None:
-                self.ended.append((rank, code))
-                del self.living[rank]
-
-
-@contextmanager
-def _noted() -> Iterator[list[int]]:
-    """Signals that ask this process to end, noted while the block runs."""
-    asked: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _judge(family: _Family, asked: Sequence[int], folder: Path) -> None:
-    codes = {code for _, code in family.ended}
-    if codes == {0}:
-        return
-    if signal.SIGINT in asked:
-        raise KeyboardInterrupt
-    if codes <= {0, UNFINISHED}:
-        raise Told(UNFINISHED)
-    # Before what the others say: they may have failed of its silence.
-    if (killed := family.killed(asked)) is not None:
-        rank, number = killed
-        raise KilledError(
-            f"process {rank} of {len(family.ended)} was ended by {signal.Signals(number).name}; the same command goes "
-            "on (SIGKILL often means that memory ran out)"
+    logger = logging.getLogger("torch.distributed.elastic")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False  # the error below says it in one line
+    for library in ("GLOO", "NCCL"):
+        os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo")
+    with tempfile.TemporaryDirectory(prefix="clef-ranks-") as folder:
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=processes,
+            run_id="clef",
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            local_addr="localhost",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=folder),
+            shutdown_timeout=SAVE_SECONDS,
         )
-    if signal.SIGTERM in asked:
-        raise Unfinished("stopped by SIGTERM, and not all was saved; the same command goes on from what was before")
-    rank, code = next((rank, code) for rank, code in family.ended if code not in (0, UNFINISHED))
-    note = _note(folder, rank)
-    raise Told(code, note.read_text(encoding="utf-8") if note.exists() else None)
+        try:
+            elastic_launch(config, _run)(train)
+        except SignalException as stop:
+            if stop.sigval == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            raise Unfinished(f"stopped by {stop.sigval.name}; run the same command to resume") from None
+        except ChildFailedError as error:
+            rank, failure = error.get_first_failure()
+            if failure.exitcode == UNFINISHED:
+                raise Unfinished("stopped before the end; run the same command to resume") from None
+            if failure.exitcode < 0:
+                raise KilledError(
+                    f"process {rank} of {processes} was ended by {failure.signal_name()}; run the same command to "
+                    "resume (SIGKILL often means that memory ran out)"
+                ) from None
+            kind, _, message = failure.message.partition(": ")
+            if kind == ClefError.__name__:
+                raise ClefError(message) from None
+            raise RuntimeError(f"process {rank} of {processes}: {failure.message}") from None
 
 
-def _note(folder: Path, rank: int) -> Path:
-    return folder / f"failure{rank}"
+def _run(train: Callable[[], None]) -> None:
+    """Run in one of the processes."""
+    try:
+        train()
+    except Unfinished as stop:
+        notice("%s", stop)
+        raise SystemExit(UNFINISHED) from None
+    except ClefError as error:
+        raise ClefError(error) from None  # the launcher knows errors by the name of their class
+    except RuntimeError as error:
+        if "peer" in str(error):
+            # Another process has failed. Let the launcher end this one, so that it reports the cause.
+            threading.Event().wait(PEER_SECONDS)
+        raise

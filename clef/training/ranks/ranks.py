@@ -1,170 +1,135 @@
-"""The processes of one training: each has its share of a batch, and all of them the loss of the whole batch.
+"""Processes that train one model together: each loads a share of every batch.
 
-The features of a batch are gathered before the losses, so that every contrast is with the whole batch and nothing of
-a loss knows of ranks. What comes of it is the gradient of one process that has the batch to itself.
+The features of a batch are gathered before the losses, so each process computes the loss of the whole batch, and the
+gradient is that of one process with the whole batch. Batch norms see the whole batch only on CUDA
+(`torch.nn.SyncBatchNorm` has no CPU version): on a CPU, each process normalises by its own share, so networks with
+batch norm train slightly differently with another number of processes.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_gather
 from torch.nn.parallel import DistributedDataParallel
 
-from clef.errors import ClefError
+from clef.errors import ClefError, Unfinished
 from clef.model.tasks import Task
-from clef.training.ranks.batch_norm import synchronise_batch_norm
-from clef.training.ranks.launch import RENDEZVOUS
 
 WAIT = timedelta(minutes=30)
-"""How long one process waits for another, as for the checkpoint that rank 0 writes, before it takes it for dead."""
+"""How long a process waits for another, for example while rank 0 writes a checkpoint, before it fails."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Who this process is among those of its training."""
+    """The number of this process, `rank`, among the `world` processes of its training."""
 
     rank: int = 0
     world: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that alone writes, tracks and speaks."""
+        """Whether this process writes files, tracks metrics and shows progress; the others only compute."""
         return self.rank == 0
 
     def share(self, positions: np.ndarray) -> np.ndarray:
-        """This rank's part of a batch (or of anything else): parts are disjoint, and in order are the whole.
-
-        Raises:
-            ClefError: There is nothing for some rank.
-        """
+        """Return this rank's part of a batch; the parts in the order of ranks make up the batch."""
         if len(positions) < self.world:
-            raise ClefError(f"gpus: {self.world} processes cannot share {len(positions)} images; ask for fewer gpus")
+            raise ClefError(f"gpus: {self.world} processes cannot share {len(positions)} images; lower `gpus`")
         return np.array_split(positions, self.world)[self.rank]
 
     def share_of_step(self, batch: Callable[[int], np.ndarray], step: int) -> np.ndarray:
-        """This rank's part of a step's batch. Unlike a closure, it can be sent to processes that decode."""
+        """Return this rank's part of a step's batch. A method, because closures cannot be sent to data loaders."""
         return self.share(batch(step))
 
-    def gathering(self, whole: int) -> Callable[[Tensor], Tensor]:
-        """A function that makes the features of a whole batch, `(whole, dim)`, of each rank's share of them."""
+    def gathering(self, batch_size: int) -> Callable[[Tensor], Tensor]:
+        """Return a differentiable function from the features of a share to those of the batch, (batch_size, dim).
+
+        Each rank computes the same loss from the result. The backward pass sums their gradients, and the mean over
+        ranks that DistributedDataParallel takes makes it the gradient of one loss.
+        """
         if self.world == 1:
             return lambda features: features
-        sizes = [len(part) for part in np.array_split(np.arange(whole), self.world)]
-        return lambda features: _Gather.apply(features, sizes, self.rank)
+        sizes = [len(part) for part in np.array_split(np.arange(batch_size), self.world)]
+
+        def gather(features: Tensor) -> Tensor:
+            padded = F.pad(features, (0, 0, 0, sizes[0] - len(features)))  # shares differ by one image at most
+            return torch.cat([part[:size] for part, size in zip(all_gather(padded), sizes, strict=True)])
+
+        return gather
 
     def collect(self, share: np.ndarray) -> np.ndarray:
-        """Shares of all ranks, joined in order along the first axis, on every rank."""
+        """Join the shares of all ranks along the first axis, on every rank."""
         if self.world == 1:
             return share
-        own = torch.from_numpy(np.ascontiguousarray(share))
-        lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(self.world)]
-        dist.all_gather(lengths, torch.tensor([len(own)]))
-        longest = max(int(length) for length in lengths)
-        padded = own.new_zeros(longest, *own.shape[1:])
-        padded[: len(own)] = own
-        parts = [torch.empty_like(padded) for _ in range(self.world)]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[: int(length)] for part, length in zip(parts, lengths, strict=True)]).numpy()
+        parts: list[np.ndarray] = [share] * self.world
+        dist.all_gather_object(parts, share)
+        return np.concatenate(parts)
 
-    def any(self, here: bool, device: torch.device) -> bool:
-        """Whether it holds on some rank, on every rank alike."""
+    def any(self, condition: bool, device: torch.device) -> bool:
+        """Return on every rank whether the condition holds on any rank."""
         if self.world == 1:
-            return here
-        flag = torch.tensor(int(here), device=device)
+            return condition
+        flag = torch.tensor(int(condition), device=device)
         dist.all_reduce(flag, op=dist.ReduceOp.MAX)
         return bool(flag.item())
 
     def wait(self) -> None:
-        """Go on when all ranks have come here."""
+        """Wait until all ranks have reached this call."""
         if self.world > 1:
             dist.barrier()
 
-    def wrap(self, task: Task) -> nn.Module:
-        """The task as it is called in training: gradients become the mean over ranks, first weights those of rank 0."""
+    def wrap(self, task: Task, device: torch.device) -> nn.Module:
+        """Return the task to call in training: it averages gradients over ranks and starts from rank 0's weights."""
         if self.world == 1:
             return task
-        synchronise_batch_norm(task)
-        # A part of the model that a run does not use, such as the text tower beside a linear head, has no gradient.
+        if device.type == "cuda":  # the image tower only: heads see the gathered batch
+            task.encoders.clip.visual = convert_sync_batchnorm(task.encoders.clip.visual)
+        # A linear head leaves the text tower without gradients.
         return DistributedDataParallel(task, find_unused_parameters=True)
+
+    def copy_buffers(self, task: Task) -> None:
+        """Copy the buffers of rank 0, such as the statistics of batch norms, to all ranks."""
+        if self.world > 1:
+            for buffer in task.buffers():
+                dist.broadcast(buffer, src=0)
 
 
 ALONE = Ranks()
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """The ranks as the environment has them, connected while the block runs.
+def connected(device: str, processes: int) -> Iterator[Ranks]:
+    """Connect this process to the others of its training, if there are others, while the block runs.
 
-    Only `RANK` and `WORLD_SIZE` say that there are several: what a scheduler sets, such as `SLURM_NTASKS`, says
-    nothing of who started this process. Those that `clef` has started find each other in a file; those that a user has
-    started by torchrun, at torchrun's address.
-
-    Raises:
-        ClefError: The two do not fit together.
+    Args:
+        device: `cpu` or `cuda`.
+        processes: How many there must be. Which one this is follows from `RANK` and `WORLD_SIZE`.
     """
-    ranks = ranks_here()
-    if ranks.world == 1:
-        yield ranks
+    rank, world = os.environ.get("RANK"), os.environ.get("WORLD_SIZE", "1")
+    if processes == 1 and (rank is None or world == "1"):
+        yield ALONE
         return
+    if rank not in map(str, range(processes)) or world != str(processes):
+        raise ClefError(
+            f"gpus is {processes}, but RANK is {rank} and WORLD_SIZE {world}; unset RANK to let `clef` start the "
+            f"processes, or use `torchrun --nproc-per-node {processes}`"
+        )
     if device == "cuda":
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", ranks.rank)))
-    place = os.environ.get(RENDEZVOUS)
-    dist.init_process_group(
-        "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo",
-        timeout=WAIT,
-        store=None if place is None else dist.FileStore(place, ranks.world),
-        rank=ranks.rank,
-        world_size=ranks.world,
-    )
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
+    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=WAIT)
     try:
-        yield ranks
+        yield Ranks(int(rank), processes)
+    except Unfinished:
+        dist.barrier()  # rank 0 has released the lease before any process exits
+        raise
     finally:
         dist.destroy_process_group()
-
-
-def ranks_here() -> Ranks:
-    """Who this process is, going by `RANK` and `WORLD_SIZE`.
-
-    Raises:
-        ClefError: They are no rank and number of ranks.
-    """
-    if "RANK" not in os.environ:
-        return ALONE
-    rank, world = os.environ["RANK"], os.environ.get("WORLD_SIZE", "1")
-    if not (rank.isdecimal() and world.isdecimal() and int(rank) < int(world)):
-        raise ClefError(
-            f"RANK={rank} and WORLD_SIZE={world} in the environment: expected a rank below the number of processes, as "
-            "torchrun sets both; unset RANK to have `clef` start the processes"
-        )
-    return Ranks(int(rank), int(world))
-
-
-class _Gather(torch.autograd.Function):
-    """Features of all ranks. Every rank computes the same loss of them, so the gradient needs no communication.
-
-    Each rank's own part of it comes back `world` times as large: the mean over ranks, which is taken of the gradients
-    of all parameters, then gives the image tower the sum of what it owes to each rank's images. Parameters that follow
-    the gathering, with the same gradient on every rank, keep theirs.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, own: Tensor, sizes: Sequence[int], rank: int) -> Tensor:
-        ctx.sizes, ctx.rank = sizes, rank
-        padded = own.new_zeros(max(sizes), *own.shape[1:])
-        padded[: len(own)] = own
-        parts = [torch.empty_like(padded) for _ in sizes]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (whole,) = gradients
-        start = sum(ctx.sizes[: ctx.rank])
-        return whole[start : start + ctx.sizes[ctx.rank]] * len(ctx.sizes), None, None
