@@ -35,19 +35,34 @@ def sync(
 ) -> None:
     """Add to MLflow what it is missing, from the files in results/. Repeating this changes nothing."""
     _set_environment()
-    from clef.runtime.progress import progress
-    from clef.tracking.location import current_checkout
-    from clef.tracking.sync import sync_runs
+    from clef.runtime.paths import RESULTS
+    from clef.tracking.location import find_checkout, without_secrets
+    from clef.tracking.record import records_below
+    from clef.tracking.store import Store
+    from clef.tracking.sync import sync_records
 
-    results, done = current_checkout() / "results", None
-    with progress("record") as show:
-        for done in sync_runs(results, runs or [], show):
-            summary = "and the summary" if done.summarized else "not summarized"
-            news = f"{done.values} new values" if done.values else "up to date"
-            failed = "" if done.failure is None else f"; FAILED: {done.failure}"
-            print(f"{done.name}: {done.trainings} trainings, {summary}: {news}{failed}")
-    if done is None:
+    checkout = find_checkout(Path.cwd())
+    results = checkout / RESULTS
+    names = runs or sorted(path.name for path in results.glob("*") if records_below(path))
+    if not names:
         print(f"{results}: contains no records of trainings yet; nothing to do")
+        return
+    for name in names:
+        if not records_below(results / name):
+            raise ClefError(f"{results / name}: contains no records of trainings; train the run, or check its name")
+    store = Store(checkout)
+    store.require()
+    failed = []
+    for name in names:
+        values, failure = sync_records(store, records_below(results / name))
+        news = f"{values} new values" if values else "up to date"
+        print(f"{name}: {news}{f'; FAILED: {failure}' if failure else ''}", flush=True)
+        failed += [name] if failure else []
+    if failed:
+        raise ClefError(
+            f"{without_secrets(store.uri)}: {len(failed)} of {len(names)} runs are incomplete there; "
+            f"fix the failures above, then run `clef track sync {' '.join(failed)}`"
+        )
 
 
 @track.command(epilog="Example: clef track ui --port 5001")
@@ -65,10 +80,10 @@ def ui(
     ] = None,
 ) -> None:
     """Open MLflow's pages for the store of this checkout."""
-    from clef.tracking.location import URI_VARIABLE, current_checkout, without_secrets
+    from clef.tracking.location import URI_VARIABLE, find_checkout, without_secrets
     from clef.tracking.store import Store
 
-    store = Store(current_checkout())
+    store = Store(find_checkout(Path.cwd()))
     if not store.local:
         print(f"{URI_VARIABLE} is set: the pages are at {without_secrets(store.uri)}")
         return
@@ -93,21 +108,12 @@ def follow(record: Path) -> None:
 
 
 def _require_port(host: str, port: int) -> None:
-    """Check that a server can listen there. MLflow's own error comes after pages of other messages.
-
-    Raises:
-        ClefError: It cannot.
-    """
+    """Check that a server can listen there. MLflow's own error comes after pages of other messages."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ClefError(
-                f"port {port} is in use; choose another: `clef track ui --port N`, or `make ui port=N`"
-            ) from None
-        raise ClefError(
-            f"cannot listen on {host}, port {port} ({error.strerror or error}); choose another --host or --port"
-        ) from None
+        reason = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+        raise ClefError(f"cannot listen on {host}, port {port}: {reason}; choose another --port or --host") from None
 
 
 def _set_environment() -> None:

@@ -56,7 +56,7 @@ class State:
         """As JSON has it; what is not known is left out."""
         known = {name: value for name, value in vars(self).items() if name != "job" and value is not None}
         job = self.job
-        about = {"step_of_chain": job.step, "of": job.of, "seed": job.seed, "fold": job.fold, "shard": job.shard}
+        about = {"step_of_chain": job.step, "of": job.owner, "seed": job.seed, "fold": job.fold, "shard": job.shard}
         about |= {"log": str(job.log) if "last_line" in known else None}
         return {name: value for name, value in about.items() if value is not None} | known
 
@@ -69,7 +69,7 @@ def state_of(job: Job, now: float | None = None) -> State:
         now: Seconds since the epoch; this moment without.
     """
     record = read_record(record_path(job.target)) if job.step in TRAININGS else None
-    links = read_page_links(record_path(job.target), record) if record is not None else (None, None)
+    links = read_page_links(record_path(job.target), record.run.key) if record is not None else (None, None)
     if all(path.exists() for path in job.outputs):
         return State(job, "done", link=links[0], run_link=links[1])
     holder = holder_of(job.target)
@@ -105,7 +105,7 @@ def _numbers(job: Job, record: Record) -> dict[str, Any]:
         return numbers
     last = records[-1]
     numbers |= {"step": last["step"], "loss": last.get("train/loss")}
-    own = [metrics for metrics in records if metrics["time"] >= record.process.started]
+    own = [metrics for metrics in records if metrics["time"] >= record.resumed]
     speeds = [s for metrics in own[-LATEST:] if (s := metrics.get("speed/images_per_second")) is not None]
     if speeds:
         numbers["images_per_second"] = round(statistics.median(speeds), 1)

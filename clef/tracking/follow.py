@@ -1,8 +1,8 @@
 """Keep MLflow up to date during a job, in a child process.
 
-The job starts the child and holds the writing end of its standard input. The child syncs every few seconds until that
-pipe closes, syncs once more, and exits. The pipe closes however the job ends, even when the job is killed. The job itself
-never imports MLflow, and no failure of MLflow, the network or the child can reach it.
+The job holds the writing end of the child's standard input. The child syncs every few seconds until that pipe closes,
+syncs once more, and exits. The pipe closes however the job ends, even when it is killed. The job itself never imports
+MLflow, and no failure of MLflow, the network or the child can reach it.
 """
 
 import logging
@@ -17,7 +17,8 @@ from typing import TextIO
 
 import psutil
 
-from clef.tracking.location import checkout_of
+from clef.runtime.lease import holder_of
+from clef.tracking.location import find_checkout
 from clef.tracking.record import RUN_RECORD, read_record, records_below, run_folder, sibling
 
 log = logging.getLogger(__name__)
@@ -32,17 +33,13 @@ EXIT_SECONDS = 5.0
 def followed(record: Path) -> Iterator[None]:
     """Sync a record to MLflow while the block runs, and once more at its end.
 
-    If the block fails or is interrupted, the last sync is not waited for.
+    If the block fails or is interrupted, this does not wait for the last sync.
     """
     command = [sys.executable, "-m", "clef", "track", "follow", str(record.absolute())]
+    pipe = subprocess.PIPE
     try:
         child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, start_new_session=True
         )
     except OSError as error:
         _warn(record, f"cannot start a process: {error}")
@@ -65,7 +62,7 @@ def _wait(child: subprocess.Popen[str]) -> str:
     """
 
     def stop_waiting(number: int, frame: object) -> None:
-        raise TimeoutError("interrupted by SIGTERM")
+        raise InterruptedError("interrupted by SIGTERM")
 
     previous = signal.signal(signal.SIGTERM, stop_waiting)
     try:
@@ -80,14 +77,8 @@ def _wait(child: subprocess.Popen[str]) -> str:
 
 
 def _warn(record: Path, failure: str) -> None:
-    run = run_folder(record).name
-    log.warning(
-        "tracking: MLflow does not show all of %s of %s (%s); its files are complete: run `clef track sync %s` later",
-        record.name.split(".")[0],
-        run,
-        failure,
-        run,
-    )
+    job, run = record.name.split(".")[0], run_folder(record).name
+    log.warning("tracking: MLflow lacks part of %s of %s (%s); run: clef track sync %s", job, run, failure, run)
 
 
 def follow(record: Path, pipe: TextIO) -> str | None:
@@ -95,29 +86,28 @@ def follow(record: Path, pipe: TextIO) -> str | None:
 
     Args:
         record: Path of the record of a training; or of a whole run, whose trainings are then synced as well.
-        pipe: Never written to; it closes when the job ends.
+        pipe: Nothing is written to it; it closes when the job ends.
 
     Returns:
         Why the last sync is incomplete; None if it is complete.
     """
     from clef.tracking.store import Store
-    from clef.tracking.sync import RunSync
+    from clef.tracking.sync import RunSync, sync_records
     from clef.tracking.system_metrics import SystemSampler
 
-    store = Store(checkout_of(record))
-    training, sampler = RunSync(store, record), SystemSampler(sibling(record, ".system.jsonl"))
+    store, sampler = Store(find_checkout(record)), SystemSampler(sibling(record, ".system.jsonl"))
+    run = RunSync(store, record)
     while not select.select([pipe], [], [], UPDATE_SECONDS)[0]:
         found = read_record(record)
         if found is not None and found.status == "running":
             with suppress(OSError):  # a full disk stops the training itself
                 sampler.append()
-            training.try_update()
-    found = read_record(record)
-    if found is not None and found.status == "running":
-        with suppress(psutil.Error):  # the pipe of a killed process closes shortly before the process is gone
-            psutil.Process(found.process.pid).wait(EXIT_SECONDS)
-    others = [path for path in records_below(record.parent) if path != record] if record.name == RUN_RECORD else []
-    for run in (*(RunSync(store, path) for path in others), training):
-        if (failure := run.try_update()) is not None:
-            return failure
-    return None
+            try:
+                run.update()
+            except Exception:  # whatever a server answers; the last sync reports it
+                run = RunSync(store, record)
+    found, holder = read_record(record), holder_of(sibling(record, ".lease"))
+    if found is not None and found.status == "running" and holder is not None:
+        with suppress(psutil.Error):  # the pipe of a killed training closes shortly before its process is gone
+            psutil.Process(holder.pid).wait(EXIT_SECONDS)
+    return sync_records(store, records_below(record.parent) if record.name == RUN_RECORD else [record])[1]

@@ -15,10 +15,9 @@ from clef.params.schema import Params
 from clef.runtime.files import file_hash, write_text
 from clef.tracking.environment import environment_tags
 from clef.tracking.follow import followed
-from clef.tracking.mlflow_runs import as_text, dataset_version, flatten, parent_run, training_run
+from clef.tracking.mlflow_runs import as_text, flatten, parent_run, training_run
 from clef.tracking.record import (
     RUN_RECORD,
-    Process,
     Record,
     Status,
     read_record,
@@ -50,7 +49,7 @@ def track_training(
     path = record_path(target)
     name, tags = run_folder(target).name, environment_tags()
     run = training_run(params, name, target.stem, key, sidecar, {**tags, "device": device})
-    started = time.time()
+    started = now = time.time()
     earlier = read_record(path)
     if earlier is not None and earlier.run.key == key and earlier.status != "finished":
         run, started = replace(run, code=earlier.run.code), earlier.started  # a resumed training stays the same run
@@ -60,9 +59,10 @@ def track_training(
     record = Record(
         run=run,
         parent=parent_run(params, name, sidecar["manifest"], tags),
-        data=dataset_version(params, sidecar["manifest"], manifest),
-        process=Process.current(),
+        manifest=str(manifest),
+        manifest_hash=sidecar["manifest"],
         started=started,
+        resumed=now,
         steps=sidecar["steps"],
     )
     _write(record, path)
@@ -127,9 +127,10 @@ def _summary_record(params: Params, folder: Path, trainings: list[Record]) -> Re
     return Record(
         run=replace(newest.parent, tags={**newest.parent.tags, **environment_tags(), **tags}),
         parent=None,
-        data=newest.data,
-        process=Process.current(),
+        manifest=newest.manifest,
+        manifest_hash=newest.manifest_hash,
         started=min(training.started for training in own),
+        resumed=newest.resumed,
         status="finished",
         ended=time.time(),
         results={file.relative_to(folder).as_posix(): file_hash(file) for file in files},

@@ -4,10 +4,11 @@ import json
 import re
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from clef.runtime.files import write_text
-from clef.tracking.record import Record, run_folder, sibling
+from clef.runtime.paths import RESULTS
+from clef.tracking.record import sibling
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 LOCAL_PAGES = "http://127.0.0.1:5000"
@@ -17,16 +18,13 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _SECRETS = re.compile(r"(?i)(?<=[?&])((?:\w*password|\w*token|\w*secret|\w*key)=)[^&\s'\"]*")
 
 
-def current_checkout() -> Path:
-    """The checkout that contains the current folder, or the current folder if no checkout does."""
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if _is_checkout(folder)), here)
-
-
-def checkout_of(record: Path) -> Path:
-    """The checkout whose results contain a record, wherever the command was started."""
-    results = run_folder(record).parent
-    return results.parent if results.name == "results" else current_checkout()
+def find_checkout(path: Path) -> Path:
+    """The checkout that contains a path, or the current folder if none does."""
+    path = path.absolute()
+    for folder in (path, *path.parents):
+        if (folder / "Snakefile").is_file() or (folder / RESULTS / "mlflow.db").is_file():
+            return folder
+    return Path.cwd()
 
 
 def without_secrets(text: str) -> str:
@@ -34,40 +32,28 @@ def without_secrets(text: str) -> str:
     return _SECRETS.sub(r"\1...", _CREDENTIALS.sub("", text))
 
 
-def write_page_link(record: Path, key: str, uri: str, experiment: str, run: str, parent: str | None) -> None:
-    """Note beside a record which MLflow run shows it, so that its page is found without asking a server.
+def write_page_links(record: Path, key: str, uri: str, experiment: str, run: str, parent: str | None) -> None:
+    """Write the addresses of the pages of a record's run and its parent, so that no server needs to be asked for them.
 
     Args:
         record: Path of the record.
         key: Key of its run.
-        uri: Address of the store; secrets in it are not written.
-        experiment: MLflow's id of the experiment.
-        run: MLflow's id of the run.
-        parent: MLflow's id of the parent run.
+        uri: Address of the store.
+        experiment: MLflow's id, as are `run` and `parent`.
     """
-    link = {"key": key, "pages": _pages(uri), "experiment": experiment, "run": run, "parent": parent}
-    with suppress(OSError):  # the link is a convenience: a full disk must not stop the sync
-        write_text(sibling(record, ".mlflow.json"), json.dumps(link, indent=1, sort_keys=True) + "\n")
+    address = urlsplit(without_secrets(uri))
+    served = address.scheme in ("http", "https")
+    pages = f"{address.scheme}://{address.netloc}{address.path.rstrip('/')}" if served else LOCAL_PAGES
+    runs = f"{pages}/#/experiments/{experiment}/runs"
+    links = {"key": key, "run": f"{runs}/{run}", "parent": parent and f"{runs}/{parent}"}
+    with suppress(OSError):  # the links are a convenience: a full disk must not stop the sync
+        write_text(sibling(record, ".mlflow.json"), json.dumps(links, indent=1) + "\n")
 
 
-def read_page_links(path: Path, record: Record) -> tuple[str | None, str | None]:
-    """Addresses of the pages of a record's run and of its parent; None if unknown or noted for another training."""
+def read_page_links(record: Path, key: str) -> tuple[str | None, str | None]:
+    """Addresses of the pages of a record's run and its parent; None if unknown or written for another key."""
     try:
-        link = json.loads(sibling(path, ".mlflow.json").read_text(encoding="utf-8"))
-        if link["key"] != record.run.key:
-            return None, None
-        runs = f"{link['pages']}/#/experiments/{link['experiment']}/runs/"
-        return f"{runs}{link['run']}", f"{runs}{link['parent']}" if link["parent"] else None
+        links = json.loads(sibling(record, ".mlflow.json").read_text(encoding="utf-8"))
+        return (links["run"], links["parent"]) if links["key"] == key else (None, None)
     except (OSError, ValueError, KeyError, TypeError):
         return None, None
-
-
-def _pages(uri: str) -> str:
-    parts = urlsplit(without_secrets(uri))
-    if parts.scheme not in ("http", "https"):
-        return LOCAL_PAGES
-    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
-
-
-def _is_checkout(folder: Path) -> bool:
-    return (folder / "Snakefile").is_file() or (folder / "results" / "mlflow.db").is_file()

@@ -1,20 +1,16 @@
-"""Describe trainings and whole runs for MLflow: names, parameters and tags, from params and the sidecar of the weights.
+"""Describe trainings and whole runs for MLflow: names, parameters and tags.
 
-Parameters have the names of the params file, so that they can be searched for. Parent runs, which are the ones to compare,
-have fewer parameters than trainings, and the same ones in every run: sampling and augmentation are one value each, and the
-settings of a stage 1 are left out if the run has none.
+Parameters have the names of the params file, so that they can be searched for. Parent runs, which are the ones to
+compare, have fewer parameters, and the same ones in every run: sampling and augmentation are one value each, and the
+settings of stage 1 are left out if a run has none.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from clef.model.texts import texts_in_use
 from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, AugmentParams, Params, digest
-from clef.tracking.record import DatasetVersion, RunDescription
-
-DIGEST_LENGTH = 36
-"""Longest digest of a data set that MLflow accepts."""
+from clef.tracking.record import RunDescription
 
 ANY_CODE = "any"
 """Code of a parent run, which stays the same run when the package changes."""
@@ -29,7 +25,7 @@ def training_run(
     """Describe the run of one training.
 
     Args:
-        params: Params of the run that it belongs to.
+        params: Params of the run of the workflow that it belongs to.
         run: Name of that run.
         stage: `pretrain`, `finetune` or `inner`, as in the file names.
         key: Hash of everything that the training's result depends on.
@@ -39,18 +35,8 @@ def training_run(
     seed, fold = sidecar["seed"], sidecar["fold"]
     sections = {name: sidecar[name] for name in (*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS) if name in sidecar}
     values = {"seed": seed, "fold": fold, "steps": sidecar["steps"], **flatten(sections)}
-    tags = {
-        **environment,
-        "run": run,
-        "dataset": params.dataset.name,
-        "stage": stage,
-        "seed": str(seed),
-        "fold": str(fold),
-        "package": sidecar["package"],
-        "clef.parent": parent_key(params, run, sidecar["manifest"]),
-        "mlflow.source.name": f"clef {sidecar['stage']}",
-        "mlflow.source.type": "JOB",
-    }
+    tags = _tags(params, run, stage, sidecar["manifest"], f"clef {sidecar['stage']}", "JOB")
+    tags |= {**environment, "seed": str(seed), "fold": str(fold), "package": sidecar["package"]}
     if stage1 := sidecar.get("stage1"):
         tags["stage1"] = stage1
     return RunDescription(
@@ -65,17 +51,21 @@ def training_run(
 
 def parent_run(params: Params, run: str, manifest: str, environment: Mapping[str, str]) -> RunDescription:
     """Describe the run below which the trainings of all seeds and folds are nested."""
-    key = parent_key(params, run, manifest)
-    tags = {
-        **environment,
+    tags = {**environment, **_tags(params, run, "run", manifest, "clef", "PROJECT")}
+    return RunDescription(
+        params.dataset.name, run, parent_key(params, run, manifest), ANY_CODE, comparison_params(params), tags
+    )
+
+
+def _tags(params: Params, run: str, stage: str, manifest: str, source: str, source_type: str) -> dict[str, str]:
+    return {
         "run": run,
         "dataset": params.dataset.name,
-        "stage": "run",
-        "mlflow.source.name": "clef",
-        "mlflow.source.type": "PROJECT",
-        "clef.parent": key,
+        "stage": stage,
+        "clef.parent": parent_key(params, run, manifest),
+        "mlflow.source.name": source,
+        "mlflow.source.type": source_type,
     }
-    return RunDescription(params.dataset.name, run, key, ANY_CODE, comparison_params(params), tags)
 
 
 def parent_key(params: Params, run: str, manifest: str) -> str:
@@ -86,11 +76,6 @@ def parent_key(params: Params, run: str, manifest: str) -> str:
     sections = {name: params.tracked(name) for name in {*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS}}
     sections["texts"] = texts_in_use(params.texts, params.labels)
     return digest({"run": run, "manifest": manifest, **sections}, length=64)
-
-
-def dataset_version(params: Params, manifest_hash: str, manifest: Path) -> DatasetVersion:
-    """Describe the manifest as an MLflow data set: the digest tells its versions apart."""
-    return DatasetVersion(params.dataset.name, manifest_hash[:DIGEST_LENGTH], str(manifest))
 
 
 def comparison_params(params: Params) -> dict[str, str]:

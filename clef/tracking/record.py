@@ -5,16 +5,12 @@ with or without MLflow. A sync makes MLflow agree with it.
 """
 
 import json
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import psutil
-
-from clef.runtime.files import is_running, write_text
+from clef.runtime.files import write_text
 from clef.runtime.paths import seed_and_fold
 
 RECORD_SUFFIX = ".track.json"
@@ -40,43 +36,17 @@ class RunDescription:
 
 
 @dataclass(frozen=True)
-class DatasetVersion:
-    """The data set that a run was computed from."""
-
-    name: str
-    digest: str
-    """First digits of the SHA-256 of the manifest."""
-    source: str
-    """Path of the manifest."""
-
-
-@dataclass(frozen=True)
-class Process:
-    """The process that computes a run."""
-
-    host: str
-    pid: int
-    started: float
-
-    @classmethod
-    def current(cls) -> "Process":
-        """The calling process."""
-        return cls(socket.gethostname(), os.getpid(), psutil.Process().create_time())
-
-    def has_exited(self) -> bool:
-        """Whether the process is known to have exited; always false for a process on another host."""
-        return self.host == socket.gethostname() and not is_running(self.pid, self.started)
-
-
-@dataclass(frozen=True)
 class Record:
     """One training or one whole run. Times are seconds since the epoch."""
 
     run: RunDescription
     parent: RunDescription | None
-    data: DatasetVersion | None
-    process: Process
+    manifest: str
+    """Path of the manifest."""
+    manifest_hash: str
     started: float
+    resumed: float
+    """When the last process started or resumed it."""
     status: Status = "running"
     ended: float | None = None
     steps: int | None = None
@@ -88,19 +58,13 @@ class Record:
         """Write the record as JSON."""
         write_text(path, json.dumps(asdict(self), indent=1, sort_keys=True) + "\n")
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether the status is still `running` although the process has exited."""
-        return self.status == "running" and self.process.has_exited()
-
 
 def read_record(path: Path) -> Record | None:
     """Read a record; None if the file is missing, damaged or from another version of the package."""
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         runs = {name: plain[name] and RunDescription(**plain[name]) for name in ("run", "parent")}
-        data = plain["data"] and DatasetVersion(**plain["data"])
-        return Record(**{**plain, **runs, "data": data, "process": Process(**plain["process"])})
+        return Record(**{**plain, **runs})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -49,9 +49,9 @@ def current_results(path: Path, record: Record) -> dict[str, Path]:
 def scores(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """Convert a table of results to metrics: every value of its mean, and the F1 of each label.
 
-    For example, `ci_low` of the mean becomes `test/f1_ci_low`, its `auc` becomes `test/auc`, its `floor`
-    `baseline/floor`, and the F1 of AU12 `test/f1_AU12`. Undefined values are left out. The strict F1 comes first, because
-    MLflow's comparison opens with the first metric.
+    For example, `ci_low` of the mean becomes `test/f1_ci_low`, its `auc` becomes `test/auc`, its `floor` becomes
+    `baseline/floor`, and the F1 of AU12 becomes `test/f1_AU12`. Undefined values are left out. The strict F1 comes
+    first, because MLflow's comparison opens with the first metric.
     """
     mean = rows["mean"]
     found: dict[str, float | None] = {"test/f1": mean["f1"]}

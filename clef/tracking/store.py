@@ -27,8 +27,8 @@ def local_uri(checkout: Path) -> str:
 class Store:
     """The store that `MLFLOW_TRACKING_URI` names, or the checkout's own database.
 
-    Two processes that create an SQLite database at the same time break it. Two that create an experiment or a run of the
-    same name may create it twice. A file lock lets only one process of the checkout create something at a time.
+    Two processes that create an SQLite database at the same time break it. Two that create an experiment or a run of
+    the same name may create it twice. A file lock lets one process of the checkout at a time create something.
 
     Args:
         checkout: Root folder of the project.

@@ -12,7 +12,7 @@ from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
 from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
 from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
-from clef.tracking.metrics import GrowingFile
+from clef.tracking.metrics import read_points
 
 
 class SystemSampler:
@@ -24,6 +24,7 @@ class SystemSampler:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._step = max((point.step for point in read_points(path)), default=0)
         psutil.cpu_percent()  # each call reports the use since the previous one
         self._monitors: list[BaseMetricsMonitor] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
         with suppress(ImportError, RuntimeError):  # no NVIDIA GPU
@@ -31,13 +32,11 @@ class SystemSampler:
 
     def append(self) -> None:
         """Take a sample and append it."""
-        sample: dict[str, float] = {}
+        self._step += 1
+        sample: dict[str, float] = {"step": self._step, "time": time.time()}
         for monitor in self._monitors:
             monitor.collect_metrics()
             sample |= {f"system/{name}": value for name, value in monitor.aggregate_metrics().items()}
             monitor.clear_metrics()
-        _, earlier = GrowingFile(self.path).read()
-        step = earlier[-1]["step"] + 1 if earlier else 1
         with open(self.path, "a", encoding="utf-8") as file:
-            # A newline first ends a line that a full disk or a kill cut short; empty lines are skipped when reading.
-            file.write("\n" + json.dumps({"step": step, "time": time.time(), **sample}) + "\n")
+            file.write(f"\n{json.dumps(sample)}\n")  # the first newline ends a line that a full disk cut short

@@ -15,8 +15,8 @@ import yaml
 
 from clef.datasets import open_dataset
 from clef.runs.jobs import jobs_of
-from clef.tracking.location import write_page_link
-from clef.tracking.record import Process, Record, RunDescription, record_path
+from clef.tracking.location import write_page_links
+from clef.tracking.record import Record, RunDescription, record_path
 from tests.cli.conftest import on_a_terminal
 from tests.toy import make_toy, toy_params
 
@@ -242,15 +242,15 @@ def test_a_run_on_a_cluster_goes_on_there(run):
 def test_the_pages_of_mlflow_are_linked(run):
     target = run.folder / FOLD / "pretrain.safetensors"
     target.parent.mkdir(parents=True)
-    record = Record(RunDescription("toys", "toy fold 0", "k", "c", {}, {}), None, None, Process.current(), time.time(), "failed")
+    record = Record(RunDescription("toys", "toy fold 0", "k", "c", {}, {}), None, "m", "h", time.time(), time.time(), "failed")
     record.write(record_path(target))
-    write_page_link(record_path(target), "k", "https://me:secret@lab:5000/mlflow/", "3", "the-run", "its-parent")
+    write_page_links(record_path(target), "k", "https://me:secret@lab:5000/mlflow/", "3", "the-run", "its-parent")
     page = "https://lab:5000/mlflow/#/experiments/3/runs/"
     state = run.stage1()
     assert (state["link"], state["run_link"]) == (f"{page}the-run", f"{page}its-parent")
     assert json.loads(run.status("--json").stdout)["mlflow"] == f"{page}its-parent"
     assert f"  MLflow  {page}its-parent" in run.status().stdout
-    write_page_link(record_path(target), "another training", "https://lab:5000", "3", "the-run", "its-parent")
+    write_page_links(record_path(target), "another training", "https://lab:5000", "3", "the-run", "its-parent")
     assert "link" not in run.stage1()
 
 

@@ -16,16 +16,17 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-from clef.tracking.record import Data, Process, Record, Unit, record_path
+from clef.tracking.record import Record, RunDescription, record_path
 from clef.tracking.store import Store, local_uri
 from clef.training.metrics_file import MetricsFile
 
 ROOT = Path(__file__).parents[2]
+HANG_SECONDS = 600
 
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
-    """A database without runs: making one takes seconds."""
+    """A database without runs. Creating one takes seconds."""
     folder = tmp_path_factory.mktemp("store")
     Store(folder).require()
     return folder / "results" / "mlflow.db"
@@ -33,33 +34,27 @@ def empty_store(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def bare_checkout(tmp_path, monkeypatch) -> Iterator[Path]:
-    """A folder to work in, with no store yet. Followers that were started in it are ended."""
+    """A current folder without a store. Child processes that still sync in it are killed at the end."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    for follower in followers_in(tmp_path):
-        follower.kill()
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if words[-3:-1] == ["track", "follow"] and words[-1].startswith(str(tmp_path)):
+            process.kill()
 
 
 @pytest.fixture
 def checkout(bare_checkout, empty_store) -> Path:
-    """The same with an empty store."""
+    """The same folder with an empty store."""
     (bare_checkout / "results").mkdir()
     shutil.copy(empty_store, bare_checkout / "results")
     return bare_checkout
 
 
-def followers_in(folder: Path) -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.process_iter(["cmdline", "cwd"])
-        if process.info["cwd"] == str(folder) and (process.info["cmdline"] or [])[-2:] == ["track", "follow"]
-    ]
-
-
-def all_runs(where: Path | str, filter_string: str = "") -> dict[str, Run]:
-    """Every run of a store by name; a name that two runs have is an error."""
-    client = MlflowClient(local_uri(where) if isinstance(where, Path) else where)
+def all_runs(store: Path | str, filter_string: str = "") -> dict[str, Run]:
+    """Every run of a store by name; no two runs may have the same name."""
+    client = MlflowClient(local_uri(store) if isinstance(store, Path) else store)
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = client.search_runs(experiments, filter_string, ViewType.ACTIVE_ONLY)
     names = [run.info.run_name for run in runs]
@@ -67,9 +62,9 @@ def all_runs(where: Path | str, filter_string: str = "") -> dict[str, Run]:
     return dict(zip(names, runs, strict=True))
 
 
-def curve(where: Path | str, run: Run, metric: str) -> list[tuple[int, float, int]]:
-    """(step, value, time) of each point, in the order of steps."""
-    client = MlflowClient(local_uri(where) if isinstance(where, Path) else where)
+def curve(store: Path | str, run: Run, metric: str) -> list[tuple[int, float, int]]:
+    """(step, value, time) of each point in MLflow, in the order of steps."""
+    client = MlflowClient(local_uri(store) if isinstance(store, Path) else store)
     history = client.get_metric_history(run.info.run_id, metric)
     return sorted((point.step, point.value, point.timestamp) for point in history)
 
@@ -83,20 +78,17 @@ def curve_in_file(target: Path, metric: str) -> list[tuple[int, float, int]]:
 def make_record(
     checkout: Path, points: int, *, fold: int = 0, code: str = "c0de", key: str = "", run: str = "toy", **fields
 ) -> Path:
-    """The record of a training and its metrics file, as a training leaves them."""
+    """Write the record and the metrics file of a training; it has finished if `fields` say nothing else."""
     target = checkout / "results" / run / "seed0" / f"fold{fold}" / "finetune.safetensors"
-    metrics = MetricsFile(target.with_suffix(".metrics.jsonl"))
-    metrics.path.unlink(missing_ok=True)
     began = 1_800_000_000.0
     target.parent.mkdir(parents=True, exist_ok=True)
     lines = [f'{{"step": {n}, "time": {began + n / 10}, "train/loss": {1 / n}}}\n' for n in range(1, points + 1)]
-    metrics.path.write_text("".join(lines))
+    target.with_suffix(".metrics.jsonl").write_text("".join(lines))
     key = key or f"key of {run} fold {fold}"
-    parent = Unit("toys", run, f"key of {run}", "any", {"epochs": "3"}, {"run": run, "stage": "run"})
-    unit = Unit("toys", f"{run} fold {fold}", key, code, {"lr": "0.1"}, {"run": run, "stage": "finetune"})
-    data = Data("toys", "0123456789abcdef", "data/manifest.parquet")
-    ended = {"process": Process.own(), "status": "finished", "ended": began + points}
-    Record(unit=unit, parent=parent, data=data, started=began, **{**ended, **fields}).write(record_path(target))
+    parent = RunDescription("toys", run, f"key of {run}", "any", {"epochs": "3"}, {"run": run, "stage": "run"})
+    training = RunDescription("toys", f"{run} fold {fold}", key, code, {"lr": "0.1"}, {"run": run, "stage": "finetune"})
+    values = {"started": began, "resumed": began, "status": "finished", "ended": began + points, **fields}
+    Record(run=training, parent=parent, manifest="m.parquet", manifest_hash="0123", **values).write(record_path(target))
     return record_path(target)
 
 
@@ -107,7 +99,7 @@ def free_port() -> int:
 
 
 class Server:
-    """A real MLflow server on loopback, which can be killed and started again."""
+    """An MLflow server that can be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -122,14 +114,7 @@ class Server:
         self.process = subprocess.Popen(
             command, cwd=self.folder, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
-        wait_until(self.answers, 120)
-
-    def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=2) as response:
-                return response.status == 200
-        except OSError:
-            return False
+        wait_until(lambda: answers(f"{self.uri}/health"))
 
     def kill(self) -> None:
         if self.process is not None:
@@ -137,6 +122,14 @@ class Server:
                 child.kill()
             self.process.wait()
             self.process = None
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False
 
 
 @pytest.fixture
@@ -150,7 +143,7 @@ def server(tmp_path_factory, empty_store) -> Iterator[Server]:
 
 @contextmanager
 def http_server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
-    """A server that gives one answer to everything; its address."""
+    """A server that gives the same answer to every request; yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -162,7 +155,7 @@ def http_server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[st
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+        server.daemon_threads, server.block_on_close = True, False
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
@@ -172,7 +165,8 @@ def http_server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[st
             thread.join()
 
 
-def wait_until(happened: Callable[[], bool], seconds: float) -> None:
+def wait_until(happened: Callable[[], bool], seconds: float = HANG_SECONDS) -> None:
+    """Wait for a condition; the limit only keeps a broken test from hanging."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not happened():

@@ -9,9 +9,9 @@ import pytest
 from clef.params.schema import Params
 from clef.runs.load import load_params
 from clef.runtime.files import write_text
+from clef.tracking.hooks import track_summary
+from clef.tracking.mlflow_runs import parent_unit
 from clef.tracking.sync import sync
-from clef.tracking.tracked import tracked_summary
-from clef.tracking.units import parent_unit
 from tests.tracking.conftest import ROOT, free_port, make_record
 from tests.tracking.pages import CHROMIUM, axes, browser, chosen, open_comparison, pages
 
@@ -31,7 +31,7 @@ def make_run(checkout: Path, run: str, f1: float) -> None:
     record.write_text(json.dumps(plain))
     folder = checkout / "results" / run
     row = {"f1": f1, "ci_low": f1 - 0.1, "ci_high": f1 + 0.1, "f1_field": f1, "auc": 0.8, "floor": 0.4}
-    with tracked_summary(params, folder):
+    with track_summary(params, folder):
         write_text(folder / "summary.json", json.dumps({"labels": ["AU01"], "rows": {"AU01": row, "mean": row}}))
 
 
