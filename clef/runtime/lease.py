@@ -1,10 +1,10 @@
 """Leases on outputs, so that two processes never work on the same output.
 
-A lease is a lock file beside the output that expires unless its holder refreshes it. `flufl.lock` creates it by a hard
-link, which also works on network disks, and stores the time of expiry as the file's time of modification. A dead holder
-on this host is noticed at once. A dead holder on another host blocks the output until its lease expires; this compares
-clocks of two hosts, which may differ by two minutes. A process that was suspended may lose its lease; it then fails
-before it writes anything else, see `clef.runtime.files.guard_writes`.
+A lease is a lock file beside the output that expires unless its holder refreshes it. `flufl.lock` creates it as a hard
+link, which also works on network disks, and stores the time of expiry as its time of modification. A dead holder on
+this host is noticed at once. A dead holder on another host blocks the output until the lease expires; clocks of hosts
+may differ by two minutes. A process that was suspended may lose its lease; it then fails before it writes anything
+else, see `clef.runtime.files.guard_writes`.
 """
 
 import fcntl
@@ -33,15 +33,6 @@ POLL_SECONDS = 1.0
 CLOCK_TOLERANCE_SECONDS = 10
 
 
-class _HostLock(Lock):
-    """A lock that names the host by its plain name: the fully qualified one is `localhost` on some clusters' nodes."""
-
-    @property
-    def hostname(self) -> str:
-        """Name of this host in the lock file."""
-        return socket.gethostname()
-
-
 class LeaseHeldError(ClefError):
     """Another process holds the lease."""
 
@@ -59,31 +50,41 @@ class Holder:
         return f"process {self.pid} on {self.host}"
 
 
+class _HostLock(Lock):
+    """A lock that names the host by its short name: the full one is `localhost` on nodes of some clusters."""
+
+    @property
+    def hostname(self) -> str:
+        """The host's name in the lock file."""
+        return socket.gethostname()
+
+
 class Lease:
-    """A lease on an output, its work folder, or any path that differs from them in the suffix only."""
+    """A lease on an output, or on any path that differs from it only in the suffix, such as its work folder."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.path = lease_path(target)
-        self._lock = _HostLock(str(self.path.absolute()), lifetime=LIFETIME_SECONDS)
-        self._refreshed = time.monotonic()
-        self._lost = False
+        self.path = lease_path(target).absolute()
+        self._lock = _HostLock(str(self.path), lifetime=LIFETIME_SECONDS)
 
     def acquire(self) -> None:
-        """Take the lease.
-
-        If a process on another host holds it, wait until that process refreshes it or it expires.
+        """Take the lease. If a process on another host holds it, wait until that one refreshes it or it expires.
 
         Raises:
             LeaseHeldError: Another live process holds it.
             OSError: The file cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._wait_for_remote_holder()
+        first = holder = holder_of(self.target)
+        if first is not None and first.host != self._lock.hostname:
+            notice("waiting at most %d s for %s to refresh its lease", LIFETIME_SECONDS, first)
+            while holder == first:
+                threading.Event().wait(POLL_SECONDS)
+                holder = holder_of(self.target)
         with _locked_folder(self.path.parent):
             holder = holder_of(self.target)
             if holder is None:
-                self._remove_stale()
+                _remove_stale(self.path)
             try:
                 self._lock.lock(timeout=0)
             except TimeOutError:
@@ -93,30 +94,17 @@ class Lease:
             except OSError as error:
                 Path(self._lock.claimfile).unlink(missing_ok=True)
                 raise OSError(error.errno, os.strerror(error.errno or 0), str(self.path)) from error
-        self._refreshed = time.monotonic()
-
-    def is_held(self) -> bool:
-        """Whether this process still holds the lease; this also refreshes it."""
-        return self._lock.is_locked
 
     def require(self) -> None:
-        """Raise ClefError if another process has taken the lease, as after this process was suspended."""
-        if not self.is_held():
+        """Refresh the lease.
+
+        Raises:
+            ClefError: Another process took it, as after a long suspension of this one.
+        """
+        if not self._lock.is_locked:
             raise ClefError(
                 f"{self.target}: another process took it over while this process was suspended; leaving it to that one"
             )
-
-    def check(self) -> None:
-        """Do what `require` does, but look at the file only if the last refresh failed or is overdue."""
-        if self._lost or time.monotonic() - self._refreshed > 2 * REFRESH_SECONDS:
-            self.require()
-
-    def refresh(self) -> None:
-        """Postpone the expiry, if the lease is still held."""
-        if self.is_held():
-            self._refreshed = time.monotonic()
-        else:
-            self._lost = True
 
     def release(self) -> None:
         """Give up the lease, if it is still held."""
@@ -125,22 +113,19 @@ class Lease:
         except OSError as error:
             log.warning("%s: not removed (%s); it expires in %d s", self.path, error.strerror, LIFETIME_SECONDS)
 
-    def _wait_for_remote_holder(self) -> None:
-        first = holder = holder_of(self.target)
-        if first is None or first.host == self._lock.hostname:
-            return
-        notice("waiting at most %d s for %s to refresh its lease", LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS, first)
-        pause = threading.Event()
-        while holder == first:
-            pause.wait(POLL_SECONDS)
-            holder = holder_of(self.target)
-
-    def _remove_stale(self) -> None:
-        with suppress(FileNotFoundError):
-            claim = self.path.read_text(encoding="utf-8", errors="replace").rpartition("/")[2]
-            self.path.unlink()
-            if claim.startswith(f"{self.path.name}{SEP}"):
-                self.path.with_name(claim).unlink()
+    def keep_fresh(self, stop: threading.Event) -> None:
+        """Refresh the lease until `stop` is set, or it is lost. File system errors may be temporary."""
+        failing = False
+        while not stop.wait(REFRESH_SECONDS):
+            try:
+                self.require()
+                failing = False
+            except ClefError:
+                return
+            except OSError as error:
+                if not failing:
+                    log.warning("%s: not refreshed (%s); trying again", self.path, error.strerror)
+                failing = True
 
 
 @contextmanager
@@ -153,7 +138,7 @@ def leased(target: Path) -> Iterator[Lease]:
     lease = Lease(target)
     lease.acquire()
     stop = threading.Event()
-    refresher = threading.Thread(target=_keep_fresh, args=(lease, stop), name="lease refresher", daemon=True)
+    refresher = threading.Thread(target=lease.keep_fresh, args=(stop,), name="lease", daemon=True)
     refresher.start()
     try:
         with guard_writes(lease.require):
@@ -178,24 +163,20 @@ def holder_of(target: Path) -> Holder | None:
     try:
         host, pid, _ = lock.details
         expiry = lock.expiration.timestamp()
-    except (NotLockedError, FileNotFoundError, UnicodeDecodeError):
+    except (NotLockedError, FileNotFoundError, ValueError):
         return None
     if time.time() > expiry + CLOCK_TOLERANCE_SECONDS or (host == lock.hostname and not is_running(pid)):
         return None
     return Holder(host, pid, expiry - LIFETIME_SECONDS)
 
 
-def _keep_fresh(lease: Lease, stop: threading.Event) -> None:
-    """Refresh a lease until `stop` is set. Errors of the file system may be temporary, so they only cause a warning."""
-    failing = False
-    while not stop.wait(REFRESH_SECONDS):
-        try:
-            lease.refresh()
-            failing = False
-        except OSError as error:
-            if not failing:
-                log.warning("%s: not refreshed (%s); trying again", lease.path, error.strerror)
-            failing = True
+def _remove_stale(path: Path) -> None:
+    """Remove a lease and the second name of its file, which is its content."""
+    with suppress(FileNotFoundError):
+        claim = path.read_text(encoding="utf-8", errors="replace").rpartition("/")[2]
+        path.unlink()
+        if claim.startswith(f"{path.name}{SEP}"):
+            path.with_name(claim).unlink()
 
 
 @contextmanager

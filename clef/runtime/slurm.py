@@ -1,120 +1,102 @@
-"""Jobs of SLURM that a Snakemake which is no more has left in the queue."""
+"""Cancel SLURM jobs that a killed Snakemake left in the queue.
+
+Each Snakemake holds the lease of its own folder below `RECORDS`. Our `sbatch`, in `workflow/profiles/slurm/bin`, writes
+the number of every submitted job to that folder. If no live process holds the lease, the jobs are orphans.
+"""
 
 import atexit
 import os
-import re
+import shutil
 import subprocess
 import threading
-import time
+import uuid
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from clef.errors import ClefError
-from clef.runtime.lease import Lease, leased, live
+from clef.runtime.lease import Lease, LeaseHeldError, leased
 
-SNAKEMAKES = re.compile(r"(.*_)?[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
-"""The name that Snakemake's plugin gives the jobs of one call: a random one, after a prefix if there is one."""
-ANSWER_SECONDS = 60.0
-END_SECONDS = 180.0
-"""SLURM leaves a cancelled job half a minute by default, and looks after its end about as often."""
-ATTENDED = Path(".snakemake", "slurm_runs")
-"""The leases of the Snakemakes that wait for jobs, by the name of their jobs."""
+RECORDS = Path(".snakemake", "slurm_jobs")
+RECORD_VARIABLE = "CLEF_SLURM_JOBS"
+ANSWER_SECONDS = 60
+CANCEL_SECONDS = 180
+"""SLURM gives a cancelled job 30 s to exit by default, and notices its exit within another 30 s or so."""
 
 
-@dataclass(frozen=True)
-class Queued:
-    """A job that waits, runs or is ending."""
+def prepare_submission(checkout: Path, programs: Path) -> list[str]:
+    """Cancel orphaned jobs of a checkout, and record the jobs that this Snakemake is going to submit.
 
-    number: str
-    name: str
-    folder: str
-
-
-def submit_by(programs: Path) -> None:
-    """Let this process find the programs of a folder before SLURM's own."""
-    os.environ["PATH"] = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
-
-
-def attend(checkout: Path, name: str) -> None:
-    """Show, until this process ends, that somebody waits for the jobs of that name.
+    Orphans would hold the leases that new jobs need. Jobs of other live Snakemakes are left alone.
 
     Args:
         checkout: The folder that the workflow runs in.
-        name: Of all jobs of this Snakemake.
-    """
-    held = ExitStack()
-    held.enter_context(leased(checkout / ATTENDED / name))
-    atexit.register(held.close)
-
-
-def end_orphans(checkout: Path) -> list[str]:
-    """End the jobs that a Snakemake which was killed left in the queue, and wait until they are gone.
-
-    What they make would be made again in any case, by a job that they would keep off its work folder, and that goes on
-    from the last recovery checkpoint. Jobs that another Snakemake of the folder waits for are its own: Snakemake's lock
-    is on outputs, so that several may be at work in one folder.
-
-    Args:
-        checkout: The folder that the workflow runs in.
+        programs: Folder with our `sbatch`, which is put first on PATH.
 
     Returns:
-        The numbers of the jobs.
+        The numbers of the cancelled jobs.
 
     Raises:
-        ClefError: SLURM does not answer, or they do not end.
+        ClefError: SLURM does not answer, or the jobs do not end.
     """
-    queued = [job for job in _queue() if SNAKEMAKES.fullmatch(job.name) and _same(job.folder, checkout)]
-    dead = {name for name in {job.name for job in queued} if _nobody_attends(checkout / ATTENDED / name)}
-    for lease in (checkout / ATTENDED).glob("[!.]*.lease"):
-        if not live(lease):
-            lease.unlink(missing_ok=True)
-    orphans = [job.number for job in queued if job.name in dead]
-    if not orphans:
-        return []
-    _call("scancel", *orphans)
-    pause, began = threading.Event(), time.monotonic()
-    while left := {job.number for job in _queue()} & {*orphans}:
-        if time.monotonic() - began > END_SECONDS:
-            raise ClefError(
-                f"SLURM: jobs {', '.join(sorted(left))} of an earlier Snakemake do not end; expected them to within "
-                f"{END_SECONDS:.0f} s of `scancel`; see `squeue --me`, and type the same command when they are gone"
-            )
-        pause.wait(1)
+    os.environ["PATH"] = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
+    orphans = cancel_orphans(checkout)
+    record = (checkout / RECORDS / uuid.uuid4().hex).absolute()
+    record.mkdir(parents=True)
+    held = ExitStack()
+    held.enter_context(leased(record))
+    atexit.register(held.close)
+    os.environ[RECORD_VARIABLE] = str(record)
     return orphans
 
 
-def _queue() -> list[Queued]:
-    """This user's jobs that have not ended."""
-    lines = _call("squeue", "--me", "--noheader", "--format=%i|%j|%Z").splitlines()
-    return [Queued(*line.split("|", 2)) for line in lines]
+def cancel_orphans(checkout: Path) -> list[str]:
+    """Cancel the jobs that dead Snakemakes recorded, and wait until they have ended; see `prepare_submission`."""
+    cancelled = []
+    for record in [path for path in (checkout / RECORDS).glob("*") if path.is_dir()]:
+        lease = Lease(record)
+        try:
+            lease.acquire()
+        except LeaseHeldError:
+            continue
+        try:
+            # `sbatch --parsable` prints NUMBER or NUMBER;CLUSTER.
+            recorded = {line.partition(";")[0] for file in record.iterdir() for line in file.read_text().splitlines()}
+            cancelled += _cancel(recorded, checkout)
+            shutil.rmtree(record)
+        finally:
+            lease.release()
+    return cancelled
 
 
-def _nobody_attends(target: Path) -> bool:
-    """Whether the lease can be had, or is not there: a Snakemake takes its own before it submits a job."""
-    lease = Lease(target)
-    try:
-        lease.acquire()
-    except ClefError:
-        return False
-    lease.release()
-    return True
+def _cancel(recorded: set[str], checkout: Path) -> list[str]:
+    """Cancel those of the recorded jobs that are still queued; the folder is compared because SLURM reuses numbers."""
+    queue = [line.split("|", 1) for line in _call("squeue", "--me", "--noheader", "--format=%i|%Z")] if recorded else []
+    jobs = [number for number, folder in queue if number in recorded and Path(folder).resolve() == checkout.resolve()]
+    if not jobs:
+        return []
+    _call("scancel", *jobs)
+    pause = threading.Event()
+    for _ in range(CANCEL_SECONDS):
+        left = sorted({*_call("squeue", "--me", "--noheader", "--format=%i")} & {*jobs})
+        if not left:
+            return jobs
+        pause.wait(1)
+    raise ClefError(
+        f"SLURM: jobs {', '.join(left)} of an earlier Snakemake did not end within {CANCEL_SECONDS} s of `scancel`; "
+        "see `squeue --me`, and run the same command when they are gone"
+    )
 
 
-def _same(folder: str, checkout: Path) -> bool:
-    return Path(folder).resolve() == checkout.resolve()
-
-
-def _call(*command: str) -> str:
+def _call(*command: str) -> list[str]:
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=True)
     except FileNotFoundError:
-        raise ClefError(f"SLURM: no `{command[0]}` here; start Snakemake on a login node of the cluster") from None
+        raise ClefError(f"SLURM: no `{command[0]}` found; start Snakemake on a login node of the cluster") from None
     except subprocess.TimeoutExpired:
         raise ClefError(
-            f"SLURM: `{command[0]}` gave no answer in {ANSWER_SECONDS:.0f} s; try again when `sinfo` answers"
+            f"SLURM: `{command[0]}` gave no answer within {ANSWER_SECONDS} s; try again when `sinfo` answers"
         ) from None
     except subprocess.CalledProcessError as error:
         reason = " ".join(error.stderr.split()) or f"exit code {error.returncode}"
         raise ClefError(f"SLURM: `{command[0]}` failed ({reason}); try again when `sinfo` answers") from None
-    return ran.stdout
+    return ran.stdout.splitlines()

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from clef.errors import ClefError, Unfinished
-from clef.runtime.lease import leased
-from clef.runtime.retries import KilledError, Told, remembered
+from clef.runtime.lease import LeaseHeldError
+from clef.runtime.retries import KilledError, ReportedExit, limit_retries
 
 
 @pytest.fixture
@@ -13,64 +13,59 @@ def target(tmp_path):
 
 
 def fail(target, attempt, error, key="key"):
-    with pytest.raises(type(error)), remembered(target, key, attempt):
+    with pytest.raises(type(error)), limit_retries(target, key, attempt):
         raise error
 
 
-def kept(target):
+def record(target):
     return target.with_name("pretrain.failure.json")
 
 
-def test_a_third_try_of_the_same_failure_is_refused_and_names_it(target, caplog):
+def test_third_attempt_with_the_same_error_is_refused(target, caplog):
     fail(target, 1, ClefError("step 7: loss is not finite"))
     assert not caplog.records
     fail(target, 2, ClefError("step 9: loss is not finite"))
-    assert "failed alike 2 times; further attempts are refused" in caplog.text
-    with (
-        pytest.raises(ClefError, match="not tried again, since it failed 2 times with: ClefError: step 9: loss is not"),
-        remembered(target, "key", 3),
-    ):
+    assert "failed 2 times with the same error; further retries are refused" in caplog.text
+    message = "not retried, because it failed 2 times with the same error: ClefError: step 9: loss is not finite"
+    with pytest.raises(ClefError, match=message), limit_retries(target, "key", 3):
         raise AssertionError("it ran")
 
 
-@pytest.mark.parametrize(("key", "attempt"), [("key", 1), ("another key", 3)])
-def test_whoever_starts_it_anew_or_otherwise_has_it_tried_again(target, key, attempt):
+@pytest.mark.parametrize(("key", "attempt"), [("key", 1), ("other settings", 3)])
+def test_first_attempt_and_other_settings_are_not_refused(target, key, attempt):
     for earlier in (1, 2):
         fail(target, earlier, ValueError("no"))
     ran = []
-    with remembered(target, key, attempt):
+    with limit_retries(target, key, attempt):
         ran.append(True)
     assert ran
-    assert not kept(target).exists()
+    assert not record(target).exists()
 
 
-def test_other_failures_are_not_counted_together(target):
+def test_different_errors_are_not_counted_together(target):
     fail(target, 1, ValueError("one"))
     fail(target, 2, OSError("another"))
     fail(target, 3, ValueError("one"))
 
 
-@pytest.mark.parametrize("stop", [Unfinished("time is up"), KeyboardInterrupt(), KilledError("SIGKILL"), Told(75)])
-def test_an_interruption_is_no_failure(target, stop):
+@pytest.mark.parametrize(
+    "error",
+    [Unfinished("time is up"), KeyboardInterrupt(), KilledError("SIGKILL"), ReportedExit(75), LeaseHeldError("busy")],
+    ids=lambda error: type(error).__name__,
+)
+def test_interruptions_are_not_counted(target, error):
     for attempt in range(1, 6):
-        fail(target, attempt, stop)
-    assert not kept(target).exists()
+        fail(target, attempt, error)
+    assert not record(target).exists()
 
 
-def test_what_another_process_failed_of_is_remembered_and_its_success_forgets(target):
-    fail(target, 1, Told(1, "ClefError: no crops"))
-    assert json.loads(kept(target).read_text())["message"] == "ClefError: no crops"
-    fail(target, 2, Told(0))
-    assert not kept(target).exists()
+def test_error_of_a_child_process_is_counted_and_its_success_clears_the_record(target):
+    fail(target, 1, ReportedExit(1, "ClefError: no crops"))
+    assert json.loads(record(target).read_text())["message"] == "ClefError: no crops"
+    fail(target, 2, ReportedExit(0))
+    assert not record(target).exists()
 
 
-def test_that_another_process_is_at_work_is_no_failure(target):
-    with leased(target):
-        for attempt in range(1, 6):
-            fail(target, attempt, ClefError("is already at work on it"))
-    assert not kept(target).exists()
-
-
-def test_a_damaged_note_is_none(target):
-    kept(target).write_text("[")
+def test_damaged_record_is_ignored(target):
+    record(target).write_text("[")
     fail(target, 2, ValueError("no"))
