@@ -1,26 +1,11 @@
-"""The command `clef`: one subcommand a step of the chain.
+"""The command `clef`, with one subcommand per step of the workflow.
 
-Each subcommand imports what it computes with when it runs, so that `--help` and the many short starts of a workflow
-cost nothing. `--help` lists them in the order of the imports here.
+Subcommands import heavy libraries only when they run, so `--help` and the many short calls of a workflow start fast.
 """
 
-from clef.cli import data, train, evaluate, status, compare  # isort: skip
-from clef.cli import explain, folds, versions, clean, track, check, weights, fixture  # isort: skip
+# `clef --help` lists the subcommands in the order of these imports.
+from clef.cli import data, train, evaluate, status, compare  # isort: skip  # noqa: F401
+from clef.cli import params, explain, folds, versions, clean, track, check, weights, fixture  # isort: skip  # noqa: F401
 from clef.cli.app import main
 
-__all__ = [
-    "check",
-    "clean",
-    "compare",
-    "data",
-    "evaluate",
-    "explain",
-    "fixture",
-    "folds",
-    "main",
-    "status",
-    "track",
-    "train",
-    "versions",
-    "weights",
-]
+__all__ = ["main"]

@@ -16,7 +16,7 @@ from clef.runtime.gpus import claim_gpus
 log = logging.getLogger(__name__)
 
 
-@step("clef render-demo demo --out data/raw/demo --workers 2", "render-demo")
+@step("clef render-demo demo --out data/raw/demo --workers 2")
 def render_demo(
     dataset: DatasetName, out: Annotated[Path, typer.Option(help="Folder to write.")], workers: Workers = 1
 ) -> None:
@@ -43,17 +43,18 @@ def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
     """
     from clef.datasets import open_dataset
     from clef.ingest.inventory import ingest as run_ingest
-    from clef.runtime.disk_space import crops_to_make, require_space
+    from clef.runtime.disk_space import crop_bytes, require_space
     from clef.runtime.lease import leased
     from clef.runtime.progress import notice, progress
 
     params = dataset_params(dataset)
     with leased(out), progress("recording") as tell:
         inventory = run_ingest(open_dataset(params), raw, out, tell)
-    frames = [(sequence.shard, sequence.frames or 1) for sequence in inventory.sequences]
     crops = out.parent / params.crop_digest
-    require_space({crops: crops_to_make(params.crop, frames, crops)}, purpose="the crops of these recordings need")
-    notice("%d recordings; %s", len(frames), inventory.report.verdict)
+    done = {path.stem for path in crops.glob("*.arrow")}
+    frames = sum(sequence.frames or 1 for sequence in inventory.sequences if sequence.shard not in done)
+    require_space({crops: frames * crop_bytes(params.crop)}, purpose="the crops of these recordings need")
+    notice("%d recordings; %s", len(inventory.sequences), inventory.report.verdict)
 
 
 @step("clef crop demo --crop {crop} --raw data/raw/demo --shard F001 --out data/interim/demo/{crop}/F001.arrow")
@@ -107,9 +108,10 @@ def manifest(
     dataset: DatasetName,
     crop: Crop,
     sequences: Sequences,
-    labels: Annotated[Path, typer.Option(help="Table of labels, from `clef ingest`.")],
     crops: Crops,
     out: Out,
+    labels: Annotated[Path | None, typer.Option(help="Table of labels, from `clef ingest`.")] = None,
+    raw: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Join crops and labels into one table with a row for every frame."""
     from clef.datasets import open_dataset
@@ -121,5 +123,5 @@ def manifest(
     adapter = open_dataset(dataset_params(dataset, crop))
     shard_paths = shards(adapter.shards(), crops)
     with leased(out), progress("shard") as tell:
-        table = build_manifest(adapter, read_sequences(sequences), read_labels(labels), shard_paths, out, tell)
+        table = build_manifest(adapter, read_sequences(sequences), read_labels(labels or sequences.with_name('labels.parquet')), shard_paths, out, tell)
     notice("%d frames, %d labelled", len(table), table["labelled"].sum())

@@ -1,11 +1,11 @@
-"""Subcommands that score a run and show it."""
+"""Subcommands that score a run and show its summary."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from clef.cli.app import DATA, RESULTS, app, step
+from clef.cli.app import RESULTS, app, step
 from clef.cli.find_run import require_known, run_params, tested, training
 from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
 from clef.errors import ClefError
@@ -24,15 +24,17 @@ def evaluate(
     fold: FoldNumber,
     manifest: Manifest,
     crops: Crops,
-    weights: Annotated[Path, typer.Option(help="Stage 2, from `clef finetune`.")],
-    epochs: Annotated[Path, typer.Option(help="Its test predictions after each epoch.")],
+    weights: Annotated[Path, typer.Option(help="Weights of stage 2, from `clef finetune`.")],
+    epochs: Annotated[Path, typer.Option(help="Test predictions after each epoch, from `clef finetune`.")],
     predictions: Annotated[Path, typer.Option(help="Table of predictions to write.")],
     out: Out,
-    inner: Annotated[Path | None, typer.Option(help="Predictions of the subjects that `tune` held out.")] = None,
+    inner: Annotated[
+        Path | None, typer.Option(help="Predictions for the held-out subjects, from `clef finetune --inner`.")
+    ] = None,
     test_manifest: TestManifest = None,
     test_crops: TestCrops = None,
 ) -> None:
-    """Predict the test frames of a fold and score them."""
+    """Predict the test frames of a fold and compute metrics."""
     from clef.evaluation.fold.evaluate_fold import evaluate_fold
     from clef.runtime.lease import leased
     from clef.tracking.hooks import track_evaluation
@@ -48,9 +50,9 @@ def evaluate(
 
 @step("clef summarize demo results/demo/seed0/fold*/metrics.json --out results/demo/summary.csv")
 def summarize(
-    run: Run, metrics: Annotated[list[Path], typer.Argument(help="metrics.json of every seed and fold.")], out: Out
+    run: Run, metrics: Annotated[list[Path], typer.Argument(help="The metrics.json of every seed and fold.")], out: Out
 ) -> None:
-    """Average the folds and seeds of a run into summary.csv and summary.json, with plots, and show them."""
+    """Average the folds and seeds of a run, write summary.csv, summary.json and plots, and show the summary."""
     import json
 
     from clef.datasets import open_dataset
@@ -61,14 +63,13 @@ def summarize(
     from clef.tracking.hooks import track_summary
 
     params = run_params(run)
+    pooled = params.folds.protocol == "leave_one_out" and params.test is None
+    published = published_protocol(open_dataset(params))
     with leased(out), track_summary(params, out.parent):
-        read = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
-        pooled = params.folds.protocol == "leave_one_out" and params.test is None
-        table, details = summary.summarize(
-            read, run, params.evaluate.bootstrap, published_protocol(open_dataset(params)), pooled
-        )
+        fold_metrics = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
+        table, details = summary.summarize(fold_metrics, run, params.evaluate.bootstrap, published, pooled)
         stage1 = None if params.pretrain is None else params.pretrain.from_ or run
-        write_plots(out.parent / "plots", details, dict(zip(metrics, read, strict=True)), stage1)
+        write_plots(out.parent / "plots", details, dict(zip(metrics, fold_metrics, strict=True)), stage1)
         summary.write_summary(out.parent, table, details)
     _print(details)
 
@@ -88,11 +89,11 @@ def show(run: Annotated[str, typer.Argument(help="Name of a finished run, or the
             require_known(run)
         raise ClefError(f"{path}: no such file; finish the run, or give the path of its summary.json") from None
     except (OSError, ValueError, KeyError, TypeError):
-        raise ClefError(f"{path}: not a summary; expected the summary.json that `clef summarize` wrote") from None
+        raise ClefError(f"{path}: not a summary; expected a summary.json from `clef summarize`") from None
 
 
 def _print(details: dict[str, Any]) -> None:
-    """Show a summary; nothing of it, where it is none."""
+    """Format all tables before printing any, so that a file that is no summary prints nothing."""
     from rich.console import Console
 
     from clef.evaluation.run.terminal_summary import format_published, format_summary
@@ -101,13 +102,3 @@ def _print(details: dict[str, Any]) -> None:
     for table in tables:
         if table is not None:
             Console().print(table)
-
-
-@app.command(rich_help_panel=DATA, epilog="Example: clef params demo")
-def params(run: Run) -> None:
-    """Print the params of a run with every default filled in."""
-    import yaml
-
-    resolved = run_params(run)
-    print(f"# crops: {resolved.crop_digest}")
-    print(yaml.safe_dump(resolved.model_dump(mode="json", by_alias=True), sort_keys=False), end="")

@@ -43,7 +43,7 @@ def run_training(params: "Params", time_budget: float | None, train: "Train") ->
         if params.gpus > 1:
             from clef.training.ranks.launch import launch
 
-            with output.handed_on():
+            with output.shared_with_subprocesses():
                 launch(params.gpus, partial(_train_as_rank, params, time_budget, train, output.log, output.job))
             return
     from clef.training.interruption import Interruption

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clef.cli.app import DATA, Step, app
+from clef.cli.app import DATA, JobCommand, app
 from clef.errors import ClefError
 from clef.runtime.files import file_hash
 from clef.runtime.paths import WEIGHTS
@@ -15,7 +15,7 @@ from clef.weights.releases import DETECTOR_RELEASES, Release
 CLIP = "ViT-B-16-quickgelu/openai"
 
 
-@app.command("fetch-weights", cls=Step, rich_help_panel=DATA, epilog="Example: clef fetch-weights yunet")
+@app.command("fetch-weights", cls=JobCommand, rich_help_panel=DATA, epilog="Example: clef fetch-weights yunet")
 def fetch_weights(
     whose: Annotated[
         str, typer.Argument(help="retinaface or yunet; clip, or open_clip's name and tag of a model: NAME/TAG.")

@@ -30,7 +30,7 @@ def test_help_imports_nothing_heavy():
         (["show", "dmeo"], "params: no run dmeo; did you mean demo?"),
         (["show", "nowhere.json"], "nowhere.json: no such file; finish the run"),
         (["compare", "demo", "demo-linera"], "params: no run demo-linera; did you mean demo-linear?"),
-        (["show", "{folder}/other.json"], "other.json: not a summary; expected the summary.json"),
+        (["show", "{folder}/other.json"], "other.json: not a summary; expected a summary.json"),
         (["params", "params/demo.yaml"], "no run params/demo.yaml; expected one of affectnet, "),
         (["ingest", "demo", "--raw", "nowhere", "--out", "x"], "nowhere: no recordings of demo found"),
         (
@@ -77,10 +77,10 @@ def test_every_subcommand_has_an_example_that_it_understands():
 def test_help_is_grouped_and_short_form_works():
     ran = clef("-h")
     assert ran.returncode == 0
-    panels = ["Steps of the chain", "Results", "Params, data and disk"]
+    panels = ["Steps of the workflow", "Results", "Params, data and disk"]
     assert [ran.stdout.count(panel) for panel in panels] == [1, 1, 1]
     assert " Commands " not in ran.stdout
-    assert "Exit codes: 0 done" in ran.stdout
+    assert "Exit codes: 0 success" in ran.stdout
     assert clef("crop", "-h").returncode == 0
 
 

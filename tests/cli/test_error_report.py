@@ -32,7 +32,7 @@ def test_the_unexpected_is_one_line_that_says_where_its_traceback_is(tmp_path):
     assert ran.returncode == 1
     assert ran.stderr == (
         f"clef: error: unexpected ValueError: the first line; the traceback is in {saved}; "
-        "if it comes again, report it with that file\n"
+        "if it happens again, report it with the traceback\n"
     )
     assert "Traceback" in saved.read_text()
     assert "and a second" in saved.read_text()
@@ -110,5 +110,5 @@ def test_a_read_only_disk_is_one_line(small_disk):
     ran = clef(*RENDER, folder=small_disk)
     assert ran.returncode == 1
     assert ran.stderr.count("\n") == 1
-    assert "Read-only file system; choose a place that can be written" in ran.stderr
+    assert "Read-only file system; choose a writable path" in ran.stderr
     assert "data" in ran.stderr

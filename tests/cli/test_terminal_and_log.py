@@ -121,6 +121,6 @@ def test_ctrl_c_is_one_line_and_exit_code_130(checkout):
     code, shown = on_a_terminal(*RENDER, folder=checkout, interrupt_at=b"/3008")
     assert code == 130
     assert "Traceback" not in shown
-    assert "clef: stopped by ctrl-C; nothing half-made is left" in shown
+    assert "clef: interrupted; run the same command to resume" in shown
     assert not (checkout / "data" / "raw" / "few" / "render.json").exists()
     assert not list(checkout.rglob("*.partial"))

@@ -9,8 +9,8 @@ from clef.evaluation.fold.baselines import ActivityOnly
 from clef.evaluation.fold.bootstrap_units import units_by_subject
 from clef.evaluation.fold.join_labels import FoldArrays
 from clef.evaluation.fold.metrics import FN, TP, any_known, confusion_counts, mean_known
-from clef.evaluation.fold.optimistic import Choice, best_epoch, best_epoch_and_threshold
-from clef.evaluation.fold.threshold_tuning import Tuning, log_loss
+from clef.evaluation.fold.optimistic import GRID, Choice, best_choice
+from clef.evaluation.fold.threshold_tuning import Tuning, log_loss, temper
 
 
 def score_action_units(
@@ -31,8 +31,8 @@ def score_action_units(
     confusions = {"f1_faces": confusion_counts(truth[has_crop], probability[has_crop], [threshold])[0]}
     if tuning is not None:
         confusions["f1_tuned"] = tuning.counts(truth, probability)
-    field = best_epoch(truth, fold.epochs, threshold)
-    field_max = best_epoch_and_threshold(truth, fold.epochs, threshold)
+    field = best_choice(truth, fold.epochs, [threshold])
+    field_max = best_choice(truth, fold.epochs, sorted({*GRID, threshold}))
     undefined = np.full(len(names), np.nan)
     activity_only = dict.fromkeys(("activity_only", "activity_only_untuned", "activity_only_auc"), undefined)
     baseline_units = None
@@ -86,7 +86,7 @@ def _tuned(fold: FoldArrays, names: list[str], tuning: Tuning) -> dict[str, Any]
         "temperature": tuning.temperature,
         "thresholds": dict(zip(names, tuning.thresholds, strict=True)),
         "log_loss": log_loss(fold.truth, fold.probability),
-        "log_loss_tempered": log_loss(fold.truth, tuning.temper(fold.probability)),
+        "log_loss_tempered": log_loss(fold.truth, temper(fold.probability, tuning.temperature)),
     }
 
 

@@ -30,6 +30,10 @@ class BootstrapUnits:
     counts: NDArray[np.int64]
     """(units, labels, 4): confusion counts of each subject or sequence, or of one image of the group."""
 
+    def total(self) -> NDArray[np.int64]:
+        """Sum the counts over all units: (labels, 4)."""
+        return np.tensordot(self.number, self.counts, 1)
+
     def to_records(self) -> list[dict[str, Any]]:
         """One dict per unit: `unit` (name or None), `number`, and `tp`, `fp`, `fn`, `tn` as lists over labels."""
         return [
@@ -98,16 +102,11 @@ def units_by_image(confusion: NDArray[np.int64]) -> BootstrapUnits:
         confusion: (classes, classes + 1): true class by predicted class; the last column is "no crop".
     """
     classes = len(confusion)
-    number, counts = [], []
-    for true in range(classes):
-        for predicted in [true, *(column for column in range(classes + 1) if column != true)]:
-            if not confusion[true, predicted]:
-                continue
-            one = np.zeros((classes, 4), dtype=np.int64)
-            one[:, TN] = 1
-            one[true] = np.eye(4, dtype=np.int64)[TP if predicted == true else FN]
-            if predicted not in (true, classes):
-                one[predicted] = np.eye(4, dtype=np.int64)[FP]
-            number.append(confusion[true, predicted])
-            counts.append(one)
-    return BootstrapUnits("images", (), np.array(number), np.stack(counts))
+    groups = sorted(zip(*np.nonzero(confusion), strict=True), key=lambda group: (group[0], group[0] != group[1]))
+    counts = np.zeros((len(groups), classes, 4), dtype=np.int64)
+    counts[:, :, TN] = 1
+    for of_group, (true, predicted) in zip(counts, groups, strict=True):
+        of_group[true] = np.eye(4)[TP if predicted == true else FN]
+        if predicted not in (true, classes):
+            of_group[predicted] = np.eye(4)[FP]
+    return BootstrapUnits("images", (), np.array([confusion[group] for group in groups]), counts)

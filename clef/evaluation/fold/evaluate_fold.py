@@ -42,20 +42,14 @@ def evaluate_fold(
     """Write the predictions and the metrics of one seed and fold.
 
     Args:
-        params: The run.
-        seed: Seed of the training, recorded in the metrics.
-        fold: Training and test subjects.
-        inputs: Manifest and crops.
-        weights: Weights of stage 2.
         epochs: Test predictions after each epoch of stage 2.
         predictions: Parquet file to write.
-        target: JSON file of metrics to write, last.
+        target: JSON file of metrics to write, after the predictions.
         inner: Predictions of the inner stage 2 for the subjects that `tune` holds out.
         other_dataset: Test on this data instead of the fold's test subjects.
 
     Raises:
-        ClefError: The weights saw a test subject, or were trained with other crop settings, texts or params than the
-            run has now.
+        ClefError: The weights saw a test subject, or were trained with other crop settings, texts or params.
     """
     device = prepare_device(params)
     state, sidecar = load_weights(weights, "finetune")

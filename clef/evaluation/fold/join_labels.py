@@ -59,8 +59,11 @@ def join_labels(
     probability = _probabilities(predictions, labels, "predictions")
     by_epoch = {}
     for epoch, rows in epochs.groupby("epoch") if epochs is not None else ():
-        number = int(rows["epoch"].iloc[0])
-        by_epoch[number] = _epoch(rows, index, probability, labels, f"epoch {epoch}")[known]
+        values = _in_order(rows, index, labels, f"epoch {epoch}")
+        _require_all(
+            index[any_known(probability)], index[any_known(values)], f"frames have a crop but no epoch {epoch}"
+        )
+        by_epoch[int(epoch)] = values[known]
     _require_unseen_subjects(train_labels, predictions)
     status = predictions.loc[known, "status"].value_counts().sort_index()
     return FoldArrays(
@@ -76,9 +79,7 @@ def join_labels(
     )
 
 
-def join_held_out(
-    predictions: pd.DataFrame, held_out_labels: pd.DataFrame, labels: LabelParams
-) -> tuple[Floats, Floats]:
+def join_held_out(predictions: pd.DataFrame, held_out: pd.DataFrame, labels: LabelParams) -> tuple[Floats, Floats]:
     """Join the predictions of the inner stage 2 with the labels of the training subjects held out from it.
 
     Predictions exist for the frames with a crop, labels for all labelled frames of the held-out subjects.
@@ -87,11 +88,7 @@ def join_held_out(
         Truth and probability, (frames, labels) each; probability is NaN without a crop.
     """
     truth = _truth(held_out, labels, "held-out labels")
-    index, label_index = _index(predictions, "held-out predictions"), _index(held_out, "held-out labels")
-    _require_all(index, label_index, "predicted held-out frames have no label")
-    probability = np.full(truth.shape, np.nan, dtype=np.float32)
-    probability[label_index.get_indexer(index)] = _probabilities(predictions, labels, "held-out predictions")
-    return truth, probability
+    return truth, _in_order(predictions, _index(held_out, "held-out labels"), labels, "held-out predictions")
 
 
 def _index(table: pd.DataFrame, name: str) -> pd.MultiIndex:
@@ -108,7 +105,7 @@ def _require_all(wanted: pd.MultiIndex, present: pd.MultiIndex, problem: str) ->
         sequence, frame = missing[0]
         raise ClefError(
             f"{len(missing)} {problem}, such as frame {frame} of {sequence}; "
-            "predict again with the same manifest and stride"
+            "train and evaluate with the same manifest and stride"
         )
 
 
@@ -138,14 +135,12 @@ def _probabilities(table: pd.DataFrame, labels: LabelParams, name: str) -> Float
     return probability
 
 
-def _epoch(rows: pd.DataFrame, index: pd.MultiIndex, final: Floats, labels: LabelParams, name: str) -> Floats:
-    position = _index(rows, name).get_indexer(index)
-    has_crop = any_known(final)
-    if (position[has_crop] < 0).any():
-        sequence, frame = index[has_crop & (position < 0)][0]
-        raise ClefError(f"{name}: no probabilities for frame {frame} of {sequence}, which has a crop; train again")
-    probability = np.full_like(final, np.nan)
-    probability[has_crop] = _probabilities(rows, labels, name)[position[has_crop]]
+def _in_order(table: pd.DataFrame, index: pd.MultiIndex, labels: LabelParams, name: str) -> Floats:
+    """The probabilities of each frame of an index; NaN if the table does not have it."""
+    own = _index(table, name)
+    _require_all(own, index, f"frames of the {name} have no label")
+    probability = np.full((len(index), len(labels.names)), np.nan, dtype=np.float32)
+    probability[index.get_indexer(own)] = _probabilities(table, labels, name)
     return probability
 
 

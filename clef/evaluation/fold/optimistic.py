@@ -23,18 +23,8 @@ class Choice:
     f1: Floats
 
 
-def best_epoch(truth: Floats, epochs: dict[int, Floats], threshold: float) -> Choice | None:
-    """Choose the epoch with the highest mean F1 at the given threshold; None without epochs."""
-    return _best(truth, epochs, [threshold])
-
-
-def best_epoch_and_threshold(truth: Floats, epochs: dict[int, Floats], threshold: float) -> Choice | None:
-    """Choose among all epochs and the thresholds 0.01 to 0.99, and the given one."""
-    return _best(truth, epochs, sorted({*GRID, threshold}))
-
-
-def _best(truth: Floats, epochs: dict[int, Floats], thresholds: list[float]) -> Choice | None:
-    """Ties go to the first epoch and the lowest threshold."""
+def best_choice(truth: Floats, epochs: dict[int, Floats], thresholds: list[float]) -> Choice | None:
+    """Choose the highest mean F1, the first epoch and the lowest threshold if tied; None without epochs."""
     best, best_mean = None, -np.inf
     for epoch, probability in sorted(epochs.items()):
         scores = f1(confusion_counts(truth, probability, thresholds))  # (thresholds, labels)

@@ -4,10 +4,11 @@
 
 - `f1`: the strict headline, with the last epoch and a fixed threshold; nothing is chosen on the test fold. A labelled
   frame without a crop counts as absent for every label, or as a wrong expression. `precision` and `recall` belong to
-  it.
+  it; the mean recall of expressions is the mean class accuracy.
 - `f1_faces`: the same on frames with a crop only.
-- `f1_field`: optimistic; the epoch that is best on the test fold (expressions: by accuracy), at the fixed threshold.
-- `f1_field_max`: optimistic; the best of 99 thresholds on the test fold as well. Action units only.
+- `f1_field`: optimistic; the epoch with the best mean F1 on the test fold (expressions: accuracy), at the fixed
+  threshold. The mean cannot be below the strict one, but a single label can.
+- `f1_field_max`: optimistic; one threshold of 99, the same for all labels, is chosen as well. Action units only.
 - `f1_tuned`: last epoch, with each label's threshold chosen on held-out training subjects; null without a `tune`
   section. Action units only. The key `tuned` beside `rows` has the thresholds, the temperature, the number of frames
   used, and the log loss of the test frames with a crop before and after the temperature.
@@ -17,7 +18,7 @@
   known frames, number of frames with the label.
 - `floor`: F1 of always predicting the label; for expressions, of always predicting the most frequent training class.
 - `activity_only`: F1 of the activity-only baseline at thresholds tuned on the training subjects;
-  `activity_only_untuned` at the run's threshold; `activity_only_auc`. Action units only.
+  `activity_only_untuned` at the run's threshold; `activity_only_auc`. Action units with activities only.
 
 The mean is over labels with a value, equally weighted. In the row `accuracy` the keys hold accuracies.
 """
@@ -26,7 +27,6 @@ from typing import Any
 
 import pandas as pd
 
-from clef.errors import ClefError
 from clef.evaluation.fold.action_units import score_action_units
 from clef.evaluation.fold.expressions import score_expressions
 from clef.evaluation.fold.join_labels import join_labels
@@ -65,16 +65,13 @@ def score_fold(
         ClefError: The tables do not belong together; see `join_labels`.
     """
     arrays = join_labels(predictions, epochs, test_labels, train_labels, labels)
-    datasets = sorted(set(predictions["dataset"].astype(str)))
-    if len(datasets) != 1:
-        raise ClefError(f"predictions of data sets {', '.join(datasets)}; expected one data set per fold")
     action_units = labels.kind == "action_units"
     if action_units:
         scores = score_action_units(arrays, labels.names, settings.threshold, tuning)
     else:
         scores = score_expressions(arrays, labels.names)
     about = {
-        "dataset": datasets[0],
+        "dataset": str(predictions["dataset"].iloc[0]),
         "kind": labels.kind,
         "labels": labels.names,
         "threshold": settings.threshold if action_units else None,

@@ -29,13 +29,9 @@ class Tuning:
     frames: int
     """Number of held-out frames."""
 
-    def temper(self, probability: Floats) -> Floats:
-        """Divide the logits by the temperature; NaN stays NaN."""
-        return _tempered(probability, self.temperature)
-
     def counts(self, truth: Floats, probability: Floats) -> Counts:
         """Confusion counts (labels, 4) of test frames."""
-        tempered = self.temper(probability)
+        tempered = temper(probability, self.temperature)
         return np.stack(
             [
                 confusion_counts(truth[:, [i]], tempered[:, [i]], [threshold])[0, 0]
@@ -58,18 +54,23 @@ def tune(truth: Floats, probability: Floats, default: float) -> Tuning:
     has_crop = any_known(probability)
     known, given = truth[has_crop], probability[has_crop]
     found = minimize_scalar(
-        lambda log_temperature: log_loss(known, _tempered(given, np.exp(log_temperature))),
+        lambda log_temperature: log_loss(known, temper(given, np.exp(log_temperature))),
         bounds=np.log(TEMPERATURES),
         method="bounded",
     )
     temperature = float(np.exp(found.x))
     grid = np.array(sorted({*GRID, default}))
-    scores = f1(confusion_counts(truth, _tempered(probability, temperature), grid.tolist()))  # (thresholds, labels)
+    scores = f1(confusion_counts(truth, temper(probability, temperature), grid.tolist()))  # (thresholds, labels)
     thresholds = np.full(truth.shape[1], default)
     for label in np.flatnonzero(any_known(truth.T)):
         best = grid[scores[:, label] == scores[:, label].max()]
         thresholds[label] = best[np.argmin(np.abs(best - default))]
     return Tuning(temperature, thresholds, len(truth))
+
+
+def temper(probability: Floats, temperature: float) -> Floats:
+    """Divide the logits by the temperature; NaN stays NaN."""
+    return expit(logit(np.clip(probability.astype(np.float64), EXTREME, 1 - EXTREME)) / temperature)
 
 
 def log_loss(truth: Floats, probability: Floats) -> float:
@@ -79,7 +80,3 @@ def log_loss(truth: Floats, probability: Floats) -> float:
         return np.nan
     likelihood = np.where(truth == 1, probability, 1 - probability)[known]
     return float(-np.log(np.clip(likelihood, EXTREME, 1)).mean())
-
-
-def _tempered(probability: Floats, temperature: float) -> Floats:
-    return expit(logit(np.clip(probability.astype(np.float64), EXTREME, 1 - EXTREME)) / temperature)

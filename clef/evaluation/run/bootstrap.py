@@ -9,7 +9,7 @@ The interval shows how much the result depends on the choice of test subjects. I
 seeds, training sets or fold lists; the summary reports that separately.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,6 @@ def bootstrap_interval(
     Returns:
         Lower and upper end, each (values,).
     """
-    if not resamples:
-        undefined = np.full(statistic(folds[0][0].counts.sum(axis=0)).shape, np.nan)
-        return undefined, undefined
     return percentile_interval(bootstrap_values(folds, statistic, resamples, seed))
 
 
@@ -49,9 +46,14 @@ def bootstrap_values(
     per_fold = []
     with progress("fold resampled") as report:
         for number, seeds in enumerate(folds):
-            blocks = _drawn_counts(seeds, resamples, np.random.default_rng([seed, number]))
-            draws = [np.stack([statistic(counts) for counts in block]) for block in blocks]  # (seeds, draws, values)
-            per_fold.append(mean_known(np.concatenate(draws, axis=1), axis=0))
+            rng = np.random.default_rng([seed, number])
+            total = int(seeds[0].number.sum())
+            block = max(1, BLOCK // total)
+            values = []  # each (seeds, draws, values)
+            for start in range(0, max(resamples, 1), block):
+                picked = rng.integers(total, size=(min(block, resamples - start), total))
+                values.append(np.stack([statistic(_summed(units, picked)) for units in seeds]))
+            per_fold.append(mean_known(np.concatenate(values, axis=1), axis=0))
             report(number + 1, len(folds))
     return mean_known(np.stack(per_fold), axis=0)
 
@@ -67,19 +69,10 @@ def percentile_interval(values: Floats, level: float = 0.95) -> tuple[Floats, Fl
     return ends[0], ends[1]
 
 
-def _drawn_counts(seeds: list[BootstrapUnits], resamples: int, rng: np.random.Generator) -> Iterator[list[Floats]]:
-    """Yield blocks of draws: the summed counts (draws, labels, 4) under each seed."""
-    total = int(seeds[0].number.sum())
-    block = max(1, BLOCK // total)
-    for start in range(0, resamples, block):
-        draws = min(block, resamples - start)
-        picked = rng.integers(total, size=(draws, total))
-        yield [_summed(units, picked) for units in seeds]
-
-
 def _summed(units: BootstrapUnits, picked: NDArray[np.int64]) -> Floats:
+    """Sum the counts of the picked units (draws, picks): (draws, labels, 4)."""
     draws, kinds = len(picked), len(units.number)
-    unit = np.searchsorted(units.number.cumsum(), picked, side="right")  # (draws, picks)
+    unit = np.searchsorted(units.number.cumsum(), picked, side="right")
     unit += kinds * np.arange(draws)[:, None]
     times = np.bincount(unit.ravel(), minlength=draws * kinds).reshape(draws, kinds)
     summed = times.astype(np.float64) @ units.counts.reshape(kinds, -1).astype(np.float64)

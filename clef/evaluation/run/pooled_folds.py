@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from clef.evaluation.fold import metrics
-from clef.evaluation.fold.bootstrap_units import BootstrapUnits
-from clef.evaluation.fold.metrics import Counts, Floats, mean_known
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits, concatenate_units
+from clef.evaluation.fold.metrics import Floats, mean_known
 
 FROM_CONFUSIONS = ("f1_faces", "f1_tuned", "activity_only", "floor")
 """F1 columns with counts under `confusions` in every fold. For action units the floor follows from the base rate."""
@@ -26,7 +26,8 @@ def pooled_rows(folds: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
         folds: The result of `score_fold` for each fold.
     """
     labels = folds[0]["labels"]
-    strict = np.sum([_total_counts(fold["counts"]) for fold in folds], axis=0)  # (labels, 4)
+    units = [BootstrapUnits.from_records(fold["resampled"], fold["counts"]) for fold in folds]
+    strict = concatenate_units(units).total()
     rate = metrics.base_rate(strict)
     counts = {
         key: np.sum([fold["confusions"][key] for fold in folds], axis=0)
@@ -49,12 +50,6 @@ def pooled_rows(folds: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
         row["coverage"] = _mean_by_frames(folds, name, "coverage")
         row |= {key: float(mean_known(_values(folds, name, key))) for key in AVERAGED}
     return rows
-
-
-def _total_counts(units: list[dict[str, Any]]) -> Counts:
-    """Sum the counts of a fold's units: (labels, 4)."""
-    read = BootstrapUnits.from_records("subjects", units)
-    return np.tensordot(read.number, read.counts, 1)
 
 
 def _values(folds: list[dict[str, Any]], name: str, key: str) -> Floats:

@@ -9,7 +9,6 @@ ViT's is 61.8 (printed: 61.6).
 
 import csv
 import re
-from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,9 @@ def published_rows(dataset: str) -> list[dict[str, Any]]:
         dataset: `bp4d`, `bp4d_plus`, `disfa`, `raf_db`, `affectnet7`, `affectnet8` or `fer_plus`; case and punctuation
             are ignored.
     """
-    return [dict(row) for row in _table() if row["dataset"] == _key(dataset)]
+    text = resources.files("clef.evaluation.run").joinpath("published.csv").read_text(encoding="utf-8")
+    rows = [row for row in csv.DictReader(text.splitlines()) if row["dataset"] == _key(dataset)]
+    return [{**row, "year": int(row["year"]), "value": float(row["value"])} for row in rows]
 
 
 def published_protocol(dataset: "Dataset") -> str | None:
@@ -72,10 +73,3 @@ def published_methods(dataset: str, labels: list[str]) -> list[dict[str, Any]]:
 
 def _key(dataset: str) -> str:
     return re.sub("[^a-z0-9]", "", dataset.lower().replace("+", "plus"))
-
-
-@cache
-def _table() -> tuple[dict[str, Any], ...]:
-    file = resources.files("clef.evaluation.run").joinpath("published.csv")
-    rows = csv.DictReader(file.read_text(encoding="utf-8").splitlines())
-    return tuple({**row, "year": int(row["year"]), "value": float(row["value"])} for row in rows)

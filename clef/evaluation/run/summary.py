@@ -7,12 +7,9 @@ accuracies over all classes. Numbers are between 0 and 1, and empty if undefined
 - `label`; `f1`: the strict headline; `ci_low`, `ci_high`: its 95 % bootstrap interval over test subjects;
 - `f1_fold0` ...: mean over seeds of each fold; `sd_folds`: standard deviation (n - 1) over these; `sd_seeds`: standard
   deviation over seeds of the means over folds, empty with one seed;
-- `precision`, `recall` (in the row `mean` of expressions: mean class accuracy), `f1_faces`;
-- `f1_field`, `f1_field_max`: optimistic. The epoch, and for `f1_field_max` one threshold for all labels, are chosen on
-  the test fold by the mean over labels, so the mean cannot be below the strict one, but a single label can;
-- `f1_tuned`: thresholds from held-out training subjects; empty without a `tune` section;
-- `auc`, `ap`, `f1_within_activity`, `base_rate`, `floor`, `activity_only` (empty without activities), `coverage`: means
-  over folds and seeds, see `clef.evaluation.fold.score_fold`;
+- `precision`, `recall`, `f1_faces`, `f1_field`, `f1_field_max`, `f1_tuned`, `auc`, `ap`, `f1_within_activity`,
+  `base_rate`, `floor`, `activity_only` and `coverage`: means over folds and seeds of the metrics that
+  `clef.evaluation.fold.score_fold` defines;
 - `frames`, `positives`: test frames with a known label, and those that show the label, over all folds. A label with
   code 9 (not codable) is unknown. `positives` is empty in the row `mean`.
 
@@ -25,6 +22,7 @@ columns come from the counts of all folds together (see `clef.evaluation.run.poo
 test fold are empty.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +38,6 @@ from clef.evaluation.run.cross_validation import MetricsGrid, cross_validation
 from clef.evaluation.run.margins import margins
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.published import published_methods
-from clef.manifest.folds import FoldName
 from clef.runtime.files import write_text
 
 DECIMALS = 4
@@ -91,7 +88,7 @@ def summarize(
         "pooled": pooled,
         "seeds": list(grid),
         "folds": [{"fold": fold, **{key: m[key] for key in ("subjects", "frames")}} for fold, m in first_seed.items()],
-        "status": _status(first_seed),
+        "status": sum((Counter(m["status"]) for m in first_seed.values()), Counter()),
         "bootstrap": bootstrap,
         "optimistic": OPTIMISTIC,
         "margins": _margins(grid, units, pooled, bootstrap) if first["kind"] == "action_units" else None,
@@ -171,8 +168,3 @@ def _total(frames: Floats) -> int | None:
 def _deviation(values: Floats) -> float:
     known = values[~np.isnan(values)]
     return float(np.std(known, ddof=1)) if len(known) > 1 else np.nan
-
-
-def _status(folds: dict[FoldName, dict[str, Any]]) -> dict[str, int]:
-    names = sorted({name for m in folds.values() for name in m["status"]})
-    return {name: sum(m["status"].get(name, 0) for m in folds.values()) for name in names}

@@ -37,7 +37,7 @@ def test_choices_agree_with_trying_everything(seed):
             per_label.append(f1_score(truth[known, label], values >= threshold, zero_division=0))
         return np.mean(per_label)
 
-    chosen = best_epoch(truth, epochs, 0.5)
+    chosen = best_choice(truth, epochs, [0.5])
     assert chosen.threshold == 0.5
     assert mean_known(chosen.f1) == pytest.approx(max(mean_f1(epoch, 0.5) for epoch in epochs))
     assert mean_f1(chosen.epoch, 0.5) == pytest.approx(mean_known(chosen.f1))
@@ -50,7 +50,7 @@ def test_the_threshold_is_the_best_of_the_grid():
         for epoch, values in epochs.items()
         for threshold in GRID
     }
-    chosen = best_epoch_and_threshold(truth, epochs, 0.5)
+    chosen = best_choice(truth, epochs, sorted({*GRID, 0.5}))
     assert mean_known(chosen.f1) == max(tried.values())
     assert tried[chosen.epoch, chosen.threshold] == max(tried.values())
 
@@ -60,8 +60,8 @@ def test_more_choice_never_looks_worse(seed, threshold):
     """Also where the run's own threshold is not on the grid."""
     truth, epochs = some_epochs(seed)
     strict = mean_known(f1(confusion_counts(truth, epochs[4], [threshold])[0]))
-    field = mean_known(best_epoch(truth, epochs, threshold).f1)
-    field_max = mean_known(best_epoch_and_threshold(truth, epochs, threshold).f1)
+    field = mean_known(best_choice(truth, epochs, [threshold]).f1)
+    field_max = mean_known(best_choice(truth, epochs, sorted({*GRID, threshold})).f1)
     assert strict <= field <= field_max
 
 
