@@ -74,7 +74,7 @@ def run_stage(
         recovery = Recovery(work, key)
         with tracked:
             ranks.wait()
-            run(recovery, lease.check)
+            run(recovery, lease.require)
             lease.require()
             save()
             lease.require()

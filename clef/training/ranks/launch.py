@@ -36,9 +36,9 @@ def launch(processes: int, train: Callable[[], None]) -> None:
         Unfinished: The processes saved their state and stopped.
         KeyboardInterrupt: They were interrupted by ctrl-C.
     """
-    logger = logging.getLogger("torch.distributed.elastic")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False  # the error below says it in one line
+    for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):  # the error below says it in one line
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
     for library in ("GLOO", "NCCL"):
         os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo")
     with tempfile.TemporaryDirectory(prefix="clef-ranks-") as folder:
@@ -69,10 +69,13 @@ def launch(processes: int, train: Callable[[], None]) -> None:
                     f"process {rank} of {processes} was ended by {failure.signal_name()}; run the same command to "
                     "resume (SIGKILL often means that memory ran out)"
                 ) from None
-            kind, _, message = failure.message.partition(": ")
+            details = failure.error_file_data["message"]  # as torch's ErrorHandler writes them
+            kind, _, message = details["message"].partition(": ")
             if kind == ClefError.__name__:
                 raise ClefError(message) from None
-            raise RuntimeError(f"process {rank} of {processes}: {failure.message}") from None
+            unexpected = RuntimeError(f"{kind} in process {rank} of {processes}: {message}")
+            unexpected.add_note(details["extraInfo"]["py_callstack"])
+            raise unexpected from None
 
 
 def _run(train: Callable[[], None]) -> None:

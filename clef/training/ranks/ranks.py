@@ -18,7 +18,6 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather
 from torch.nn.parallel import DistributedDataParallel
 
 from clef.errors import ClefError, Unfinished
@@ -51,18 +50,20 @@ class Ranks:
         return self.share(batch(step))
 
     def gathering(self, batch_size: int) -> Callable[[Tensor], Tensor]:
-        """Return a differentiable function from the features of a share to those of the batch, (batch_size, dim).
-
-        Each rank computes the same loss from the result. The backward pass sums their gradients, and the mean over
-        ranks that DistributedDataParallel takes makes it the gradient of one loss.
-        """
+        """Return a differentiable function from the features of a share to those of the batch, (batch_size, dim)."""
         if self.world == 1:
             return lambda features: features
         sizes = [len(part) for part in np.array_split(np.arange(batch_size), self.world)]
 
         def gather(features: Tensor) -> Tensor:
-            padded = F.pad(features, (0, 0, 0, sizes[0] - len(features)))  # shares differ by one image at most
-            return torch.cat([part[:size] for part, size in zip(all_gather(padded), sizes, strict=True)])
+            own = features.detach()
+            padded = F.pad(own, (0, 0, 0, sizes[0] - len(own)))  # shares differ by one image at most
+            parts = [torch.empty_like(padded) for _ in sizes]
+            dist.all_gather(parts, padded)
+            # Each rank computes the same loss, but differentiates it by its own share only. DistributedDataParallel
+            # then takes the mean over ranks, so scale the gradient to get the sum.
+            parts[self.rank] = own + self.world * (features - own)
+            return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
         return gather
 

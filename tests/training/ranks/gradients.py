@@ -1,18 +1,19 @@
-"""Losses and gradients of every task on one batch. Under torchrun each rank has its share; rank 0 writes them."""
+"""Losses and gradients of every task on one batch, of which each rank has a share."""
 
 import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from clef.model.tasks import ActivityTask, Encoders, LabelTask
 from clef.model.texts import LabelTexts, label_templates
 from clef.params.schema import FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
-from clef.training.ranks.ranks import Ranks, joined
+from clef.training.ranks.ranks import Ranks, connected
 
 BATCH = 13
-"""No multiple of any number of ranks, so that shares differ in size."""
+"""Shares differ in size."""
 SIZE = 32
 NAMES = [LabelTexts(f"name {n}", f"what label {n} looks like") for n in range(3)]
 UNITS = LabelParams(action_units=[1, 4, 12])
@@ -52,27 +53,35 @@ def _tasks() -> dict:
 
 
 def gradients(ranks: Ranks) -> dict[str, torch.Tensor]:
-    """Loss, gradients and buffers of each task by name."""
+    """Losses and gradients of each task, by name."""
     torch.set_num_threads(1)
     images = torch.rand(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
     found = {}
     for name, (task, targets) in _tasks().items():
         task.train()
+        for module in task.encoders.clip.visual.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()  # on a CPU, each process would normalise by its own share
         share = images[ranks.share(torch.arange(BATCH).numpy())]
         views = [share, share.flip(3)] if isinstance(task, ActivityTask) else [share]
-        wrapped = ranks.wrap(task)
+        wrapped = ranks.wrap(task, torch.device("cpu"))
         losses = wrapped(views, targets, 0, ranks.gathering(BATCH))
         sum(losses.values()).backward()
         found |= {f"{name}: {part}": loss.detach() for part, loss in losses.items()}
         found |= {f"{name}: {part}": p.grad.contiguous() for part, p in task.named_parameters() if p.grad is not None}
-        found |= {f"{name}: {part}": b.contiguous() for part, b in task.named_buffers() if "running" in part}
     return found
 
 
-if __name__ == "__main__":
-    with joined("cpu") as ranks:
+def save_gradients(target: Path, world: int) -> None:
+    """Check that all ranks have the same gradients, and save them."""
+    with connected("cpu", world) as ranks:
         found = gradients(ranks)
-        every = ranks.collect(torch.cat([value.flatten() for value in found.values()])[None].numpy())
-        assert (every == every[:1]).all(), "ranks disagree"
+        all_ranks = ranks.collect(torch.cat([value.flatten() for value in found.values()])[None].numpy())
+        assert len(all_ranks) == world
+        assert (all_ranks == all_ranks[:1]).all(), "ranks disagree"
         if ranks.first:
-            save_file(found, Path(sys.argv[1]))
+            save_file(found, target)
+
+
+if __name__ == "__main__":
+    save_gradients(Path(sys.argv[1]), int(sys.argv[2]))
