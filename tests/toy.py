@@ -72,7 +72,7 @@ def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = (),
         own = recordings_digest(sequence for sequence in sequences if sequence.shard == subject)
         write_shard(shards[subject], [pa.RecordBatch.from_pylist(rows, schema=SCHEMA)], fingerprint, own)
     manifest = folder / "manifest.parquet"
-    build_manifest(dataset, folder / "raw", sequences, shards, manifest)
+    build_manifest(dataset, sequences, dataset.labels(folder / "raw", sequences), shards, manifest)
     return Inputs(manifest, shards)
 
 

@@ -123,5 +123,12 @@ def manifest(
     adapter = open_dataset(dataset_params(dataset, crop))
     shard_paths = shards(adapter.shards(), crops)
     with leased(out), progress("shard") as tell:
-        table = build_manifest(adapter, read_sequences(sequences), read_labels(labels or sequences.with_name('labels.parquet')), shard_paths, out, tell)
+        table = build_manifest(
+            adapter,
+            read_sequences(sequences),
+            read_labels(labels or sequences.with_name("labels.parquet")),
+            shard_paths,
+            out,
+            tell,
+        )
     notice("%d frames, %d labelled", len(table), table["labelled"].sum())

@@ -1,11 +1,10 @@
-"""From the names on the command line to params, folds and shards."""
+"""Find params, folds and shards by the names on the command line."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clef.errors import ClefError
-from clef.params.suggestion import suggestion
 
 if TYPE_CHECKING:
     from clef.manifest.folds import Fold
@@ -26,57 +25,37 @@ settings = Settings()
 
 
 def run_params(run: str) -> "Params":
-    """Params of a run, read from its own file and its parents: no other file can stop it."""
-    from clef.params.schema import NAME
-    from clef.runs.load import load_params
+    """Params of a run. Only its own file and those that it extends are read."""
+    from clef.runs.load import load_params, params_file
 
-    path = settings.params_folder / f"{run}.yaml"
-    # A name that leads out of the folder is none, whatever lies there: results would be looked for elsewhere too.
-    if not NAME.fullmatch(run) or run.endswith(".yaml") or not path.exists():
-        if not settings.params_folder.is_dir():
-            raise ClefError(f"no folder {settings.params_folder} here; go to the checkout's folder, or give --params")
-        known = sorted(other.stem for other in settings.params_folder.glob("*.yaml"))
-        raise ClefError(f"{settings.params_folder}: no run {run}; {suggestion(run, known, 'a params file')}")
-    return load_params(path)
+    return load_params(params_file(run, settings.params_folder))
 
 
 def require_known(run: str) -> None:
-    """Refuse the name of no run, where there are params files that tell.
+    """Refuse a run without a params file, if there is a params folder.
 
     Raises:
-        ClefError: With the name that may have been meant.
+        ClefError: Suggests the nearest name.
     """
     if settings.params_folder.is_dir():
         run_params(run)
 
 
-def dataset_params(dataset: str, crop: str | None = None) -> "Params":
-    """Params of any run over a data set with these crops: they agree on all that its rules need."""
-    from clef.params.schema import ParamsError
-    from clef.runs.load import load_params
+def dataset_params(name: str, crop: str | None = None) -> "Params":
+    """Params of a run over a data set.
 
-    of_dataset, names, broken = [], set(), None
-    for path in sorted(settings.params_folder.glob("*.yaml")):
-        try:
-            params = load_params(path)
-        except ParamsError as error:
-            broken = error
-            continue
-        names.add(params.dataset.name)
-        if params.dataset.name == dataset:
-            of_dataset.append(params)
-    if not of_dataset:
-        hint = suggestion(dataset, sorted(names), "a params file")
-        raise broken or ClefError(f"{settings.params_folder}: no run over a data set {dataset}; {hint}")
-    for params in of_dataset:
-        if crop in (None, params.crop_digest):
-            return params
-    known = ", ".join(sorted({params.crop_digest for params in of_dataset}))
-    raise ClefError(f"--crop: no run over {dataset} has crops {crop}; expected one of {known}")
+    Args:
+        name: Of the data set, or of a run over it.
+        crop: Digest of the crop settings that the run must have; any if None.
+    """
+    from clef.runs.load import load_params, run_over
+
+    folder = settings.params_folder
+    return load_params(folder / f"{run_over(folder, name, crop)}.yaml")
 
 
 def training(run: str, fold: str, crops: Path) -> "tuple[Params, Fold, dict[str, Path]]":
-    """Params, fold and shards of one training or its evaluation."""
+    """Params, fold and shards of a training or an evaluation."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import named_fold
 
@@ -86,7 +65,7 @@ def training(run: str, fold: str, crops: Path) -> "tuple[Params, Fold, dict[str,
 
 
 def joining(params: "Params", manifests: list[Path], crops: list[Path]) -> "list[Source]":
-    """The other data sets that take part in a run's stage 1, each with all of its subjects."""
+    """Other data sets that take part in stage 1, each with all of its subjects."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import whole
     from clef.training.inputs import Inputs
@@ -105,7 +84,7 @@ def joining(params: "Params", manifests: list[Path], crops: list[Path]) -> "list
 
 
 def tested(params: "Params", manifest: Path | None, crops: Path | None) -> "EvaluationData | None":
-    """Whom a run tests on another data set; None where it tests its own."""
+    """The other data set that a run is tested on; None if it is tested on its own."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import everybody_tested
     from clef.training.inputs import EvaluationData, Inputs

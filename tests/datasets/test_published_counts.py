@@ -55,7 +55,7 @@ def manifest_of(params: Params, root: Path, windows: dict[str, range], folder: P
         write_shard(shards[shard], [rows], crop_fingerprint(params.crop, {"name": "none"}), recordings_digest(own))
     there = [sequence for sequence in sequences if sequence.sequence in windows]
     path = folder / "manifest.parquet"
-    return path, build_manifest(dataset, root, there, shards, path)
+    return path, build_manifest(dataset, there, dataset.labels(root, there), shards, path)
 
 
 def labelled_by(manifest: pd.DataFrame, column: str) -> dict[str, int]:

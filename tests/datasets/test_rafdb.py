@@ -5,7 +5,7 @@ import pytest
 from clef.datasets import open_dataset
 from clef.datasets.rafdb import RafDb
 from clef.errors import ClefError
-from clef.ingest.sequences import ingest
+from clef.ingest.inventory import ingest, take_inventory
 from clef.params.schema import Params
 
 LIST = "EmoLabel/list_patition_label.txt"
@@ -91,7 +91,7 @@ def test_original_images_are_another_folder_and_want_a_detector(tmp_path):
     with pytest.raises(ClefError, match=r"Image/original is not cropped, and crop\.detector is none"):
         open_with("original").packaging(tmp_path)
     with pytest.raises(
-        ClefError, match=r"no folder Image/aligned.*Image/original is there: say `options: \{images: or"
+        ClefError, match=r"no folder Image/aligned.*Image/original exists: set `options: \{images: or"
     ):
         open_with().packaging(tmp_path)
 
@@ -101,18 +101,18 @@ def test_a_missing_image_is_named_with_the_others(tmp_path):
     for name in FILES[:2]:
         (tmp_path / "raw/Image/aligned" / name).write_bytes(b"no picture")
     with pytest.raises(
-        ClefError, match=r"3 of 3 recordings missing or unreadable.*test_0001_aligned\.jpg \(cannot be r"
+        ClefError, match=r"3 recordings cannot be read, .* 0 of 3: .*test_0001_aligned\.jpg \(missing\)"
     ):
         ingest(open_with(), tmp_path / "raw", tmp_path / "s.parquet")
 
 
 def test_of_very_many_images_some_are_decoded_and_of_all_the_size_is_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr("clef.ingest.sequences.DECODED", 4)
+    monkeypatch.setattr("clef.ingest.check_recordings.IMAGES_DECODED", 4)
     names = [f"train_{number:05d}" for number in range(8)]
     make(tmp_path / "raw", [f"{name}.jpg 1" for name in names], [f"{name}_aligned.jpg" for name in names[1:]])
     for name in names[2:]:
         (tmp_path / "raw/Image/aligned" / f"{name}_aligned.jpg").write_bytes(b"no picture")
-    listed = ingest(open_with(max_bad=1.0), tmp_path / "raw", tmp_path / "s.parquet")
+    listed = take_inventory(open_with(max_bad=1.0), tmp_path / "raw", full=True).sequences
     bad = {image.sequence for image in listed if image.problem is not None}
     assert {names[0], names[1]} <= bad  # missing, and empty
     assert len(bad - {names[0], names[1]}) == 2
@@ -131,7 +131,7 @@ def test_images_that_the_list_has_not_are_strangers(tmp_path):
         (["train_00001.jpg 0"], r"line 1: 'train_00001\.jpg 0'; expected an image and a class 1 to 7"),
         (["train_00001.jpg 8"], "line 1: .*expected an image and a class 1 to 7"),
         (["train_00001.jpg 5", "val_0001.jpg 5"], r"line 2: 'val_0001\.jpg 5'"),
-        (["train_00001.jpg 5", "train_00001.jpg 5"], r"line 2: train_00001\.jpg stands twice"),
+        (["train_00001.jpg 5", "train_00001.jpg 5"], r"line 2: train_00001\.jpg appears twice"),
         (["train_00001_aligned.jpg 5"], "line 1: 'train_00001_aligned.jpg 5'"),
         ([""], "no lines; expected one an image"),
     ],

@@ -1,15 +1,15 @@
-"""What a copy holds, as short digests for the rule graph: a copy that is completed later makes stale what it completes.
+"""Digests of the parts of a raw copy, which the rules compare to find stale results.
 
-Recordings are listed and not opened, so that a graph is planned within seconds: names of images, names and sizes of
-videos and zips. One that changed and kept its size passes here; DVC's pointers, where a data set has them, say more.
-Files of labels are compared by what is in them, since a corrected code is as long as a wrong one; each is read again
-only when its size or time is new. What is no longer there counts as it was: raw data may leave the disk once it is
-cropped.
+A digest comes from the content of a DVC pointer, from the settings of a rendered set, or else from the files. Files
+are listed and not opened, so that Snakemake plans within seconds: names of images, names and sizes of videos and zips.
+A change that keeps the size goes unnoticed without DVC. Label files are compared by content, since a corrected code is
+as long as a wrong one.
 """
 
-import hashlib
 import json
 import os
+from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -18,150 +18,197 @@ from typing import Any
 
 from clef.datasets.base import Dataset
 from clef.errors import ClefError
+from clef.ingest.versions.pointers import LABELS, existing_pointers, pointer_path
 from clef.params.schema import digest
 from clef.recordings.numbered_images import IMAGE_SUFFIXES
 from clef.recordings.sequence import RecordedSequence
-from clef.runtime.files import write_text
+from clef.runtime.files import file_hash, write_text
 
 TABLES = (".csv", ".txt")
-"""Suffixes of files of labels."""
-SIZES_ASKED = 5000
-"""Files of a folder, or recordings of a data set, whose size is asked; of more than that, of tables only."""
-TABLES_READ = 5000
-"""Tables of a folder that are read; of more than that, such as a file of landmarks an image, the sizes are asked."""
+"""Suffixes of tables, whose sizes are compared in folders of any size."""
+SIZES_COMPARED = 5000
+"""Files of a folder, or recordings of a data set, up to which all sizes are compared."""
 
 
-@dataclass(frozen=True)
-class Memory:
-    """What was seen when jobs were last started."""
+class RawDigests(ABC):
+    """Digests of a raw copy."""
 
-    shards: dict[str, str] = field(default_factory=dict)
-    labels: str = ""
-    tables: dict[str, list[Any]] = field(default_factory=dict)
-    """Size, time of change in nanoseconds and SHA-256 of each table, by its path below the raw folder."""
+    def __init__(self, dataset: Dataset) -> None:
+        """Take the adapter."""
+        self._dataset = dataset
+
+    @abstractmethod
+    def shard(self, name: str) -> str:
+        """Digest of everything that the crops of a shard depend on."""
+
+    @abstractmethod
+    def labels(self) -> str:
+        """Digest of everything that only the labels depend on."""
+
+    def shards(self) -> dict[str, str]:
+        """Digests of all shards."""
+        return {name: self.shard(name) for name in self._dataset.shards()}
+
+    def whole(self) -> str:
+        """Digest of the whole copy."""
+        labels = self.labels if isinstance(self.labels, str) else self.labels()
+        return digest([self.shards(), labels])
+
+    def remember(self) -> None:  # noqa: B027 (only files can be removed)
+        """Write the digests down before jobs start: files that are removed from the disk later keep theirs."""
 
 
-class Listing:
-    """Digests of a copy's parts.
+def raw_digests(dataset: Dataset, root: Path, memory: Path) -> RawDigests:
+    """Digests of a copy.
 
     Args:
         dataset: The adapter.
         root: The raw folder; it need not exist.
-        memory: File with the digests when jobs were last started; it need not exist.
+        memory: File for `RawDigests.remember`; it need not exist.
     """
+    if existing_pointers(dataset, root):
+        return _PointerDigests(dataset, root)
+    if dataset.completion_marker() is not None:
+        return _RenderDigests(dataset)
+    return _FileDigests(dataset, root, memory)
 
-    def __init__(self, dataset: Dataset, root: Path, memory: Path) -> None:
-        self._dataset = dataset
+
+class _PointerDigests(RawDigests):
+    """Digests of a data set that DVC versions: a checkout of the same version keeps them."""
+
+    def __init__(self, dataset: Dataset, root: Path) -> None:
+        super().__init__(dataset)
         self._root = root
-        self._memory = memory
-        self._found: dict[str, str] = {}
-        self._read: dict[str, list[Any]] = {}
 
     def shard(self, name: str) -> str:
-        """Digest of what a shard is cropped from; of the whole copy where only large tables tell what that is."""
-        if name not in self._found:
-            parts = self._everything if self._dataset.digest_whole_folder else self._recordings(name)
-            self._found[name] = digest(parts) if parts else self._remembered.shards.get(name, "")
-        return self._found[name]
+        return self._pointer(self._dataset.version_of(name))
+
+    def labels(self) -> str:
+        return self._pointer(LABELS)
+
+    def _pointer(self, name: str) -> str:
+        path = pointer_path(self._root, name)
+        return file_hash(path)[:8] if path.exists() else ""
+
+
+class _RenderDigests(RawDigests):
+    """Digests of a rendered set: its settings. The rules also wait for its completion marker."""
+
+    def shard(self, name: str) -> str:
+        return self.labels()
+
+    def labels(self) -> str:
+        return digest(self._dataset.params.tracked("render"))
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Digests when jobs were last started."""
+
+    shards: dict[str, str] = field(default_factory=dict)
+    labels: str = ""
+    label_folders: dict[str, list[str]] = field(default_factory=dict)
+    """By folder of label files: digest of their names, sizes and times, and digest of their contents."""
+
+
+class _FileDigests(RawDigests):
+    """Digests of files without versions. Parts that are missing keep their remembered digests."""
+
+    def __init__(self, dataset: Dataset, root: Path, memory: Path) -> None:
+        super().__init__(dataset)
+        self._root = root
+        self._memory = memory
+        self._shard_digests: dict[str, str] = {}
+        self._label_folders: dict[str, list[str]] = {}
+
+    def shard(self, name: str) -> str:
+        if name not in self._shard_digests:
+            parts = self._all_folders if self._dataset.digest_whole_folder else self._recordings(name)
+            self._shard_digests[name] = digest(parts) if parts else self._remembered.shards.get(name, "")
+        return self._shard_digests[name]
+
+    def labels(self) -> str:
+        return self._labels
 
     @cached_property
-    def labels(self) -> str:
-        """Digest of the files of labels, and of all else where shards are the whole copy."""
-        others = self._everything if self._dataset.digest_whole_folder else []
-        tables = list(self._tables())
-        return digest([others, tables]) if others or tables else self._remembered.labels
-
-    def whole(self) -> str:
-        """Digest of all shards and of the files of labels."""
-        return digest([self._shards(), self.labels])
+    def _labels(self) -> str:
+        whole = self._dataset.digest_whole_folder
+        others = self._all_folders if whole else []
+        recordings = set() if whole else {s.source for listed in self._by_shard.values() for s in listed}
+        contents = []
+        for folder, names in self._walk(recordings):
+            own = [name for name in names if name.lower().endswith(self._dataset.label_suffixes)]
+            contents += [(folder, self._content(folder, own))] if own else []
+        return digest([others, contents]) if others or contents else self._remembered.labels
 
     def remember(self) -> None:
-        """Write the digests down, for when the raw data has left the disk or is as it was."""
-        seen = Memory(self._shards(), self.labels, self._remembered.tables | self._read)
-        write_text(self._memory, json.dumps(asdict(seen), indent=1) + "\n")
+        memory = _Memory(self.shards(), self._labels, self._remembered.label_folders | self._label_folders)
+        write_text(self._memory, json.dumps(asdict(memory), indent=1) + "\n")
 
-    def _shards(self) -> dict[str, str]:
-        return {name: self.shard(name) for name in self._dataset.shards()}
+    @cached_property
+    def _remembered(self) -> _Memory:
+        if not self._memory.exists():
+            return _Memory()
+        plain = json.loads(self._memory.read_text(encoding="utf-8"))
+        return _Memory(**{part.name: plain[part.name] for part in fields(_Memory) if part.name in plain})
 
     def _recordings(self, shard: str) -> list[Any]:
-        """Recordings of a shard; none where no file of theirs is there."""
+        """Describe the recordings of a shard; empty if none of their files exists."""
         listed = self._by_shard.get(shard, [])
         states = [self._state(sequence) for sequence in listed]
-        if not any(state is not None for state in states):
+        if all(state is None for state in states):
             return []
         return [(s.source, s.inside, s.first_frame, state) for s, state in zip(listed, states, strict=True)]
 
     def _state(self, sequence: RecordedSequence) -> str | int | None:
-        """Size of a recording's file, or digest of the names of its images; None where it is not there."""
+        """Size of a recording's file, or digest of the names of its images; None if it does not exist."""
         path = self._root / sequence.source
         if sequence.kind == "images":
-            return _names_of_images(path)
-        if self._many:
+            return _image_names(path)
+        if self._has_too_many:
             return "there" if sequence.source in self._files else None
         return _size(path)
 
     @cached_property
-    def _many(self) -> bool:
-        return sum(map(len, self._by_shard.values())) > SIZES_ASKED
+    def _by_shard(self) -> dict[str, list[RecordedSequence]]:
+        by_shard = defaultdict(list)
+        try:
+            for sequence in self._dataset.sequences(self._root):
+                by_shard[sequence.shard].append(sequence)
+        except (ClefError, OSError):  # `clef check` reports it
+            return {}
+        return by_shard
+
+    @cached_property
+    def _has_too_many(self) -> bool:
+        return sum(map(len, self._by_shard.values())) > SIZES_COMPARED
 
     @cached_property
     def _files(self) -> set[str]:
         return {name if folder == "." else f"{folder}/{name}" for folder, names in self._walk(set()) for name in names}
 
     @cached_property
-    def _remembered(self) -> Memory:
-        if not self._memory.exists():
-            return Memory()
-        plain = json.loads(self._memory.read_text(encoding="utf-8"))
-        return Memory(**{part.name: plain[part.name] for part in fields(Memory) if part.name in plain})
-
-    @cached_property
-    def _by_shard(self) -> dict[str, list[RecordedSequence]]:
-        by_shard: dict[str, list[RecordedSequence]] = {}
-        try:
-            sequences = self._dataset.sequences(self._root)
-        except (ClefError, OSError):  # nothing there that fits or can be read: `clef check` says what
-            sequences = []
-        for sequence in sequences:
-            by_shard.setdefault(sequence.shard, []).append(sequence)
-        return by_shard
-
-    @cached_property
-    def _everything(self) -> list[tuple[str, str]]:
-        """Every folder below the root, with a digest of the names in it and of sizes, unless they are too many."""
-        listed = []
+    def _all_folders(self) -> list[tuple[str, str]]:
+        """Every folder below the root with a digest of the names and sizes in it; of too many files, of tables only."""
+        described = []
         for folder, names in self._walk(set()):
-            sized = names if len(names) <= SIZES_ASKED else [name for name in names if _is_table(name)]
+            sized = [name for name in names if len(names) <= SIZES_COMPARED or name.lower().endswith(TABLES)]
             sizes = [_size(self._root / folder / name) for name in sized]
-            listed += [(folder, digest([names, sizes]))] if names else []
-        return listed
+            described += [(folder, digest([names, sizes]))] if names else []
+        return described
 
-    def _tables(self) -> Iterator[tuple[str, str, str | int | None]]:
-        """Files of labels with digests of what is in them, or with their sizes where they are too many."""
-        whole = self._dataset.digest_whole_folder
-        recordings = set() if whole else {s.source for listed in self._by_shard.values() for s in listed}
-        for folder, names in self._walk(recordings):
-            tables = [name for name in names if _is_table(name)]
-            for name in tables:
-                path = self._root / folder / name
-                yield folder, name, self._content(path) if len(tables) <= TABLES_READ else _size(path)
-
-    def _content(self, path: Path) -> str | None:
-        """Digest of what is in a table, which is read unless it is as it was by size and time."""
-        name = path.relative_to(self._root).as_posix()
-        try:
-            stat = path.stat()
-            known = self._remembered.tables.get(name)
-            if known is None or known[:2] != [stat.st_size, stat.st_mtime_ns]:
-                with path.open("rb") as file:
-                    known = [stat.st_size, stat.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest()]
-        except OSError:
-            return None
-        self._read[name] = known
-        return str(known[2])
+    def _content(self, folder: str, names: list[str]) -> str:
+        """Digest of the contents of label files, which are read if one of them has another size or time."""
+        paths = [self._root / folder / name for name in names]
+        stats = digest([(path.name, *_size_and_time(path)) for path in paths])
+        known = self._remembered.label_folders.get(folder)
+        if known is None or known[0] != stats:
+            known = [stats, digest([(path.name, file_hash(path)) for path in paths if path.is_file()])]
+        self._label_folders[folder] = known
+        return known[1]
 
     def _walk(self, skipped: set[str]) -> Iterator[tuple[str, list[str]]]:
-        """Folders and the names of their files, both sorted, without what the adapter does not read."""
+        """Yield folders that the adapter reads with the names of their files, both sorted."""
         visited = set()
         for folder, below, names in os.walk(self._root, followlinks=True):
             here, state = Path(folder).relative_to(self._root), os.stat(folder)
@@ -179,7 +226,7 @@ class Listing:
             yield here.as_posix(), sorted(name for name in names if not name.startswith("."))
 
 
-def _names_of_images(folder: Path) -> str | None:
+def _image_names(folder: Path) -> str | None:
     suffixes = tuple(IMAGE_SUFFIXES)
     try:
         with os.scandir(folder) as entries:
@@ -189,11 +236,21 @@ def _names_of_images(folder: Path) -> str | None:
 
 
 def _size(path: Path) -> int | None:
+    return _size_and_time(path)[0]
+
+
+def _size_and_time(path: Path) -> tuple[int | None, int | None]:
     try:
-        return path.stat().st_size
+        state = path.stat()
     except OSError:
-        return None
+        return None, None
+    return state.st_size, state.st_mtime_ns
 
 
-def _is_table(name: str) -> bool:
-    return name.lower().endswith(TABLES)
+class Listing(_FileDigests):
+    """For the rules as they are; goes as soon as they use `raw_digests`."""
+
+    @property
+    def labels(self) -> str:  # type: ignore[override]
+        """Digest of the labels."""
+        return self._labels

@@ -20,7 +20,7 @@ from scmrepo.exceptions import SCMError
 
 from clef.datasets.base import Dataset
 from clef.errors import ClefError
-from clef.ingest.versions.pointers import LABELS, measured, pointer_path, read_pointer
+from clef.ingest.versions.pointers import LABELS, measure, pointer_path, read_pointer
 from clef.runtime.disk_space import require_space
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _to_copy(repository: Repo, root: Path, wanted: Mapping[str, list[str]]) -> i
     if test_links(links, cache.fs, cache.path, repository.fs, str(root.absolute())):
         return 0
     recorded = {part for pointer in root.glob("*.dvc") for part in read_pointer(pointer)}
-    now = [measured(root / path) for paths in wanted.values() for path in paths]
+    now = [measure(root / path) for paths in wanted.values() for path in paths]
     return sum(part.size for part in now if part not in recorded)
 
 

@@ -1,12 +1,10 @@
-"""DVC's pointers of a data set: where they lie, what they record, and whether the raw files agree with them.
+"""DVC pointers of a data set: where they are, what they record, and whether the raw files agree with them.
 
-`data/raw/{dataset}/{shard}.dvc` stands for the recordings of a shard, `data/raw/{dataset}/labels.dvc` for labels and
-all else that belongs to no shard. A pointer is a small YAML file in git with the hash, size and number of files of each
-path it stands for. Nothing here needs DVC: the rule graph asks, and `clef.ingest.versions.dvc` makes them.
+`data/raw/{dataset}/{shard}.dvc` records the recordings of a shard, and `data/raw/{dataset}/labels.dvc` the labels and
+all other files. A pointer is a small YAML file in git with the hash, size and number of files of each path. This module
+does not import DVC, because every start of Snakemake needs it; `clef.ingest.versions.dvc` writes the pointers.
 """
 
-import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +12,13 @@ import yaml
 
 from clef.datasets.base import Dataset
 from clef.errors import ClefError
+from clef.ingest.report import plural
 from clef.runtime.wording import abbreviate
 
-log = logging.getLogger(__name__)
-
 LABELS = "labels"
-"""Name of the pointer of what is no shard's."""
+"""Name of the pointer for files that belong to no shard."""
 MOST_PULLED = 3
+"""Pointers that a suggested `dvc pull` names one by one."""
 
 
 @dataclass(frozen=True)
@@ -29,116 +27,96 @@ class Versioned:
 
     path: Path
     size: int
-    """Bytes in all."""
+    """Total bytes."""
     files: int
 
 
 def pointer_path(root: Path, name: str) -> Path:
-    """Where the pointer of that name lies, if there is one."""
+    """Path of a pointer, which need not exist."""
     return root / f"{name}.dvc"
 
 
 def pointer_names(dataset: Dataset) -> list[str]:
-    """Names of all pointers that a versioned copy has, sorted; none needs to exist."""
+    """Names of all pointers of a versioned copy, sorted. None needs to exist."""
     return sorted({dataset.version_of(shard) for shard in dataset.shards()} | {LABELS})
 
 
 def existing_pointers(dataset: Dataset, root: Path) -> list[Path]:
-    """The pointers that are there: none for a data set that is not versioned."""
+    """Existing pointers; empty for a data set without versions."""
     return [path for name in pointer_names(dataset) if (path := pointer_path(root, name)).exists()]
 
 
 def read_pointer(pointer: Path) -> list[Versioned]:
-    """What a pointer stands for.
+    """Read the files and folders that a pointer records.
 
     Raises:
-        ClefError: The file is no pointer of DVC's.
+        ClefError: The file is not a DVC pointer.
     """
     try:
         outs = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"]
         return [Versioned(pointer.parent / out["path"], out["size"], out.get("nfiles", 1)) for out in outs]
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
         raise ClefError(
-            f"{pointer}: no pointer of DVC's (a conflict of two versions?); restore it with `git checkout {pointer}`"
+            f"{pointer}: not a DVC pointer (a merge conflict?); restore it with `git checkout {pointer}`"
         ) from None
 
 
 def check_fetched(pointers: list[Path], root: Path) -> None:
-    """Stop where a pointer is there and its data is not.
+    """Refuse pointers whose data was not pulled.
 
     Args:
         pointers: Of the data about to be read.
         root: The data set's raw folder.
 
     Raises:
-        ClefError: Names the `dvc pull` that brings the data.
+        ClefError: With the `dvc pull` that fetches the data.
     """
     missing = [pointer for pointer in pointers if not all(part.path.exists() for part in read_pointer(pointer))]
-    if not missing:
-        return
-    few = len(missing) <= MOST_PULLED
-    command = f"dvc pull {' '.join(map(str, missing))}" if few else f"dvc pull --recursive {root}"
-    raise ClefError(f"{root}: not here, though versioned: {_named(missing)}; run `{command}`")
-
-
-def warn_of_changes(dataset: Dataset, root: Path) -> None:
-    """Warn of all that `changes` finds."""
-    for change in changes(dataset, root):
-        log.warning("%s", change)
+    if missing:
+        few = len(missing) <= MOST_PULLED
+        command = f"dvc pull {' '.join(map(str, missing))}" if few else f"dvc pull --recursive {root}"
+        raise ClefError(
+            f"{root}: versioned, but not pulled: {abbreviate([pointer.stem for pointer in missing])}; run `{command}`"
+        )
 
 
 def changes(dataset: Dataset, root: Path, most_files: int | None = None) -> list[str]:
-    """Raw files that differ from their pointers in size or number, and shards without a pointer, a line each.
+    """Describe raw files that differ from their pointers in size or number, and shards without a pointer.
 
-    Nothing is hashed: a change that keeps every size passes here, and not in `dvc status`.
+    Nothing is hashed: only `dvc status` finds a change that keeps every size.
 
     Args:
         dataset: The adapter.
         root: The data set's raw folder.
-        most_files: Look at no more files than that; what is not there at all is not looked for either. Without, at all.
+        most_files: Compare at most this many files, and skip missing ones; None compares all.
+
+    Returns:
+        One line per difference; empty for a data set without versions.
     """
     pointers = existing_pointers(dataset, root)
     if not pointers:
         return []
     found, left = [], most_files
     for pointer in pointers:
-        for part in read_pointer(pointer):
+        for recorded in read_pointer(pointer):
             if left is not None:
-                left -= part.files
-                if left < 0 or not part.path.exists():
+                left -= recorded.files
+                if left < 0 or not recorded.path.exists():
                     continue
-            now = measured(part.path)
-            if now != part:
+            now = measure(recorded.path)
+            if now != recorded:
                 found.append(
-                    f"{part.path}: {_counted(now.files)} and {now.size} bytes, but {pointer.name} records "
-                    f"{_counted(part.files)} and {part.size}: where the files are right run "
-                    f"`clef version-data {dataset.name}`, where the pointer is, `dvc checkout {pointer}`"
+                    f"{recorded.path}: {plural(now.files, 'file')} and {now.size} bytes, but {pointer.name} records "
+                    f"{plural(recorded.files, 'file')} and {recorded.size}: if the files are right, run "
+                    f"`clef version-data {dataset.name}`; if the pointer is, `dvc checkout {pointer}`"
                 )
-    without = [path for name in pointer_names(dataset) if (path := pointer_path(root, name)) not in pointers]
+    without = [name for name in pointer_names(dataset) if pointer_path(root, name) not in pointers]
     if without:
-        found.append(f"{root}: no pointer for {_named(without)}: run `clef version-data {dataset.name}`")
+        found.append(f"{root}: no pointer for {abbreviate(without)}: run `clef version-data {dataset.name}`")
     return found
 
 
-def measured(path: Path) -> Versioned:
-    """A file or folder as its pointer would record it now; nothing hashed."""
-    sizes = list(_sizes(path))
-    return Versioned(path, sum(sizes), len(sizes))
-
-
-def _sizes(path: Path) -> Iterator[int]:
-    """Bytes of the file, or of every file below the folder; links count as what they point to."""
-    if not path.is_dir():
-        yield path.stat().st_size
-        return
-    for file in path.rglob("*"):
-        if file.is_file():
-            yield file.stat().st_size
-
-
-def _named(pointers: list[Path]) -> str:
-    return abbreviate([pointer.stem for pointer in pointers])
-
-
-def _counted(files: int) -> str:
-    return f"{files} file{'' if files == 1 else 's'}"
+def measure(path: Path) -> Versioned:
+    """Describe a file or folder as a pointer would record it. Links count as their targets."""
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return Versioned(path, sum(file.stat().st_size for file in files), len(files))

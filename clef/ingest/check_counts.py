@@ -1,0 +1,128 @@
+"""Compare the labels of a copy with published counts: how many there are, and how often each label is present."""
+
+from typing import TYPE_CHECKING
+
+from clef.datasets.base import Dataset
+from clef.datasets.published_counts import PublishedCounts
+from clef.ingest.report import Report, Row
+from clef.recordings.sequence import RecordedSequence
+from clef.runtime.wording import abbreviate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOT_CODED = 9
+ROUNDING = 0.0006
+"""Published shares have three digits."""
+INCOMPLETE_COPY = 0.02
+"""Tolerance of a share if not all published frames are in the copy."""
+
+
+def count_labels(
+    dataset: Dataset,
+    published: PublishedCounts,
+    sequences: list[RecordedSequence],
+    labels: "pd.DataFrame",
+    labels_missing: bool,
+    report: Report,
+) -> None:
+    """Compare counts with published ones.
+
+    Args:
+        dataset: The adapter.
+        published: Published counts.
+        sequences: All recordings.
+        labels: Of all of them.
+        labels_missing: Missing labels are reported already, so do not report the classes that lack them.
+        report: Receives the findings.
+    """
+    report.count("labels", "labelled frames", len(labels), published.labelled_frames)
+    for by, expected in published.frames_by.items():
+        counts = labels["sequence"].map(_groups(by, dataset, sequences)).value_counts()
+        for name, number in expected.items():
+            report.count("labels", f"labelled frames of {by} {name}", int(counts.get(name, 0)), number)
+    action_units = [name for name in labels.columns if name in dataset.label_names and name != "expression"]
+    if action_units:
+        _count_codes(dataset, published, action_units, labels, report)
+    classes = _classes(labels)
+    if classes is not None:
+        by_split = published.classes or dataset.params.folds.protocol == "official"
+        split_of = {sequence.sequence: sequence.split if by_split else None for sequence in sequences}
+        counts = classes.groupby([labels["sequence"].map(split_of).fillna("all"), classes]).size()
+        _count_classes(dataset, published, counts, labels_missing, report)
+
+
+def _groups(by: str, dataset: Dataset, sequences: list[RecordedSequence]) -> dict[str, str | None]:
+    """Return activity, split, or fold of the first partition, by sequence."""
+    if by != "fold":
+        return {sequence.sequence: getattr(sequence, by) for sequence in sequences}
+    folds = next(iter(dataset.partitions.values()), [])
+    fold_of = {subject: f"P{number}" for number, subjects in enumerate(folds, start=1) for subject in subjects}
+    return {sequence.sequence: fold_of.get(sequence.subject or "") for sequence in sequences}
+
+
+def _count_codes(
+    dataset: Dataset, published: PublishedCounts, action_units: list[str], labels: "pd.DataFrame", report: Report
+) -> None:
+    """Count uncodable frames, and the share of the others in which each action unit is present."""
+    codes = labels[action_units].astype("Float32")
+    codes = codes.where(codes != NOT_CODED)
+    codable = codes.notna()
+    uncodable = int((~codable).all(axis=1).sum())
+    expected = published.uncodable_frames if published.labelled_frames is not None else None
+    report.count("labels", "uncodable frames", uncodable, expected)
+    threshold = published.threshold if published.rates else dataset.params.labels.threshold
+    complete = len(labels) == published.labelled_frames and uncodable == published.uncodable_frames
+    tolerance = ROUNDING if complete else INCOMPLETE_COPY
+    for name in action_units:
+        if name not in published.rates and name not in dataset.params.labels.names:
+            continue
+        present = (codes[name] >= threshold).sum()
+        share = float(present / codable[name].sum()) if codable[name].any() else 0.0
+        rate = published.rates.get(name)
+        differs = rate is not None and abs(share - rate) > tolerance
+        note = f"{100 * (share - rate):+.1f} points" if differs and rate is not None else ""
+        report.rows.append(Row("rates", f"rate of {name}", share, rate, differs, note))
+
+
+def _classes(labels: "pd.DataFrame") -> "pd.Series | None":
+    """Return the class of each row; of votes, the majority."""
+    if "expression" in labels:
+        return labels["expression"]
+    from clef.datasets.votes import classes, vote_columns
+
+    return classes(labels, "majority") if vote_columns(labels.columns) else None
+
+
+def _count_classes(
+    dataset: Dataset, published: PublishedCounts, counts: "pd.Series", labels_missing: bool, report: Report
+) -> None:
+    """Count images by split and class."""
+    splits = set(published.classes) or {str(split) for split, _ in counts.index}
+    wanted = dataset.params.labels.expressions
+    if dataset.params.folds.protocol == "official":
+        splits |= {"test", "train"}
+    if not labels_missing:
+        for split in sorted(splits):
+            _require_every_class(split, wanted, published, counts, report)
+    for split in sorted(splits):
+        expected = published.classes.get(split, {})
+        found = {str(name) for own, name in counts.index if own == split}
+        for name in dict.fromkeys([*(expected or wanted), *sorted(found)]):
+            note = "" if name in wanted else "not a class of the run"
+            report.count("classes", f"{split} {name}", int(counts.get((split, name), 0)), expected.get(name), note)
+
+
+def _require_every_class(
+    split: str, wanted: list[str], published: PublishedCounts, counts: "pd.Series", report: Report
+) -> None:
+    without = [name for name in wanted if not counts.get((split, name), 0)]
+    where = f"the split {split}" if split != "all" else "the data set"
+    number = sum(published.classes.get(split, {}).get(name, 0) for name in without)
+    expected = f"; expected {number} images" if number else ""
+    if without and len(without) == len(wanted):
+        report.problem(f"{where} has no labels of the run's classes{expected}; restore them")
+    elif without:
+        report.problem(
+            f"{where} has no labels of {abbreviate(without)}{expected}; restore them, or leave the class out"
+        )

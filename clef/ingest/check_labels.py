@@ -1,0 +1,268 @@
+"""Check the labels of a copy: do they fit the recordings?"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clef.datasets.base import Dataset
+from clef.datasets.image_dataset import ImageDataset, UnlabelledError
+from clef.datasets.published_counts import PublishedCounts
+from clef.errors import ClefError
+from clef.ingest.check_recordings import CheckedRecordings
+from clef.ingest.report import Report, plural
+from clef.recordings.sequence import NUMBERED, RecordedSequence
+from clef.runtime.wording import abbreviate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_FILES = 8
+"""Broken label files that are named."""
+
+Images = Mapping[str, Collection[int]]
+"""Frame numbers of the images, by name of a recording of numbered images."""
+
+
+def check_labels(
+    dataset: Dataset, published: PublishedCounts | None, root: Path, recordings: CheckedRecordings, report: Report
+) -> "pd.DataFrame | None":
+    """Read all labels and compare them with the recordings.
+
+    Args:
+        dataset: The adapter.
+        published: Published counts of this packaging.
+        root: The raw folder.
+        recordings: Of the copy.
+        report: Receives the findings.
+
+    Returns:
+        As `Dataset.labels`; None if no label file can be read.
+    """
+    sequences = recordings.sequences
+    recordings_refused = bool(report.problems)
+    _judge_unexpected_files(dataset, root, sequences, report)
+    labels, shards = _read(dataset, root, sequences, report)
+    if labels is None:
+        return None
+    twice = labels[labels.duplicated(["sequence", "frame"])]
+    if len(twice):
+        names = [f"{row.sequence} frame {row.frame}" for row in twice.head(9).itertuples()]
+        report.problem(f"{len(twice)} frames are labelled twice: {abbreviate(names)}; expected one label a frame")
+    _judge_unlabelled(dataset, published, {s.sequence for s in sequences if s.shard in shards}, labels, report)
+    _judge_range(dataset.params.ingest.overhang, sequences, labels, report)
+    _judge_images(dataset, recordings, labels, recordings_refused, report)
+    return labels
+
+
+def _judge_unexpected_files(dataset: Dataset, root: Path, sequences: list[RecordedSequence], report: Report) -> None:
+    files = dataset.unexpected_files(root, sequences)
+    report.count("copy", "files of no recording", len(files), 0)
+    images = len(files) + len(sequences)
+    allowed = int(dataset.params.ingest.max_bad * images)
+    if dataset.all_labelled and len(files) > allowed:
+        report.problem(
+            f"{len(files)} of {images} images have no label, ingest.max_bad allows {allowed}: {abbreviate(files)}; "
+            "restore the whole list of labels"
+        )
+    elif files:
+        verb = "file belongs" if len(files) == 1 else "files belong"
+        report.remark(f"{len(files)} {verb} to no recording, not used: {abbreviate(files)}")
+
+
+def _read(
+    dataset: Dataset, root: Path, sequences: list[RecordedSequence], report: Report
+) -> "tuple[pd.DataFrame | None, set[str]]":
+    """Read all labels. After an error, read them shard by shard to name every broken file.
+
+    Images without a label are reported once, and the labels that exist are read.
+
+    Returns:
+        The labels, and the shards that could be read.
+    """
+    import pandas as pd
+
+    shards = set(dataset.shards())
+    try:
+        strict = _with_max_bad(dataset, 0.0) if isinstance(dataset, ImageDataset) else dataset
+        return strict.labels(root, sequences), shards
+    except UnlabelledError as error:
+        allowed = int(dataset.params.ingest.max_bad * error.images)
+        message = str(UnlabelledError(root, error.unlabelled, error.images, allowed))
+        report.judge(len(error.unlabelled) > allowed, message)
+        return _with_max_bad(dataset, 1.0).labels(root, sequences), shards
+    except ClefError as error:
+        errors = [str(error)]
+    tables = []
+    for shard in dataset.shards():
+        own = [sequence for sequence in sequences if sequence.shard == shard]
+        try:
+            tables += [dataset.labels(root, own)] if own else []
+        except ClefError as error:
+            errors.append(str(error))
+            shards.remove(shard)
+    for message in list(dict.fromkeys(errors))[:MOST_FILES]:
+        report.problem(message)
+    return (pd.concat(tables, ignore_index=True) if tables else None), shards
+
+
+def _with_max_bad(dataset: Dataset, max_bad: float) -> Dataset:
+    """Return the same adapter with another share of labels that may be missing."""
+    ingest = dataset.params.ingest.model_copy(update={"max_bad": max_bad})
+    return type(dataset)(dataset.params.model_copy(update={"ingest": ingest}))
+
+
+def _judge_unlabelled(
+    dataset: Dataset, published: PublishedCounts | None, names: set[str], labels: "pd.DataFrame", report: Report
+) -> None:
+    expected = dataset.labelled_sequences()
+    labelled = set(labels["sequence"])
+    number = len(expected) or (published.labelled_sequences if published else None)
+    report.count("labels", "labelled sequences", len(labelled), number)
+    without = sorted((names & set(expected)) - labelled)
+    if without:
+        allowed = int(dataset.params.ingest.max_bad * len(expected))
+        report.judge(
+            len(without) > allowed,
+            f"{len(without)} of {plural(len(expected), 'recording')} without labels, "
+            f"ingest.max_bad allows {allowed}: {abbreviate(without)}; restore their files",
+        )
+
+
+def _judge_range(overhang: int, sequences: list[RecordedSequence], labels: "pd.DataFrame", report: Report) -> None:
+    """Report labels of frames that a video or image does not have. A damaged video is judged once it is decoded."""
+    import pandas as pd
+
+    known = [s for s in sequences if s.kind not in NUMBERED and s.frames is not None and not s.problem]
+    videos = sum(s.kind == "video" for s in known)
+    rows = [(s.sequence, s.kind, s.first_frame, s.first_frame + (s.frames or 0) - 1) for s in known]
+    ranges = pd.DataFrame(rows, columns=["sequence", "kind", "first", "last"]).set_index("sequence")
+    found = labels.groupby("sequence")["frame"].agg(["min", "max"]).join(ranges, how="inner")
+    past = found["max"] - found["last"]
+    outside = found[(found["min"] < found["first"]) | (past > (found["kind"] == "video") * overhang)]
+    if videos:
+        report.count("labels", "windows past the video's end", len(outside), 0, f"of {videos} videos opened")
+    if len(outside):
+        names = [f"{r.Index} (frames {r.first} to {r.last}, labels {r.min} to {r.max})" for r in outside.itertuples()]
+        report.problem(
+            f"labels lie outside of their video in {plural(len(outside), 'recording')}: {abbreviate(names)}; "
+            "expected labels and frames of one recording; where videos are whole, raise ingest.overhang, which allows "
+            f"{overhang} past the end"
+        )
+    late = found[past > 0].drop(outside.index, errors="ignore")
+    if len(late):
+        last = labels["sequence"].map(late["last"])
+        counts = labels[labels["frame"] > last].groupby("sequence").size()
+        names = [f"{name} ({count})" for name, count in counts.items()]
+        report.remark(
+            f"labels reach past the end of their video in {plural(len(late), 'recording')}, as ingest.overhang "
+            f"allows; these frames count as not decodable: {abbreviate(names)}"
+        )
+
+
+def _judge_images(
+    dataset: Dataset, recordings: CheckedRecordings, labels: "pd.DataFrame", recordings_refused: bool, report: Report
+) -> None:
+    """Report labelled frames without an image, as the manifest will count them."""
+    found = coverage(recordings.sequences, labels, recordings.images)
+    number = sum(found.without_image.values())
+    if any(sequence.kind in NUMBERED for sequence in recordings.sequences):
+        note = f"in {found.labelled} labelled recordings opened"
+        report.count("labels", "labelled frames without an image", number, 0, note)
+    without = f"{plural(number, 'labelled frame')} {'has' if number == 1 else 'have'} no image"
+    max_bad = dataset.params.ingest.max_bad
+    most = max_bad * found.frames
+    allowed = f"ingest.max_bad allows {int(most)} of {found.frames}"
+    worst = abbreviate(_most_first(found.without_image | found.unreadable))
+    if found.shift is not None:
+        report.problem(
+            f"{without}, in {len(found.without_image)} recordings such as {min(found.without_image)}; none would if "
+            f"images were numbered {'higher' if found.shift == -1 else 'lower'} by one: set dataset.options.first_image"
+        )
+    elif found.gaps > most:
+        report.problem(
+            f"{without}, {allowed}: {worst}; complete the copy, or raise it if these images were never written"
+        )
+    elif found.undecodable > most and not recordings_refused:
+        report.problem(
+            f"{found.undecodable} frames have no picture, most of them in recordings that are missing or cannot be "
+            f"read, {allowed}: {worst}; complete the copy"
+        )
+    elif number:
+        names = abbreviate(_most_first(found.without_image))
+        report.remark(f"{without} (not written: face hidden?), they count as not decodable: {names}")
+
+
+def _most_first(counts: dict[str, int]) -> list[str]:
+    """Names with their counts, such as `F001_T1 (3)`."""
+    return [f"{name} ({counts[name]})" for name in sorted(counts, key=lambda name: -counts[name])]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Frames that the manifest will have, estimated before anything is decoded."""
+
+    frames: int
+    """Rows of the manifest: frames that exist, and labelled ones that do not."""
+    undecodable: int
+    """Rows without a picture."""
+    gaps: int
+    """Rows without a picture in recordings that can be read."""
+    without_image: dict[str, int]
+    """Labelled frames without an image, by name of a readable recording of numbered images."""
+    unreadable: dict[str, int]
+    """Labelled frames of missing and unreadable recordings, by name."""
+    shift: int | None
+    """Number to add to the labels' frame numbers so that most recordings have an image for every label."""
+    labelled: int
+    """Labelled recordings that these numbers come from."""
+
+
+def coverage(sequences: Collection[RecordedSequence], labels: "pd.DataFrame", images: Images) -> Coverage:
+    """Compare labels with the frames that exist. Recordings that were not opened count like the average opened one.
+
+    Args:
+        sequences: All recordings.
+        labels: Of all of them.
+        images: Of every readable recording of numbered images that was opened.
+    """
+    longer = [s for s in sequences if not s.is_single_image]
+    own = labels[labels["sequence"].isin([s.sequence for s in longer])]
+    labelled = {str(name): set(frames) for name, frames in own.groupby("sequence")["frame"]}
+    broken = [s for s in longer if s.problem]
+    sound = [s for s in longer if not s.problem and s.frames is not None]
+    unopened = [s for s in longer if not s.problem and s.frames is None]
+    missing = {
+        s.sequence: lost
+        for s in sound
+        if s.kind in NUMBERED and (lost := labelled.get(s.sequence, set()) - set(images[s.sequence]))
+    }
+    without_image = {name: len(lost) for name, lost in missing.items()}
+    existing = sum((s.frames or 0) + without_image.get(s.sequence, 0) for s in sound)
+    lost = 0
+    for s in broken:  # an existing recording that cannot be read has at least one frame, also without labels
+        frames = labelled.get(s.sequence, set())
+        lost += len(frames if s.is_missing else frames | {s.first_frame})
+    images_alone = [s for s in sequences if s.is_single_image]
+    opened = [s for s in (*sound, *broken) if s.sequence in labelled]
+    labelled_unopened = sum(s.sequence in labelled for s in unopened)
+    labelled_sound = sum(s.sequence in labelled for s in sound)
+    gaps = round(sum(without_image.values()) * (1 + labelled_unopened / max(1, labelled_sound)))
+    return Coverage(
+        frames=round(existing * (1 + len(unopened) / max(1, len(sound)))) + lost + len(images_alone),
+        undecodable=gaps + lost + sum(s.problem is not None for s in images_alone),
+        gaps=gaps,
+        without_image=without_image,
+        unreadable={s.sequence: len(labelled[s.sequence]) for s in broken if s.sequence in labelled},
+        shift=_shift({name: set(images[name]) for name in missing}, labelled, len(opened)),
+        labelled=len(opened),
+    )
+
+
+def _shift(images: dict[str, set[int]], labelled: dict[str, set[int]], recordings: int) -> int | None:
+    """Find a shift of the labels by one that fits most recordings: it closes no random gaps, only a wrong numbering."""
+    for shift in (-1, 1):
+        fitting = sum({frame + shift for frame in labelled[name]} <= own for name, own in images.items())
+        if fitting > recordings / 2:
+            return shift
+    return None

@@ -1,0 +1,188 @@
+"""The inventory of a raw copy: its recordings, its labels, and a report of what was found and what was expected.
+
+`clef check` takes it quickly and prints the report. The rule `ingest` takes it in full and writes `sequences.parquet`,
+`labels.parquet` and `check.txt`; `manifest` reads the tables and does not look at the raw copy again.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clef.datasets.base import Dataset
+from clef.datasets.published_counts import PublishedCounts
+from clef.errors import ClefError
+from clef.ingest.check_counts import count_labels
+from clef.ingest.check_labels import check_labels
+from clef.ingest.check_recordings import check_recordings
+from clef.ingest.report import Report, Row
+from clef.ingest.versions.pointers import changes, check_fetched, existing_pointers, pointer_path
+from clef.recordings.frames import inspect_sequence
+from clef.recordings.sequence import SEQUENCE_COLUMNS, RecordedSequence
+from clef.runtime.files import atomic_write, write_text
+from clef.runtime.wording import abbreviate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+FILES_COMPARED = 5000
+"""Files whose sizes a quick check compares with their DVC pointers."""
+
+_TYPES = {
+    "first_frame": pa.int64(),
+    "frames": pa.int64(),
+    "file_size": pa.int64(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "fps": pa.float64(),
+    "box": pa.list_(pa.int32()),
+}
+SCHEMA = pa.schema([(column, _TYPES.get(column, pa.string())) for column in SEQUENCE_COLUMNS])
+
+
+@dataclass
+class Inventory:
+    """What a raw copy holds."""
+
+    report: Report
+    sequences: list[RecordedSequence] = field(default_factory=list)
+    """All recordings, also missing ones that have labels. A quick check inspects only some of them."""
+    labels: "pd.DataFrame | None" = None
+    """As `Dataset.labels`; None if they cannot be read."""
+
+
+def take_inventory(
+    dataset: Dataset, root: Path, full: bool, progress: Callable[[int, int], None] | None = None
+) -> Inventory:
+    """List the recordings, read the labels, and compare both with each other and with what is expected.
+
+    Args:
+        dataset: The adapter, with a run's settings.
+        root: The raw folder.
+        full: Inspect every recording. Otherwise inspect a sample, which takes seconds also on terabytes.
+        progress: Called with recordings inspected and recordings to inspect.
+
+    Returns:
+        The inventory. After a problem that hides everything else, such as a wrong path, it has only the report.
+    """
+    inventory = Inventory(Report(dataset.name, dataset.params.dataset.adapter, str(root)))
+    report = inventory.report
+    published = dataset.published_counts
+    try:
+        if not root.is_dir():
+            found = "is no folder" if root.exists() else "does not exist"
+            raise ClefError(
+                f"the raw folder {root} {found}; expected the raw data of {dataset.name}; put or link it there"
+            )
+        check_fetched(existing_pointers(dataset, root), root)
+        packaging = dataset.packaging(root)
+        report.rows.append(Row("copy", "packaging", packaging.name, note=packaging.found))
+        if packaging.offset is not None:
+            offset = f"label = image {packaging.offset:+d}" if packaging.offset else "label = image"
+            report.rows.append(Row("copy", "frame number", offset, note=packaging.reason or ""))
+        published = _published_counts(dataset, root)
+        recordings = check_recordings(dataset, published, root, report, full, progress)
+        problems = len(report.problems)
+        inventory.labels = check_labels(dataset, published, root, recordings, report)
+        inspected = recordings.inspected
+        inventory.sequences = [inspected.get(sequence.sequence, sequence) for sequence in recordings.sequences]
+        if inventory.labels is not None:
+            labels_missing = len(report.problems) > problems
+            counts = published or PublishedCounts(source="")
+            count_labels(dataset, counts, recordings.sequences, inventory.labels, labels_missing, report)
+        for change in changes(dataset, root, None if full else FILES_COMPARED):
+            report.remark(change)
+    except ClefError as error:  # nothing after this can be checked
+        report.problem(str(error))
+    report.source = published.source if published else None
+    return inventory
+
+
+def _published_counts(dataset: Dataset, root: Path) -> PublishedCounts | None:
+    """Return the published counts that hold for this run: most say nothing if it uses only some of the subjects."""
+    published = dataset.published_counts_of(root)
+    if published is None or published.subjects in (None, len(dataset.subjects())):
+        return published
+    return PublishedCounts(
+        published.source,
+        subjects=published.subjects,
+        threshold=published.threshold,
+        known_missing=published.known_missing,
+    )
+
+
+def ingest(
+    dataset: Dataset, root: Path, sequences: Path, progress: Callable[[int, int], None] | None = None
+) -> Inventory:
+    """Take a full inventory and write the recordings, and beside them the labels and the report.
+
+    Args:
+        dataset: The adapter.
+        root: The raw folder.
+        sequences: The parquet file to write: one row per recording, with the fields of `RecordedSequence`.
+        progress: Called with recordings inspected and recordings to inspect.
+
+    Raises:
+        ClefError: The copy is not usable. The report goes to stderr, and nothing is written.
+    """
+    from clef.ingest.report_text import report_text
+
+    inventory = take_inventory(dataset, root, True, progress)
+    text = report_text(inventory.report)
+    if not inventory.report.usable:
+        print(text, end="", file=sys.stderr)
+        raise ClefError(inventory.report.verdict)
+    for sequence in inventory.sequences:
+        if sequence.problem is not None:
+            log.warning("%s (%s)", sequence.location, sequence.problem)
+    for remark in inventory.report.remarks:
+        log.warning("%s", remark)
+    write_text(sequences.with_name("check.txt"), text)
+    with atomic_write(sequences.with_name("labels.parquet")) as partial:
+        pq.write_table(pa.Table.from_pandas(inventory.labels, preserve_index=False), partial)
+    with atomic_write(sequences) as partial:
+        rows = inventory.sequences
+        columns = {column: [getattr(sequence, column) for sequence in rows] for column in SEQUENCE_COLUMNS}
+        pq.write_table(pa.table(columns, SCHEMA), partial)
+    return inventory
+
+
+def read_sequences(path: Path) -> list[RecordedSequence]:
+    """Read the recordings written by `ingest`."""
+    return [RecordedSequence(**row) for row in pq.read_table(path, columns=SEQUENCE_COLUMNS).to_pylist()]
+
+
+def read_labels(path: Path) -> "pd.DataFrame":
+    """Read the labels written by `ingest`, as `Dataset.labels` returned them."""
+    table = pq.read_table(path)
+    # pandas reads every text column as `str`; arrow's `string` tells that it was `object`, which the manifest keeps.
+    return table.to_pandas().astype({column.name: object for column in table.schema if column.type == pa.string()})
+
+
+def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[RecordedSequence]:
+    """List and inspect the recordings of one shard, except missing ones, as `ingest` does for all.
+
+    Cropping uses this and not the table of `ingest`, because one changed recording changes that table, and with it as
+    an input every shard would be stale. The manifest checks that both saw the same recordings.
+
+    Raises:
+        ClefError: The shard is unknown, has no recordings, or is versioned and was not pulled.
+    """
+    if shard not in dataset.shards():
+        raise ClefError(f"{dataset.name}: no shard {shard}; expected one of {abbreviate(dataset.shards())}")
+    pointer = pointer_path(root, dataset.version_of(shard))
+    check_fetched([pointer] if pointer.exists() else [], root)
+    listed = dataset.sequences(root)
+    own = [sequence for sequence in listed if sequence.shard == shard]
+    if not own and (dataset.subjects() or not listed):  # a block of images may be empty, a subject may not
+        raise ClefError(f"{root}: no recordings of {shard} found; complete the copy")
+    # Images are not decoded here: cropping decodes all of them anyway.
+    inspected = (inspect_sequence(root, sequence, decode=False) for sequence in own)
+    return [sequence for sequence in inspected if not sequence.is_missing]
