@@ -39,7 +39,9 @@ def write_page_links(record: Path, key: str, uri: str, experiment: str, run: str
         record: Path of the record.
         key: Key of its run.
         uri: Address of the store.
-        experiment: MLflow's id, as are `run` and `parent`.
+        experiment: MLflow's id of the experiment.
+        run: MLflow's id of the run.
+        parent: MLflow's id of the parent run.
     """
     address = urlsplit(without_secrets(uri))
     served = address.scheme in ("http", "https")

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from clef.errors import ClefError
 from clef.tracking.location import URI_VARIABLE, without_secrets
 
-LOCK_SECONDS = 60.0
+LOCK_SECONDS = 300.0
 SQLITE = "sqlite:///"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """Mark experiments as model training, not as development of language-model applications."""
