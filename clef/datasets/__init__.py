@@ -1,4 +1,4 @@
-"""The data sets, one module each. A module is an adapter when it defines `ADAPTER`, a subclass of `base.Dataset`."""
+"""Data set adapters. A module is an adapter if it defines `ADAPTER`, a subclass of `base.Dataset`."""
 
 import ast
 import importlib
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from clef.params.errors import explain_mistake
+from clef.params.errors import explain_error
 from clef.params.schema import ParamsError
 
 if TYPE_CHECKING:
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def adapters() -> list[str]:
-    """Names of the modules that can stand as `dataset.adapter`."""
+    """Valid values of `dataset.adapter`."""
     names = [module.name for module in pkgutil.iter_modules(__path__)]
     return [name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "ADAPTER")]
 
 
 def adapter_of(params: "Params") -> type["Dataset"]:
-    """The adapter that a run names.
+    """Return the adapter class of a run.
 
     Raises:
-        ParamsError: There is no such adapter.
+        ParamsError: `dataset.adapter` is unknown.
     """
     name = params.dataset.adapter
     modules = {module.name for module in pkgutil.iter_modules(__path__)}
@@ -37,7 +37,7 @@ def adapter_of(params: "Params") -> type["Dataset"]:
 
 
 def modules_of(adapter: str) -> list[str]:
-    """Paths, below this folder and without `.py`, of an adapter's module and of all that it imports from here."""
+    """List an adapter's module and all modules of this package that it imports, as paths without `.py`."""
     folder = Path(__path__[0])
     own = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.py")}
     found: set[str] = set()
@@ -49,17 +49,16 @@ def modules_of(adapter: str) -> list[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(__name__):
                 base = node.module.removeprefix(__name__).strip(".").replace(".", "/")
-                named = {base, *(f"{base}/{alias.name}".strip("/") for alias in node.names)}
-                waiting += sorted((named & own) - found)
+                imported = {base, *(f"{base}/{alias.name}".strip("/") for alias in node.names)}
+                waiting += sorted((imported & own) - found)
     return sorted(found)
 
 
 def open_dataset(params: "Params") -> "Dataset":
-    """The adapter of a run, with its settings.
+    """Create the adapter of a run with its settings.
 
     Raises:
-        ParamsError: No such adapter, one whose labels are not of the kind that the run wants, or that has no such
-            option.
+        ParamsError: The adapter or one of its options is unknown, or it has no such labels.
     """
     adapter = adapter_of(params)
     voted = bool(adapter.vote_columns)
@@ -69,7 +68,7 @@ def open_dataset(params: "Params") -> "Dataset":
     try:
         dataset = adapter(params)
     except ValidationError as error:
-        raise ParamsError(explain_mistake(error, adapter.Options, ("dataset", "options"))) from None
+        raise ParamsError(explain_error(error, adapter.Options, ("dataset", "options"))) from None
     unknown = [label for label in params.labels.names if label not in dataset.label_names]
     if unknown:
         raise ParamsError(

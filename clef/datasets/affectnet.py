@@ -1,20 +1,21 @@
-"""AffectNet (Mollahosseini et al., IEEE TAC 2017): photographs from the web, one of eight expressions each.
+"""AffectNet (Mollahosseini et al., IEEE TAC 2017): photographs from the web, each with one of eight expressions.
 
-Two releases, told apart by what lies there: the one of 2021 with cropped images and a NumPy file a label
-(`affectnet_npy`), and the first one with uncropped images, lists and face boxes (`affectnet_csv`). Its validation
-images are the test split: labels of the test images were never given out.
+There are two releases: that of 2021 with cropped images and one NumPy file per label (`affectnet_npy`), and the first
+one with uncropped images, lists and face boxes (`affectnet_csv`). The validation images are the test split, because
+the labels of the test images were not published.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets import affectnet_csv, affectnet_npy
+from clef.datasets.affectnet_csv import CsvRelease
+from clef.datasets.affectnet_npy import NpyRelease
+from clef.datasets.base import Packaging, sort_by_shard
 from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
-from clef.datasets.published_counts import Packaging, PublishedCounts
-from clef.datasets.readers.find_root import found_in
+from clef.datasets.published_counts import PublishedCounts
+from clef.datasets.readers.find_folders import describe, relative
 from clef.errors import ClefError
 from clef.params.schema import Count
 from clef.recordings.sequence import RecordedSequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 EXPRESSIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
 """By code."""
 WITHOUT_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
-"""Codes of images that are kept and count as unlabelled."""
+"""Codes of images that are kept as unlabelled."""
 TRAIN = (74_874, 134_415, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750)
 
 
@@ -33,18 +34,19 @@ class AffectNetOptions(ImageDatasetOptions):
     """Options of AffectNet."""
 
     blocks: Count = 72
-    """Number of blocks that the images are dealt to; each is cropped by one job."""
+    """Number of blocks of images; each is cropped by one job."""
     packaging: Literal["auto", "npy", "csv"] = "auto"
-    """Which release to read where both are there; `auto` takes the cropped images with NumPy files."""
+    """Release to read if a copy has both; `auto` takes the cropped images with NumPy files."""
 
 
 class AffectNet(ImageDataset):
-    """Either release."""
+    """Adapter of both releases."""
 
     Options = AffectNetOptions
     options: AffectNetOptions
     crop_options: ClassVar = frozenset({"blocks", "packaging"})
     all_labelled: ClassVar = True
+    label_suffixes: ClassVar = ("_exp.npy", ".csv")
     label_names: ClassVar = list(EXPRESSIONS)
     published_counts: ClassVar = PublishedCounts(
         source="Mollahosseini et al., IEEE TAC 2017",
@@ -57,96 +59,66 @@ class AffectNet(ImageDataset):
     )
 
     def published_counts_of(self, root: Path) -> PublishedCounts | None:
-        return PUBLISHED_NPY if self._npy(root) is not None else self.published_counts
+        return PUBLISHED_NPY if isinstance(self._find(root), NpyRelease) else self.published_counts
 
     def packaging(self, root: Path) -> Packaging:
-        if (npy := self._npy(root)) is not None:
-            found = f"{_place(npy, root)}train_set and val_set, cropped images, a .npy file a label"
-            other = _csv_or_none(root)
-            also = "" if other is None else f"; also lists in {_folder(other, root)}, which are not used"
-            return Packaging("npy", found + also)
-        if (lists := self._csv(root)) is not None:
-            images = lists.images.relative_to(root)
-            found = f"{lists.training.relative_to(root)} and {lists.validation.name}, uncropped images in {images}"
-            other_npy = affectnet_npy.find(root)
-            also = (
-                ""
-                if other_npy is None
-                else f"; also {_place(other_npy, root)}train_set and val_set, which are not used"
+        release = self._release(root)
+        other = _other_release(release, root)
+        unused = "" if other is None else f"; also {other.location(root)}, which are not used"
+        return Packaging(release.name, release.description(root) + unused)
+
+    def _find(self, root: Path) -> NpyRelease | CsvRelease | None:
+        packaging = self.options.packaging
+        found = None if packaging == "csv" else NpyRelease.find(root)
+        return found if found or packaging == "npy" else CsvRelease.find(root)
+
+    def _release(self, root: Path) -> NpyRelease | CsvRelease:
+        release = self._find(root)
+        if release is None:
+            packaging = "" if self.options.packaging == "auto" else f" as {self.options.packaging}"
+            raise ClefError(
+                f"{root}: {describe(root)}; expected AffectNet{packaging}: train_set and val_set, each with images and "
+                "annotations, or training.csv and validation.csv with the folder Manually_Annotated; put or link the "
+                "copy there"
             )
-            return Packaging("csv", found + also)
-        asked = "" if self.options.packaging == "auto" else f" as {self.options.packaging}"
-        raise ClefError(
-            f"{root}: {found_in(root)}; expected AffectNet{asked}: train_set and val_set, each with images and "
-            "annotations, or training.csv and validation.csv with the folder Manually_Annotated; put or link the copy "
-            "there"
-        )
-
-    def _npy(self, root: Path) -> Path | None:
-        """The release of 2021, where it is there and wanted."""
-        return None if self.options.packaging == "csv" else affectnet_npy.find(root)
-
-    def _csv(self, root: Path) -> affectnet_csv.Lists | None:
-        """The first release, likewise."""
-        return None if self.options.packaging == "npy" else affectnet_csv.find(root)
+        return release
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
-        if (npy := self._npy(root)) is not None:
-            found = affectnet_npy.images(npy)
-        elif (lists := self._csv(root)) is not None:
-            found = affectnet_csv.images(lists)
-        else:
-            return []
-        images = [
-            RecordedSequence(
-                dataset=self.name,
-                sequence=image.name,
-                subject=None,
-                activity=None,
-                split=image.split,
-                shard=self._block(image.number),
-                kind="image",
-                source=image.path.relative_to(root).as_posix(),
+        release = self._find(root)
+        return sort_by_shard(
+            self._recording(
+                image.name,
+                self._block(image.number),
+                "image",
+                relative(image.path, root),
                 first_frame=0,
+                split=image.split,
                 box=image.box,
             )
-            for image in found
-        ]
-        return sorted(images, key=lambda image: (image.shard, image.sequence))
+            for image in (release.images() if release else ())
+        )
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
-        if (npy := self._npy(root)) is not None:
-            there = affectnet_npy.image_files(npy)
-        elif (lists := self._csv(root)) is not None:
-            there = affectnet_csv.image_files(lists)
-        else:
-            return []
-        known = {sequence.source for sequence in sequences}
-        prefix = f"{root}/"
-        return sorted(found for path in there if (found := path.removeprefix(prefix)) not in known)
+        release = self._find(root)
+        known = {image.source for image in sequences}
+        names = (path.removeprefix(f"{root}/") for path in (release.image_files() if release else ()))
+        return sorted(name for name in names if name not in known)
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
-        if self._npy(root) is not None:
-            coded = affectnet_npy.codes(root, sequences)
-        elif (lists := self._csv(root)) is not None:
-            coded = affectnet_csv.codes(lists, sequences)
-        else:
-            raise ClefError(f"{root}: {found_in(root)}; expected AffectNet")
         labelled, unlabelled = [], []
-        for sequence, code, problem in coded:
+        for image, code, problem in self._release(root).codes(root, sequences):
             if code is None:
-                unlabelled.append(f"{sequence.source} ({problem})")
+                unlabelled.append(f"{image.source} ({problem})")
             elif 0 <= code < len(EXPRESSIONS):
-                labelled.append((sequence, EXPRESSIONS[code]))
+                labelled.append((image, EXPRESSIONS[code]))
             elif code not in WITHOUT_EXPRESSION:
-                last = max(chain(range(len(EXPRESSIONS)), WITHOUT_EXPRESSION))
-                raise ClefError(f"{root / sequence.source}: class {code}; expected 0 to {last}")
+                raise ClefError(f"{root / image.source}: class {code}; expected 0 to {max(WITHOUT_EXPRESSION)}")
         return self._labels(root, labelled, unlabelled)
 
 
 PUBLISHED_NPY = replace(
     AffectNet.published_counts,
-    source="Mollahosseini et al., IEEE TAC 2017, less one validation image that the release of 2021 lacks",
+    source="Mollahosseini et al., IEEE TAC 2017, without one validation image that the release of 2021 lacks",
     labelled_frames=sum(TRAIN) + 3_999,
     frames_by={"split": {"train": sum(TRAIN), "test": 3_999}},
     classes={
@@ -156,20 +128,13 @@ PUBLISHED_NPY = replace(
 )
 
 
-def _csv_or_none(root: Path) -> affectnet_csv.Lists | None:
-    """The first release beside another; half of one does not matter."""
+def _other_release(used: NpyRelease | CsvRelease, root: Path) -> NpyRelease | CsvRelease | None:
+    if isinstance(used, CsvRelease):
+        return NpyRelease.find(root)
     try:
-        return affectnet_csv.find(root)
-    except ClefError:
+        return CsvRelease.find(root)
+    except ClefError:  # lists without images
         return None
-
-
-def _folder(lists: affectnet_csv.Lists, root: Path) -> str:
-    return lists.training.parent.relative_to(root).as_posix()
-
-
-def _place(folder: Path, root: Path) -> str:
-    return "" if folder == root else f"{folder.relative_to(root)}/: "
 
 
 ADAPTER = AffectNet

@@ -1,13 +1,15 @@
-"""The interface that every data set implements."""
+"""The interface of a data set adapter."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from clef.datasets.published_counts import Packaging, PublishedCounts
+from clef.datasets.published_counts import PublishedCounts
+from clef.errors import ClefError
 from clef.params.schema import Section
-from clef.recordings.sequence import RecordedSequence
+from clef.recordings.sequence import RecordedSequence, SequenceKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,124 +20,169 @@ PLAIN = "plain"
 """Name of the packaging of an adapter that knows only one."""
 
 
-class Dataset(ABC):
-    """Where a data set's files are, what its labels mean, and who is in it.
+@dataclass(frozen=True)
+class Packaging:
+    """How a copy of a data set is packaged."""
 
-    Nothing here needs the data to be present except `sequences` and `labels`: the rule graph is built without it.
+    name: str
+    found: str
+    """What was found where, on one line."""
+    offset: int | None = None
+    """Label frame minus image number; None if the frames are not numbered images."""
+    reason: str | None = None
+    """Why this offset was chosen."""
+
+    @property
+    def line(self) -> str:
+        """The whole description on one line."""
+        if self.offset is None:
+            return f"{self.name}: {self.found}"
+        return f"{self.name}: {self.found}; frame = image number + {self.offset}, since {self.reason}"
+
+
+class Dataset(ABC):
+    """The files, labels and subjects of a data set, for the settings of one run.
+
+    The rule graph is built from methods without `root`, so none of them may need the data. The others raise a
+    `ClefError` of one line for files that do not fit, with what was found, what was expected, and what to do.
     """
 
     label_names: ClassVar[list[str]]
-    """Every label that the data set codes: `AU01` ... or class names."""
+    """Every label of the data set: `AU01` ... or class names."""
     all_labelled: ClassVar[bool] = False
-    """Whether every image of a complete copy has a label, so that one without means that its list is not whole."""
+    """Whether every image of a complete copy has a label, so that one without means an incomplete list."""
     vote_columns: ClassVar[tuple[str, ...]] = ()
-    """Columns of labels where the data set gives the votes of several annotators instead of a class, such as
-    `votes_anger`; `clef.datasets.votes` says how they are named, and `labels.votes` of a run what becomes of them."""
+    """Label columns with the votes of several annotators, such as `votes_anger`, instead of `expression`."""
     activities: ClassVar[dict[str, str]] = {}
     """Activity id to the key of its description in the texts file; empty without activities."""
     ignored_folders: ClassVar[Collection[str]] = ()
-    """Lower-case names of folders that nothing here reads, and that no version of the data holds."""
+    """Lower-case names of folders that are not read, and not part of a data version."""
+    label_suffixes: ClassVar[tuple[str, ...]] = (".csv", ".txt")
+    """Endings, in lower case, of the names of label files."""
     Options: ClassVar[type[Section]] = Section
-    """What `dataset.options` may say; nothing, unless an adapter has options."""
+    """Schema of `dataset.options`."""
     options: Section
     crop_options: ClassVar[frozenset[str]] = frozenset()
-    """Options on which it depends what is cropped, beyond which recordings there are; crops are made anew when one
-    changes. On any option the list of recordings and the labels may depend."""
+    """Options that change the crops of a recording. Any option may change the recordings listed and the labels."""
     digest_whole_folder: ClassVar[bool] = False
-    """Whether all that is below the raw folder stands for what a shard is cropped from, since only large tables tell
-    what that is."""
+    """Whether a shard's digest covers the whole raw folder, for data sets whose images are listed in large tables."""
     partitions: ClassVar[dict[str, list[list[str]]]] = {}
-    """Published folds, the usual ones first: name to the test subjects of each fold. `folds.partition` names one."""
+    """Published folds, the standard ones first: name to the test subjects of each fold. See `folds.partition`."""
     published_as: ClassVar[dict[str, list[str]]] = {}
-    """By name of a partition: what publications call each of its folds, since they number them differently."""
+    """Partition name to the numbers that publications give to each of its folds."""
     published_counts: ClassVar[PublishedCounts | None] = None
-    """Published counts and rates, where there are any."""
 
     def __init__(self, params: "Params") -> None:
-        """Take the settings of a run.
+        """Validate `dataset.options`.
 
         Raises:
-            ValidationError: `dataset.options` are not those of the adapter.
+            ValidationError: The options do not fit the schema.
         """
         self.params = params
         self.name = params.dataset.name
         self.options = self.Options.model_validate(params.dataset.options)
 
-    @abstractmethod
     def shards(self) -> list[str]:
-        """Names of the shards, each cropped by one job."""
+        """Names of the shards. Each is cropped by one job."""
+        return self.subjects()
 
     @abstractmethod
     def subjects(self) -> list[str]:
         """Subject ids; empty for data sets without subjects."""
 
-    @abstractmethod
     def expected_sequences(self) -> list[str]:
-        """Names of the recordings that a complete copy has."""
-
-    def published_counts_of(self, root: Path) -> PublishedCounts | None:
-        """What is published of the packaging below `root`, where packagings differ."""
-        return self.published_counts
-
-    def completion_marker(self) -> str | None:
-        """File below the raw folder that says the raw data is complete, where the project makes it itself."""
-        return None
-
-    def packaging(self, root: Path) -> Packaging:
-        """How the copy below `root` is packed.
-
-        Raises:
-            ClefError: As nothing that the adapter knows.
-        """
-        return Packaging(PLAIN, f"files of the adapter {self.params.dataset.adapter}")
-
-    @property
-    def tests_as_published(self) -> bool:
-        """Whether the options leave in everybody and everything that publications test on."""
-        return getattr(self.options, "subjects", None) is None
-
-    def version_of(self, shard: str) -> str:
-        """Name of the DVC pointer of a shard's recordings: its own, unless shards lie mixed in one folder."""
-        return shard
-
-    @abstractmethod
-    def sequences(self, root: Path) -> list[RecordedSequence]:
-        """List the recordings below `root` by name and number, without opening them, sorted by shard and name."""
-
-    def missing_recordings(self, root: Path) -> list[RecordedSequence]:
-        """Recordings that are not below `root`, though their labels are; `problem` is `MISSING`.
-
-        They are not among `sequences`, of which shards are made: labels that are added make no shard another. Their
-        labelled frames count all the same, as those of a recording that is there and broken.
-        """
+        """Recordings of a complete copy; empty if only the copy itself lists them."""
         return []
 
     def labelled_sequences(self) -> list[str]:
-        """Names of the recordings that a complete copy has labels for; of all, unless said otherwise."""
+        """Recordings of a complete copy that have labels."""
         return self.expected_sequences()
+
+    def version_of(self, shard: str) -> str:
+        """Name of the DVC pointer that versions a shard's recordings."""
+        return shard
+
+    def completion_marker(self) -> str | None:
+        """File in the raw folder that marks complete raw data, if the project generates the data itself."""
+        return None
+
+    @property
+    def tests_as_published(self) -> bool:
+        """Whether the run's options keep the published test set."""
+        return getattr(self.options, "subjects", None) is None
+
+    def published_counts_of(self, root: Path) -> PublishedCounts | None:
+        """Published counts of the packaging found in `root`."""
+        return self.published_counts
+
+    def packaging(self, root: Path) -> Packaging:
+        """Find out how the copy in `root` is packaged."""
+        return Packaging(PLAIN, f"files of the adapter {self.params.dataset.adapter}")
+
+    @abstractmethod
+    def sequences(self, root: Path) -> list[RecordedSequence]:
+        """List the recordings in `root` without opening them, sorted by shard and name."""
+
+    def missing_recordings(self, root: Path) -> list[RecordedSequence]:
+        """List recordings that have labels but no files, with `problem` set to `MISSING`.
+
+        `sequences` leaves them out, so that adding a label file does not change a shard. Their labelled frames count
+        like those of a broken recording.
+        """
+        return []
 
     @abstractmethod
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
-        """Files and entries, below `root` and in the places of recordings and labels, that belong to none of these.
+        """List files among the recordings and labels that belong to no recording, relative to `root`.
 
-        They are named to the user and not used: a misspelt name, a copy, labels whose recording is not there.
+        The user is warned of them: misspelt names, duplicates, or labels whose recording is missing.
         """
 
     @abstractmethod
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
-        """Read the raw labels of these recordings; one without a file of labels has no rows.
+        """Read the raw labels. Recordings without a label file have no rows.
 
         Returns:
-            Columns `sequence`, `frame` and one raw column per label: `AU01` ... with occurrence codes or
-            intensities (9 or missing where unknown), or `expression` with the name of the class.
+            Columns `sequence`, `frame` and one per label: `AU01` ... with occurrence codes or intensities (9 or
+            missing if unknown), or `expression` with the class name, or votes.
         """
 
+    def _recording(
+        self,
+        sequence: str,
+        shard: str,
+        kind: SequenceKind,
+        source: str,
+        first_frame: int,
+        *,
+        subject: str | None = None,
+        activity: str | None = None,
+        split: str | None = None,
+        **details: Any,
+    ) -> RecordedSequence:
+        return RecordedSequence(
+            self.name, sequence, subject, activity, split, shard, kind, source, first_frame, **details
+        )
 
-def unexpected_files(root: Path, patterns: Iterable[str], known: Collection[str]) -> list[str]:
-    """Files in the places that the patterns name, below `root`, other than the known ones.
 
-    Hidden ones and DVC's pointers are no data.
-    """
-    there = {path for pattern in patterns for path in root.glob(pattern) if not path.name.startswith(".")}
-    there = {path for path in there if path.suffix != ".dvc"}
-    return sorted({path.relative_to(root).as_posix() for path in there} - set(known))
+def sort_by_shard(sequences: Iterable[RecordedSequence]) -> list[RecordedSequence]:
+    """Sort recordings by shard and name, the order of rows in a shard."""
+    return sorted(sequences, key=lambda sequence: (sequence.shard, sequence.sequence))
+
+
+def join_labels(tables: "Mapping[str, pd.DataFrame]", folder: Path, expected: str) -> "pd.DataFrame":
+    """Join the label tables of recordings into one with a column `sequence`."""
+    import pandas as pd
+
+    if not tables:
+        raise ClefError(f"{folder}: no labels of any recording; expected {expected}")
+    for name, table in tables.items():
+        table.insert(0, "sequence", name)
+    return pd.concat(tables.values(), ignore_index=True)
+
+
+def files_except(root: Path, patterns: Iterable[str], known: Collection[str]) -> list[str]:
+    """List files that match the patterns below `root`, except known ones, hidden ones and DVC pointers."""
+    found = {path for pattern in patterns for path in root.glob(pattern) if not path.name.startswith(".")}
+    names = {path.relative_to(root).as_posix() for path in found if path.suffix != ".dvc"}
+    return sorted(names - set(known))

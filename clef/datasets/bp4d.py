@@ -1,56 +1,49 @@
-"""BP4D (BP4D-Spontaneous): 41 people in eight tasks, all of them coded for action units.
+"""BP4D (BP4D-Spontaneous): 41 subjects in eight tasks, all with action-unit labels.
 
-The full release has Sequences/F001/T1/0000.jpg, numbered from 0, and AUCoding/AU_OCC/F001_T1.csv. The FERA-2015
-release has BP4D-training/F001/T1/2440.jpg, the coded frames only under the numbers of the labels, and
-AUCoding/F001_T1.csv. The videos are 2F01_01.avi, with the numbers that the tasks had when they were filmed.
+Full release: Sequences/F001/T1/0000.jpg, numbered from 0, and AUCoding/AU_OCC/F001_T1.csv.
+FERA-2015: BP4D-training/F001/T1/2440.jpg, only labelled frames, numbered like the labels, and AUCoding/F001_T1.csv.
+Videos: 2F01_01.avi, numbered by the original tasks, of which eight were released.
 """
 
 import re
 from pathlib import Path
 from typing import ClassVar
 
-from clef.datasets.bp4d_family import Bp4dFamily
+from clef.datasets.bp4d_family import BENCHMARK, BENCHMARK_LABELS, Bp4dFamily
 from clef.datasets.published_counts import PublishedCounts
-from clef.datasets.readers.packagings import Images, Videos
+from clef.datasets.readers.packagings import ImageFolders, VideoFiles
 
-FILMED_AS = {"01": "T1", "03": "T2", "07": "T3", "08": "T4", "09": "T5", "10": "T6", "11": "T7", "13": "T8"}
-"""Task by its number in the name of a video; tasks of other numbers were not released."""
-BENCHMARK = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
+TASK_OF_VIDEO = {"01": "T1", "03": "T2", "07": "T3", "08": "T4", "09": "T5", "10": "T6", "11": "T7", "13": "T8"}
+"""Released task, by the number in a video name."""
 CODED = (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24, 27, 28)
-"""Action units that are coded in some recording; only the benchmark's are in all."""
+"""Action units coded in some recordings; those of the benchmark are coded in all."""
 
 THREE_FOLDS = [
     "F001 F002 F008 F009 F010 F016 F018 F023 M001 M004 M007 M008 M012 M014",
     "F003 F005 F011 F013 F020 F022 M002 M005 M010 M011 M013 M016 M017 M018",
     "F004 F006 F007 F012 F014 F015 F017 F019 F021 M003 M006 M009 M015",
 ]
-"""The field's three parts P1, P2, P3; which of them is called fold 1 differs from paper to paper."""
+"""The standard parts P1, P2 and P3. Papers differ in which of them they call fold 1."""
 PUBLISHED_AS = [
     "P1: part 1 of JAA-Net, test of fold 3 of ME-GraphAU, MDHR and AUNCE, fold 0 of FG-Net, 1 of DRML, AUNets and FMAE",
     "P2: part 2 of JAA-Net, test of fold 2 of ME-GraphAU, MDHR and AUNCE, fold 1 of FG-Net, 2 of DRML, AUNets and FMAE",
     "P3: part 3 of JAA-Net, test of fold 1 of ME-GraphAU, MDHR and AUNCE, fold 2 of FG-Net, 3 of DRML, AUNets and FMAE",
 ]
+TASKS = ("joke", "documentary", "startle", "song", "dart", "cold_water", "insult", "smell")
+"""Activities of T1, T2 ..., by their keys in the texts file."""
+RATES = (0.211, 0.171, 0.203, 0.461, 0.549, 0.594, 0.562, 0.466, 0.169, 0.343, 0.165, 0.151)
 
 
 class Bp4d(Bp4dFamily):
-    """See the module."""
+    """Adapter of BP4D."""
 
     title = "BP4D"
     all_subjects: ClassVar = [f"F{n:03d}" for n in range(1, 24)] + [f"M{n:03d}" for n in range(1, 19)]
     label_names: ClassVar = [f"AU{number:02d}" for number in CODED]
     optional = frozenset(CODED) - frozenset(BENCHMARK)
-    activities: ClassVar = {
-        "T1": "joke",
-        "T2": "documentary",
-        "T3": "startle",
-        "T4": "song",
-        "T5": "dart",
-        "T6": "cold_water",
-        "T7": "insult",
-        "T8": "smell",
-    }
+    activities: ClassVar = {f"T{number}": name for number, name in enumerate(TASKS, start=1)}
     coded = tuple(activities)
-    packagings = (Images, Videos)
+    packagings = (ImageFolders, VideoFiles)
     video = re.compile(
         r"(?:2(?P<sex>[FM])(?P<id>\d\d)_(?P<filmed>\d\d)|(?P<subject>[FM]\d{3})_(?P<task>T\d))\.(?:avi|mp4|mkv|mov|wmv)",
         re.IGNORECASE,
@@ -74,29 +67,17 @@ class Bp4d(Bp4dFamily):
             ),
             "fold": {"P1": 50_631, "P2": 50_182, "P3": 46_034},
         },
-        rates={
-            "AU01": 0.211,
-            "AU02": 0.171,
-            "AU04": 0.203,
-            "AU06": 0.461,
-            "AU07": 0.549,
-            "AU10": 0.594,
-            "AU12": 0.562,
-            "AU14": 0.466,
-            "AU15": 0.169,
-            "AU17": 0.343,
-            "AU23": 0.165,
-            "AU24": 0.151,
-        },
+        rates=dict(zip(BENCHMARK_LABELS, RATES, strict=True)),
     )
 
     @classmethod
     def read_video_name(cls, name: str) -> tuple[str, str] | None:
-        """Also by FERA's and the laboratory's numbering: 2F01_03 is F001 in T2."""
+        """Read names such as F001_T2 and the original ones: 2F01_03 is F001 in T2."""
         match = cls.video.fullmatch(name)
         if match is None or match["subject"]:
             return super().read_video_name(name)
-        return f"{match['sex'].upper()}0{match['id']}", FILMED_AS.get(match["filmed"], f"filmed as {match['filmed']}")
+        task = TASK_OF_VIDEO.get(match["filmed"], f"original task {match['filmed']}")
+        return f"{match['sex'].upper()}0{match['id']}", task
 
     @classmethod
     def write_video_name(cls, example: str, subject: str, task: str) -> str:
@@ -104,7 +85,7 @@ class Bp4d(Bp4dFamily):
         if match is None or match["subject"]:
             return super().write_video_name(example, subject, task)
         sex = subject[0].lower() if match["sex"].islower() else subject[0]
-        filmed = next(number for number, other in FILMED_AS.items() if other == task)
+        filmed = next(number for number, other in TASK_OF_VIDEO.items() if other == task)
         return f"2{sex}{subject[2:]}_{filmed}{Path(example).suffix}"
 
 

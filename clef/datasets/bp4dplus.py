@@ -1,15 +1,15 @@
-"""BP4D+ (MMSE): 140 people in ten tasks, four of them coded for action units.
+"""BP4D+ (MMSE): 140 subjects in ten tasks, four of them with action-unit labels.
 
-2D+3D/F001.zip with F001/T1/0000.jpg inside, read in place, or the same unpacked, or videos F001_T1.mp4; and
-AUCoding/AU_OCC/F001_T1.csv. Images are numbered from 0, labels from 1; an image of a hidden face may be missing.
+2D+3D/F001.zip with F001/T1/0000.jpg inside (read without unpacking), or unpacked, or videos F001_T1.mp4; and
+AUCoding/AU_OCC/F001_T1.csv. Images are numbered from 0, labels from 1. Images of occluded faces may be missing.
 """
 
 import re
 from typing import ClassVar
 
-from clef.datasets.bp4d_family import Bp4dFamily
+from clef.datasets.bp4d_family import BENCHMARK_LABELS, Bp4dFamily
 from clef.datasets.published_counts import PublishedCounts
-from clef.datasets.readers.packagings import Images, Videos, Zips
+from clef.datasets.readers.packagings import ImageFolders, SubjectZips, VideoFiles
 
 CODED = (
     1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36,
@@ -27,7 +27,7 @@ FMAE = [
     "F003 F005 F006 F007 F010 F011 F015 F018 F023 F025 F036 F037 F041 F048 F049 F051 F055 F059 F067 F070 F073 "
     "F081 F082 M002 M006 M007 M012 M013 M014 M021 M032 M039 M049 M053 M058",
 ]
-"""Test subjects of FMAE-IAT's four folds; there is no standard partition."""
+"""Test subjects of the four folds of FMAE-IAT. BP4D+ has no standard partition."""
 
 BIGSMALL = (
     "F003 F004 F005 F006 F009 F017 F022 F028 F029 F031 F032 F033 F038 F044 F047 F048 F052 F053 F055 F061 F063 F067 "
@@ -40,36 +40,27 @@ BIGSMALL = (
     "F065 F069 F078 F079 F080 M004 M008 M010 M011 M015 M017 M018 M020 M021 M032 M033 M038 M039 M044 M045 M050 M052 "
     "M053 M057 M058",
 )
-"""Test subjects of BigSmall's three splits; F082, of whom much is missing, is in none."""
+"""Test subjects of the three splits of BigSmall, without F082, whose data is incomplete."""
+TASKS = (
+    "joke", "avatar", "emergency_call", "startle", "odd_question", "song", "dart", "cold_water", "complaint", "smell",
+)  # fmt: skip
+"""Activities of T1, T2 ..., by their keys in the texts file."""
+RATES = (0.097, 0.082, 0.058, 0.497, 0.663, 0.647, 0.578, 0.600, 0.107, 0.130, 0.167, 0.039)
 
 
 class Bp4dPlus(Bp4dFamily):
-    """See the module."""
+    """Adapter of BP4D+."""
 
     title = "BP4D+"
     all_subjects: ClassVar = [f"F{n:03d}" for n in range(1, 83)] + [f"M{n:03d}" for n in range(1, 59)]
     label_names: ClassVar = [f"AU{number:02d}" for number in CODED]
     by_position: ClassVar = [0, *CODED, UNCODABLE]
-    activities: ClassVar = {
-        "T1": "joke",
-        "T2": "avatar",
-        "T3": "emergency_call",
-        "T4": "startle",
-        "T5": "odd_question",
-        "T6": "song",
-        "T7": "dart",
-        "T8": "cold_water",
-        "T9": "complaint",
-        "T10": "smell",
-    }
+    activities: ClassVar = {f"T{number}": name for number, name in enumerate(TASKS, start=1)}
     coded = ("T1", "T6", "T7", "T8")
-    packagings = (Zips, Images, Videos)
+    packagings = (SubjectZips, ImageFolders, VideoFiles)
     video = re.compile(r"(?P<subject>[FM]\d{3})_(?P<task>T\d+)\.(?:avi|mp4|mkv|mov|wmv)", re.IGNORECASE)
     expected = "2D+3D/F001.zip (as released), 2D+3D/F001/T1/0000.jpg (unpacked) or F001_T1.mp4 (videos)"
-    partitions: ClassVar = {
-        "fmae": [fold.split() for fold in FMAE],
-        "bigsmall": [fold.split() for fold in BIGSMALL],
-    }
+    partitions: ClassVar = {"fmae": [fold.split() for fold in FMAE], "bigsmall": [fold.split() for fold in BIGSMALL]}
     published_as: ClassVar = {
         "fmae": [f"fold {number} of FMAE-IAT" for number in range(1, 5)],
         "bigsmall": [f"split {number} of BigSmall" for number in range(1, 4)],
@@ -82,20 +73,7 @@ class Bp4dPlus(Bp4dFamily):
         labelled_frames=197_875,
         uncodable_frames=944,
         frames_by={"activity": {"T1": 53_460, "T6": 53_495, "T7": 37_638, "T8": 53_282}},
-        rates={
-            "AU01": 0.097,
-            "AU02": 0.082,
-            "AU04": 0.058,
-            "AU06": 0.497,
-            "AU07": 0.663,
-            "AU10": 0.647,
-            "AU12": 0.578,
-            "AU14": 0.600,
-            "AU15": 0.107,
-            "AU17": 0.130,
-            "AU23": 0.167,
-            "AU24": 0.039,
-        },
+        rates=dict(zip(BENCHMARK_LABELS, RATES, strict=True)),
         known_missing={
             "F041_T7": "left out by BigSmall",
             "F082_T1": "left out by others, and F082 altogether by BigSmall",

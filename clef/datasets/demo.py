@@ -1,4 +1,4 @@
-"""The demo: talking-head videos that `clef render-demo` draws, labelled in BP4D's csv layout.
+"""The demo: talking-head videos drawn by `clef render-demo`, with labels in the csv format of BP4D.
 
 videos/F001/T1.mp4
 AUCoding/AU_OCC/F001_T1.csv
@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clef.datasets.base import Dataset, unexpected_files
+from clef.datasets.base import Dataset, files_except, join_labels
 from clef.datasets.readers.occurrence_csv import read_occurrence_csv
 from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES, subject_ids
-from clef.errors import ClefError
 from clef.params.schema import ParamsError, RenderParams
 from clef.recordings.sequence import RecordedSequence
 
@@ -25,7 +24,7 @@ LABELS = "AUCoding/AU_OCC"
 
 
 class Demo(Dataset):
-    """Rendered people, activities and action units."""
+    """Rendered videos."""
 
     label_names: ClassVar = [f"AU{number:02d}" for number in ACTION_UNITS]
     activities = ACTIVITIES
@@ -35,9 +34,6 @@ class Demo(Dataset):
         if self.params.render is None or self.params.render.kind != "videos":
             raise ParamsError("render: the adapter demo needs `render: {kind: videos}`")
         return self.params.render
-
-    def shards(self) -> list[str]:
-        return self.subjects()
 
     def subjects(self) -> list[str]:
         return subject_ids(self._render.subjects)
@@ -57,39 +53,20 @@ class Demo(Dataset):
             if match is None or match["subject"] not in subjects or match["activity"] not in ACTIVITIES:
                 continue
             subject, activity = match["subject"], match["activity"]
-            found.append(
-                RecordedSequence(
-                    dataset=self.name,
-                    sequence=f"{subject}_{activity}",
-                    subject=subject,
-                    activity=activity,
-                    split=None,
-                    shard=subject,
-                    kind="video",
-                    source=source,
-                    first_frame=1,
-                )
-            )
+            name = f"{subject}_{activity}"
+            found.append(self._recording(name, subject, "video", source, 1, subject=subject, activity=activity))
         return found
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         known = {path for sequence in sequences for path in (sequence.source, _label_file(sequence))}
-        return unexpected_files(root, ("videos/*/*", f"{LABELS}/*"), known)
+        return files_except(root, ("videos/*/*", f"{LABELS}/*"), known)
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
-        import pandas as pd
-
-        tables = []
-        for sequence in sequences:
-            path = root / _label_file(sequence)
-            if not os.path.lexists(path):
-                continue
-            table = read_occurrence_csv(path, ACTION_UNITS)
-            table.insert(0, "sequence", sequence.sequence)
-            tables.append(table)
-        if not tables:
-            raise ClefError(f"{root / LABELS}: no labels of any recording; expected files such as F001_T1.csv")
-        return pd.concat(tables, ignore_index=True)
+        files = {sequence.sequence: root / _label_file(sequence) for sequence in sequences}
+        tables = {
+            name: read_occurrence_csv(path, ACTION_UNITS) for name, path in files.items() if os.path.lexists(path)
+        }
+        return join_labels(tables, root / LABELS, "files such as F001_T1.csv")
 
 
 def _label_file(sequence: RecordedSequence) -> str:

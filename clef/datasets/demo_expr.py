@@ -1,4 +1,4 @@
-"""The demo's still images: seven expressions, no subjects, an official train and test split.
+"""The still images of the demo: seven expressions, no subjects, an official train and test split.
 
 images/train/00001.jpg
 images/test/00001.jpg
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from clef.datasets.base import Dataset, unexpected_files
+from clef.datasets.base import Dataset, files_except, sort_by_shard
 from clef.datasets.readers.csv_file import read_csv
 from clef.demo.behaviour import EXPRESSIONS
 from clef.errors import ClefError
@@ -27,7 +27,7 @@ LABELS = "labels.csv"
 
 
 class DemoExpressions(Dataset):
-    """Rendered still faces, each a person of its own."""
+    """Rendered still faces, each of another person."""
 
     label_names: ClassVar = list(EXPRESSIONS)
 
@@ -54,57 +54,43 @@ class DemoExpressions(Dataset):
         return "render.json"
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
-        there = sorted(path.relative_to(root).as_posix() for path in root.glob("images/*/*.jpg"))
-        found = [self._image(match) for source in there if (match := IMAGE.fullmatch(source))]
-        return sorted(found, key=lambda sequence: (sequence.shard, sequence.sequence))
+        sources = (path.relative_to(root).as_posix() for path in root.glob("images/*/*.jpg"))
+        return sort_by_shard(self._image(match) for source in sources if (match := IMAGE.fullmatch(source)))
 
     def _image(self, match: re.Match[str]) -> RecordedSequence:
         split, number = match["split"], match["number"]
-        return RecordedSequence(
-            dataset=self.name,
-            sequence=f"{split}_{number}",
-            subject=None,
-            activity=None,
-            split=split,
-            shard=f"block{int(number) % BLOCKS}",
-            kind="image",
-            source=match.string,
-            first_frame=0,
-        )
+        shard = f"block{int(number) % BLOCKS}"
+        return self._recording(f"{split}_{number}", shard, "image", match.string, 0, split=split)
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         known = {sequence.source for sequence in sequences}
-        without_image = sorted({f"images/{image}" for image, _ in _read_labels(root)} - known)
-        return unexpected_files(root, ("images/*/*",), known) + [f"{LABELS}: {source}" for source in without_image]
+        without_image = sorted(_read_labels(root).keys() - known)
+        return files_except(root, ("images/*/*",), known) + [f"{LABELS}: {source}" for source in without_image]
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         import pandas as pd
 
-        expression_of = {f"images/{image}": expression for image, expression in _read_labels(root)}
-        rows = [
-            (sequence.sequence, sequence.first_frame, expression_of[sequence.source])
-            for sequence in sequences
-            if sequence.source in expression_of
-        ]
+        expressions = _read_labels(root)
+        rows = [(s.sequence, s.first_frame, expressions[s.source]) for s in sequences if s.source in expressions]
         return pd.DataFrame(rows, columns=["sequence", "frame", "expression"]).astype({"frame": "int32"})
 
 
-def _read_labels(root: Path) -> list[tuple[str, str]]:
-    """Image, such as train/00001.jpg, and its expression."""
+def _read_labels(root: Path) -> dict[str, str]:
+    """Path, such as images/train/00001.jpg, and expression of each image."""
     import pyarrow as pa
 
     path = root / LABELS
     table = read_csv(path, pa.string(), "the columns image, expression")
     if set(table.column_names) != {"image", "expression"}:
         raise ClefError(f"{path}: columns {', '.join(table.column_names)}; expected image, expression")
-    images, expressions = table["image"].to_pylist(), table["expression"].to_pylist()
-    for image, expression in zip(images, expressions, strict=True):
+    rows = list(zip(table["image"].to_pylist(), table["expression"].to_pylist(), strict=True))
+    for image, expression in rows:
         if expression not in EXPRESSIONS:
             raise ClefError(f"{path}: {image}: expression {expression!r}; expected one of {', '.join(EXPRESSIONS)}")
-    twice = [image for image, times in Counter(images).items() if times > 1]
-    if twice:
-        raise ClefError(f"{path}: {twice[0]} is labelled twice; expected one row an image")
-    return list(zip(images, expressions, strict=True))
+    image, times = Counter(image for image, _ in rows).most_common(1)[0]
+    if times > 1:
+        raise ClefError(f"{path}: {image} is labelled twice; expected one row per image")
+    return {f"images/{image}": expression for image, expression in rows}
 
 
 ADAPTER = DemoExpressions

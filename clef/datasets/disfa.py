@@ -1,22 +1,22 @@
-"""DISFA: 27 people who watch one reel of clips, filmed from two sides, every frame coded for twelve intensities.
+"""DISFA: 27 subjects who watch the same clips, filmed by two cameras, with 12 intensities for every frame.
 
-Videos_LeftCamera/LeftVideoSN001_comp.avi or Video_RightCamera/RightVideoSN001_Comp.avi, in any spelling of folder and
-letter case, and ActionUnit_Labels/SN001/SN001_au1.txt. The first decoded frame is label frame 1.
+Videos_LeftCamera/LeftVideoSN001_comp.avi and Video_RightCamera/RightVideoSN001_Comp.avi, with several spellings of
+folders and files, and ActionUnit_Labels/SN001/SN001_au1.txt. The first decoded frame is label frame 1.
 """
 
 import logging
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from clef.datasets.base import Dataset
-from clef.datasets.published_counts import Packaging, PublishedCounts
+from clef.datasets.base import Dataset, Packaging, join_labels
+from clef.datasets.published_counts import PublishedCounts
 from clef.datasets.readers.find_folders import contents, find_folders, relative
 from clef.datasets.readers.intensity_txt import read_intensity_txt
-from clef.datasets.subject_options import SubjectOptions, selected_subjects
+from clef.datasets.subject_options import SubjectOptions
 from clef.errors import ClefError
 from clef.recordings.sequence import RecordedSequence
 
@@ -28,9 +28,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
+RATES = {
+    "AU01": 0.0497, "AU02": 0.0431, "AU04": 0.1524, "AU06": 0.0789,
+    "AU09": 0.0418, "AU12": 0.1288, "AU25": 0.2771, "AU26": 0.0882,
+}  # fmt: skip
 VIDEO = re.compile(r"(?P<camera>Left|Right)Video(?P<subject>SN\d{3})(?:_comp)?\.(?:avi|mp4|mkv|mov|wmv)", re.IGNORECASE)
-LABELS = re.compile(r"(?P<subject>SN\d{3})_au(?P<number>\d+)\.txt", re.IGNORECASE)
-SKIPPED = ("landmark_points",)
+LABEL_FILE = re.compile(r"(?P<subject>SN\d{3})_au(?P<unit>\d+)\.txt", re.IGNORECASE)
+IGNORED_FOLDERS = ("landmark_points",)
 NOT_CODED = 9
 
 THREE_FOLDS = [
@@ -38,7 +42,7 @@ THREE_FOLDS = [
     "SN006 SN011 SN012 SN013 SN018 SN021 SN024 SN028 SN031",
     "SN003 SN004 SN005 SN007 SN008 SN017 SN023 SN025 SN029",
 ]
-"""The field's three parts P1, P2, P3; which of them is called fold 1 differs from paper to paper."""
+"""The standard parts P1, P2 and P3. Papers differ in which of them they call fold 1."""
 
 SUBJECTS = sorted(subject for fold in THREE_FOLDS for subject in fold.split())
 
@@ -65,34 +69,32 @@ LEFT_OUT_BY_JAA = {
     "SN029": ((4090, 4543),),
     "SN030": ((939, 962), (1406, 1422), (2100, 2132), (2893, 2955)),
 }  # fmt: skip
-"""Frames, first and last, in which tracking failed; JAA-Net neither trains nor tests on them."""
+"""First and last frame of the ranges with failed tracking, which JAA-Net uses neither for training nor for tests."""
 
 
 class DisfaOptions(SubjectOptions):
-    """Choices about a copy."""
+    """Options of DISFA."""
 
     camera: Literal["left", "right"] = "left"
-    """Whose videos; the field uses the left one's."""
+    """Camera whose videos are used; publications use the left one."""
     leave_out: Literal["jaa"] | None = None
-    """`jaa`: frames that JAA-Net leaves out are kept and count as unlabelled; null labels every frame."""
+    """`jaa` treats the frames that JAA-Net leaves out as unlabelled; null labels every frame."""
 
 
-@dataclass(frozen=True)
-class Copy:
-    """A copy of the set, as found."""
+class FoundFiles(NamedTuple):
+    """Files of the raw folder."""
 
     videos: dict[tuple[str, str], Path]
-    """By camera and subject."""
-    labels: dict[tuple[str, int], Path]
+    """By subject and camera."""
+    labels: dict[tuple[str, str], Path]
     """By subject and action unit."""
-    others: list[Path]
-    """Files among the videos and the labels that are neither."""
+    unexpected: list[Path]
 
 
 class Disfa(Dataset):
-    """See the module."""
+    """Adapter of DISFA."""
 
-    ignored_folders = SKIPPED
+    ignored_folders = IGNORED_FOLDERS
     Options = DisfaOptions
     options: DisfaOptions
     crop_options: ClassVar = frozenset({"camera"})
@@ -108,28 +110,16 @@ class Disfa(Dataset):
         labelled_frames=130_814,
         frames_by={"fold": {"P1": 43_604, "P2": 43_605, "P3": 43_605}},
         threshold=2,
-        rates={
-            "AU01": 0.0497,
-            "AU02": 0.0431,
-            "AU04": 0.1524,
-            "AU06": 0.0789,
-            "AU09": 0.0418,
-            "AU12": 0.1288,
-            "AU25": 0.2771,
-            "AU26": 0.0882,
-        },
+        rates=RATES,
     )
 
     def __init__(self, params: "Params") -> None:
         super().__init__(params)
-        self._subjects = selected_subjects(self.options, SUBJECTS, "DISFA")
-        self._copies: dict[Path, Copy] = {}
+        self._subjects = self.options.selected(SUBJECTS, "DISFA")
+        self._files = cache(_find_files)
 
     def published_counts_of(self, root: Path) -> PublishedCounts | None:
         return self.published_counts if self.options.leave_out is None else PUBLISHED_JAA
-
-    def shards(self) -> list[str]:
-        return self.subjects()
 
     def subjects(self) -> list[str]:
         return self._subjects
@@ -138,80 +128,65 @@ class Disfa(Dataset):
         return self.subjects()
 
     def packaging(self, root: Path) -> Packaging:
-        copy = self._copy(root)
-        counts = {side: sum(camera == side for camera, _ in copy.videos) for side in ("left", "right")}
-        camera = self.options.camera
-        if not counts[camera]:
+        files, camera = self._files(root), self.options.camera
+        videos = [path for (_, side), path in files.videos.items() if side == camera]
+        if not videos:
             raise ClefError(
-                f"{root}: no videos of the {camera} camera found, {sum(counts.values())} of the other; "
-                "put them there, or choose by dataset.options.camera"
+                f"{root}: no videos of the {camera} camera found, {len(files.videos)} of the other; "
+                "put them there, or set dataset.options.camera"
             )
-        folder = next(path.parent for (side, _), path in copy.videos.items() if side == camera)
-        found = f"videos of the {camera} camera of {counts[camera]} subjects in {relative(folder, root)}"
-        labelled = {subject for subject, _ in copy.labels}
-        return Packaging(f"{camera} camera", f"{found}, labels of {len(labelled)} subjects")
+        folder = relative(videos[0].parent, root)
+        labelled = {subject for subject, _ in files.labels}
+        found = f"videos of the {camera} camera of {len(videos)} subjects in {folder}, "
+        return Packaging(f"{camera} camera", f"{found}labels of {len(labelled)} subjects")
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
         self.packaging(root)
-        videos, camera = self._copy(root).videos, self.options.camera
+        videos, camera = self._files(root).videos, self.options.camera
         return [
-            RecordedSequence(
-                dataset=self.name,
-                sequence=subject,
-                subject=subject,
-                activity=None,
-                split=None,
-                shard=subject,
-                kind="video",
-                source=relative(videos[camera, subject], root),
-                first_frame=1,
+            self._recording(
+                subject, subject, "video", relative(videos[subject, camera], root), first_frame=1, subject=subject
             )
             for subject in self.subjects()
-            if (camera, subject) in videos
+            if (subject, camera) in videos
         ]
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
-        import pandas as pd
-
-        copy = self._copy(root)
-        tables = []
-        for sequence in sequences:
-            files = {number: path for (subject, number), path in copy.labels.items() if subject == sequence.sequence}
-            if not files:
-                continue
-            missing = [number for number in CODED if number not in files]
-            if missing:
-                folder = next(iter(files.values())).parent
-                raise ClefError(f"{folder}: no {sequence.sequence}_au{missing[0]}.txt; expected all twelve; restore it")
-            codes = {number: read_intensity_txt(files[number]) for number in CODED}
-            _require_equally_long(codes, files, self.params.ingest.max_bad)
-            # By frame and not by line: files of one person may differ by a frame.
-            table = pd.DataFrame({f"AU{number:02d}": codes[number] for number in CODED})
-            table = table.fillna(NOT_CODED).astype("int8").rename_axis("frame").reset_index()
-            table = table.astype({"frame": "int32"})
-            table.insert(0, "sequence", sequence.sequence)
-            tables.append(table)
-        if not tables:
-            raise ClefError(
-                f"{root}: no labels of any recording; expected ActionUnit_Labels/SN001/SN001_au1.txt; put them there"
-            )
-        labels = pd.concat(tables, ignore_index=True)
+        files = self._files(root).labels
+        labelled = {subject for subject, _ in files}
+        tables = {
+            sequence.sequence: self._read_labels(sequence.sequence, files)
+            for sequence in sequences
+            if sequence.sequence in labelled
+        }
+        labels = join_labels(tables, root, "ActionUnit_Labels/SN001/SN001_au1.txt; put them there")
         return labels if self.options.leave_out is None else _without_left_out(labels)
 
-    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
-        copy = self._copy(root)
-        there = {sequence.sequence for sequence in sequences}
-        without_video = {
-            path.parent
-            for (subject, _), path in copy.labels.items()
-            if subject in self.subjects() and subject not in there
-        }
-        return sorted(relative(path, root) for path in (*copy.others, *without_video))
+    def _read_labels(self, subject: str, files: dict[tuple[str, str], Path]) -> "pd.DataFrame":
+        """Read a subject's files and join them by frame, since their lengths may differ by a frame."""
+        import pandas as pd
 
-    def _copy(self, root: Path) -> Copy:
-        if root not in self._copies:
-            self._copies[root] = _look_for_copy(root)
-        return self._copies[root]
+        missing = [unit for unit in CODED if (subject, str(unit)) not in files]
+        if missing:
+            folder = next(path.parent for (other, _), path in files.items() if other == subject)
+            raise ClefError(f"{folder}: no {subject}_au{missing[0]}.txt; expected all twelve; restore it")
+        codes = {f"AU{unit:02d}": read_intensity_txt(files[subject, str(unit)]) for unit in CODED}
+        frames = max(map(len, codes.values()))
+        for unit, own in zip(CODED, codes.values(), strict=True):
+            if frames - len(own) > max(1, self.params.ingest.max_bad * frames):
+                raise ClefError(
+                    f"{files[subject, str(unit)]}: {len(own)} frames, the subject's other files have {frames}; "
+                    "expected as many: restore it"
+                )
+        table = pd.DataFrame(codes).fillna(NOT_CODED).astype("int8").rename_axis("frame").reset_index()
+        return table.astype({"frame": "int32"})
+
+    def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
+        files = self._files(root)
+        deselected = set(SUBJECTS) - set(self.subjects())
+        expected = deselected | {sequence.sequence for sequence in sequences}
+        without_video = {path.parent for (subject, _), path in files.labels.items() if subject not in expected}
+        return sorted(relative(path, root) for path in (*files.unexpected, *without_video))
 
 
 PUBLISHED_JAA = PublishedCounts(
@@ -223,63 +198,47 @@ PUBLISHED_JAA = PublishedCounts(
     frames_by={"fold": {"P1": 43_173, "P2": 40_344, "P3": 42_627}},
     threshold=2,
 )
-"""Of the frames that are left; how often an action unit is present in them was not published."""
+"""Counts without the frames that JAA-Net leaves out; their rates were not published."""
 
 
-def _look_for_copy(root: Path) -> Copy:
-    folders = find_folders(root, {"videos": VIDEO, "labels": LABELS}, SKIPPED)
+def _find_files(root: Path) -> FoundFiles:
+    folders = find_folders(root, {"videos": VIDEO, "labels": LABEL_FILE}, IGNORED_FOLDERS)
     if not folders["videos"]:
         raise ClefError(
             f"{root}: no videos of DISFA found; expected Videos_LeftCamera/LeftVideoSN001_comp.avi; "
             f"found {contents(root)}; put or link the raw data there"
         )
-    videos: dict[tuple[str, str], Path] = {}
-    labels: dict[tuple[str, int], Path] = {}
-    others = []
-    for path, match in _files(folders["videos"], VIDEO):
-        if match is None or match["subject"].upper() not in SUBJECTS:
-            others.append(path)
+    unexpected: list[Path] = []
+    videos = _by_subject(folders["videos"], VIDEO, "camera", root, unexpected)
+    labels = _by_subject(folders["labels"], LABEL_FILE, "unit", root, unexpected)
+    return FoundFiles(videos, labels, unexpected)
+
+
+def _by_subject(
+    folders: list[Path], pattern: re.Pattern[str], group: str, root: Path, unexpected: list[Path]
+) -> dict[tuple[str, str], Path]:
+    """Return files by subject and by a group of the pattern; add those that do not match to `unexpected`."""
+    found: dict[tuple[str, str], Path] = {}
+    for path in (folder / name for folder in folders for name in sorted(os.listdir(folder))):
+        if path.name.startswith(".") or path.is_dir():
             continue
-        camera, subject = match["camera"].lower(), match["subject"].upper()
-        if (camera, subject) in videos:
-            both = f"{relative(videos[camera, subject], root)} and {relative(path, root)}"
-            raise ClefError(f"{root}: {both} are both {subject}'s of the {camera} camera; expected one; remove one")
-        videos[camera, subject] = path
-    for path, match in _files(folders["labels"], LABELS):
+        match = pattern.fullmatch(path.name)
         if match is None or match["subject"].upper() not in SUBJECTS:
-            others.append(path)
+            unexpected.append(path)
             continue
-        subject, number = match["subject"].upper(), int(match["number"])
-        if (subject, number) in labels:
-            both = f"{relative(labels[subject, number], root)} and {relative(path, root)}"
-            raise ClefError(f"{root}: {both} both label action unit {number} of {subject}; remove one")
-        labels[subject, number] = path
-    return Copy(videos, labels, others)
-
-
-def _files(folders: list[Path], pattern: re.Pattern[str]) -> Iterable[tuple[Path, re.Match[str] | None]]:
-    for folder in folders:
-        for name in sorted(os.listdir(folder)):
-            if not name.startswith(".") and not (folder / name).is_dir():
-                yield folder / name, pattern.fullmatch(name)
-
-
-def _require_equally_long(codes: "dict[int, pd.Series]", files: dict[int, Path], max_bad: float) -> None:
-    """Refuse a file that was cut off: the frames it lacks would count as not coded."""
-    frames = max(len(own) for own in codes.values())
-    for number, own in codes.items():
-        if frames - len(own) > max(1, max_bad * frames):
-            raise ClefError(
-                f"{files[number]}: {len(own)} frames, the subject's other files have {frames}; expected as many: "
-                "restore it"
-            )
+        key = match["subject"].upper(), match[group].lower().lstrip("0")
+        if key in found:
+            both = f"{relative(found[key], root)} and {relative(path, root)}"
+            raise ClefError(f"{root}: {both} are both for {key[0]}, {group} {key[1]}; expected one; remove one")
+        found[key] = path
+    return found
 
 
 def _without_left_out(labels: "pd.DataFrame") -> "pd.DataFrame":
-    """Labels without those of the frames that JAA-Net leaves out: they stay frames of the manifest, unlabelled."""
+    """Drop the labels of frames that JAA-Net leaves out. The frames stay in the manifest, unlabelled."""
     left_out = labels["frame"] < 0
-    for subject, windows in LEFT_OUT_BY_JAA.items():
-        for first, last in windows:
+    for subject, ranges in LEFT_OUT_BY_JAA.items():
+        for first, last in ranges:
             left_out |= (labels["sequence"] == subject) & labels["frame"].between(first, last)
     log.info("%d of %d labelled frames left out, as in JAA-Net", left_out.sum(), len(labels))
     return labels[~left_out].reset_index(drop=True)

@@ -1,20 +1,22 @@
 """FER+ (Barsoum et al., ICMI 2016): votes of ten annotators on the images of FER2013.
 
-fer2013.csv, or icml_face_data.csv         the images, 48 x 48 grey, a row each
-fer2013new.csv                             FER+: which image is in which row, and votes
-FER2013Train/label.csv, ...                FER+: votes, as its authors trained with
+fer2013.csv, or icml_face_data.csv         the images, 48 x 48 grey, one per row
+fer2013new.csv                             FER+: the image name of each row, and votes
+FER2013Train/label.csv, ...                FER+: the votes that its authors trained with
 
-The manifest has the raw votes; what becomes of them is the run's `labels.votes`.
+The manifest holds the raw votes. `labels.votes` of a run chooses how they are used.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from clef.datasets.base import Packaging, sort_by_shard
 from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
-from clef.datasets.published_counts import Packaging, PublishedCounts
-from clef.datasets.readers.ferplus_votes import FOLDERS, Votes, by_row, read_labels, read_rows
-from clef.datasets.readers.find_root import find_folder, found_in
+from clef.datasets.published_counts import PublishedCounts
+from clef.datasets.readers.csv_file import read_columns, read_header
+from clef.datasets.readers.ferplus_votes import FOLDERS, VoteRow, Votes, by_row, read_labels, read_rows
+from clef.datasets.readers.find_folders import describe, find_folder, relative
 from clef.errors import ClefError
 from clef.recordings.sequence import RecordedSequence
 
@@ -24,14 +26,14 @@ if TYPE_CHECKING:
 EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 VOTES = [f"votes_{name}" for name in (*EMOTIONS, "unknown", "no_face")]
 """Columns of the manifest."""
-FER2013 = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-"""By the code of the images' own table, which nothing else here goes by."""
+FER2013_EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+"""By code in the table of images."""
 IMAGES = ("fer2013.csv", "icml_face_data.csv")
 ROWS = "fer2013new.csv"
-ROWS_COMPARED = 50
-"""Rows of a usage from which it shows whether two tables are of the same images."""
-LEAST_AGREEMENT = 0.25
-"""Of FER2013's emotions with FER+'s, beyond chance (Cohen's kappa); of rows in another order it is near 0."""
+MIN_ROWS_COMPARED = 50
+"""Fewest rows of a usage that show whether two tables have the same images."""
+MIN_KAPPA = 0.25
+"""Lowest agreement (Cohen's kappa) of the emotions in FER2013 and FER+; it is near 0 for rows in another order."""
 USAGE = {"train": "Training", "public": "PublicTest", "private": "PrivateTest"}
 
 
@@ -39,13 +41,13 @@ class FerPlusOptions(ImageDatasetOptions):
     """Options of FER+."""
 
     labels: Literal["label.csv", "fer2013new.csv"] = "label.csv"
-    """Whose votes count: those of the files that FER+'s authors trained with, or of the table that most others read."""
+    """Votes to use: those that FER+'s authors trained with, or the table that most other code reads."""
     tested: Literal["private", "public"] = "private"
-    """The test split: FER2013's private or public one. The other is neither trained on nor tested."""
+    """Test split: the private or the public one of FER2013. The other is not used."""
 
 
 class FerPlus(ImageDataset):
-    """FER2013's images with FER+'s votes."""
+    """Adapter of FER+."""
 
     Options = FerPlusOptions
     options: FerPlusOptions
@@ -54,7 +56,7 @@ class FerPlus(ImageDataset):
 
     @property
     def published_counts(self) -> PublishedCounts:  # type: ignore[override]
-        """Counts of the label files that the options choose; classes by majority."""
+        """Counts of the chosen label files; classes by majority."""
         return PUBLISHED[self.options.labels, self.options.tested]
 
     @property
@@ -66,31 +68,26 @@ class FerPlus(ImageDataset):
         labels = rows if self.options.labels == ROWS else _label_folder(root) / "FER2013*/label.csv"
         return Packaging(
             images.stem,
-            f"{images.relative_to(root)}, joined by row with {rows.relative_to(root)}, votes of "
-            f"{labels.relative_to(root)}",
+            f"{relative(images, root)}, joined by row with {relative(rows, root)}, votes of {relative(labels, root)}",
         )
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
         images, rows = _images(root), read_rows(_rows(root))
-        _require_same_rows(images, rows)
+        _check_same_rows(images, rows)
         split_of = {"Training": "train", USAGE[self.options.tested]: "test"}
-        source = images.relative_to(root).as_posix()
-        found = [
-            RecordedSequence(
-                dataset=self.name,
-                sequence=f"row{row:05d}",
-                subject=None,
-                activity=None,
-                split=split_of.get(usage, "unused"),
-                shard=self._block(row),
-                kind="pixels",
-                source=source,
+        source = relative(images, root)
+        return sort_by_shard(
+            self._recording(
+                f"row{row:05d}",
+                self._block(row),
+                "pixels",
+                source,
                 first_frame=0,
+                split=split_of.get(usage, "unused"),
                 inside=str(row),
             )
             for row, (usage, _, _) in enumerate(rows)
-        ]
-        return sorted(found, key=lambda image: (image.shard, image.sequence))
+        )
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         return []
@@ -103,9 +100,9 @@ class FerPlus(ImageDataset):
         if self.options.labels == "label.csv":
             folder = _label_folder(root)
             votes = by_row(rows, read_labels(folder), folder)
-            last = {name: row for row, (_, name, _) in enumerate(rows)}
-            lost = [name for row, (_, name, _) in enumerate(rows) if name and last[name] == row and votes[row] is None]
-            self._allow(root, [f"{name} (in no label.csv)" for name in lost], len(rows))
+            row_of = {name: row for row, (_, name, _) in enumerate(rows) if name}
+            unlabelled = [f"{name} (in no label.csv)" for name, row in row_of.items() if votes[row] is None]
+            self._check_unlabelled(root, unlabelled, len(rows))
         table = [(s.sequence, s.first_frame, *own) for s in sequences if (own := votes[int(s.inside or 0)]) is not None]
         return pd.DataFrame(table, columns=["sequence", "frame", *VOTES]).astype(
             {"frame": "int32", **dict.fromkeys(VOTES, "int8")}
@@ -120,32 +117,28 @@ def _rows(root: Path) -> Path:
     return _find(root, (ROWS,), "FER+'s table (from its repository)")
 
 
-def _label_folder(root: Path) -> Path:
-    folder = find_folder(root, [f"{place}/label.csv" for place in FOLDERS.values()])
-    if folder is None:
-        places = list(FOLDERS.values())
-        missing = [place for place in places if find_folder(root, [f"{place}/label.csv"]) is None] or places
-        raise ClefError(
-            f"{root}: no {', '.join(missing)} with label.csv; expected FER+'s data folder (from its repository) with "
-            f"{', '.join(places)}, or `options: {{labels: fer2013new.csv}}`; complete the copy"
-        )
-    return folder
-
-
-def _find(root: Path, names: Iterable[str], what: str) -> Path:
+def _find(root: Path, names: Iterable[str], description: str) -> Path:
     for name in names:
         folder = find_folder(root, [name])
         if folder is not None:
             return folder / name
-    raise ClefError(f"{root}: {found_in(root)}; expected {what}: {' or '.join(names)}; put or link it there")
+    raise ClefError(f"{root}: {describe(root)}; expected {description}: {' or '.join(names)}; put or link it there")
 
 
-def _require_same_rows(images: Path, rows: list[tuple[str, str, Votes]]) -> None:
-    """Refuse tables that are not row for row of the same images.
+def _label_folder(root: Path) -> Path:
+    names = list(FOLDERS.values())
+    folder = find_folder(root, [f"{name}/label.csv" for name in names])
+    if folder is None:
+        missing = [name for name in names if find_folder(root, [f"{name}/label.csv"]) is None] or names
+        raise ClefError(
+            f"{root}: no {', '.join(missing)} with label.csv; expected FER+'s data folder (from its repository) with "
+            f"{', '.join(names)}, or `options: {{labels: fer2013new.csv}}`; complete the copy"
+        )
+    return folder
 
-    Raises:
-        ClefError: With the first row that differs.
-    """
+
+def _check_same_rows(images: Path, rows: list[VoteRow]) -> None:
+    """Check that two tables list the same images row by row."""
     own = _usages_and_emotions(images)
     if len(own) != len(rows):
         raise ClefError(f"{images}: {len(own)} rows, {ROWS} has {len(rows)}; expected the same rows; restore both")
@@ -157,28 +150,28 @@ def _require_same_rows(images: Path, rows: list[tuple[str, str, Votes]]) -> None
             )
     for usage in USAGE.values():
         pairs = [(code, votes) for (of, code), (_, name, votes) in zip(own, rows, strict=True) if of == usage and name]
-        _require_agreement(images, usage, pairs)
+        _check_agreement(images, usage, pairs)
 
 
-def _require_agreement(images: Path, usage: str, pairs: list[tuple[str, Votes]]) -> None:
-    """Refuse votes that say of the rows' emotions what any other rows' votes would.
+def _check_agreement(images: Path, usage: str, pairs: list[tuple[str, Votes]]) -> None:
+    """Check that the emotions in FER2013 agree with the votes of FER+ better than by chance.
 
     Args:
         images: The table of images.
-        usage: Of all rows.
-        pairs: FER2013's code of the emotion and FER+'s votes of each row that has a name.
+        usage: Usage of the rows.
+        pairs: FER2013's code and FER+'s votes of each row that has a name.
     """
-    emotion_of = dict(zip(map(str, range(len(FER2013))), FER2013, strict=True))
+    emotion_of = {str(code): emotion for code, emotion in enumerate(FER2013_EMOTIONS)}
     own = [(emotion_of.get(code), votes.index(max(votes))) for code, votes in pairs]
-    named = [(emotion, EMOTIONS[lead]) for emotion, lead in own if emotion and lead < len(EMOTIONS)]
-    if len(named) < ROWS_COMPARED:
+    named = [(emotion, EMOTIONS[winner]) for emotion, winner in own if emotion and winner < len(EMOTIONS)]
+    if len(named) < MIN_ROWS_COMPARED:
         return
     agreeing = sum(emotion == voted for emotion, voted in named) / len(named)
     by_chance = sum(
         sum(emotion == name for emotion, _ in named) * sum(voted == name for _, voted in named) for name in EMOTIONS
     )
     chance = by_chance / len(named) ** 2
-    if agreeing - chance < LEAST_AGREEMENT * (1 - chance):
+    if agreeing - chance < MIN_KAPPA * (1 - chance):
         raise ClefError(
             f"{images}: its emotions are those of the votes in {ROWS} in {agreeing:.0%} of {len(named)} rows of "
             f"{usage}, about as by chance ({chance:.0%}); expected the same rows in the same order: restore both as "
@@ -187,33 +180,19 @@ def _require_agreement(images: Path, usage: str, pairs: list[tuple[str, Votes]])
 
 
 def _usages_and_emotions(path: Path) -> list[tuple[str, str]]:
-    """Two columns; the pixels, nearly all of the file, are passed over as it streams by."""
     import pyarrow as pa
-    from pyarrow import csv as arrow_csv
 
-    expected = "expected the columns emotion, pixels, Usage; restore it"
-    wanted = ["usage", "emotion"]
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            names = [name.strip().strip('"').lower() for name in file.readline().split(",")]
-        if sorted(names) != ["emotion", "pixels", "usage"]:
-            raise ClefError(f"{path}: starts with {', '.join(names)[:80]!r}; {expected}")
-        reader = arrow_csv.open_csv(
-            path,
-            arrow_csv.ReadOptions(column_names=names, skip_rows=1),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(wanted, pa.string()), include_columns=wanted
-            ),
-        )
-        with reader:
-            columns = [[cell.strip() for cell in column.to_pylist()] for column in reader.read_all().columns]
-        return list(zip(*columns, strict=True))
-    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ClefError(f"{path}: {reason}; {expected}") from None
+    expected = "the columns emotion, pixels, Usage"
+    names = [name.lower() for name in read_header(path, expected)]
+    if sorted(names) != ["emotion", "pixels", "usage"]:
+        raise ClefError(f"{path}: starts with {', '.join(names)[:80]!r}; expected {expected}; restore it")
+    types = dict.fromkeys(["usage", "emotion"], pa.string())
+    table = read_columns(path, names, types, expected, skip_header=True)
+    columns = [[cell.strip() for cell in table[name].to_pylist()] for name in types]
+    return list(zip(*columns, strict=True))
 
 
-def _known(source: str, tested: str, named: dict[str, int], classes: dict[str, tuple[int, ...]]) -> PublishedCounts:
+def _counts(source: str, tested: str, named: dict[str, int], classes: dict[str, tuple[int, ...]]) -> PublishedCounts:
     splits = {"train": "Training", "test": USAGE[tested]}
     return PublishedCounts(
         source=f"FER+'s {source}, classes by majority as its authors process votes",
@@ -243,7 +222,7 @@ COUNTS: dict[str, tuple[dict[str, int], dict[str, tuple[int, ...]]]] = {
     ),
 }
 PUBLISHED = {
-    (source, tested): _known(source, tested, *counts)
+    (source, tested): _counts(source, tested, *counts)
     for source, counts in COUNTS.items()
     for tested in ("private", "public")
 }

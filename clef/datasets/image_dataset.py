@@ -9,7 +9,7 @@ from clef.datasets.base import Dataset
 from clef.errors import ClefError
 from clef.params.schema import Count, Section
 from clef.recordings.sequence import RecordedSequence
-from clef.runtime.wording import some
+from clef.runtime.wording import abbreviate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ class UnlabelledError(ClefError):
         self.unlabelled, self.images = unlabelled, images
         super().__init__(
             f"{root}: {len(unlabelled)} of {images} images have no label, "
-            f"ingest.max_bad allows {allowed}: {some(unlabelled)}; complete the copy"
+            f"ingest.max_bad allows {allowed}: {abbreviate(unlabelled)}; complete the copy"
         )
 
 
@@ -90,4 +90,4 @@ class ImageDataset(Dataset):
         allowed = int(self.params.ingest.max_bad * images)
         if len(unlabelled) > allowed:
             raise UnlabelledError(root, unlabelled, images, allowed)
-        log.warning("without a label: %s", some(unlabelled))
+        log.warning("without a label: %s", abbreviate(unlabelled))

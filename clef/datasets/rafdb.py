@@ -1,19 +1,20 @@
-"""RAF-DB, the basic set (Li et al., CVPR 2017): photographs from the web, one of seven expressions each.
+"""RAF-DB, the basic set (Li et al., CVPR 2017): photographs from the web, each with one of seven expressions.
 
 EmoLabel/list_patition_label.txt           train_00001.jpg 5
 Image/aligned/train_00001_aligned.jpg      100 x 100 pixels, cropped
 Image/original/train_00001.jpg             as found on the web
 """
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
+from clef.datasets.base import Packaging, sort_by_shard
 from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
-from clef.datasets.published_counts import Packaging, PublishedCounts
-from clef.datasets.readers.find_root import find_folder, found_in
+from clef.datasets.published_counts import PublishedCounts
+from clef.datasets.readers.csv_file import read_text
+from clef.datasets.readers.find_folders import describe, file_names, find_folder, relative
 from clef.errors import ClefError
 from clef.recordings.sequence import RecordedSequence
 
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt")
-"""The name is spelt so; some copies have it mended."""
+"""The release misspells the name; some copies correct it."""
 EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-"""By code, which counts from 1."""
-ENTRY = re.compile(r"((train|test)_(\d+))\.jpg\s+(\d+)")
+"""By code, from 1."""
+LINE = re.compile(r"((train|test)_(\d+))\.jpg\s+(\d+)")
+EXAMPLE = "`train_00001.jpg 5`"
 TRAIN = (1290, 281, 717, 4772, 1982, 705, 2524)
 TEST = (329, 74, 160, 1185, 478, 162, 680)
 
@@ -33,11 +35,21 @@ class RafDbOptions(ImageDatasetOptions):
     """Options of RAF-DB."""
 
     images: Literal["aligned", "original"] = "aligned"
-    """`aligned`: cropped already, for `crop: {detector: none}`; `original`: for a detector."""
+    """`aligned`: already cropped, for `crop: {detector: none}`; `original`: for a detector."""
+
+
+class ListedImage(NamedTuple):
+    """One line of the list."""
+
+    name: str
+    """Without suffix."""
+    split: str
+    number: int
+    expression: str
 
 
 class RafDb(ImageDataset):
-    """The basic set."""
+    """Adapter of RAF-DB."""
 
     Options = RafDbOptions
     options: RafDbOptions
@@ -56,104 +68,74 @@ class RafDb(ImageDataset):
     )
 
     def packaging(self, root: Path) -> Packaging:
-        base = self._base(root)
-        wanted = self.options.images
-        if not (base / "Image" / wanted).is_dir():
-            other = "original" if wanted == "aligned" else "aligned"
-            there = (base / "Image" / other).is_dir()
-            hint = f"Image/{other} is there: say `options: {{images: {other}}}`" if there else "complete the copy"
-            raise ClefError(f"{base}: no folder Image/{wanted}, which the run wants; {hint}")
-        if wanted == "original" and self.params.crop.detector == "none":
+        label_list = self._list(root)
+        images = self.options.images
+        if not self._image_folder(root).is_dir():
+            other = "original" if images == "aligned" else "aligned"
+            exists = self._image_folder(root).with_name(other).is_dir()
+            hint = f"Image/{other} exists: set `options: {{images: {other}}}`" if exists else "complete the copy"
+            raise ClefError(f"{label_list.parents[1]}: no folder Image/{images}, which the run uses; {hint}")
+        if images == "original" and self.params.crop.detector == "none":
             raise ClefError(
-                f"{base}: Image/original is not cropped, and crop.detector is none; expected a detector such as "
-                "retinaface, or `options: {images: aligned}`"
+                f"{label_list.parents[1]}: Image/original is not cropped, and crop.detector is none; expected a "
+                "detector such as retinaface, or `options: {images: aligned}`"
             )
-        names = {"aligned": "cropped to 100 x 100 pixels", "original": "uncropped"}
-        return Packaging(wanted, f"Image/{wanted}, {names[wanted]}, with {self._list(base).relative_to(root)}")
+        size = {"aligned": "cropped to 100 x 100 pixels", "original": "uncropped"}[images]
+        return Packaging(images, f"Image/{images}, {size}, with {relative(label_list, root)}")
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
-        base = self._base(root)
-        pictures = base / "Image" / self.options.images
-        # The list says what there should be; letter case of the names differs between copies.
-        files = {name.lower(): name for name in _names(pictures)}
+        folder = self._image_folder(root)
+        files = {name.lower(): name for name in file_names(folder)}  # copies differ in letter case
         suffix = "_aligned.jpg" if self.options.images == "aligned" else ".jpg"
         images = []
-        for name, split, number, _ in _entries(self._list(base)):
-            file = files.get(name + suffix, name + suffix)
+        for listed in _read_list(self._list(root)):
+            file = files.get(listed.name + suffix, listed.name + suffix)
+            source = relative(folder / file, root)
             images.append(
-                RecordedSequence(
-                    dataset=self.name,
-                    sequence=name,
-                    subject=None,
-                    activity=None,
-                    split=split,
-                    shard=self._block(number),
-                    kind="image",
-                    source=(pictures / file).relative_to(root).as_posix(),
-                    first_frame=0,
-                )
+                self._recording(listed.name, self._block(listed.number), "image", source, 0, split=listed.split)
             )
-        return sorted(images, key=lambda image: (image.shard, image.sequence))
+        return sort_by_shard(images)
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
-        pictures = self._base(root) / "Image" / self.options.images
-        folder = pictures.relative_to(root).as_posix()
-        return sorted({f"{folder}/{name}" for name in _names(pictures)} - {image.source for image in sequences})
+        folder = self._image_folder(root)
+        found = {f"{relative(folder, root)}/{name}" for name in file_names(folder)}
+        return sorted(found - {image.source for image in sequences})
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
-        code_of = {name: code for name, _, _, code in _entries(self._list(self._base(root)))}
-        labelled = [(image, EXPRESSIONS[code_of[image.sequence] - 1]) for image in sequences]
-        return self._labels(root, labelled, [])
+        expression_of = {listed.name: listed.expression for listed in _read_list(self._list(root))}
+        return self._labels(root, [(image, expression_of[image.sequence]) for image in sequences], [])
 
-    def _base(self, root: Path) -> Path:
+    def _list(self, root: Path) -> Path:
         for name in LISTS:
-            base = find_folder(root, [name])
-            if base is not None:
-                return base
+            if (base := find_folder(root, [name])) is not None:
+                return base / name
         raise ClefError(
-            f"{root}: {found_in(root)}; expected RAF-DB's basic set: {LISTS[0]} and Image/{self.options.images}; "
+            f"{root}: {describe(root)}; expected RAF-DB's basic set: {LISTS[0]} and Image/{self.options.images}; "
             "put or link the copy there"
         )
 
-    def _list(self, base: Path) -> Path:
-        return next(base / name for name in LISTS if (base / name).exists())
+    def _image_folder(self, root: Path) -> Path:
+        return self._list(root).parents[1] / "Image" / self.options.images
 
 
-def _entries(path: Path) -> list[tuple[str, str, int, int]]:
-    """Name without suffix, split, number and code of each image of the list.
-
-    Raises:
-        ClefError: The file cannot be read, a line is not as expected, or an image stands twice.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "the text is not UTF-8"
-        raise ClefError(f"{path}: cannot be read ({reason}); expected lines such as `train_00001.jpg 5`") from None
-    entries: dict[str, tuple[str, str, int, int]] = {}
-    for number, line in enumerate(lines, start=1):
+def _read_list(path: Path) -> list[ListedImage]:
+    """Read the list of images."""
+    images: dict[str, ListedImage] = {}
+    for number, line in enumerate(read_text(path, f"lines such as {EXAMPLE}").splitlines(), start=1):
         if not line.strip():
             continue
-        match = ENTRY.fullmatch(line.strip())
+        match = LINE.fullmatch(line.strip())
         if match is None or not 1 <= int(match[4]) <= len(EXPRESSIONS):
             raise ClefError(
                 f"{path}: line {number}: {line[:60]!r}; expected an image and a class 1 to {len(EXPRESSIONS)}, such as "
-                "`train_00001.jpg 5`; restore the list"
+                f"{EXAMPLE}; restore the list"
             )
-        if match[1] in entries:
-            raise ClefError(f"{path}: line {number}: {match[1]}.jpg stands twice; expected one line an image")
-        entries[match[1]] = (match[1], match[2], int(match[3]), int(match[4]))
-    if not entries:
-        raise ClefError(f"{path}: no lines; expected one an image, such as `train_00001.jpg 5`; restore it")
-    return list(entries.values())
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        raise ClefError(f"{folder}: cannot be listed ({error.strerror}); complete the copy") from None
+        if match[1] in images:
+            raise ClefError(f"{path}: line {number}: {match[1]}.jpg appears twice; expected one line per image")
+        images[match[1]] = ListedImage(match[1], match[2], int(match[3]), EXPRESSIONS[int(match[4]) - 1])
+    if not images:
+        raise ClefError(f"{path}: no lines; expected one per image, such as {EXAMPLE}; restore it")
+    return list(images.values())
 
 
 ADAPTER = RafDb

@@ -1,4 +1,4 @@
-"""Whose recordings of a data set are used: everybody's, or those of the subjects that a laboratory holds."""
+"""The option `subjects`, for laboratories that hold only some subjects of a data set."""
 
 from typing import Annotated
 
@@ -17,18 +17,18 @@ class SubjectOptions(Section):
     """Choice of subjects."""
 
     subjects: Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)] | None = None
-    """Whose recordings are there and used, such as [F001, M001]; null for everybody's."""
+    """Subjects to use, such as [F001, M001]; null for all."""
 
+    def selected(self, all_subjects: list[str], title: str) -> list[str]:
+        """Return the chosen subjects, sorted.
 
-def selected_subjects(options: SubjectOptions, everybody: list[str], title: str) -> list[str]:
-    """The subjects in use, sorted.
-
-    Raises:
-        ParamsError: One that the data set has not.
-    """
-    strange = sorted(set(options.subjects or ()) - set(everybody))
-    if strange:
-        raise ParamsError(
-            f"dataset.options.subjects: {title} has no subject {strange[0]}; expected some of {', '.join(everybody)}"
-        )
-    return sorted(options.subjects or everybody)
+        Raises:
+            ParamsError: One of them is not in the data set.
+        """
+        unknown = sorted(set(self.subjects or ()) - set(all_subjects))
+        if unknown:
+            raise ParamsError(
+                f"dataset.options.subjects: {title} has no subject {unknown[0]}; "
+                f"expected some of {', '.join(all_subjects)}"
+            )
+        return sorted(self.subjects or all_subjects)

@@ -1,10 +1,9 @@
-"""From annotators' votes to the class or the distribution that a run learns: FER+'s own processing.
+"""Turn annotators' votes into classes or distributions, as FER+ does.
 
-A column of votes is named `votes_` and its emotion, or one of `NO_EMOTION`, which come last.
+Vote columns are named `votes_` plus an emotion, or plus one of `NO_EMOTION`, which come last.
 
 Barsoum et al.: Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution,
-ICMI 2016, sections 3 and 4, as their training code has it. A vote that nobody shares is set to 0 first, except for
-`plurality`.
+ICMI 2016, sections 3 and 4, as in their training code. Except for `plurality`, single votes are set to 0 first.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,85 +13,77 @@ import pandas as pd
 
 PREFIX = "votes_"
 NO_EMOTION = ("unknown", "no_face")
-"""What is voted for instead of an emotion."""
-MOST_EMOTIONS = 3
-"""An image with more than these is left out (`probability`)."""
-ENOUGH = 0.75
-"""Share of the votes at which no more emotions are taken (`probability`)."""
+"""Votes for no emotion."""
+MAX_EMOTIONS = 3
+"""Images with more emotions are left out (`probability`)."""
+SUFFICIENT_SHARE = 0.75
+"""Share of the votes at which no further emotions are taken (`probability`)."""
 
 
 def vote_columns(names: Iterable[str]) -> list[str]:
-    """Those of a table's columns that hold votes, those of emotions first."""
+    """Select the vote columns of a table, those of emotions first."""
     own = [name for name in names if name.startswith(PREFIX)]
     return sorted(own, key=lambda name: name.removeprefix(PREFIX) in NO_EMOTION)
 
 
 def plurality(votes: np.ndarray, emotions: int) -> np.ndarray:
-    """The emotion with most votes, the first of equals; what is no emotion may win.
+    """Choose the emotion with most votes, or the first of several with equally many.
 
     Args:
         votes: (image, column), the columns of emotions first.
-        emotions: Number of these.
+        emotions: Number of columns of emotions.
 
     Returns:
-        Index of the emotion, (image,); -1 where none has won.
+        Index of the emotion, (image,); -1 if a vote for no emotion wins.
     """
     winner = votes.argmax(axis=1)
     return np.where(winner < emotions, winner, -1)
 
 
 def majority(votes: np.ndarray, emotions: int) -> np.ndarray:
-    """The emotion with more than half of the votes.
-
-    Args:
-        votes: As for `plurality`.
-        emotions: Likewise.
-
-    Returns:
-        As from `plurality`.
-    """
+    """Choose the emotion with more than half of the votes. Arguments and result are those of `plurality`."""
     shared = _shared(votes)
     return np.where(2 * shared.max(axis=1) > shared.sum(axis=1), plurality(shared, emotions), -1)
 
 
 def probability(votes: np.ndarray, emotions: int) -> np.ndarray:
-    """The shares of the few emotions that hold most of the votes.
+    """Compute the shares of the few emotions with most of the votes.
 
-    Emotions are taken by falling number of votes, equals together, until they hold three quarters of all, or are three,
-    or until what is no emotion comes up. An image is left out where that comes first, where more than three were taken,
-    or where what was taken holds no more than half of the votes.
+    Emotions are taken in descending order of votes, ties together, until they have three quarters of all votes, or
+    there are three, or a vote for no emotion is next. An image is left out if that comes first, if more than three
+    emotions were taken, or if they have at most half of the votes.
 
     Args:
-        votes: As for `plurality`.
-        emotions: Likewise.
+        votes: See `plurality`.
+        emotions: See `plurality`.
 
     Returns:
-        (image, emotion) float32, each row of sum 1, or NaN for an image left out.
+        (image, emotion) float32; each row sums to 1, or is NaN for an image left out.
     """
     left = _shared(votes)
     total = left.sum(axis=1)
     taken = np.zeros((len(votes), emotions), dtype=left.dtype)
     held, open_ = np.zeros_like(total), np.ones(len(votes), dtype=bool)
-    for _ in range(MOST_EMOTIONS):
-        open_ &= (held < ENOUGH * total) & ((taken > 0).sum(axis=1) < MOST_EMOTIONS)
+    for _ in range(MAX_EMOTIONS):
+        open_ &= (held < SUFFICIENT_SHARE * total) & ((taken > 0).sum(axis=1) < MAX_EMOTIONS)
         next_ = open_[:, None] & (left == left.max(axis=1, keepdims=True))  # (image, column)
         chosen, ended = next_[:, :emotions], next_[:, emotions:].any(axis=1)
         taken += np.where(chosen, left[:, :emotions], 0)
         held = taken.sum(axis=1)
         left = np.where(next_, 0, left)
         open_ &= ~ended
-    kept = (2 * held > total) & ((taken > 0).sum(axis=1) <= MOST_EMOTIONS)
+    kept = (2 * held > total) & ((taken > 0).sum(axis=1) <= MAX_EMOTIONS)
     shares = np.full(taken.shape, np.nan, dtype=np.float32)
     shares[kept] = taken[kept] / held[kept, None]
     return shares
 
 
 def classes(table: pd.DataFrame, rule: str) -> pd.Series:
-    """Name of the emotion of each row of a table with columns of votes, missing where it has none.
+    """Choose the emotion of each row of a table with vote columns; missing if none wins.
 
     Args:
-        table: One row an image.
-        rule: `majority` or `plurality`; for `probability` it is `majority`, by which such a run is scored.
+        table: One row per image.
+        rule: `plurality`, or else `majority`, which also scores runs with `probability`.
     """
     votes, emotions = _votes(table)
     choose = plurality if rule == "plurality" else majority
@@ -101,12 +92,12 @@ def classes(table: pd.DataFrame, rule: str) -> pd.Series:
 
 
 def distributions(table: pd.DataFrame, expressions: Sequence[str]) -> np.ndarray:
-    """Distribution over the given expressions for each row, (image, expression) float32.
+    """Compute the distribution over the given expressions for each row, (image, expression) float32.
 
     Args:
-        table: One row an image, with columns of votes.
-        expressions: Some of the emotions voted for, in any order. The others' shares fall away; an image that had no
-            other share is NaN throughout, as one that `probability` leaves out.
+        table: One row per image, with vote columns.
+        expressions: Some of the emotions, in any order. Shares of the others are dropped. An image without any other
+            share is NaN, like one that `probability` leaves out.
     """
     votes, emotions = _votes(table)
     shares = probability(votes, len(emotions))[:, [emotions.index(name) for name in expressions]]
@@ -115,7 +106,7 @@ def distributions(table: pd.DataFrame, expressions: Sequence[str]) -> np.ndarray
 
 
 def _votes(table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
-    """Votes, (image, column), and the emotions of the first columns."""
+    """Return the votes, (image, column), and the emotions of the first columns."""
     columns = vote_columns(table.columns)
     emotions = [name.removeprefix(PREFIX) for name in columns]
     emotions = [name for name in emotions if name not in NO_EMOTION]

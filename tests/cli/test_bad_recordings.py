@@ -246,7 +246,7 @@ def test_more_broken_than_allowed_stops_with_the_list_and_goes_on_when_mended(tr
     ("change", "message"),
     [
         (lambda text: "\n".join(line.rsplit(",", 90)[0] for line in text.splitlines()), "no column 10, 12, 14, 15, 17"),
-        (lambda text: text + text.splitlines()[-1] + "\n", "stands twice; expected one row a frame"),
+        (lambda text: text + text.splitlines()[-1] + "\n", "appears twice; expected one row per frame"),
         (lambda text: text + "999" + text.splitlines()[-1] + "\n", "F001_T2 has a label for frame 999"),
         (lambda text: re.sub(r"(\n\d+),[019],", r"\1,7,", text), "action unit 1: code 7; expected 0, 1 or 9"),
     ],

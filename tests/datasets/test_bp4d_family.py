@@ -40,7 +40,7 @@ def test_an_image_zero_anywhere_means_that_images_count_from_zero(tmp_path, zero
     dataset = adapter("bp4d")
     packaging = dataset.packaging(tmp_path)
     assert (packaging.name, packaging.offset) == ("full release", 1)
-    assert packaging.reason == "an image has number 0 (M018/T8), so that images count from 0 and frames from 1"
+    assert packaging.reason == "an image has number 0 (M018/T8): images count from 0 and frames from 1"
     assert packaging.found == "images of 2 subjects in Sequences, no labels"
     assert listed(dataset, tmp_path) == {
         "F001_T1": ("Sequences/F001/T1", 1),
@@ -64,7 +64,7 @@ def test_an_option_overrules_what_the_numbers_suggest(tmp_path, first_image, fir
     put(tmp_path, f"Sequences/F001/T1/{1 - first_image}.jpg")
     dataset = adapter("bp4d", first_image=first_image)
     assert listed(dataset, tmp_path)["F001_T1"] == ("Sequences/F001/T1", first_frame)
-    assert dataset.packaging(tmp_path).reason == "dataset.options.first_image says so"
+    assert dataset.packaging(tmp_path).reason == "dataset.options.first_image is set"
 
 
 def test_videos_of_bp4d_go_by_the_numbers_that_tasks_were_filmed_as(tmp_path):
@@ -222,7 +222,7 @@ def test_the_compact_table_of_bp4dplus_goes_by_header_or_position(tmp_path, head
             ["Sequences/F001/T1/0000.obj"],
             "BP4D; .* found Sequences, with folders of subjects in Sequences but no such",
         ),
-        (["a/F001/T1/0.jpg", "b/F002/T1/0.jpg"], "a and b both hold images; expected one; take the other out"),
+        (["a/F001/T1/0.jpg", "b/F002/T1/0.jpg"], "a and b both hold images; expected one; move the other out"),
         (["S/F001/T1/0.jpg", "a/F001_T1.csv", "b/F001_T1.csv"], "a and b both hold label files; expected one"),
     ],
 )

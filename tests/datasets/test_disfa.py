@@ -88,7 +88,7 @@ def test_what_is_missing_or_wrong_is_one_line(copy):
     for content, message in [
         ("", r"SN001_au9\.txt: Empty CSV file; expected lines"),
         ("1,7\n", r"frame 1: intensity 7; expected 0 to 5"),
-        ("1,0\n1,0\n", "frame 1 stands twice"),
+        ("1,0\n1,0\n", "frame 1 appears twice"),
         ("1,x\n", "expected lines `frame,intensity`"),
         ("1;0\n", "expected lines `frame,intensity`"),
     ]:
@@ -112,7 +112,7 @@ def test_no_labels_at_all_and_no_videos_at_all_are_told(tmp_path):
 
 def test_two_videos_of_one_subject_and_camera_are_told(copy):
     put(copy, "copy/leftvideoSN001_comp.avi")
-    with pytest.raises(ClefError, match="are both SN001's of the left camera; expected one; remove one"):
+    with pytest.raises(ClefError, match="are both for SN001, camera left; expected one; remove one"):
         adapter().sequences(copy)
 
 

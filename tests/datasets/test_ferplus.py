@@ -203,7 +203,7 @@ def test_a_table_that_does_not_fit_is_named(root, rows, header, message):
             'fer0000000.png,"(0, 0, 48, 48)",1,2,3,4,5,6,7,8,9,11\n',
             "line 1: votes 1, 2, .* 11; expected numbers from 0 to 10",
         ),
-        ('fer0000000.png,"(0, 0, 48, 48)",0,8,0,0,0,0,0,0,2,0\n' * 2, r"line 2: fer0000000\.png stands twice"),
+        ('fer0000000.png,"(0, 0, 48, 48)",0,8,0,0,0,0,0,0,2,0\n' * 2, r"line 2: fer0000000\.png appears twice"),
     ],
 )
 def test_labels_that_do_not_fit_are_named(root, text, message):

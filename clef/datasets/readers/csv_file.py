@@ -1,9 +1,10 @@
-"""Comma-separated label files, read strictly: what does not fit is an error with its line, never a guess."""
+"""Read comma-separated label files strictly: a line that does not fit is an error, never guessed at."""
 
 import csv
 import io
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,56 +16,107 @@ if TYPE_CHECKING:
 WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
 
 
-def read_csv(
-    path: Path, column_type: "pa.DataType", expected: str, rename: Callable[[list[str]], list[str]] | None = None
-) -> "pa.Table":
-    """Read a file whose columns are all of one type.
-
-    UTF-8 with or without a byte-order mark, any line ends, empty lines left out.
+def read_text(path: Path, expected: str) -> str:
+    """Read a UTF-8 file with or without a byte-order mark.
 
     Args:
         path: The file.
-        column_type: Of every column.
-        expected: What the file should hold, for messages.
-        rename: Gives the names of the columns, by what the header says.
-
-    Raises:
-        ClefError: The file is missing, of another encoding or without rows; two columns share a name, a line has more
-            or fewer values than the header, or a value is not of the type.
+        expected: Expected contents, for messages.
     """
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
     try:
         content = path.read_bytes()
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise ClefError(f"{path}: cannot be read ({error.strerror}); expected {expected}; restore it") from None
     except UnicodeDecodeError:
         encoding = "UTF-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "not UTF-8"
         raise ClefError(f"{path}: the text is {encoding}; expected {expected}; save it as UTF-8") from None
+
+
+def read_csv(
+    path: Path, column_type: "pa.DataType", expected: str, rename: Callable[[list[str]], list[str]] | None = None
+) -> "pa.Table":
+    """Read a file with a header whose columns all have one type. Empty lines are skipped.
+
+    Args:
+        path: The file.
+        column_type: Type of every column.
+        expected: Expected contents, for messages.
+        rename: Maps the header to the column names.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    text = read_text(path, expected)
     lines = text.splitlines()
-    if len([line for line in lines if line.strip()]) < 2:
+    if sum(bool(line.strip()) for line in lines) < 2:
         raise ClefError(f"{path}: no rows; expected {expected}; restore it, or remove it if nothing is labelled")
     names = next(csv.reader([lines[0]], skipinitialspace=True), [""])
     if rename is not None:
         names = rename(names)
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ClefError(f"{path}: two columns are named {twice[0]!r}; expected {expected}")
+    duplicates = [name for name in names if names.count(name) > 1]
+    if duplicates:
+        raise ClefError(f"{path}: two columns are named {duplicates[0]!r}; expected {expected}")
     try:
         return arrow_csv.read_csv(
-            io.BytesIO(content),
+            io.BytesIO(text.encode()),
             arrow_csv.ReadOptions(use_threads=False, skip_rows=1, column_names=names),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, column_type), null_values=[]),
         )
     except pa.ArrowInvalid as error:
-        reason = _first_mistake(text, names, column_type == pa.int64()) or " ".join(str(error).split())[:200]
+        reason = _first_mistake(text, names, column_type == pa.int64()) or _one_line(error)
         raise ClefError(f"{path}: {reason}; expected {expected}; restore it") from None
 
 
+def read_header(path: Path, expected: str) -> list[str]:
+    """Read the cells of the first line of a large file."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            return [cell.strip().strip('"') for cell in file.readline().split(",")]
+    except (OSError, UnicodeDecodeError):
+        read_text(path, expected)
+        raise
+
+
+def read_columns(
+    path: Path,
+    names: Sequence[str],
+    types: Mapping[str, "pa.DataType"],
+    expected: str,
+    skip_header: bool = False,
+    nulls: Sequence[str] = (),
+) -> "pa.Table":
+    """Read some columns of a large file, without holding the others in memory.
+
+    Args:
+        path: The file.
+        names: Names of all columns.
+        types: Types of the columns to read.
+        expected: Expected contents, for messages.
+        skip_header: Whether the first line holds no data.
+        nulls: Text of a missing number.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    options = arrow_csv.ConvertOptions(column_types=dict(types), include_columns=list(types), null_values=nulls)
+    read_options = arrow_csv.ReadOptions(use_threads=False, column_names=names, skip_rows=int(skip_header))
+    try:
+        with arrow_csv.open_csv(path, read_options, convert_options=options) as reader:
+            return reader.read_all()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else _one_line(error)
+    except pa.ArrowInvalid as error:
+        reason = _one_line(error)
+    raise ClefError(f"{path}: {reason}; expected {expected}; restore it")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).replace("Row #", "line ")[:200]
+
+
 def _first_mistake(text: str, names: list[str], whole_numbers: bool) -> str | None:
-    """Line and column of the first value that does not fit, and why; None where it cannot be told."""
+    """Describe the first line that does not fit, with line and column."""
     rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     next(rows)
     for row in rows:
@@ -72,6 +124,6 @@ def _first_mistake(text: str, names: list[str], whole_numbers: bool) -> str | No
             return f"line {rows.line_num} has {len(row)} value{'s' * (len(row) != 1)}, the header has {len(names)}"
         for name, value in zip(names, row, strict=False):
             if whole_numbers and not WHOLE_NUMBER.fullmatch(value):
-                found = f"{value!r} is no whole number" if value.strip() else "nothing stands there"
+                found = f"{value!r} is no whole number" if value.strip() else "the cell is empty"
                 return f"line {rows.line_num}, column {name}: {found}"
     return None

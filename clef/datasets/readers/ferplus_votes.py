@@ -1,45 +1,30 @@
-"""FER+'s label files: ten votes an image.
+"""Label files of FER+ with the votes of ten annotators per image.
 
-fer2013new.csv             Usage,Image name,neutral, ... ,unknown,NF    one row for each of FER2013's, in its order
-FER2013Train/label.csv     fer0000000.png,"(0, 0, 48, 48)",4,0, ...     no header; FER2013Valid, FER2013Test likewise
+fer2013new.csv             Usage,Image name,neutral, ... ,unknown,NF    one row per row of FER2013, in its order
+FER2013Train/label.csv     fer0000000.png,"(0, 0, 48, 48)",4,0, ...     no header; also FER2013Valid, FER2013Test
 
-The two were counted at different times: they disagree on some 1,600 images. An image's number in its name is not its
-row, some rows have no name and some share one, so everything here goes by row.
+The votes of the two differ for about 1,600 images. The number in an image name is not its row, some rows have no name,
+and some share one, so images are identified by row.
 """
 
 import csv
 from pathlib import Path
 
-from clef.datasets.readers.csv_file import read_csv
+from clef.datasets.readers.csv_file import read_csv, read_text
 from clef.errors import ClefError
 
-COLUMNS = [
-    "neutral",
-    "happiness",
-    "surprise",
-    "sadness",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
-    "unknown",
-    "NF",
-]
-HEADER = ["Usage", "Image name", *COLUMNS]
+VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+HEADER = ["Usage", "Image name", *VOTE_COLUMNS]
 FOLDERS = {"Training": "FER2013Train", "PublicTest": "FER2013Valid", "PrivateTest": "FER2013Test"}
-MOST = 10
+ANNOTATORS = 10
 
 Votes = tuple[int, ...]
-Row = tuple[str, str, Votes]
+VoteRow = tuple[str, str, Votes]
 """Usage, image name and votes."""
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Usage, image name (empty where FER+ dropped the image) and votes of every row of `fer2013new.csv`.
-
-    Raises:
-        ClefError: The file is not as expected.
-    """
+def read_rows(path: Path) -> list[VoteRow]:
+    """Read usage, image name (empty if FER+ dropped the image) and votes of every row of `fer2013new.csv`."""
     import pyarrow as pa
 
     table = read_csv(path, pa.string(), f"the columns {', '.join(HEADER)}")
@@ -57,61 +42,50 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def read_labels(folder: Path) -> dict[str, tuple[str, Votes]]:
-    """Usage and votes by image name, from the three `label.csv` below a folder.
-
-    Raises:
-        ClefError: A file is missing or not as expected, or an image stands there twice.
-    """
+    """Read usage and votes by image name from the three `label.csv` below a folder."""
     found: dict[str, tuple[str, Votes]] = {}
-    for usage, place in FOLDERS.items():
-        path = folder / place / "label.csv"
-        try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "the text is not UTF-8"
-            raise ClefError(f"{path}: cannot be read ({reason}); expected FER+'s labels; restore it") from None
-        for number, cells in enumerate(csv.reader(lines), start=1):
+    for usage, name in FOLDERS.items():
+        path = folder / name / "label.csv"
+        before = len(found)
+        for number, cells in enumerate(csv.reader(read_text(path, "FER+'s labels").splitlines()), start=1):
             if not cells:
                 continue
             where = f"{path}: line {number}"
-            if len(cells) != 2 + len(COLUMNS):
+            if len(cells) != 2 + len(VOTE_COLUMNS):
                 raise ClefError(
-                    f"{where}: {len(cells)} values; expected image, box and {len(COLUMNS)} votes; restore it"
+                    f"{where}: {len(cells)} values; expected image, box and {len(VOTE_COLUMNS)} votes; restore it"
                 )
             if cells[0] in found:
-                raise ClefError(f"{where}: {cells[0]} stands twice; expected one line an image")
+                raise ClefError(f"{where}: {cells[0]} appears twice; expected one line per image")
             found[cells[0]] = (usage, _votes(cells[2:], where))
-        if not any(own == usage for own, _ in found.values()):
+        if len(found) == before:
             raise ClefError(f"{path}: no lines; expected FER+'s labels; restore it")
     return found
 
 
-def by_row(rows: list[Row], labels: dict[str, tuple[str, Votes]], source: Path) -> list[Votes | None]:
-    """Votes of `label.csv` by row; None for a row without a name, or whose name a later row bears too.
+def by_row(rows: list[VoteRow], labels: dict[str, tuple[str, Votes]], folder: Path) -> list[Votes | None]:
+    """Return the votes of `label.csv` by row; None for a row without a name, or whose name a later row shares.
 
-    The later row's image is the one that FER+'s own scripts kept under that name.
+    FER+'s own scripts keep the image of the later row.
 
     Args:
-        rows: From `read_rows`: they say which row an image is.
-        labels: From `read_labels`.
-        source: Folder of the labels, for messages.
-
-    Raises:
-        ClefError: An image of the labels has no row, or one of another usage.
+        rows: Rows of `fer2013new.csv`.
+        labels: Votes of the `label.csv` files.
+        folder: Folder of the labels, for messages.
     """
     row_of = {name: number for number, (_, name, _) in enumerate(rows) if name}
     votes: list[Votes | None] = [None] * len(rows)
     for name, (usage, own) in labels.items():
         if name not in row_of:
             raise ClefError(
-                f"{source / FOLDERS[usage]}: {name} is not in fer2013new.csv; expected labels of one release, and both "
-                "whole: restore them"
+                f"{folder / FOLDERS[usage]}: {name} is not in fer2013new.csv; expected complete labels of one release: "
+                "restore both"
             )
         row = row_of[name]
         if rows[row][0] != usage:
             raise ClefError(
-                f"{source / FOLDERS[usage]}: {name} is of {rows[row][0]} in fer2013new.csv; expected "
-                f"{', '.join(f'{place} for {usage}' for usage, place in FOLDERS.items())}: are two folders swapped?"
+                f"{folder / FOLDERS[usage]}: {name} is of {rows[row][0]} in fer2013new.csv; expected "
+                f"{', '.join(f'{name} for {usage}' for usage, name in FOLDERS.items())}: are two folders swapped?"
             )
         votes[row] = own
     return votes
@@ -122,6 +96,6 @@ def _votes(cells: list[str], where: str) -> Votes:
         votes = tuple(map(int, cells))
     except ValueError:
         votes = (-1,)
-    if min(votes) < 0 or max(votes) > MOST:
-        raise ClefError(f"{where}: votes {', '.join(map(str, cells))}; expected numbers from 0 to {MOST}")
+    if min(votes) < 0 or max(votes) > ANNOTATORS:
+        raise ClefError(f"{where}: votes {', '.join(cells)}; expected numbers from 0 to {ANNOTATORS}")
     return votes

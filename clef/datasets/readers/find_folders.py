@@ -1,83 +1,111 @@
-"""Finding the parts of a copy whose folders were renamed or nested on the way, without walking through its files."""
+"""Find the parts of a copy whose folders were renamed or nested. Only folders are entered, never millions of files."""
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clef.errors import ClefError
 from clef.runtime.wording import abbreviate
 
-DEPTH = 4
-"""Folders below the raw folder that are looked into: the deepest known packaging nests three."""
+PATTERN_DEPTH = 4
+"""Levels below the raw folder searched for recordings and labels; the deepest known packaging has three."""
+MARKER_DEPTH = 3
 
 
 def find_folders(
-    root: Path, patterns: Mapping[str, re.Pattern[str]], skipped: Iterable[str] = ()
+    root: Path, patterns: Mapping[str, re.Pattern[str]], ignored: Iterable[str] = ()
 ) -> dict[str, list[Path]]:
-    """Folders that directly hold an entry with a wanted name, the nearest to `root` first.
-
-    A folder whose own name is wanted, such as one per subject, is not entered.
+    """Find the folders that directly hold an entry with a matching name, those closest to `root` first.
 
     Args:
         root: The raw folder.
-        patterns: Whole names that are wanted, by what they are.
-        skipped: Names, in lower case, of folders that need not be entered: they can hold millions of files.
+        patterns: Pattern of the whole name, by kind of entry. Matching folders, such as those of subjects, are not
+            entered.
+        ignored: Lower-case names of folders that are not entered.
 
     Returns:
-        For every pattern its folders.
-
-    Raises:
-        ClefError: No such folder.
+        The folders of each kind.
     """
     if not root.is_dir():
         raise ClefError(f"{root}: no such folder; put or link the raw data there")
-    found: dict[str, list[Path]] = {what: [] for what in patterns}
+    found: dict[str, list[Path]] = {kind: [] for kind in patterns}
     level = [root]
-    for _ in range(DEPTH + 1):
-        below: list[Path] = []
+    for _ in range(PATTERN_DEPTH + 1):
+        below = []
         for folder in level:
-            entered, wanted = _look_into(folder, patterns)
-            below += [path for path in entered if path.name.lower() not in skipped]
-            for what in wanted:
-                found[what].append(folder)
+            kinds = set()
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    matching = {kind for kind, pattern in patterns.items() if pattern.fullmatch(entry.name)}
+                    kinds |= matching
+                    skipped = matching or entry.name.startswith((".", "__")) or entry.name.lower() in ignored
+                    if not skipped and entry.is_dir():
+                        below.append(Path(entry.path))
+            for kind in kinds:
+                found[kind].append(folder)
         level = sorted(below)
     return found
 
 
-def _look_into(folder: Path, patterns: Mapping[str, re.Pattern[str]]) -> tuple[list[Path], set[str]]:
-    """Folders to enter next, and what the folder holds of the wanted."""
-    entered, held = [], set()
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            wanted = {what for what, pattern in patterns.items() if pattern.fullmatch(entry.name)}
-            held |= wanted
-            if not wanted and not entry.name.startswith((".", "__")) and entry.is_dir():
-                entered.append(Path(entry.path))
-    return entered, held
-
-
-def the_only(folders: list[Path], root: Path, what: str) -> Path | None:
-    """The one folder that holds something, or none.
-
-    Raises:
-        ClefError: There are two.
-    """
+def only_one(folders: list[Path], root: Path, contents: str) -> Path | None:
+    """Return the only folder, or None."""
     if len(folders) > 1:
         both = " and ".join(relative(folder, root) for folder in folders[:2])
         raise ClefError(
-            f"{root}: {both} both hold {what}; expected one; take the other out of this folder, or join two parts of a "
-            "release by a folder of links"
+            f"{root}: {both} both hold {contents}; expected one; move the other out of this folder, or join two parts "
+            "of a release in a folder of links"
         )
     return folders[0] if folders else None
 
 
+def find_folder(root: Path, markers: Sequence[str]) -> Path | None:
+    """Find the folder closest to `root`, or `root` itself, that holds all marker paths."""
+    level = [root]
+    for _ in range(MARKER_DEPTH + 1):
+        found = [folder for folder in level if all((folder / marker).exists() for marker in markers)]
+        if len(found) > 1:
+            raise ClefError(
+                f"{root}: {' and '.join(markers)} in {relative(found[0], root)} and in {relative(found[1], root)}; "
+                "expected one copy: remove the other"
+            )
+        if found:
+            return found[0]
+        level = [below for folder in level for below in _folders_in(folder)]
+    return None
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+
+
+def file_names(folder: Path) -> list[str]:
+    """List the names in a folder, except hidden ones."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise ClefError(f"{folder}: cannot be listed ({error.strerror}); complete the copy") from None
+
+
 def relative(path: Path, root: Path) -> str:
-    """Path below the raw folder, as it stands in tables and messages."""
+    """Return the path below the raw folder, as used in tables and messages."""
     return path.relative_to(root).as_posix()
 
 
 def contents(folder: Path, most: int = 5) -> str:
-    """The first names in a folder, for messages."""
-    names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
-    return abbreviate(names, most) or "nothing"
+    """List the first names in a folder, for messages."""
+    return abbreviate(sorted(name for name in os.listdir(folder) if not name.startswith(".")), most) or "nothing"
+
+
+def describe(root: Path) -> str:
+    """Describe the contents of the raw folder, or of the only folder in it, for messages."""
+    if not root.is_dir():
+        return "is no folder" if root.exists() else "does not exist"
+    inner = root
+    while len(names := os.listdir(inner)) == 1 and (inner / names[0]).is_dir() and os.listdir(inner / names[0]):
+        inner /= names[0]
+    return f"holds {contents(inner)}" + ("" if inner == root else f" in {relative(inner, root)}")

@@ -1,8 +1,7 @@
-"""The action-unit occurrence csv of BP4D and of BP4D+.
+"""Action-unit occurrence files of BP4D and BP4D+: 1 present, 0 absent, 9 not coded.
 
-1 present, 0 absent, 9 not coded. BP4D: a header of integers; column 0 is the frame, column n action unit n, a last one
-that is no action unit's an uncodable flag. BP4D+: 36 columns under a header, the frame, 34 action units and 99, the
-uncodable flag.
+BP4D: a header of integers. Column 0 is the frame, column n is action unit n, and a last column that is no action unit
+flags uncodable frames. BP4D+: 36 columns, the frame, 34 action units and the flag 99, under any header.
 """
 
 import re
@@ -20,10 +19,10 @@ NOT_CODED = 9
 CODES = {0, 1, NOT_CODED}
 UNCODABLE = 99
 LAST_UNIT = 39
-"""Of those that are coded anywhere; a last column of a higher number is the uncodable flag."""
+"""Highest action unit in any data set; a last column with a higher number flags uncodable frames."""
 LAST_FRAME = 2**31 - 1
 EXPECTED = "comma-separated integers under a header of integers"
-MEND = "correct the row, or restore the file"
+ADVICE = "correct the row, or restore the file"
 FRAME = re.compile(r"\s*(?:0|frames?(?:[ _]?(?:no|number))?)?\s*", re.IGNORECASE)
 NUMBER = re.compile(r"\s*(?:AU)?[ _]?(\d+)\s*", re.IGNORECASE)
 
@@ -31,21 +30,17 @@ NUMBER = re.compile(r"\s*(?:AU)?[ _]?(\d+)\s*", re.IGNORECASE)
 def read_occurrence_csv(
     path: Path, action_units: Sequence[int], by_position: Sequence[int] | None = None, optional: Collection[int] = ()
 ) -> "pd.DataFrame":
-    """Read one file.
+    """Read the codes of one recording.
 
     Args:
         path: The file.
-        action_units: Those wanted.
-        by_position: Numbers of the columns of a format whose header may say something else: they hold for a file of
-            exactly so many columns whose header does not name the uncodable flag.
-        optional: Action units that may have no column: not coded in any frame.
+        action_units: Action units to read.
+        by_position: Column numbers of a format whose header may have other text. They apply to files with exactly as
+            many columns whose header does not name the uncodable flag.
+        optional: Action units that may have no column; all frames are then not coded.
 
     Returns:
-        Columns `frame` (the file's own numbers) and `AU01` ..., int8 codes 0, 1 or 9; a frame that is flagged
-        uncodable has 9 throughout.
-
-    Raises:
-        ClefError: No such file, or a column, a number or a code that the format does not allow.
+        Columns `frame` (the file's own numbers) and `AU01` ..., int8 codes 0, 1 or 9. Frames flagged uncodable are 9.
     """
     import pandas as pd
     import pyarrow as pa
@@ -55,48 +50,47 @@ def read_occurrence_csv(
 
     table = read_csv(path, pa.int64(), EXPECTED, rename).to_pandas()
     table.columns = pd.Index([int(name) for name in table.columns])
-    last = table.columns[-1]
+    flag = UNCODABLE if UNCODABLE in table.columns else table.columns[-1]
     for number in set(optional) - set(table.columns):
         table[number] = NOT_CODED
     missing = [number for number in (0, *action_units) if number not in table.columns]
     if missing:
         names = ", ".join(map(str, missing))
         raise ClefError(f"{path}: no column {names}; expected 0 for the frame and one per action unit; restore it")
-    impossible = table[0][(table[0] < 0) | (table[0] > LAST_FRAME)]
+    frames = table[0]
+    impossible = frames[(frames < 0) | (frames > LAST_FRAME)]
     if len(impossible):
-        raise ClefError(f"{path}: frame {impossible.iloc[0]}; expected the number of a frame; {MEND}")
-    if table[0].duplicated().any():
-        raise ClefError(
-            f"{path}: frame {table[0][table[0].duplicated()].iloc[0]} stands twice; expected one row a frame; {MEND}"
-        )
+        raise ClefError(f"{path}: frame {impossible.iloc[0]}; expected a frame number; {ADVICE}")
+    duplicates = frames[frames.duplicated()]
+    if len(duplicates):
+        raise ClefError(f"{path}: frame {duplicates.iloc[0]} appears twice; expected one row per frame; {ADVICE}")
     codes = table[list(action_units)]
-    wrong = ~codes.isin(CODES)
-    if wrong.to_numpy().any():
-        row, column = next(zip(*wrong.to_numpy().nonzero(), strict=True))
+    wrong = ~codes.isin(CODES).to_numpy()
+    if wrong.any():
+        row, column = next(zip(*wrong.nonzero(), strict=True))
         raise ClefError(
-            f"{path}: frame {table[0].iloc[row]}, action unit {action_units[column]}: code {codes.iloc[row, column]}; "
-            f"expected 0, 1 or 9; {MEND}"
+            f"{path}: frame {frames.iloc[row]}, action unit {action_units[column]}: code {codes.iloc[row, column]}; "
+            f"expected 0, 1 or 9; {ADVICE}"
         )
-    flag = UNCODABLE if UNCODABLE in table.columns else last
     if flag > LAST_UNIT:
         codes = codes.mask(table[flag] == 1, NOT_CODED)
     labels = codes.astype("int8")
     labels.columns = pd.Index([f"AU{number:02d}" for number in action_units])
-    labels.insert(0, "frame", table[0].astype("int32"))
+    labels.insert(0, "frame", frames.astype("int32"))
     return labels
 
 
 def _column_numbers(path: Path, names: list[str], by_position: Sequence[int] | None) -> list[int]:
-    """Number of each column, by its name or its place; a last one with a name of another kind is the uncodable flag."""
+    """Find the number of each column by name or position. A last column without a number is the uncodable flag."""
     matches = [FRAME.fullmatch(names[0]), *(NUMBER.fullmatch(name) for name in names[1:])]
     numbers = [0, *(int(match[1]) for match in matches[1:] if match)]
-    named = None not in matches
-    tells = named and UNCODABLE in numbers and len(set(numbers)) == len(numbers)
-    if by_position is not None and len(names) == len(by_position) and not tells:
+    all_numbered = None not in matches
+    names_all_columns = all_numbered and UNCODABLE in numbers and len(set(numbers)) == len(numbers)
+    if by_position is not None and len(names) == len(by_position) and not names_all_columns:
         return list(by_position)
     if len(names) > 1 and None not in matches[:-1] and UNCODABLE not in numbers and matches[-1] is None:
         return [*numbers, UNCODABLE]
-    if not named:
+    if not all_numbered:
         wrong = names[matches.index(None)]
-        raise ClefError(f"{path}: the header has {wrong!r}, no number of a column; expected {EXPECTED}")
+        raise ClefError(f"{path}: the header has {wrong!r}, which is no column number; expected {EXPECTED}")
     return numbers

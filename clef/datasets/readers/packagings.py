@@ -1,4 +1,4 @@
-"""How recordings of a subject and a task can lie on disk: a folder of images, a zip a subject, a video a recording."""
+"""Packagings of recordings by subject and task: folders of images, one zip per subject, or one video per recording."""
 
 import os
 import re
@@ -13,58 +13,56 @@ from clef.recordings.numbered_images import image_number, zipped_folders
 from clef.recordings.sequence import SequenceKind
 
 NameReader = Callable[[str], tuple[str, str] | None]
-"""Subject and task of a video, by its file name."""
+"""Returns subject and task of a video, given its file name."""
 NameWriter = Callable[[str, str, str], str]
-"""File name of a video, by the name of another and by subject and task."""
+"""Returns the file name of a video, given the name of another, subject and task."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a recording lies."""
+class RecordingPath:
+    """Where a recording is."""
 
     path: Path
     kind: SequenceKind
     inside: str | None = None
 
 
-class Packed(ABC):
-    """Recordings found in one folder, in one packaging."""
+class PackagedRecordings(ABC):
+    """The recordings in one folder, in one packaging."""
 
     name: ClassVar[str]
-    numbered: ClassVar[bool] = True
-    """True where frames are images named by numbers."""
+    has_numbered_images: ClassVar[bool] = True
 
     def __init__(self, base: Path, tasks: Iterable[str], read_name: NameReader, write_name: NameWriter) -> None:
         self.base = base
         self.tasks = sorted(tasks)
         self.read_name = read_name
         self.write_name = write_name
-        with os.scandir(base) as entries:
-            self.names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+        self.names = sorted(name for name in os.listdir(base) if not name.startswith("."))
         self.subjects = self._find_subjects()
-        """Those with recordings."""
+        """Subjects with recordings."""
 
     @abstractmethod
     def _find_subjects(self) -> set[str]: ...
 
     @abstractmethod
-    def place(self, subject: str, task: str) -> Place | None:
-        """Where the recording should lie; None where it is plain that it is not there."""
+    def find(self, subject: str, task: str) -> RecordingPath | None:
+        """Find a recording. A zip file is not opened: its recordings may be missing."""
 
-    def missing_place(self, subject: str, task: str) -> Place | None:
-        """Where a recording would lie that is plainly not there; None for one that is, or may be."""
+    def path_if_missing(self, subject: str, task: str) -> RecordingPath | None:
+        """Return the expected path of a recording that is missing, or None."""
         return None
 
     @abstractmethod
-    def unexpected_files(self, everybody: Iterable[str]) -> list[Path]:
-        """What lies among the recordings and is none of this set's."""
+    def unexpected_files(self, all_subjects: Iterable[str]) -> list[Path]:
+        """List files and folders among the recordings that belong to no subject or task."""
 
-    def zero(self, subjects: Iterable[str]) -> str | None:
-        """An image with number 0, if there is one: where it was seen."""
+    def find_image_zero(self, subjects: Iterable[str]) -> str | None:
+        """Return the location of an image numbered 0, or None."""
         return None
 
 
-class Images(Packed):
+class ImageFolders(PackagedRecordings):
     """`F001/T1/0000.jpg`."""
 
     name = "images"
@@ -77,93 +75,85 @@ class Images(Packed):
     def _numbers(self, subject: str, task: str) -> Iterator[int]:
         try:
             with os.scandir(self.base / subject / task) as entries:
-                for entry in entries:
-                    number = image_number(entry.name)
-                    if number is not None:
-                        yield number
+                yield from (number for entry in entries if (number := image_number(entry.name)) is not None)
         except (FileNotFoundError, NotADirectoryError):
             return
 
-    def place(self, subject: str, task: str) -> Place | None:
+    def find(self, subject: str, task: str) -> RecordingPath | None:
         folder = self.base / subject / task
-        return Place(folder, "images") if folder.is_dir() else None
+        return RecordingPath(folder, "images") if folder.is_dir() else None
 
-    def missing_place(self, subject: str, task: str) -> Place | None:
-        return None if self.place(subject, task) else Place(self.base / subject / task, "images")
+    def path_if_missing(self, subject: str, task: str) -> RecordingPath | None:
+        return None if self.find(subject, task) else RecordingPath(self.base / subject / task, "images")
 
-    def unexpected_files(self, everybody: Iterable[str]) -> list[Path]:
-        known = set(everybody)
-        strange = [self.base / name for name in self.names if self.pattern.fullmatch(name) and name not in known]
+    def unexpected_files(self, all_subjects: Iterable[str]) -> list[Path]:
+        known = set(all_subjects)
+        unexpected = [self.base / name for name in self.names if self.pattern.fullmatch(name) and name not in known]
         for subject in sorted(known & self.subjects):
             with os.scandir(self.base / subject) as entries:
-                folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
-            strange += [self.base / subject / name for name in sorted(set(folders) - set(self.tasks))]
-        return strange
+                folders = {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
+            unexpected += [self.base / subject / name for name in sorted(folders - set(self.tasks))]
+        return unexpected
 
-    def zero(self, subjects: Iterable[str]) -> str | None:
-        for subject in subjects:
-            for task in self.tasks:
-                if 0 in self._numbers(subject, task):
-                    return f"{subject}/{task}"
-        return None
+    def find_image_zero(self, subjects: Iterable[str]) -> str | None:
+        locations = ((subject, task) for subject in subjects for task in self.tasks)
+        return next((f"{subject}/{task}" for subject, task in locations if 0 in self._numbers(subject, task)), None)
 
 
-class Zips(Packed):
+class SubjectZips(PackagedRecordings):
     """`F001.zip` with `F001/T1/0000.jpg` inside."""
 
     name = "zips"
     pattern: ClassVar[re.Pattern[str]] = re.compile(r"([FM]\d{3})\.zip", re.IGNORECASE)
 
     def _find_subjects(self) -> set[str]:
-        named = ((self.pattern.fullmatch(name), name) for name in self.names)
-        self._zips = {match[1].upper(): self.base / name for match, name in named if match}
+        matches = filter(None, map(self.pattern.fullmatch, self.names))
+        self._zips = {match[1].upper(): self.base / match[0] for match in matches}
         return set(self._zips)
 
-    def place(self, subject: str, task: str) -> Place | None:
+    def find(self, subject: str, task: str) -> RecordingPath | None:
         path = self._zips.get(subject)
-        return None if path is None else Place(path, "zip", f"{subject}/{task}")
+        return None if path is None else RecordingPath(path, "zip", f"{subject}/{task}")
 
-    def unexpected_files(self, everybody: Iterable[str]) -> list[Path]:
-        known = {self._zips[subject].name for subject in self.subjects & set(everybody)}
+    def unexpected_files(self, all_subjects: Iterable[str]) -> list[Path]:
+        known = {self._zips[subject].name for subject in self.subjects & set(all_subjects)}
         return [self.base / name for name in self.names if ".zip" in name.lower() and name not in known]
 
-    def zero(self, subjects: Iterable[str]) -> str | None:
-        """Look into the first zip that opens: a zip's list of contents takes a while to read, and one tells."""
-        for subject in subjects:
-            if subject not in self._zips:
-                continue
+    def find_image_zero(self, subjects: Iterable[str]) -> str | None:
+        """Look only into the first zip that opens, because listing a zip takes a while."""
+        for path in (self._zips[subject] for subject in subjects if subject in self._zips):
             try:
-                folders = zipped_folders(self._zips[subject])
+                folders = zipped_folders(path)
             except ClefError:
                 continue
-            return next((f"{self._zips[subject].name}: {name}" for name in sorted(folders) if 0 in folders[name]), None)
+            return next((f"{path.name}: {name}" for name in sorted(folders) if 0 in folders[name]), None)
         return None
 
 
-class Videos(Packed):
-    """A file a recording; its first frame is frame 1."""
+class VideoFiles(PackagedRecordings):
+    """One file per recording; its first frame is frame 1."""
 
     name = "videos"
-    numbered = False
+    has_numbered_images = False
 
     def _find_subjects(self) -> set[str]:
-        named = ((self.read_name(name), name) for name in self.names)
-        self._videos = {read: self.base / name for read, name in named if read}
+        self._videos = {read: self.base / name for name in self.names if (read := self.read_name(name))}
         return {subject for subject, task in self._videos if task in self.tasks}
 
-    def place(self, subject: str, task: str) -> Place | None:
+    def find(self, subject: str, task: str) -> RecordingPath | None:
         path = self._videos.get((subject, task))
-        return None if path is None else Place(path, "video")
+        return None if path is None else RecordingPath(path, "video")
 
-    def missing_place(self, subject: str, task: str) -> Place | None:
+    def path_if_missing(self, subject: str, task: str) -> RecordingPath | None:
         if (subject, task) in self._videos:
             return None
         own = (path for (other, _), path in self._videos.items() if other == subject)
         example = next(own, next(iter(self._videos.values())))
-        return Place(self.base / self.write_name(example.name, subject, task), "video")
+        return RecordingPath(self.base / self.write_name(example.name, subject, task), "video")
 
-    def unexpected_files(self, everybody: Iterable[str]) -> list[Path]:
-        known = {path.name for (subject, _), path in self._videos.items() if subject in set(everybody)}
+    def unexpected_files(self, all_subjects: Iterable[str]) -> list[Path]:
+        subjects = set(all_subjects)
+        known = {path for (subject, _), path in self._videos.items() if subject in subjects}
         suffixes = {path.suffix.lower() for path in self._videos.values()}
         files = (self.base / name for name in self.names if Path(name).suffix.lower() in suffixes)
-        return [path for path in files if path.name not in known]
+        return [path for path in files if path not in known]

@@ -64,7 +64,7 @@ def test_a_header_that_does_not_tell_the_columns_leaves_it_to_their_places(tmp_p
 def test_a_header_that_tells_the_columns_counts_more_than_their_places(tmp_path):
     table = read_occurrence_csv(write(tmp_path / "a.csv", ["0,1,2,4,99", "1,1,0,0,0"]), AUS, PLACES)
     assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[1, 0, 0]]
-    with pytest.raises(ClefError, match="the header has 'AU', no number of a column"):
+    with pytest.raises(ClefError, match="the header has 'AU', which is no column number"):
         read_occurrence_csv(write(tmp_path / "a.csv", ["0,AU,AU,4,99,7", "1,1,0,0,0,0"]), AUS, PLACES)
 
 
@@ -76,18 +76,18 @@ def test_a_header_that_tells_the_columns_counts_more_than_their_places(tmp_path)
         (["0,1,2,4", "1,0,0,5"], "frame 1, action unit 4: code 5; expected 0, 1 or 9; correct the row"),
         (
             ["0,1,2,4", "1,0,0,0", "1,0,0,0"],
-            "frame 1 stands twice; expected one row a frame; correct the row",
+            "frame 1 appears twice; expected one row per frame; correct the row",
         ),
         (["0,1,2,4", "-1,0,0,0"], "frame -1; expected the number of a frame; correct the row, or restore the file"),
         (["0,1,2,4", f"{2**32 + 1},0,0,0"], f"frame {2**32 + 1}; expected the number of a frame"),
-        (["frame,brow,lid,lip", "1,0,0,0"], "the header has 'brow', no number of a column"),
-        (["1,1,2,4", "1,0,0,0"], "the header has '1', no number of a column"),
-        (["7,1,2,4", "1,0,0,0"], "the header has '7', no number of a column"),
-        (["0;1;2;4", "1;0;0;0"], "the header has '0;1;2;4', no number of a column; expected comma-separated"),
+        (["frame,brow,lid,lip", "1,0,0,0"], "the header has 'brow', which is no column number"),
+        (["1,1,2,4", "1,0,0,0"], "the header has '1', which is no column number"),
+        (["7,1,2,4", "1,0,0,0"], "the header has '7', which is no column number"),
+        (["0;1;2;4", "1;0;0;0"], "the header has '0;1;2;4', which is no column number; expected comma-separated"),
         (["0,1,1,2,4", "1,0,0,0,0"], "two columns are named '1'"),
         (["0,1,01,2,4", "1,0,0,0,0"], "two columns are named '1'"),
         (["0,1,2,4", "1,0,0,x"], "line 2, column 4: 'x' is no whole number; expected"),
-        (["0,1,2,4", "", "1,0,,1"], "line 3, column 2: nothing stands there; expected"),
+        (["0,1,2,4", "", "1,0,,1"], "line 3, column 2: the cell is empty; expected"),
         (["0,1,2,4", "1,0,0.5,1"], "line 2, column 2: '0.5' is no whole number"),
         (["0,1,2,4", "1,0,0,1", "2,0,0,1,1"], "line 3 has 5 values, the header has 4; expected"),
         (["0,1,2,4", "1,0,0,1,"], "line 2 has 5 values, the header has 4; expected"),

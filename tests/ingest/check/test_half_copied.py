@@ -296,7 +296,7 @@ STOPPING = [
         r"42 recordings cannot be read, .* of 84: .*test_0001_aligned\.jpg \(missing\).* more; copy them again",
     ),
     Case(
-        "rafdb", "all images", partial(without, "basic/Image"), "no folder Image/aligned, which the run wants; complete"
+        "rafdb", "all images", partial(without, "basic/Image"), "no folder Image/aligned, which the run uses; complete"
     ),
     Case(
         "ferplus",
