@@ -1,16 +1,13 @@
 from snakemake.utils import min_version
 
-min_version("9.20")
+min_version("9.27")
 
 
-include: "workflow/rules/runs.smk"
-include: "workflow/rules/resources.smk"
+include: "workflow/rules/common.smk"
 include: "workflow/rules/raw.smk"
-include: "workflow/rules/inputs.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/messages.smk"
 
 
 rule all:
@@ -18,3 +15,47 @@ rule all:
     input:
         "results/demo/summary.csv",
     localrule: True
+
+
+import logging
+import time
+
+from clef.runs import messages, preflight
+from clef.runtime.progress import NOTICE
+
+BEGAN = time.time()
+PLANNED = []
+
+
+onstart:
+    if workflow.is_main_process and not workflow.touch:
+        for job in workflow.dag.needrun_jobs():
+            wildcards = dict(job.wildcards.items())
+            PLANNED.append(
+                messages.PlannedJob(job.rule.name, wildcards, job.output, job.log)
+            )
+        disks = checked(preflight.check_before_start, PLANNED, RUNS, REMOTE)
+        remember_listings(preflight.datasets(PLANNED, "check", "ingest", "crop"))
+        if REMOTE or {"-k", "--keep-going"} & {*sys.argv}:
+            preflight.check_raw_data(preflight.datasets(PLANNED, "check"), RUNS)
+        if REMOTE:
+            from clef.runtime import slurm
+
+            # Show when it waits for another login node.
+            logging.getLogger("clef").addHandler(logging.StreamHandler())
+            logging.getLogger("clef").setLevel(NOTICE)
+            programs = Path(workflow.basedir, "workflow/profiles/slurm/bin")
+            if cancelled := checked(slurm.prepare_submission, Path.cwd(), programs):
+                print(messages.cancelled(cancelled), file=sys.stderr)
+        devices = preflight.training_devices(PLANNED, RUNS)
+        print(messages.started(PLANNED, devices, disks), file=sys.stderr)
+
+
+onsuccess:
+    if PLANNED:
+        print(messages.finished(PLANNED, time.time() - BEGAN), file=sys.stderr)
+
+
+onerror:
+    if PLANNED:
+        print(messages.failed(PLANNED, BEGAN), file=sys.stderr)

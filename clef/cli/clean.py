@@ -14,56 +14,55 @@ from clef.errors import ClefError
 @app.command(rich_help_panel=DATA, epilog="Example: clef clean --dry-run")
 def clean(
     runs: Annotated[
-        list[str] | None, typer.Argument(help="Only what belongs to these runs or their data sets; all without.")
+        list[str] | None, typer.Argument(help="Only files of these runs and their data sets; all if none is given.")
     ] = None,
     results: Annotated[
-        bool, typer.Option("--results", help="Also the results of runs whose params file is gone.")
+        bool, typer.Option("--results", help="Also results of runs whose params file is missing.")
     ] = False,
     stage1: Annotated[
         bool,
-        typer.Option("--stage1", help="Also the stage 1 weights of finished runs; a changed stage 2 needs them again."),
+        typer.Option("--stage1", help="Also stage 1 weights of finished runs; a changed stage 2 needs them again."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="List, and remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="List only, remove nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """List what nothing needs any more, with sizes, and remove it if you say so. Never touches data/raw.
+    """List files that are no longer needed, with their sizes, and remove them after asking. Never touches data/raw.
 
-    That is: what interrupted jobs left, and crops and manifests of settings that no params file uses any more.
+    These are leftovers of interrupted jobs, and crops and manifests of settings that no params file uses.
     """
     from clef.params.suggestion import suggestion
     from clef.runs import clean as cleaning
-    from clef.runs.load import load_runs
-    from clef.runtime.disk_space import readable
+    from clef.runs.load import load_all
+    from clef.runtime.disk_space import format_size
     from clef.runtime.paths import INTERIM, PROCESSED, results_folder
 
-    root, known = Path(), load_runs(settings.params_folder)
-    lost = {path.name: path for path in cleaning.lost(root, known)}
-    unknown = [run for run in runs or [] if run not in known and run not in lost]
-    if unknown:
-        raise ClefError(
-            f"{settings.params_folder}: no run {unknown[0]}; {suggestion(unknown[0], [*known, *lost], 'a params file')}"
-        )
-    found = cleaning.leftovers(root, known, lost_results=results, stage1_weights=stage1)
+    root, known = Path(), load_all(settings.params_folder)
+    orphaned = [path.name for path in cleaning.find_orphaned_results(root, known)]
+    for run in runs or []:
+        if run not in known and run not in orphaned:
+            hint = suggestion(run, [*known, *orphaned], "a params file")
+            raise ClefError(f"{settings.params_folder}: no run {run}; {hint}")
+    found = cleaning.leftovers(root, known, orphaned_results=results, stage1_weights=stage1)
     if runs:
         folders = {results_folder(run) for run in runs}
         for dataset in {known[run].dataset.name for run in runs if run in known}:
             folders |= {INTERIM / dataset, PROCESSED / dataset}
         found = [item for item in found if folders & {item.path, *item.path.parents}]
     for item in found:
-        print(f"{readable(item.size):>10}  {item.path}  ({item.why})")
-    if lost and not results:
-        print(f"Left alone: results without params file, {', '.join(sorted(lost))}; --results takes them too")
+        print(f"{format_size(item.size):>10}  {item.path}  ({item.reason})")
+    if orphaned and not results:
+        print(f"Kept results without params file: {', '.join(orphaned)}; --results removes them too")
     if not found:
         print("Nothing to remove")
         return
-    total = readable(sum(item.size for item in found))
+    total = format_size(sum(item.size for item in found))
     if dry_run:
-        print(f"{total} could go; nothing was removed (--dry-run)")
+        print(f"{total} can be removed; nothing was removed (--dry-run)")
         return
     cleaning.require_no_workflow(root)
     if not yes:
         if not sys.stdin.isatty():
-            raise ClefError("no terminal to ask on; say --yes to remove these, or --dry-run only to list them")
+            raise ClefError("no terminal to ask on; use --yes to remove these, or --dry-run to list them")
         if not typer.confirm(f"Remove these, {total}?"):
             print("Nothing was removed")
             return

@@ -15,7 +15,7 @@ def explain(
     """Say what the keys of a params file mean, with their values and defaults."""
     from rich.console import Console
 
-    from clef.runs.reference import as_markdown, explain, format_groups, stale_as_markdown
+    from clef.runs.params_reference import as_markdown, explain, format_groups, stale_as_markdown
 
     groups = explain(key)
     if markdown:

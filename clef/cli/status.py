@@ -1,4 +1,4 @@
-"""The subcommand that tells how far a run is."""
+"""The subcommand that shows the progress of a run."""
 
 import json
 import time
@@ -9,14 +9,13 @@ import typer
 
 from clef.cli.app import RESULTS, app
 from clef.cli.error_report import EXIT_ERROR, EXIT_INTERRUPTED
-from clef.cli.find_run import run_params
+from clef.cli.find_run import settings
 from clef.cli.options import Run
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from clef.params.schema import Params
     from clef.runs.state import State
 
 REDRAW_SECONDS = 3.0
@@ -28,14 +27,14 @@ REDRAW_SECONDS = 3.0
 )
 def status(
     run: Run,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Draw anew until there is no more to come.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything about every job as JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw until the run has ended.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every job as JSON.")] = False,
 ) -> None:
-    """Tell how far a run is, from its files alone: on any machine that sees the checkout.
+    """Show the state of every job of a run. It reads files only, so it works on any machine that sees the checkout.
 
-    done; running, by a process that renews its lease; stopped, begun and nobody is at it; failed; waiting.
+    States: done; running; stopped (started, but no process works on it now); failed; waiting.
 
-    Exit codes: 0 nothing failed; 1 a job has failed; 130 ended by ctrl-C.
+    Exit codes: 0 no job failed; 1 a job failed; 130 interrupted by ctrl-C.
     """
     from rich.console import Console
 
@@ -43,7 +42,7 @@ def status(
 
     console = Console()
     if watch and (as_json or not console.is_terminal):
-        raise ClefError("--watch: expected a terminal and no --json; leave it out")
+        raise ClefError("--watch: needs a terminal and no --json; leave it out")
     states = _states(run)
     if as_json:
         print(json.dumps(as_plain(run, states), indent=1))
@@ -57,17 +56,10 @@ def status(
 
 def _states(run: str) -> "list[State]":
     from clef.runs.jobs import jobs_of
-    from clef.runs.load import named_runs
+    from clef.runs.related_runs import load_run
     from clef.runs.state import state_of
 
-    runs: dict[str, Params] = {}
-    named = [run]
-    while named:
-        name = named.pop()
-        if name not in runs:
-            runs[name] = run_params(name)
-            named += named_runs(runs[name])
-    return [state_of(job) for job in jobs_of(run, runs)]
+    return [state_of(job) for job in jobs_of(run, load_run(run, settings.params_folder))]
 
 
 def _watch(run: str, states: "list[State]", console: "Console") -> "list[State]":
@@ -77,7 +69,7 @@ def _watch(run: str, states: "list[State]", console: "Console") -> "list[State]"
 
     try:
         with Live(format_status(run, states), console=console, auto_refresh=False, vertical_overflow="visible") as live:
-            while _more_to_come(states):
+            while _can_change(states):
                 time.sleep(REDRAW_SECONDS)
                 states = _states(run)
                 live.update(format_status(run, states), refresh=True)
@@ -86,11 +78,11 @@ def _watch(run: str, states: "list[State]", console: "Console") -> "list[State]"
     return states
 
 
-def _more_to_come(states: "list[State]") -> bool:
-    """Whether to go on watching: not once all is done, nor once something has failed and nobody is at work any more."""
-    from clef.runs.clean import workflow_at_work
+def _can_change(states: "list[State]") -> bool:
+    """False once all is done, or something has failed and neither a job nor Snakemake is running."""
+    from clef.runs.clean import is_workflow_running
 
     kinds = {state.kind for state in states}
     if kinds == {"done"}:
         return False
-    return "failed" not in kinds or "running" in kinds or workflow_at_work(Path())
+    return "failed" not in kinds or "running" in kinds or is_workflow_running(Path())

@@ -1,7 +1,4 @@
-"""What can be removed from data/interim, data/processed and results: leftovers, crops that no run uses, lost runs.
-
-Nothing below data/raw is ever looked at.
-"""
+"""Find and remove files that are no longer needed, in data/interim, data/processed and results. Never in data/raw."""
 
 import re
 import shutil
@@ -18,54 +15,55 @@ from clef.runtime.paths import INTERIM, PROCESSED, RAW, RESULTS, fold_folder, se
 
 DIGEST = re.compile(r"[0-9a-f]{8}")
 QUIET_SECONDS = 3600.0
-"""A file under a temporary name that was written to within this time, by nobody knows whom, may still be growing."""
+"""A temporary file of an unknown process may still be growing if it was written within this time."""
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that can go."""
+    """A file or folder that can be removed."""
 
     path: Path
-    why: str
+    reason: str
     size: int
     """Bytes."""
 
 
 def leftovers(
-    root: Path, runs: Mapping[str, Params], *, lost_results: bool = False, stage1_weights: bool = False
+    root: Path, runs: Mapping[str, Params], *, orphaned_results: bool = False, stage1_weights: bool = False
 ) -> list[Leftover]:
-    """List what can go, as far as the params say that nobody needs it.
+    """List what can be removed.
 
     Args:
         root: The checkout.
         runs: Every run that has a params file.
-        lost_results: Also the results of runs that have none.
-        stage1_weights: Also the stage 1 of finished runs, if no unfinished run starts from it.
+        orphaned_results: Also results of runs that have none.
+        stage1_weights: Also stage 1 weights of finished runs that no unfinished run starts from.
     """
     found = [*_work_folders(root), *_partial_files(root), *_unused_crops(root, runs)]
-    if lost_results:
-        found += [Leftover(path, "results of a run without params file", size(path)) for path in lost(root, runs)]
+    if orphaned_results:
+        orphaned = find_orphaned_results(root, runs)
+        found += [Leftover(path, "results of a run without params file", size(path)) for path in orphaned]
     if stage1_weights:
         found += _stage1_weights(root, runs)
-    whole = {item.path for item in found}
-    return [item for item in found if not whole & set(item.path.parents)]
+    paths = {item.path for item in found}
+    return [item for item in found if not paths & set(item.path.parents)]
 
 
-def lost(root: Path, runs: Mapping[str, Params]) -> list[Path]:
-    """Results folders of runs whose params file is gone."""
+def find_orphaned_results(root: Path, runs: Mapping[str, Params]) -> list[Path]:
+    """Results folders of runs whose params file is missing."""
     folders = (path for path in sorted((root / RESULTS).glob("*")) if path.is_dir() and not path.is_symlink())
     return [path for path in folders if path.name not in runs and any(path.glob(str(seed_and_fold("*", "*"))))]
 
 
 def remove(root: Path, item: Leftover) -> None:
-    """Remove one leftover; a work folder only while nobody else works in it.
+    """Remove a leftover.
 
     Raises:
-        ClefError: A process has begun to work on it.
+        ClefError: A process is working in the folder.
     """
     above = item.path.resolve().parents
-    if (root / RAW).resolve() in above or not any(place.resolve() in above for place in _places(root)):
-        raise ClefError(f"{item.path}: not below data/interim, data/processed or results; left alone")
+    if (root / RAW).resolve() in above or not any(folder.resolve() in above for folder in _folders(root)):
+        raise ClefError(f"{item.path}: not below data/interim, data/processed or results; not removed")
     if item.path.suffix == ".work":
         with leased(item.path):
             shutil.rmtree(item.path)
@@ -75,21 +73,17 @@ def remove(root: Path, item: Leftover) -> None:
         item.path.unlink()
 
 
-def workflow_at_work(root: Path) -> bool:
-    """Whether Snakemake holds its lock; one that was killed has left it."""
+def is_workflow_running(root: Path) -> bool:
+    """Whether Snakemake holds its lock; a killed Snakemake leaves it."""
     return any((root / ".snakemake" / "locks").glob("*"))
 
 
 def require_no_workflow(root: Path) -> None:
-    """Refuse where Snakemake is at work.
-
-    Raises:
-        ClefError: It holds its lock.
-    """
-    if workflow_at_work(root):
+    """Raise ClefError if Snakemake holds its lock."""
+    if is_workflow_running(root):
         raise ClefError(
-            f"{root / '.snakemake' / 'locks'}: a workflow is at work here; wait for it, "
-            "or if it was killed, run `snakemake --unlock`"
+            f"{root / '.snakemake' / 'locks'}: a workflow is running here; wait for it, "
+            "or run `snakemake --unlock` if it was killed"
         )
 
 
@@ -100,26 +94,27 @@ def size(path: Path) -> int:
 
 
 def _work_folders(root: Path) -> Iterator[Leftover]:
-    for place in _places(root):
-        for path in sorted(place.rglob("*.work")):
-            if path.is_dir() and not path.is_symlink() and not holder_of(path):
+    for folder in _folders(root):
+        for path in sorted(folder.rglob("*.work")):
+            # Directly below lie the folders of data sets and runs, whose names may end so.
+            if path.parent != folder and path.is_dir() and not path.is_symlink() and not holder_of(path):
                 yield Leftover(path, "progress of an interrupted job, which would start over", size(path))
 
 
 def _partial_files(root: Path) -> Iterator[Leftover]:
-    for place in _places(root):
-        for path in sorted(place.rglob(".*.partial")):
-            if _half_written(path):
-                yield Leftover(path, "half a file that a killed job left", size(path))
+    for folder in _folders(root):
+        for path in sorted(folder.rglob(".*.partial")):
+            if _is_half_written(path):
+                yield Leftover(path, "incomplete file of a killed job", size(path))
 
 
-def _half_written(path: Path) -> bool:
-    """Whether nobody writes a file under a temporary name any more."""
-    ended = is_abandoned(path)
+def _is_half_written(path: Path) -> bool:
+    """Whether no process writes a temporary file any more."""
+    abandoned = is_abandoned(path)
     try:
-        return time.time() - path.lstat().st_mtime > QUIET_SECONDS if ended is None else ended
+        return time.time() - path.lstat().st_mtime > QUIET_SECONDS if abandoned is None else abandoned
     except FileNotFoundError:
-        return False  # it has appeared, or was given up, just now
+        return False  # renamed or removed since it was listed
 
 
 def _unused_crops(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover]:
@@ -144,5 +139,5 @@ def _stage1_weights(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover
             yield Leftover(path, "stage 1 of a finished run", size(path))
 
 
-def _places(root: Path) -> list[Path]:
+def _folders(root: Path) -> list[Path]:
     return [root / INTERIM, root / PROCESSED, root / RESULTS]

@@ -1,4 +1,4 @@
-"""The jobs that a run is made of, and where their files lie: as the rules of the workflow have them."""
+"""The jobs of a run and their files."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from clef.datasets import open_dataset
 from clef.ingest.versions.pointers import existing_pointers
 from clef.manifest.folds import FoldName, make_folds
 from clef.params.schema import Params
-from clef.runs.load import joining_runs, stage1_source
 from clef.runs.messages import job_name
+from clef.runs.related_runs import also_in_stage1, stage1_source
 from clef.runtime.paths import (
     crops_folder,
     fold_folder,
@@ -26,26 +26,28 @@ TRAININGS = ("pretrain", "finetune", "inner")
 
 @dataclass(frozen=True)
 class Job:
-    """One job. Paths are relative to the checkout."""
+    """A job. Paths are relative to the checkout."""
 
     step: str
     """`render-demo`, `check`, `ingest`, `crop`, `manifest`; `pretrain`, `finetune`, `inner`, `evaluate`; `summarize`"""
-    of: str
-    """The run; the data set, before training."""
-    target: Path
-    """The file whose lease it holds: the first of its outputs."""
+    owner: str
+    """The run; before training, the data set."""
     outputs: tuple[Path, ...]
-    """All that are there once it is done."""
     log: Path
     seed: int | None = None
     fold: FoldName | None = None
     shard: str | None = None
 
     @property
+    def target(self) -> Path:
+        """The output whose lease the job holds."""
+        return self.outputs[0]
+
+    @property
     def name(self) -> str:
-        """Such as `pretrain demo seed 0 fold 1`, as the job calls itself."""
+        """Name of the job, as it appears in its log."""
         rule = "finetune_inner" if self.step == "inner" else self.step
-        return job_name(rule, {"run": self.of, "shard": self.shard, "seed": self.seed, "fold": self.fold})
+        return job_name(rule, {"run": self.owner, "shard": self.shard, "seed": self.seed, "fold": self.fold})
 
 
 def jobs_of(run: str, runs: Mapping[str, Params]) -> list[Job]:
@@ -53,54 +55,51 @@ def jobs_of(run: str, runs: Mapping[str, Params]) -> list[Job]:
 
     Args:
         run: Its name.
-        runs: Its params, and those of the runs that it names, and so on.
+        runs: Its params, and those of the runs that it refers to.
     """
     params = runs[run]
-    source = stage1_source(runs, run, make_folds(open_dataset(params))[0].number)
-    names = [run, *([source[0]] if source is not None else []), *joining_runs(runs, run)]
+    folds = [fold.number for fold in make_folds(open_dataset(params))]
+    source = stage1_source(runs, run, folds[0])
+    names = [run, *([source[0]] if source is not None else []), *also_in_stage1(runs, run)]
     names += [params.test.run] if params.test is not None else []
-    crops = {(runs[name].dataset.name, runs[name].crop_digest): runs[name] for name in names}
     jobs: list[Job] = []
-    for each in crops.values():
-        jobs += _before_training(each)
-    jobs += _trainings(run, runs)
-    folder, summary = results_folder(run), summary_file(run)
-    outputs = (summary, folder / "summary.json")
-    return [*jobs, Job("summarize", run, summary, outputs, folder / "summarize.log")]
-
-
-def _before_training(params: Params) -> Iterator[Job]:
-    dataset = open_dataset(params)
-    raw, interim = raw_folder(dataset.name), interim_folder(dataset.name)
-    if (made := dataset.completion_marker()) is not None and not existing_pointers(dataset, raw):
-        yield Job("render-demo", dataset.name, raw / made, (raw / made,), interim / "render.log")
-    for step, target in (("check", interim / "check.txt"), ("ingest", sequences_file(dataset.name))):
-        yield Job(step, dataset.name, target, (target,), interim / f"{step}.log")
-    for shard in dataset.shards():
-        target = crops_folder(dataset.name, params.crop_digest) / f"{shard}.arrow"
-        yield Job("crop", dataset.name, target, (target,), target.with_suffix(".log"), shard=shard)
-    target = manifest_file(dataset.name, params.crop_digest)
-    yield Job("manifest", dataset.name, target, (target,), target.with_suffix(".log"))
-
-
-def _trainings(run: str, runs: Mapping[str, Params]) -> Iterator[Job]:
-    params = runs[run]
-    seen = set()
+    for data in {(runs[name].dataset.name, runs[name].crop_digest): runs[name] for name in names}.values():
+        jobs += _data_jobs(data)
     for seed in params.seeds:
-        for fold in make_folds(open_dataset(params)):
-            source = stage1_source(runs, run, fold.number)
-            if source is not None and (seed, *source) not in seen:
-                seen.add((seed, *source))
-                yield _training("pretrain", source[0], seed, source[1])
-            yield _training("finetune", run, seed, fold.number)
-            if params.tune is not None:
-                yield _training("inner", run, seed, fold.number)
-            folder = fold_folder(run, seed, fold.number)
-            outputs = (folder / "metrics.json", folder / "predictions.parquet")
-            yield Job("evaluate", run, outputs[0], outputs, folder / "evaluate.log", seed, fold.number)
+        for fold in folds:
+            jobs += _fold_jobs(run, runs, seed, fold)
+    folder = results_folder(run)
+    summary = Job("summarize", run, (summary_file(run), folder / "summary.json"), folder / "summarize.log")
+    return list(dict.fromkeys([*jobs, summary]))  # folds may share a stage 1
+
+
+def _data_jobs(params: Params) -> Iterator[Job]:
+    dataset = open_dataset(params)
+    name, crop, folder = dataset.name, params.crop_digest, interim_folder(dataset.name)
+    if (marker := dataset.completion_marker()) is not None and not existing_pointers(dataset, raw_folder(name)):
+        yield Job("render-demo", name, (raw_folder(name) / marker,), folder / "render.log")
+    yield Job("check", name, (folder / "check.txt",), folder / "check.log")
+    yield Job("ingest", name, (sequences_file(name),), folder / "ingest.log")
+    for shard in dataset.shards():
+        target = crops_folder(name, crop) / f"{shard}.arrow"
+        yield Job("crop", name, (target,), target.with_suffix(".log"), shard=shard)
+    target = manifest_file(name, crop)
+    yield Job("manifest", name, (target,), target.with_suffix(".log"))
+
+
+def _fold_jobs(run: str, runs: Mapping[str, Params], seed: int, fold: FoldName) -> Iterator[Job]:
+    source = stage1_source(runs, run, fold)
+    if source is not None:
+        yield _training("pretrain", source[0], seed, source[1])
+    yield _training("finetune", run, seed, fold)
+    if runs[run].tune is not None:
+        yield _training("inner", run, seed, fold)
+    folder = fold_folder(run, seed, fold)
+    outputs = (folder / "metrics.json", folder / "predictions.parquet")
+    yield Job("evaluate", run, outputs, folder / "evaluate.log", seed, fold)
 
 
 def _training(step: str, run: str, seed: int, fold: FoldName) -> Job:
-    target = fold_folder(run, seed, fold) / f"{step}.safetensors"
-    outputs = (target, target.with_suffix(".json"))
-    return Job(step, run, target, outputs, target.with_suffix(".log"), seed, fold)
+    path = fold_folder(run, seed, fold) / step
+    outputs = (path.with_suffix(".safetensors"), path.with_suffix(".json"))
+    return Job(step, run, outputs, path.with_suffix(".log"), seed, fold)

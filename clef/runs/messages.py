@@ -1,14 +1,32 @@
-"""What the workflow says at its start and at its end, and how its jobs are named."""
+"""Messages of the workflow at its start and end, and names of its jobs."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clef.runtime.paths import results_folder, summary_file
 from clef.runtime.progress import duration
 
 
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job that Snakemake is about to run."""
+
+    rule: str
+    wildcards: Mapping[str, str]
+    outputs: Sequence[str]
+    logs: Sequence[str]
+
+    @property
+    def name(self) -> str:
+        """Name of the job, as it appears in its log."""
+        return job_name(self.rule, self.wildcards)
+
+
 def job_name(step: str, arguments: Mapping[str, Any]) -> str:
-    """What tells a job from the others of its step, such as `pretrain demo seed 0 fold 1`.
+    """Name of a job, such as `pretrain demo seed 0 fold 1`.
 
     Args:
         step: The subcommand, or the rule.
@@ -22,71 +40,63 @@ def job_name(step: str, arguments: Mapping[str, Any]) -> str:
     return " ".join([step.removesuffix("-inner"), *names, *numbers, *inner])
 
 
-def started(runs: Sequence[str], jobs: int, cores: int | None, devices: Sequence[str], disks: Sequence[str]) -> str:
-    """The banner: what will be made, with what, and where to look.
-
-    Args:
-        runs: Names of the runs that will be summarised; empty if only earlier steps were asked for.
-        jobs: Number of jobs to do.
-        cores: Cores given; None under a cluster executor.
-        devices: What the trainings among the jobs run on.
-        disks: A line a disk, of what is needed and free.
-    """
-    lines = [f"CLEF: {', '.join(f'results/{run}/summary.csv' for run in runs) or 'the files asked for'}"]
-    where = f", on {cores} {'core' if cores == 1 else 'cores'}" if cores else ""
-    lines.append(f"  jobs    {jobs}{where}")
-    if devices:
+def started(jobs: Sequence[PlannedJob], devices: Iterable[str], disks: Iterable[str]) -> str:
+    """The message at the start: what is made, on which devices, and the disk space it needs, a line a disk."""
+    targets = [str(summary_file(run)) for run in _summarized(jobs)]
+    lines = [f"CLEF: {', '.join(targets) or 'the requested files'}", f"  jobs    {len(jobs)}"]
+    if devices := sorted(devices):
         lines.append(f"  device  {', '.join(devices)}, for training")
     lines += [f"  disk    {disk}" for disk in disks]
     lines.append("  logs    beside each result: results/RUN/seed*/fold*/*.log, data/interim/*/*.log")
-    lines.append("  ctrl-C is safe: the same command goes on where it was stopped.")
+    lines.append("  To interrupt, press ctrl-C; run the same command to resume.")
     return "\n".join(lines)
 
 
-def orphans_ended(numbers: Sequence[str]) -> str:
-    """Which jobs of a Snakemake that is no more were taken out of the queue."""
+def cancelled(numbers: Sequence[str]) -> str:
+    """The message about SLURM jobs of a Snakemake that was killed."""
     jobs = f"job{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
-    return f"CLEF: an earlier Snakemake had left SLURM {jobs} in the queue; ended, and going on from what was saved."
+    return f"CLEF: cancelled SLURM {jobs}, left in the queue by an earlier Snakemake; resuming from what was saved."
 
 
-def finished(runs: Sequence[str], seconds: float) -> str:
-    """The farewell: how long it took, and what to type next."""
-    next_commands = {"make ui": "curves and figures of all runs in the browser"}
+def finished(jobs: Sequence[PlannedJob], seconds: float) -> str:
+    """The message at the end: how long it took, and useful next commands."""
+    runs = _summarized(jobs)
+    commands = {}
     if len(runs) == 1:
-        next_commands = {
-            f"clef show {runs[0]}": f"the table again; its files are in results/{runs[0]}/"
-        } | next_commands
+        commands[f"clef show {runs[0]}"] = f"print the table; its files are in {results_folder(runs[0])}/"
     elif runs:
-        next_commands = {f"clef compare {' '.join(runs)}": "the runs beside each other"} | next_commands
-    width = max(map(len, next_commands))
-    return "\n".join(
-        [f"CLEF: done in {duration(seconds)}. Next:"]
-        + [f"  {command:{width}}  {what}" for command, what in next_commands.items()]
-    )
+        commands[f"clef compare {' '.join(runs)}"] = "compare the runs"
+    commands["make ui"] = "show curves and figures of all runs in the browser"
+    width = max(map(len, commands))
+    lines = [f"  {command:{width}}  {what}" for command, what in commands.items()]
+    return "\n".join([f"CLEF: done in {duration(seconds)}. Next:", *lines])
 
 
-def failed(jobs: Mapping[str, Sequence[str]], seconds: float) -> str:
-    """What went wrong: one line a failed job, with its cause and its log.
+def failed(jobs: Iterable[PlannedJob], began: float) -> str:
+    """The message after a failure: a line for each job that has written to its log and not finished.
 
     Args:
-        jobs: The logs of each failed job, by name.
-        seconds: Since the start.
+        jobs: All that were planned.
+        began: When Snakemake started them, in seconds since the epoch.
     """
-    causes = {job: _last_words(job, logs) for job, logs in jobs.items()}
-    if all("stopped by ctrl-C" in cause for cause in causes.values()):
-        return f"CLEF: stopped after {duration(seconds)}; the same command goes on where it was."
-    lines = [
-        f"CLEF: {len(jobs)} job{'s' if len(jobs) > 1 else ''} failed. Mend the cause, then the same command goes on."
-    ]
-    lines += [f"  {job}: {cause}" for job, cause in causes.items()]
-    return "\n".join(lines)
+    unfinished = [job for job in jobs if not all(Path(output).exists() for output in job.outputs)]
+    causes = {job.name: cause for job in unfinished if (cause := _cause(job, began)) is not None}
+    if causes and all("interrupted" in cause for cause in causes.values()):
+        return f"CLEF: interrupted after {duration(time.time() - began)}; run the same command to resume."
+    number = f"{len(causes)} job{'s' if len(causes) > 1 else ''} failed" if causes else "a job failed, see above"
+    lines = [f"CLEF: {number}. Fix the cause, then run the same command to resume."]
+    return "\n".join([*lines, *(f"  {name}: {cause}" for name, cause in causes.items())])
 
 
-def _last_words(job: str, logs: Sequence[str]) -> str:
-    """What a job said of its own end."""
-    for log in map(Path, logs):
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-        own = [line for line in lines[-20:] if line.startswith(f"{job}: ")]
-        if own:
-            return own[-1].removeprefix(f"{job}: ")
-    return f"ended without a word, as when it is killed or out of memory (log: {', '.join(logs)})"
+def _summarized(jobs: Iterable[PlannedJob]) -> list[str]:
+    return sorted(job.wildcards["run"] for job in jobs if job.rule == "summarize")
+
+
+def _cause(job: PlannedJob, began: float) -> str | None:
+    """Last line of the job in its log; None if the job has not been started."""
+    for log in map(Path, job.logs):
+        if log.exists() and log.stat().st_mtime >= began:
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+            own = [line.removeprefix(f"{job.name}: ") for line in lines if line.startswith(f"{job.name}: ")]
+            return own[-1] if own else f"ended without a message, perhaps killed or out of memory (log: {log})"
+    return None

@@ -44,10 +44,10 @@ def as_plain(run: str, states: Sequence[State]) -> dict[str, Any]:
 def format_status(run: str, states: Sequence[State]) -> Group:
     """A line a step of the chain, a row a seed and fold, and what the jobs said that do not go on by themselves."""
     lines = [Text.assemble((run, "bold"), ": ", *_counted(states, "jobs"))]
-    steps = dict.fromkeys((state.job.step, state.job.of) for state in states if state.job.step not in BY_FOLD)
+    steps = dict.fromkeys((state.job.step, state.job.owner) for state in states if state.job.step not in BY_FOLD)
     for step, of in steps:
         if step != "summarize":
-            own = [state for state in states if (state.job.step, state.job.of) == (step, of)]
+            own = [state for state in states if (state.job.step, state.job.owner) == (step, of)]
             lines.append(Text.assemble(f"  {step} {of}  ", *_counted(own, "shards" if step == "crop" else "")))
     told = [state for state in states if _is_told(state)]
     told.sort(key=lambda state: ORDER.index(state.kind))

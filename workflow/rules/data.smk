@@ -1,17 +1,63 @@
-# Where there is a network. The first of all, and since it takes all cores for its minute, alone: what is missing is said
-# before anything long.
+from clef.weights.releases import (
+    DETECTOR_RELEASES,
+    detector_weights,
+    fetchable,
+    model_note,
+)
+
+
+def crop_weights(wildcards):
+    """The detector's weights. Published ones are fetched, unless there are crops already, which a new file would make
+    stale; others that are missing are an error before anything runs.
+    """
+    crop = of_crops(wildcards).params.crop
+    path = fetchable(crop.detector, crop.weights)
+    folder = Path("data/interim", wildcards.dataset, wildcards.crop)
+    if path is None or any(folder.glob("*.arrow")):
+        path = checked(detector_weights, crop.detector, crop.weights)
+    return path or []
+
+
+def model_weights(wildcards):
+    """Notes that published weights were fetched, for a run and those whose stage 1 it starts from."""
+    folds = [fold.number for fold in of_run(wildcards).folds]
+    sources = [RUNS.stage1(wildcards.run, fold) for fold in folds]
+    runs = {wildcards.run, *(source[0] for source in sources if source)}
+    models = [RUNS.params[run].model for run in runs]
+    notes = [checked(model_note, model.name, model.pretrained) for model in models]
+    return sorted(str(note) for note in notes if note is not None)
+
+
+def model_files(wildcards):
+    """The file that the model starts from, if `model.pretrained` is one, and an architecture of CLEF's own."""
+    model = of_run(wildcards).params.model
+    files = [model.pretrained, f"clef/model/configs/{model.name}.json"]
+    return [path for path in files if path and Path(path).is_file()]
+
+
+def published_name(wildcards):
+    """Name of the detector or model (MODEL/TAG) whose published weights a file of weights/ stands for."""
+    detectors = {release.file: name for name, release in DETECTOR_RELEASES.items()}
+    model, _, tag = wildcards.file.removesuffix(".json").partition(".")
+    return detectors.get(wildcards.file, f"{model}/{tag}")
+
+
+# Needs a network. It runs first and alone, so that missing weights are reported before anything long starts.
 rule fetch_weights:
     output:
         "weights/{file}",
     log:
         "weights/{file}.log",
     wildcard_constraints:
-        file="|".join(map(re.escape, PUBLISHED)),
+        file="|".join(
+            re.escape(release.file) for release in DETECTOR_RELEASES.values()
+        )
+        + r"|[\w+-]+\.[^/]+\.json",
     priority: 3
     localrule: True
-    threads: CORES or 1
+    threads: ALL_CORES
     params:
-        whose=lambda wildcards: PUBLISHED[wildcards.file],
+        whose=published_name,
     shell:
         "python -m clef --log {log:q} fetch-weights {params.whose:q} --to {output:q}"
 
@@ -21,7 +67,7 @@ rule render_demo:
         "data/raw/{dataset}/render.json",
     log:
         "data/interim/{dataset}/render.log",
-    retries: FEW
+    retries: RETRIES
     threads: 8
     resources:
         mem_mb=4000,
@@ -33,9 +79,9 @@ rule render_demo:
         " --workers {threads:q}"
 
 
-# Nothing long starts on a broken copy: it comes first and, since it takes all cores for its seconds, alone. Cropping does
-# not wait for its file: a second check would make every shard stale, or, by way of `ancient`, hide those that are. Where
-# cores do not order jobs, Snakemake checks before it submits the first: messages.smk.
+# It runs before the cropping and alone, so that nothing long starts on a broken copy. Cropping does not take its output
+# as input: after another check every shard would be stale, or with `ancient` none. On a cluster, and with
+# `--keep-going`, Snakefile checks before the first job.
 rule check:
     input:
         all_raw,
@@ -45,8 +91,8 @@ rule check:
     log:
         "data/interim/{dataset}/check.log",
     priority: 2
-    retries: FEW
-    threads: CORES or 1
+    retries: RETRIES
+    threads: ALL_CORES
     resources:
         mem_mb=2000,
         runtime="30m",
@@ -67,7 +113,7 @@ rule ingest:
         "data/interim/{dataset}/ingest.log",
     # It finds an incomplete copy within minutes, so it starts before the cropping.
     priority: 1
-    retries: FEW
+    retries: RETRIES
     resources:
         mem_mb=2000,
         runtime="2h",
@@ -78,7 +124,7 @@ rule ingest:
         " --out {output:q}"
 
 
-# Not from the table of `ingest`: that is new whenever one recording is, and so would every shard be stale.
+# The table of `ingest` is no input: it is new whenever one recording is, and would make every shard stale.
 rule crop:
     input:
         crop_weights,
@@ -87,15 +133,15 @@ rule crop:
         "data/interim/{dataset}/{crop}/{shard}.arrow",
     log:
         "data/interim/{dataset}/{crop}/{shard}.log",
-    threads: lambda wildcards: of_crops(wildcards).crop.threads
+    threads: lambda wildcards: of_crops(wildcards).params.crop.threads
     resources:
-        gpu=gpus(of_crops, "crop"),
+        gpu=gpu_if_cuda(lambda wildcards: of_crops(wildcards).params.crop),
         mem_mb=4000,
         runtime="4h",
         attempt=attempt_number,
     params:
         crop_settings,
-        limits=cluster_try,
+        limits=attempt_option,
     shell:
         "python -m clef --log {log:q} crop {wildcards.dataset:q} --crop {wildcards.crop:q}"
         " --raw data/raw/{wildcards.dataset:q}"
@@ -104,7 +150,7 @@ rule crop:
 
 rule manifest:
     input:
-        lambda wildcards: shards_of(RUN_OF_CROPS[wildcards.dataset, wildcards.crop]),
+        lambda wildcards: of_crops(wildcards).shards,
         labels_raw,
         sequences="data/interim/{dataset}/sequences.parquet",
         code=lambda wildcards: ["clef/manifest/table.py", *adapter_code(wildcards)],
@@ -112,7 +158,7 @@ rule manifest:
         "data/processed/{dataset}/{crop}/manifest.parquet",
     log:
         "data/processed/{dataset}/{crop}/manifest.log",
-    retries: FEW
+    retries: RETRIES
     resources:
         mem_mb=4000,
         runtime="1h",

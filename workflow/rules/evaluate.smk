@@ -1,34 +1,40 @@
-# Cheap rules run again when their own code changes.
+from clef.runs.load import reject_results
+
+# These rules are cheap, so they run again when code that they import changes.
+EVALUATION_CODE = source_files("clef.evaluation.fold.evaluate_fold")
 SUMMARY_CODE = sorted(
-    map(
-        str,
-        [
-            *Path("clef/evaluation/run").glob("*.*"),
-            *Path("clef/plots").glob("*.py"),
-        ],
-    )
+    {
+        *source_files("clef.evaluation.run.summary"),
+        *source_files("clef.plots.run"),
+        "clef/evaluation/run/published.csv",
+    }
 )
-EVALUATION_CODE = sorted(
-    map(
-        str,
-        [
-            *Path("clef/evaluation/fold").glob("*.py"),
-            *Path("clef/manifest").glob("*.py"),
-            *Path("clef/model").glob("*.*"),
-            *Path("clef/batches").glob("*.py"),
-            Path("clef/faces/shard.py"),
-            Path("clef/datasets/votes.py"),
-            Path("clef/training/inputs.py"),
-        ],
+
+
+def inner_predictions(wildcards):
+    """Predictions for the training subjects that `tune` holds out, if the run tunes."""
+    if of_run(wildcards).params.tune is None:
+        return []
+    return "results/{run}/seed{seed}/fold{fold}/inner.epochs.parquet".format(
+        **wildcards
     )
-)
+
+
+def all_metrics(wildcards):
+    run = of_run(wildcards)
+    return expand(
+        "results/{run}/seed{seed}/fold{fold}/metrics.json",
+        run=run.name,
+        seed=run.params.seeds,
+        fold=[fold.number for fold in run.folds],
+    )
 
 
 rule evaluate:
     input:
-        lambda wildcards: shards_of(wildcards.run),
-        test_inputs,
-        manifest=lambda wildcards: manifest_of(wildcards.run),
+        shards,
+        data_of(test_runs),
+        manifest=manifest,
         weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
         sidecar="results/{run}/seed{seed}/fold{fold}/finetune.json",
         epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
@@ -39,22 +45,27 @@ rule evaluate:
         predictions="results/{run}/seed{seed}/fold{fold}/predictions.parquet",
     log:
         "results/{run}/seed{seed}/fold{fold}/evaluate.log",
-    retries: FEW
-    threads: lambda wildcards: of_run(wildcards).threads
+    retries: RETRIES
+    threads: lambda wildcards: of_run(wildcards).params.threads
     resources:
-        gpu=gpus(of_run),
+        gpu=gpu_if_cuda(lambda wildcards: of_run(wildcards).params),
         mem_mb=8000,
         runtime="2h",
     params:
-        threshold=lambda wildcards: of_run(wildcards).evaluate.threshold,
-        stride=lambda wildcards: of_run(wildcards).evaluate.stride,
-        crops=lambda wildcards: crops_folder(wildcards.run),
+        threshold=lambda wildcards: of_run(wildcards).params.evaluate.threshold,
+        stride=lambda wildcards: of_run(wildcards).params.evaluate.stride,
+        crops=crops,
         tune=section(of_run, "tune"),
         inner=lambda wildcards: (
-            ["--inner", inner_predictions(wildcards)] if of_run(wildcards).tune else []
+            ["--inner", inner_predictions(wildcards)]
+            if inner_predictions(wildcards)
+            else []
         ),
-        elsewhere=test_options,
-        test_labels=test_labels,
+        elsewhere=data_options("test", test_runs),
+        # How the other run reads its labels; empty without one.
+        test_labels=lambda wildcards: next(
+            (run.params.tracked("labels") for run in test_runs(wildcards)), []
+        ),
     shell:
         "python -m clef --log {log:q} evaluate {wildcards.run:q} --seed {wildcards.seed:q} --fold {wildcards.fold:q}"
         " --manifest {input.manifest:q} --crops {params.crops:q} --weights {input.weights:q}"
@@ -65,28 +76,28 @@ rule evaluate:
 rule summarize:
     input:
         metrics=all_metrics,
-        # Fetched before anything long. Not an input of the trainings, which a note that was lost would make stale.
+        # Weights are fetched before anything long. They are no input of the trainings, which a lost note would make stale.
         model=model_weights,
         code=SUMMARY_CODE,
     output:
         table="results/{run}/summary.csv",
         details="results/{run}/summary.json",
-        # Beside these: training.svg, which holds no result, and confusion.svg for expressions.
+        # Also written: training.svg, which holds no result, and confusion.svg for expressions.
         plots=multiext("results/{run}/plots/f1", ".csv", ".svg", ".png"),
     log:
         "results/{run}/summarize.log",
     localrule: True
     params:
-        bootstrap=lambda wildcards: of_run(wildcards).evaluate.bootstrap,
+        bootstrap=lambda wildcards: of_run(wildcards).params.evaluate.bootstrap,
     shell:
         "python -m clef --log {log:q} summarize {wildcards.run:q} {input.metrics:q} --out {output.table:q}"
 
 
 rule unknown_run:
-    """Asked for by nobody but who has mistyped the name of a run."""
+    """Suggest the nearest name for a mistyped run."""
     input:
-        lambda wildcards: checked(refuse_run, RUNS, Path("results", wildcards.name)),
+        lambda wildcards: checked(reject_results, wildcards.name, Path("params")),
     output:
         "results/{name}/{file}",
     wildcard_constraints:
-        name=f"(?!(?:{'|'.join(map(re.escape, RUNS))})/)[^/]+",
+        name=rf"(?!(?:{NAMES})/)[^/]+",

@@ -1,9 +1,7 @@
-# Raw data: pointers where it has a version, digests of what lies there where it has none, and the code that reads it.
-import sys
+# What stands for raw data in the rules: DVC's pointers if a data set has them, else digests of its files; and the code
+# that reads it.
 from functools import cache
-from pathlib import Path
 
-from clef.datasets import modules_of
 from clef.ingest.versions.digests import Listing
 from clef.ingest.versions.pointers import (
     LABELS,
@@ -12,104 +10,103 @@ from clef.ingest.versions.pointers import (
     pointer_names,
     pointer_path,
 )
+from clef.runs.source_files import source_files
+from clef.runtime.paths import interim_folder, raw_folder
 
-# A data set that DVC versions has pointers; they are small, so that Snakemake compares what they say and not their time.
-POINTERS = {
-    dataset: existing_pointers(DATASETS[run], Path("data/raw", dataset))
-    for dataset, run in RUN_OF_DATASET.items()
-}
-
-# Raw files of a versioned data set whose sizes are looked at when Snakemake starts: a second or two, also on a network.
+# Sizes of at most so many versioned raw files are compared when Snakemake starts: a second or two, also on a network.
 MOST_COUNTED = 5000
 
-# What a data set without pointers holds: a copy that is completed later makes stale what it completes.
-LISTINGS = {
-    dataset: Listing(
-        DATASETS[run],
-        Path("data/raw", dataset),
-        Path("data/interim", dataset, "listing.json"),
+
+def dataset_of(wildcards):
+    return of_dataset(wildcards).dataset
+
+
+# Pointers are small, so Snakemake compares their contents and not their times.
+@cache
+def pointers(dataset):
+    return checked(existing_pointers, dataset, raw_folder(dataset.name))
+
+
+# A copy without pointers that is completed later makes stale what it completes.
+@cache
+def listing(dataset):
+    """Digests of a copy; None if it has pointers or is rendered."""
+    if pointers(dataset) or dataset.completion_marker() is not None:
+        return None
+    return Listing(
+        dataset,
+        raw_folder(dataset.name),
+        interim_folder(dataset.name) / "listing.json",
     )
-    for dataset, run in RUN_OF_DATASET.items()
-    if not POINTERS[dataset] and DATASETS[run].completion_marker() is None
-}
+
+
+def remember_listings(datasets):
+    for name in datasets:
+        if found := listing(RUNS.over(name).dataset):
+            found.remember()
 
 
 @cache
 def warn_of_changes(dataset):
-    """Raw files that nobody gave a version to make nothing stale: it is said where Snakemake would say that nothing is to
-    be done. Of a set of very many files the step `ingest` alone looks at all.
-    """
+    """Warn of raw files that differ from their pointers, which make nothing stale; `ingest` checks very many files."""
     if workflow.is_main_process:
-        found = checked(
-            changes,
-            DATASETS[RUN_OF_DATASET[dataset]],
-            Path("data/raw", dataset),
-            MOST_COUNTED,
-        )
-        for change in found:
+        for change in checked(changes, dataset, raw_folder(dataset.name), MOST_COUNTED):
             print(f"CLEF: warning: {change}", file=sys.stderr)
 
 
-def raw_version(wildcards, *names):
-    """What stands for raw data: its pointers where it is versioned; else, if the project makes it, the file that says
-    that it is complete."""
-    root = Path("data/raw", wildcards.dataset)
-    if POINTERS[wildcards.dataset]:
+def raw_version(dataset, *names):
+    """Pointers of these names; without any, the file that a rendered data set is complete with, or nothing."""
+    root = raw_folder(dataset.name)
+    if pointers(dataset):
         wanted = {pointer_path(root, name) for name in names}
-        return [str(path) for path in POINTERS[wildcards.dataset] if path in wanted]
-    marker = DATASETS[RUN_OF_DATASET[wildcards.dataset]].completion_marker()
-    return [] if marker is None else str(root / marker)
+        return [path for path in pointers(dataset) if path in wanted]
+    marker = dataset.completion_marker()
+    return [] if marker is None else root / marker
 
 
 def all_raw(wildcards):
-    warn_of_changes(wildcards.dataset)
-    dataset = DATASETS[RUN_OF_DATASET[wildcards.dataset]]
-    return raw_version(wildcards, *pointer_names(dataset))
+    dataset = dataset_of(wildcards)
+    warn_of_changes(dataset)
+    return raw_version(dataset, *pointer_names(dataset))
 
 
 def shard_raw(wildcards):
-    dataset = DATASETS[RUN_OF_DATASET[wildcards.dataset]]
-    return raw_version(wildcards, dataset.version_of(wildcards.shard))
+    dataset = dataset_of(wildcards)
+    return raw_version(dataset, dataset.version_of(wildcards.shard))
+
+
+def labels_raw(wildcards):
+    return raw_version(dataset_of(wildcards), LABELS)
 
 
 def ingest_settings(wildcards):
-    """Settings of `ingest`, how the copy is to be read, and what there is to list."""
-    params = of_dataset(wildcards)
+    """Settings of `ingest`, options of the data set, and a digest of the copy."""
+    params, found = of_dataset(wildcards).params, listing(dataset_of(wildcards))
     settings = params.tracked("ingest") | {"dataset": params.tracked("dataset")}
-    listing = LISTINGS.get(wildcards.dataset)
-    return settings if listing is None else settings | {"raw": listing.whole()}
+    return settings if found is None else settings | {"raw": found.whole()}
 
 
 def crop_settings(wildcards):
-    """Settings of the crops, how the copy is to be read, and what there is of the shard."""
-    settings = of_crops(wildcards).tracked("crop")
-    dataset = DATASETS[RUN_OF_DATASET[wildcards.dataset]]
-    if dataset.crop_options:
-        settings |= {
-            "options": dataset.options.model_dump(include=dataset.crop_options)
-        }
-    listing = LISTINGS.get(wildcards.dataset)
+    """Settings of the crops, options of the data set that change them, and a digest of the shard."""
+    run, found = of_crops(wildcards), listing(dataset_of(wildcards))
+    settings = run.params.tracked("crop")
+    if run.dataset.crop_options:
+        options = run.dataset.options.model_dump(include=run.dataset.crop_options)
+        settings |= {"options": options}
     return (
-        settings
-        if listing is None
-        else settings | {"raw": listing.shard(wildcards.shard)}
+        settings if found is None else settings | {"raw": found.shard(wildcards.shard)}
     )
 
 
 def manifest_settings(wildcards):
-    """What of the settings the labels depend on, how they are to be read, and what there is of them."""
-    params = of_dataset(wildcards)
+    """Settings that the labels depend on, options of the data set, and a digest of the labels."""
+    params, found = of_dataset(wildcards).params, listing(dataset_of(wildcards))
     settings = params.tracked("ingest") | {"dataset": params.tracked("dataset")}
-    listing = LISTINGS.get(wildcards.dataset)
-    return settings if listing is None else settings | {"labels": listing.labels}
-
-
-def labels_raw(wildcards):
-    return raw_version(wildcards, LABELS)
+    return settings if found is None else settings | {"labels": found.labels}
 
 
 def adapter_code(wildcards):
     """Modules that know a data set's layout and labels."""
-    adapter = of_dataset(wildcards).dataset.adapter
-    modules = [f"clef/datasets/{name}.py" for name in modules_of(adapter)]
+    adapter = of_dataset(wildcards).params.dataset.adapter
+    modules = source_files(f"clef.datasets.{adapter}", within=("clef.datasets",))
     return ["clef/ingest/labels.py", *modules]

@@ -1,14 +1,40 @@
 from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
 
-# Neither rule lists code as an input: a comment must not cost forty GPU hours. The weights' JSON has the package's hash.
+# No training rule lists code as an input: a changed comment must not cost forty GPU hours. The JSON beside the weights
+# records a hash of the package.
+
+
+def training_gpus(wildcards):
+    params = of_run(wildcards).params
+    return params.gpus if params.device == "cuda" else 0
+
+
+def training_threads(wildcards):
+    params = of_run(wildcards).params
+    return params.gpus * params.threads
+
+
+def training_memory(wildcards):
+    """Enough for a large model's processes and those that decode crops."""
+    return 16000 * of_run(wildcards).params.gpus
+
+
+def stage1(wildcards):
+    """Weights that stage 2 starts from: of this run, of another, or none."""
+    of_run(wildcards)
+    source = RUNS.stage1(wildcards.run, wildcards.fold)
+    if source is None:
+        return []
+    run, fold = source
+    return f"results/{run}/seed{wildcards.seed}/fold{fold}/pretrain.safetensors"
 
 
 rule pretrain:
     input:
-        lambda wildcards: shards_of(wildcards.run),
-        joining_inputs,
+        shards,
+        data_of(also_runs),
         model_files,
-        manifest=lambda wildcards: manifest_of(wildcards.run),
+        manifest=manifest,
     output:
         weights="results/{run}/seed{seed}/fold{fold}/pretrain.safetensors",
         sidecar="results/{run}/seed{seed}/fold{fold}/pretrain.json",
@@ -24,10 +50,13 @@ rule pretrain:
         attempt=attempt_number,
     params:
         **{name: section(of_run, name) for name in PRETRAIN_SECTIONS},
-        activity_texts=activity_sentences,
-        crops=lambda wildcards: crops_folder(wildcards.run),
-        also=joining_options,
-        limits=cluster_limits,
+        # The texts themselves: editing a text makes stale what used it.
+        activity_texts=lambda wildcards: [
+            run.activity_texts for run in (of_run(wildcards), *also_runs(wildcards))
+        ],
+        crops=crops,
+        also=data_options("also", also_runs),
+        limits=limit_options,
     shell:
         "python -m clef --log {log:q} pretrain {wildcards.run:q} --seed {wildcards.seed:q} --fold {wildcards.fold:q}"
         " --manifest {input.manifest:q} --crops {params.crops:q} {params.also:q} {params.limits:q} --out {output.weights:q}"
@@ -35,10 +64,10 @@ rule pretrain:
 
 rule finetune:
     input:
-        lambda wildcards: shards_of(wildcards.run),
-        test_inputs,
+        shards,
+        data_of(test_runs),
         model_files,
-        manifest=lambda wildcards: manifest_of(wildcards.run),
+        manifest=manifest,
         stage1=stage1,
     output:
         weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
@@ -54,15 +83,15 @@ rule finetune:
         attempt=attempt_number,
     params:
         **{name: section(of_run, name) for name in FINETUNE_SECTIONS},
-        label_texts=label_sentences,
-        templates=sentence_templates,
-        crops=lambda wildcards: crops_folder(wildcards.run),
+        label_texts=lambda wildcards: of_run(wildcards).label_texts,
+        templates=lambda wildcards: of_run(wildcards).templates,
+        crops=crops,
         stage1=lambda wildcards: (
             ["--stage1", stage1(wildcards)] if stage1(wildcards) else []
         ),
         inner=[],
-        elsewhere=test_options,
-        limits=cluster_limits,
+        elsewhere=data_options("test", test_runs),
+        limits=limit_options,
     shell:
         "python -m clef --log {log:q} finetune {wildcards.run:q} --seed {wildcards.seed:q} --fold {wildcards.fold:q}"
         " --manifest {input.manifest:q} --crops {params.crops:q} {params.stage1:q} {params.inner:q}"

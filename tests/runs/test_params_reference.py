@@ -6,7 +6,7 @@ import yaml
 
 from clef.errors import ClefError
 from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, EvaluateParams, Params
-from clef.runs.reference import as_markdown, explain, stale_as_markdown, what_goes_stale
+from clef.runs.params_reference import as_markdown, explain, stale_as_markdown, what_goes_stale
 
 PAGE = Path(__file__).parents[2] / "docs" / "params.md"
 

@@ -1,0 +1,147 @@
+# What all rules share: the runs and their data, and what a job may use.
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from clef.errors import ClefError
+from clef.runs.load import REQUESTED
+from clef.runs.requested import RequestedRuns
+from clef.runtime.gpus import gpus_here
+
+# Jobs use the Python that runs Snakemake, even if its environment is not activated.
+shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
+
+
+def checked(function, *arguments):
+    """Call a function; a ClefError ends Snakemake with one line."""
+    try:
+        return function(*arguments)
+    except ClefError as error:
+        print(f"CLEF: error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+# The runs. RUNS reads a params file when a rule first needs it, so that a mistake in
+# another file stops nothing. Jobs inherit the names of the runs through REQUESTED.
+
+if workflow.is_main_process:
+    os.environ.pop(REQUESTED, None)
+RUNS = RequestedRuns(Path("params"))
+NAMES = "|".join(map(re.escape, RUNS.names))
+
+# Report a mistake in a requested run before Snakemake builds the graph.
+for argument in sys.argv[1:]:
+    if found := re.match(rf"results/({NAMES})/", argument):
+        checked(RUNS.__getitem__, found[1])
+
+
+wildcard_constraints:
+    run=NAMES,
+    dataset=r"\w[\w.+-]*",
+    crop="[0-9a-f]{8}",
+    seed=r"\d+",
+    fold=r"\d+|all",
+
+
+def of_run(wildcards):
+    return checked(RUNS.__getitem__, wildcards.run)
+
+
+def of_dataset(wildcards):
+    return checked(RUNS.over, wildcards.dataset)
+
+
+def of_crops(wildcards):
+    return checked(RUNS.over, wildcards.dataset, wildcards.crop)
+
+
+def section(of, name):
+    """Settings of one stage; as `params:` of a rule they make only that stage stale."""
+    return lambda wildcards: of(wildcards).params.tracked(name)
+
+
+def shards(wildcards):
+    return of_run(wildcards).shards
+
+
+def manifest(wildcards):
+    return of_run(wildcards).manifest
+
+
+def also_runs(wildcards):
+    """Runs over other data sets that take part in stage 1."""
+    return [RUNS[name] for name in of_run(wildcards).params.pretrain.also]
+
+
+def test_runs(wildcards):
+    """The run over another data set that a run is tested on, if any."""
+    test = of_run(wildcards).params.test
+    return [] if test is None else [RUNS[test.run]]
+
+
+def data_of(runs):
+    """The manifest and crops of each run that the function `runs` returns."""
+    return lambda wildcards: [
+        path for run in runs(wildcards) for path in (run.manifest, *run.shards)
+    ]
+
+
+def data_options(name, runs):
+    """The same as options of a command, `--NAME-manifest` and `--NAME-crops`."""
+    return lambda wildcards: [
+        word
+        for run in runs(wildcards)
+        for word in (
+            f"--{name}-manifest",
+            str(run.manifest),
+            f"--{name}-crops",
+            str(run.crops),
+        )
+    ]
+
+
+def crops(wildcards):
+    return str(of_run(wildcards).crops)
+
+
+# What a job may use.
+
+# True if jobs run on other machines, and within such a job.
+REMOTE = workflow.remote_exec or workflow.resource_settings.nodes is not None
+
+# Without a limit, `--cores 8` would start several trainings on one GPU. `--resources gpu=N`
+# overrides this.
+if workflow.is_main_process and not REMOTE:
+    workflow.global_resources.setdefault("gpu", max(gpus_here(), 1))
+
+# Retries of jobs without a time limit: on a cluster a node may be at fault. Within a job
+# they would count once more.
+RETRIES = 2 if REMOTE and not workflow.remote_exec else None
+
+# More cores than there are: Snakemake gives the job all of them, so it runs alone.
+ALL_CORES = 1 if REMOTE else 10000
+
+
+def gpu_if_cuda(settings):
+    """One GPU if the settings that the function returns ask for cuda."""
+    return lambda wildcards: int(settings(wildcards).device == "cuda")
+
+
+def attempt_number(wildcards, attempt):
+    return attempt
+
+
+def attempt_option(wildcards, resources):
+    """Pass the attempt number to a cluster job that a time limit may stop.
+
+    Snakemake does not compare params that depend on `resources`, so this makes nothing stale.
+    """
+    return ["--attempt", resources.attempt] if workflow.remote_exec else []
+
+
+def limit_options(wildcards, resources):
+    """Pass a training on a cluster its time limit: it saves and stops before, since no signal reaches it."""
+    options = attempt_option(wildcards, resources)
+    return ["--time-budget", resources.runtime, *options] if options else []
