@@ -24,7 +24,7 @@ from clef.faces.crop import crop_shard
 from clef.faces.detectors.retinaface import RetinaFaceDetector
 from clef.params.schema import CropParams
 from clef.recordings.sequence import RecordedSequence
-from tests.faces.detectors.made_up import made_up_model, noise_pictures
+from tests.faces.detectors.random_retinaface import noise_images, random_model
 
 SIDE = 640
 """`crop.detect_size`."""
@@ -53,8 +53,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     arguments = parser.parse_args()
-    pictures = noise_pictures([SHAPE] * arguments.frames)
-    package = made_up_model(predict_single, SIDE)
+    pictures = noise_images([SHAPE] * arguments.frames)
+    package = random_model(predict_single, SIDE)
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.pth"
         torch.save(package.model.state_dict(), weights)

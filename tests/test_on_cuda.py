@@ -176,10 +176,10 @@ def test_the_device_is_the_one_asked_for():
 def test_retinaface_finds_the_same_faces_as_on_the_cpu(tmp_path):
     predict_single = pytest.importorskip("retinaface.predict_single", reason="retinaface-pytorch is not installed")
     from clef.faces.detectors.retinaface import RetinaFaceDetector
-    from tests.faces.detectors.made_up import made_up_model, noise_pictures
+    from tests.faces.detectors.random_retinaface import noise_images, random_model
 
-    torch.save(made_up_model(predict_single, 224).model.state_dict(), tmp_path / "weights.pth")
-    pictures = noise_pictures([(161, 210), (350, 233)])
+    torch.save(random_model(predict_single, 224).model.state_dict(), tmp_path / "weights.pth")
+    pictures = noise_images([(161, 210), (350, 233)])
     here, there = (
         RetinaFaceDetector(str(tmp_path / "weights.pth"), 0.7, 224, device).detect(pictures)
         for device in ("cpu", "cuda")

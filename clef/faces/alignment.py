@@ -1,4 +1,4 @@
-"""Cutting a face out of a picture: by its eyes or by its box, at a fixed size."""
+"""Crop a face out of an image at a fixed size, aligned by its eyes or its box."""
 
 import cv2
 import numpy as np
@@ -8,31 +8,31 @@ from clef.params.schema import CropParams
 
 RIGHT_EYE = (0.36, 0.36)
 LEFT_EYE = (0.64, 0.36)
-"""Where the person's eyes come to lie, as shares of the crop's side. The chin lies about two eye distances
-below the eyes, so that an open mouth still fits, and the brows have room to rise."""
+"""Target positions of the person's eyes, as shares of the crop's side. The chin is about two eye distances below the
+eyes, so an open mouth still fits, and the brows have room to rise."""
 
 
 def crop_face(image: np.ndarray, face: Face, settings: CropParams) -> np.ndarray:
-    """Cut a face out.
+    """Crop a face.
 
     Args:
         image: RGB, uint8, `(height, width, 3)`.
         face: In pixels of `image`.
-        settings: `align`, `margin` and `size` count here.
+        settings: `align`, `margin` and `size` apply.
 
     Returns:
-        RGB, uint8, `(size, size, 3)`. Beyond the picture its edge is repeated.
+        RGB, uint8, `(size, size, 3)`. The image's edge is repeated beyond the image.
     """
     matrix = None
     if settings.align == "eyes" and face.landmarks is not None:
         matrix = _eyes_matrix(face.landmarks, settings.size)
     if matrix is None:
         matrix = _box_matrix(face, settings.margin, settings.size)
-    return _warped(image, matrix, settings.size)
+    return _warp(image, matrix, settings.size)
 
 
 def _eyes_matrix(landmarks: np.ndarray, size: int) -> np.ndarray | None:
-    """The similarity, `(2, 3)`, that puts both eyes in their places; none where they coincide."""
+    """Return the similarity, `(2, 3)`, that moves both eyes to their targets, or None if they coincide."""
     right, left = landmarks[0], landmarks[1]
     target_right, target_left = np.array(RIGHT_EYE) * size, np.array(LEFT_EYE) * size
     across, target_across = left - right, target_left - target_right
@@ -46,31 +46,31 @@ def _eyes_matrix(landmarks: np.ndarray, size: int) -> np.ndarray | None:
 
 
 def _box_matrix(face: Face, margin: float, size: int) -> np.ndarray:
-    """The scaling and shift, `(2, 3)`, that fill the crop with the square around the box and its margin."""
+    """Return the scaling and shift, `(2, 3)`, that fit the square around the box and its margin to the crop."""
     side = max(face.box[2], face.box[3]) * (1 + margin)
     scale = size / max(side, 1.0)
     return np.column_stack([np.eye(2) * scale, size / 2 - scale * face.centre])
 
 
-def _warped(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Apply a similarity whose coordinates have (0, 0) at the picture's corner, not at a pixel's centre.
+def _warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Apply a similarity whose origin is the image's corner, not the centre of its first pixel.
 
-    Strong shrinking goes by area first: a warp looks at four pixels only, and would alias.
+    The image is first shrunk by area if the scale is small: a warp reads only four pixels and would alias.
     """
     matrix = np.vstack([matrix, [0, 0, 1]])
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     if scale < 0.5:
-        image, to_source = _shrunk_surroundings(image, matrix, size, scale)
+        image, to_source = _shrink_visible_part(image, matrix, size, scale)
         matrix = matrix @ to_source
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     matrix = np.linalg.inv(half) @ matrix @ half
     return cv2.warpAffine(image, matrix[:2], (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _shrunk_surroundings(
+def _shrink_visible_part(
     image: np.ndarray, matrix: np.ndarray, size: int, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the picture that the crop shows, shrunk by a whole factor to no less than the crop's size.
+    """Shrink the part of the image that the crop shows by a whole factor, to no less than the crop's size.
 
     Returns:
         The part, and the matrix `(3, 3)` from its coordinates to those of `image`.
@@ -78,10 +78,10 @@ def _shrunk_surroundings(
     factor = int(1 / scale)
     corners = np.array([[0, size, size, 0], [0, 0, size, size], [1, 1, 1, 1]], float)
     shown = (np.linalg.inv(matrix) @ corners)[:2]
-    spare = 2 * factor  # around it, for the warp to look at, and past the picture for its edge to be repeated
+    border = 2 * factor  # for the warp's interpolation, and to repeat the edge beyond the image
     limits = np.array([image.shape[1], image.shape[0]])
-    first = np.clip(np.floor(shown.min(axis=1)).astype(int), 0, limits - 1) - spare
-    last = np.clip(np.ceil(shown.max(axis=1)).astype(int), first + spare + 1, limits) + spare
+    first = np.clip(np.floor(shown.min(axis=1)).astype(int), 0, limits - 1) - border
+    last = np.clip(np.ceil(shown.max(axis=1)).astype(int), first + border + 1, limits) + border
     last += (first - last) % factor  # whole blocks only
     (left, top), (right, bottom) = first.tolist(), last.tolist()
     part = cv2.copyMakeBorder(

@@ -1,7 +1,7 @@
-"""Which face is where in each frame: detection in every n-th frame, and what may be said of those between.
+"""Find the face in each frame of a recording: detect it in every n-th frame and interpolate between detections.
 
-Frames go through as a stream. At any time no more are held than are read ahead for a detector call, wait for
-the end of a gap, or lie in the smoothing window.
+Frames pass through as a stream. Only those are held in memory that are read ahead for a detector call, wait for the end
+of a gap, or lie within the smoothing window.
 """
 
 import itertools
@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from clef.faces.detectors import Detector, Face
+from clef.faces.detectors.base import intersection
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame
 
@@ -20,76 +21,68 @@ Status = Literal["detected", "tracked", "bridged", "no_face", "undecodable"]
 
 
 @dataclass(frozen=True)
-class Tracked:
-    """One frame and its face."""
+class TrackedFrame:
+    """A frame and its face."""
 
     frame: Frame
     status: Status
-    """`detected` by the detector; `tracked` between two detections of the same face, in a frame that was not
-    looked at; `bridged` the same across frames in which the detector found nothing; `no_face`;
-    `undecodable`."""
+    """`tracked`: interpolated in a skipped frame; `bridged`: interpolated where the detector found nothing."""
     face: Face | None = None
     faces: int | None = None
-    """How many the detector found; none where it was not asked."""
+    """Number of faces detected, or None if the detector did not see the frame."""
 
 
-def track(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> Iterator[Tracked]:
-    """Follow the face of one recording.
+def track_face(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> Iterator[TrackedFrame]:
+    """Track the face of one recording and yield the same frames, each once and in order.
 
-    Args:
-        frames: By rising number, as `read_frames` gives them.
-        detector: Made from the same settings.
-        settings: `every`, `bridge`, `face`, `smooth` and `batch` count here.
-
-    Yields:
-        The same frames, each once and in order. Where there are several faces, each frame is judged by
-        itself: nothing prefers the face of the frame before.
+    If there are several faces, each frame is judged alone. The face of the previous frame is not preferred.
     """
-    observed = observe(frames, detector, settings, settings.every)
-    return _smooth(_bridge(observed, settings.bridge), settings.smooth)
+    detected = detect_faces(frames, detector, settings, settings.every)
+    return _smooth(_bridge(detected, settings.bridge), settings.smooth)
 
 
-def observe(frames: Iterable[Frame], detector: Detector, settings: CropParams, every: int) -> Iterator[Tracked]:
-    """Detect in every n-th frame and in the last, and interpolate between two that show the same face.
+def detect_faces(
+    frames: Iterable[Frame], detector: Detector, settings: CropParams, every: int
+) -> Iterator[TrackedFrame]:
+    """Detect in every n-th frame and the last one, and interpolate between two detections of the same face.
 
-    Where one of two neighbouring detections fails, or the face jumps, every frame between them is looked at,
-    so that the end of a face's visibility is found to the frame. Between two failures nothing is looked for.
+    If one of two neighbouring detections fails, or the face jumps, all frames between them are searched, so that the
+    moment when a face appears or disappears is exact. Frames between two failures are not searched.
     """
-    before: Tracked | None = None
-    between: list[Frame] = []
+    before: TrackedFrame | None = None
+    skipped: list[TrackedFrame] = []
     wait = 0
     for chunk in _chunks(frames, max(settings.batch, every)):
         due = []
         for frame in chunk:
             due.append(wait <= 0 and frame.image is not None)
             wait = (every if due[-1] else wait) - 1
-        looked = _detect(list(itertools.compress(chunk, due)), detector, settings)
+        detections = _detect(list(itertools.compress(chunk, due)), detector, settings)
         for frame, is_due in zip(chunk, due, strict=True):
             if not is_due:
-                between.append(frame)
+                skipped.append(TrackedFrame(frame, "undecodable" if frame.image is None else "no_face"))
                 continue
-            after = next(looked)
-            yield from _fill(before, between, after, detector, settings)
+            after = next(detections)
+            yield from _fill(before, skipped, after, detector, settings)
             yield after
-            before, between = after, []
-    last = max((index for index, frame in enumerate(between) if frame.image is not None), default=None)
+            before, skipped = after, []
+    last = max((index for index, item in enumerate(skipped) if item.frame.image is not None), default=None)
     if last is not None:
-        (after,) = _detect([between[last]], detector, settings)
-        yield from _fill(before, between[:last], after, detector, settings)
+        (after,) = _detect([skipped[last].frame], detector, settings)
+        yield from _fill(before, skipped[:last], after, detector, settings)
         yield after
-        between = between[last + 1 :]
-    yield from (Tracked(frame, "undecodable") for frame in between)
+        skipped = skipped[last + 1 :]
+    yield from skipped
 
 
 def same_face(one: Face, other: Face) -> bool:
-    """Whether two boxes may be one face: centres within a face's side of each other, sides within twice."""
+    """Whether two boxes may show one face: centres within a face's side, and sides within a factor of two."""
     sides = math.sqrt(max(one.area, 0.0)), math.sqrt(max(other.area, 0.0))
-    distance = float(np.linalg.norm(one.centre - other.centre))
-    return min(sides) > 0 and distance <= sum(sides) / 2 and max(sides) <= 2 * min(sides)
+    return min(sides) > 0 and one.distance(other.centre) <= sum(sides) / 2 and max(sides) <= 2 * min(sides)
 
 
 def interpolate(one: Face, other: Face, share: float) -> Face:
-    """The face on the straight way from one to the other; `share` 0 is the first, 1 the second."""
+    """Interpolate linearly: `share` 0 is the first face, 1 the second."""
     box = tuple((1 - share) * a + share * b for a, b in zip(one.box, other.box, strict=True))
     landmarks = None
     if one.landmarks is not None and other.landmarks is not None:
@@ -103,110 +96,123 @@ def _chunks(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
         yield chunk
 
 
-def _detect(frames: list[Frame], detector: Detector, settings: CropParams) -> Iterator[Tracked]:
-    for start in range(0, len(frames), settings.batch):
-        part = frames[start : start + settings.batch]
-        images = [frame.image for frame in part if frame.image is not None]
-        for frame, image, faces in zip(part, images, detector.detect(images), strict=True):
-            if not faces:
-                yield Tracked(frame, "no_face", faces=0)
-            elif settings.face == "largest":
-                yield Tracked(frame, "detected", max(faces, key=lambda face: face.area), len(faces))
+def _detect(frames: list[Frame], detector: Detector, settings: CropParams) -> Iterator[TrackedFrame]:
+    for batch in _chunks(frames, settings.batch):
+        images = [frame.image for frame in batch if frame.image is not None]
+        for frame, image, faces in zip(batch, images, detector.detect(images), strict=True):
+            if faces:
+                yield TrackedFrame(frame, "detected", _choose(faces, frame, image, settings), len(faces))
             else:
-                middle = np.array([image.shape[1] / 2, image.shape[0] / 2])
-                central = min(faces, key=lambda face: float(np.linalg.norm(face.centre - middle)))
-                yield Tracked(frame, "detected", central, len(faces))
+                yield TrackedFrame(frame, "no_face", faces=0)
+
+
+def _choose(faces: list[Face], frame: Frame, image: np.ndarray, settings: CropParams) -> Face:
+    """Choose the annotated face if there is one: labels of the image belong to it. Otherwise follow the settings."""
+    if frame.box is not None and frame.box[2]:
+        left, top, width, height = map(float, frame.box)
+        annotated = Face((left, top, width, height), 1.0)
+        return max(faces, key=lambda face: (_overlap(face, annotated), -face.distance(annotated.centre)))
+    if settings.face == "largest":
+        return max(faces, key=lambda face: face.area)
+    middle = np.array([image.shape[1] / 2, image.shape[0] / 2])
+    return min(faces, key=lambda face: face.distance(middle))
+
+
+def _overlap(one: Face, other: Face) -> float:
+    """Intersection over union of two boxes."""
+    shared = intersection(np.array(one.box), np.array(other.box))
+    return shared / (one.area + other.area - shared)
+
+
+def _shows_same_face(before: TrackedFrame | None, after: TrackedFrame) -> bool:
+    return bool(before and before.face and after.face and same_face(before.face, after.face))
+
+
+def _interpolate_between(
+    before: TrackedFrame, items: list[TrackedFrame], after: TrackedFrame, status: Status
+) -> Iterator[TrackedFrame]:
+    assert before.face is not None
+    assert after.face is not None
+    frames = after.frame.number - before.frame.number
+    for item in items:
+        if item.status == "undecodable":
+            yield item
+        else:
+            face = interpolate(before.face, after.face, (item.frame.number - before.frame.number) / frames)
+            yield replace(item, status=status, face=face)
 
 
 def _fill(
-    before: Tracked | None, between: list[Frame], after: Tracked, detector: Detector, settings: CropParams
-) -> Iterator[Tracked]:
-    """Say what is in the frames between two that were looked at."""
-    start = before.face if before else None
-    if before and start and after.face and same_face(start, after.face):
-        for frame in between:
-            if frame.image is None:
-                yield Tracked(frame, "undecodable")
-            else:
-                yield Tracked(frame, "tracked", interpolate(start, after.face, _share(before, frame, after)))
+    before: TrackedFrame | None,
+    skipped: list[TrackedFrame],
+    after: TrackedFrame,
+    detector: Detector,
+    settings: CropParams,
+) -> Iterator[TrackedFrame]:
+    """Find the faces in the frames between two detections."""
+    if before is not None and _shows_same_face(before, after):
+        yield from _interpolate_between(before, skipped, after, "tracked")
         return
-    look = start is not None or after.face is not None
-    seen = {}
-    if look:
-        decoded = [frame for frame in between if frame.image is not None]
-        seen = {found.frame.number: found for found in _detect(decoded, detector, settings)}
-    for frame in between:
-        if frame.image is None:
-            yield Tracked(frame, "undecodable")
-        else:
-            yield seen.get(frame.number) or Tracked(frame, "no_face")
+    detected = {}
+    if (before and before.face) or after.face:
+        decoded = [item.frame for item in skipped if item.frame.image is not None]
+        detected = {found.frame.number: found for found in _detect(decoded, detector, settings)}
+    for item in skipped:
+        yield detected.get(item.frame.number, item)
 
 
-def _share(before: Tracked, frame: Frame, after: Tracked) -> float:
-    return (frame.number - before.frame.number) / (after.frame.number - before.frame.number)
-
-
-def _bridge(items: Iterable[Tracked], longest: int) -> Iterator[Tracked]:
-    """Interpolate over short runs without a face between two frames that show the same one."""
-    before: Tracked | None = None
-    waiting: list[Tracked] = []
+def _bridge(items: Iterable[TrackedFrame], longest: int) -> Iterator[TrackedFrame]:
+    """Interpolate over short gaps between two frames that show the same face."""
+    before: TrackedFrame | None = None
+    gap: list[TrackedFrame] = []
     for item in items:
-        if item.face is not None:
-            if before and before.face and same_face(before.face, item.face):
-                for gap in waiting:
-                    if gap.status == "undecodable":
-                        yield gap
-                    else:
-                        face = interpolate(before.face, item.face, _share(before, gap.frame, item))
-                        yield replace(gap, status="bridged", face=face)
-            else:
-                yield from waiting
-            yield item
-            before, waiting = item, []
+        if item.face is None:
+            gap.append(item)
+            if before is None or item.frame.number - before.frame.number > longest:
+                yield from gap
+                before, gap = None, []
             continue
-        waiting.append(item)
-        if before is None or item.frame.number - before.frame.number > longest:
-            yield from waiting
-            before, waiting = None, []
-    yield from waiting
+        if before is not None and _shows_same_face(before, item):
+            yield from _interpolate_between(before, gap, item, "bridged")
+        else:
+            yield from gap
+        yield item
+        before, gap = item, []
+    yield from gap
 
 
-def _smooth(items: Iterable[Tracked], deviation: float) -> Iterator[Tracked]:
-    """Steady boxes and landmarks by a Gaussian over time, within unbroken runs of the same face."""
+def _smooth(items: Iterable[TrackedFrame], deviation: float) -> Iterator[TrackedFrame]:
+    """Smooth boxes and landmarks with a Gaussian over time, within unbroken runs of the same face."""
     if deviation == 0:
         yield from items
         return
     radius = math.ceil(3 * deviation)
-    run: list[Tracked] = []
-    done = 0  # how many of the run have been handed on and stay as neighbours of the next
+    run: list[TrackedFrame] = []
+    done = 0  # frames at the start of the run that were yielded and remain as neighbours
     for item in items:
         if run and not _continues(run[-1], item):
-            yield from (_steadied(run, index, radius, deviation) for index in range(done, len(run)))
+            yield from (_smoothed(run, index, radius, deviation) for index in range(done, len(run)))
             run, done = [], 0
         if item.face is None:
             yield item
             continue
         run.append(item)
         if len(run) - done > radius:
-            yield _steadied(run, done, radius, deviation)
+            yield _smoothed(run, done, radius, deviation)
             done += 1
             if done > radius:
                 del run[0]
                 done -= 1
-    yield from (_steadied(run, index, radius, deviation) for index in range(done, len(run)))
+    yield from (_smoothed(run, index, radius, deviation) for index in range(done, len(run)))
 
 
-def _continues(before: Tracked, after: Tracked) -> bool:
-    return (
-        before.face is not None
-        and after.face is not None
-        and after.frame.number == before.frame.number + 1
-        and (before.face.landmarks is None) == (after.face.landmarks is None)
-        and same_face(before.face, after.face)
-    )
+def _continues(before: TrackedFrame, after: TrackedFrame) -> bool:
+    if after.frame.number != before.frame.number + 1 or not (before.face and after.face):
+        return False
+    return (before.face.landmarks is None) == (after.face.landmarks is None) and same_face(before.face, after.face)
 
 
-def _steadied(run: list[Tracked], index: int, radius: int, deviation: float) -> Tracked:
+def _smoothed(run: list[TrackedFrame], index: int, radius: int, deviation: float) -> TrackedFrame:
     first = max(0, index - radius)
     faces = [item.face for item in run[first : index + radius + 1] if item.face is not None]
     weights = np.exp(-0.5 * ((np.arange(len(faces)) + first - index) / deviation) ** 2)

@@ -1,4 +1,4 @@
-"""What crops depend on, which is written into them, into the manifest and beside weights."""
+"""The settings and versions that determine crops, as stored in shards, in the manifest and beside weights."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,31 +7,19 @@ from clef.faces.alignment import LEFT_EYE, RIGHT_EYE
 from clef.params.schema import CropParams
 
 CROPPING = 1
-"""To be raised with a change of the code that gives other crops by the same settings, so that the two do not mix."""
+"""Raise this when a code change gives different crops for the same settings, so that the two do not mix."""
+
+SETTINGS = ("align", "bridge", "detect_size", "every", "face", "margin", "quality", "score", "size", "smooth")
 
 
 def crop_fingerprint(settings: CropParams, detector: Mapping[str, str | None]) -> dict[str, Any]:
-    """What the crops depend on, as plain data with sorted keys.
-
-    Args:
-        settings: Of the crops.
-        detector: Fingerprint of the detector.
-    """
-    fingerprint = {
-        "align": settings.align,
+    """Return all that crops depend on as plain data with sorted keys, given the detector's fingerprint."""
+    fingerprint = {name: getattr(settings, name) for name in SETTINGS}
+    fingerprint |= {
         "cropping": CROPPING,
-        "bridge": settings.bridge,
         "colour": "rgb",
-        "detect_size": settings.detect_size,
         "detector": dict(sorted(detector.items())),
-        "every": settings.every,
         "eyes": [*RIGHT_EYE, *LEFT_EYE],
-        "face": settings.face,
         "filter": "area",
-        "margin": settings.margin,
-        "quality": settings.quality,
-        "score": settings.score,
-        "size": settings.size,
-        "smooth": settings.smooth,
     }
     return dict(sorted(fingerprint.items()))

@@ -1,4 +1,4 @@
-"""The file of crops: one Arrow row for every input frame, its crop as JPEG, read by memory map."""
+"""Shards: Arrow files with one row for every input frame and its crop as JPEG, read through a memory map."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,9 +14,9 @@ from clef.runtime.files import atomic_write
 
 FINGERPRINT = b"clef.fingerprint"
 RECORDINGS = b"clef.recordings"
-ROWS_A_BATCH = 256
+ROWS_PER_BATCH = 256
 CROPPED = ("detected", "tracked", "bridged")
-"""Statuses of frames that have a crop."""
+"""Statuses of frames with a crop."""
 STATUSES = (*CROPPED, "no_face", "undecodable")
 
 SCHEMA = pa.schema(
@@ -24,8 +24,8 @@ SCHEMA = pa.schema(
         pa.field("sequence", pa.string(), nullable=False),
         pa.field("frame", pa.int32(), nullable=False),
         pa.field("status", pa.string(), nullable=False),
-        pa.field("faces", pa.int16()),  # how many were detected; null where nothing was looked for
-        pa.field("score", pa.float32()),  # of the detection; null where there was none in this frame
+        pa.field("faces", pa.int16()),  # number detected; null if the detector did not see the frame
+        pa.field("score", pa.float32()),  # of the detection; null if there was none in this frame
         pa.field("x", pa.float32()),
         pa.field("y", pa.float32()),
         pa.field("width", pa.float32()),
@@ -35,14 +35,13 @@ SCHEMA = pa.schema(
     ]
 )
 
-
-# Who and what a recording shows, and what follows from its file, changes no crop by itself.
+# These columns describe what a recording shows, or follow from its file. They do not change its crops.
 _WITHOUT_EFFECT = {"dataset", "subject", "activity", "split", "fps", "width", "height", "problem"}
 _WITH_EFFECT = [column for column in SEQUENCE_COLUMNS if column not in _WITHOUT_EFFECT]
 
 
 def recordings_digest(sequences: Iterable[RecordedSequence]) -> str:
-    """Short name of a set of recordings: another file, length or numbering of frames gives another."""
+    """Return a short digest of recordings, which changes with their files, lengths and frame numbers."""
     ordered = sorted(sequences, key=lambda sequence: sequence.sequence)
     return digest([[getattr(sequence, column) for column in _WITH_EFFECT] for sequence in ordered])
 
@@ -50,13 +49,9 @@ def recordings_digest(sequences: Iterable[RecordedSequence]) -> str:
 def write_shard(
     target: Path, batches: Iterable[pa.RecordBatch], fingerprint: Mapping[str, Any], recordings: str = ""
 ) -> None:
-    """Write record batches of `SCHEMA` one by one, uncompressed, into a file that appears whole.
+    """Write record batches of `SCHEMA` one by one, uncompressed, with the fingerprint of the crops.
 
-    Args:
-        target: The file.
-        batches: Consumed one by one.
-        fingerprint: What the crops depend on.
-        recordings: Digest of the recordings that the rows come from.
+    `recordings` is the digest of the recordings that the rows come from.
     """
     schema = SCHEMA.with_metadata({FINGERPRINT: json.dumps(fingerprint, sort_keys=True), RECORDINGS: recordings})
     with (
@@ -69,40 +64,28 @@ def write_shard(
 
 
 def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The record batches of a shard, mapped one by one.
-
-    Raises:
-        ClefError: The file is missing or no shard.
-    """
+    """Map the record batches of a shard one by one, as `open_shard`."""
     reader = _reader(path)
     for index in range(reader.num_record_batches):
         yield reader.get_batch(index)
 
 
 def open_shard(path: Path) -> pa.Table:
-    """Map a shard into memory. Nothing is read before it is used.
+    """Map a shard into memory. Data is read only when it is used.
 
     Raises:
-        ClefError: The file is missing or no shard.
+        ClefError: The file is missing or not a shard.
     """
     return _reader(path).read_all()
 
 
 def read_fingerprint(path: Path) -> dict[str, Any]:
-    """Read how the crops of a shard were made.
-
-    Raises:
-        ClefError: The file is missing or no shard.
-    """
+    """Read the fingerprint of a shard's crops, as `open_shard`."""
     return json.loads(_reader(path).schema.metadata[FINGERPRINT])
 
 
 def read_recordings(path: Path) -> str:
-    """Digest of the recordings that a shard was made from; empty where none was written.
-
-    Raises:
-        ClefError: The file is missing or no shard.
-    """
+    """Read the digest of a shard's recordings, as `open_shard`; empty if none was written."""
     return _reader(path).schema.metadata.get(RECORDINGS, b"").decode()
 
 

@@ -13,6 +13,7 @@ from clef.faces.shard import (
     recordings_digest,
     write_shard,
 )
+from tests.recordings.sample_recordings import recorded
 
 FINGERPRINT = {"detector": {"name": "none"}, "size": 32}
 
@@ -25,7 +26,7 @@ def batch(first, count):
     return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
 
 
-def test_batches_come_back_in_order_and_by_memory_map(tmp_path):
+def test_batches_are_mapped_back_in_order(tmp_path):
     path = tmp_path / "s.arrow"
     write_shard(path, (batch(start, 10) for start in (0, 10)), FINGERPRINT)
     before = pa.total_allocated_bytes()
@@ -38,7 +39,7 @@ def test_batches_come_back_in_order_and_by_memory_map(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["s.arrow"]
 
 
-def test_a_failure_on_the_way_leaves_nothing(tmp_path):
+def test_a_failed_write_leaves_no_file(tmp_path):
     def batches():
         yield batch(0, 3)
         raise RuntimeError("killed")
@@ -48,33 +49,24 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [None, b"", b"something else", b"ARROW1\0\0"])
-def test_what_is_no_shard_is_named(content, tmp_path):
+def test_a_file_that_is_not_a_whole_shard_is_refused(tmp_path):
     path = tmp_path / "s.arrow"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ClefError, match=r"s\.arrow: .*expected a shard of crops"):
-        open_shard(path)
-
-
-def test_an_arrow_file_without_fingerprint_is_no_shard(tmp_path):
-    path = tmp_path / "s.arrow"
+    write_shard(path, [batch(0, 10)], FINGERPRINT)
+    truncated = path.read_bytes()[:-20]
+    path.unlink()
+    for content in (None, b"", b"something else", b"ARROW1\0\0", truncated):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(ClefError, match=r"s\.arrow: .*expected a shard of crops"):
+            open_shard(path)
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
         writer.write_batch(batch(0, 1))
     with pytest.raises(ClefError, match="no fingerprint inside"):
         read_fingerprint(path)
 
 
-def test_a_cut_off_shard_is_an_error(tmp_path):
-    path = tmp_path / "s.arrow"
-    write_shard(path, [batch(0, 10)], FINGERPRINT)
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ClefError):
-        open_shard(path)
-
-
-def test_a_shard_tells_which_recordings_it_was_made_from(tmp_path, sequence):
-    one, two = sequence("one.mp4", frames=5, file_size=9), sequence("two.mp4", frames=5, file_size=9)
+def test_a_shard_stores_the_digest_of_its_recordings(tmp_path):
+    one, two = (recorded(name, frames=5, file_size=9) for name in ("one.mp4", "two.mp4"))
     write_shard(tmp_path / "s.arrow", [batch(0, 1)], FINGERPRINT, recordings_digest([one, two]))
     assert read_recordings(tmp_path / "s.arrow") == recordings_digest([two, one])
     for other in (replace(two, frames=6), replace(two, file_size=8), replace(two, first_frame=7)):

@@ -1,4 +1,4 @@
-"""Face detectors behind one interface. A detector is added by one class, and one case of `build_detector`."""
+"""Face detectors behind one interface. To add a detector, write its class and a case in `build_detector`."""
 
 from clef.faces.detectors.base import Detector, Face
 from clef.params.schema import CropParams
@@ -7,10 +7,10 @@ __all__ = ["Detector", "Face", "build_detector"]
 
 
 def build_detector(settings: CropParams) -> Detector:
-    """Make the detector that the settings name. Its library is imported only now.
+    """Build the detector that the settings name, and import its library only now.
 
     Raises:
-        ClefError: Its weights, its package or the device are missing.
+        ClefError: The detector's weights, package or device is missing.
     """
     if settings.detector == "lbp":
         from clef.faces.detectors.lbp import LbpDetector
@@ -24,6 +24,6 @@ def build_detector(settings: CropParams) -> Detector:
         from clef.faces.detectors.retinaface import RetinaFaceDetector
 
         return RetinaFaceDetector(settings.weights, settings.score, settings.detect_size, settings.device)
-    from clef.faces.detectors.whole import WholePicture
+    from clef.faces.detectors.whole_image import WholeImage
 
-    return WholePicture()
+    return WholeImage()

@@ -1,4 +1,4 @@
-"""What every face detector answers."""
+"""The interface of face detectors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Face:
-    """A face in one picture, in source pixels with (0, 0) at the top left corner of the picture."""
+    """A face in an image, in source pixels with (0, 0) at the image's top left corner."""
 
     box: tuple[float, float, float, float]
     """Left, top, width, height."""
     score: float
-    """From 0 to 1; each detector's own scale."""
+    """From 0 to 1, on each detector's own scale."""
     landmarks: np.ndarray | None = None
-    """`(5, 2)`: right eye, left eye, nose, right and left corner of the mouth, sides as the person's own."""
+    """`(5, 2)`: right eye, left eye, nose, right and left mouth corner. Right and left are the person's own."""
 
     @property
     def centre(self) -> np.ndarray:
@@ -30,32 +30,42 @@ class Face:
         """Area of the box in square pixels."""
         return self.box[2] * self.box[3]
 
+    def distance(self, point: np.ndarray) -> float:
+        """Distance of the box's centre from a point."""
+        return float(np.linalg.norm(self.centre - point))
+
 
 class Detector(ABC):
-    """Finds faces in pictures. Each picture is judged by itself; a batch only saves time."""
+    """Finds faces in images. Each image is judged alone; batches only save time."""
 
     @abstractmethod
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Find the faces of each picture.
+        """Find the faces of each image.
 
         Args:
             images: RGB, uint8, each `(height, width, 3)`.
 
         Returns:
-            For each picture its faces of sufficient score, best first.
+            For each image, the faces with a sufficient score, best first.
         """
 
     @property
     @abstractmethod
     def fingerprint(self) -> dict[str, str | None]:
-        """Name, library with version, and SHA-256 of the weights: what tells its boxes from another's."""
+        """Name, library with version, and SHA-256 of the weights: all that distinguishes its results from others."""
 
 
-def shrunk(image: np.ndarray, longest: int) -> tuple[np.ndarray, float, float]:
-    """Shrink a picture so that its longest side is at most `longest`; smaller ones stay.
+def intersection(one: np.ndarray, other: np.ndarray) -> float:
+    """Area that two boxes share. A box is left, top, width and height."""
+    extent = np.minimum(one[:2] + one[2:], other[:2] + other[2:]) - np.maximum(one[:2], other[:2])
+    return float(np.prod(extent.clip(min=0)))
+
+
+def shrink(image: np.ndarray, longest: int) -> tuple[np.ndarray, float, float]:
+    """Shrink an image if its longest side exceeds `longest`.
 
     Returns:
-        The picture, and the factors by which x and y in it become x and y in `image`.
+        The image, and the factors that convert its x and y to those of the input.
     """
     height, width = image.shape[:2]
     factor = longest / max(height, width)

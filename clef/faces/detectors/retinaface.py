@@ -1,13 +1,12 @@
-"""RetinaFace: network and weights of the package retinaface-pytorch, with batched steps before and after it.
+"""RetinaFace: network and weights of the package retinaface-pytorch, with batched pre- and postprocessing.
 
-The steps give what the package's own `predict_jsons` gives for one image, and follow it also where it is
-odd: pictures smaller than the network's input are enlarged, linear interpolation shrinks without
-antialiasing, both axes are scaled back by the factor of the longer one, and a face is dropped only where
-its box starts past the right or lower edge. Two things differ on purpose: boxes and landmarks stay
-fractions of a pixel where the package cuts them to whole ones (boxes twice, before and after scaling), and
-a picture without a face gives an empty list, not a record of score -1.
+For a single image the results match the package's own `predict_jsons`, including its peculiarities: images smaller than
+the network's input are enlarged, linear interpolation shrinks without antialiasing, both axes are scaled back by the
+factor of the longer one, and a face is dropped only if its box starts beyond the right or lower edge. There are two
+deliberate differences: boxes and landmarks keep fractions of a pixel, which the package truncates (boxes twice), and an
+image without a face gives an empty list, not a record with score -1.
 
-The released weights were never run by this project's tests, which compare the steps at random weights.
+The tests compare the steps at random weights. They do not run the released weights.
 """
 
 import io
@@ -17,7 +16,6 @@ import zipfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -33,15 +31,15 @@ from clef.weights.releases import DETECTOR_RELEASES, detector_weights
 MEAN = torch.tensor([0.485, 0.456, 0.406]) * 255
 DEVIATION = torch.tensor([0.229, 0.224, 0.225]) * 255
 OVERLAP = 0.4
-"""Boxes that share more, as intersection over union, are one face."""
+"""Boxes with a larger intersection over union are one face."""
 VARIANCES = [0.1, 0.2]
 
 
 class RetinaFaceDetector(Detector):
-    """Faces with five landmarks, the accurate and heavy one.
+    """Finds faces with five landmarks, accurately and slowly.
 
     Raises:
-        ClefError: The package or the weights are missing, the weights do not fit, or there is no such device.
+        ClefError: The package, the weights or the device is missing, or the weights do not fit.
     """
 
     def __init__(self, weights: str | None, least_score: float, detect_size: int, device: str) -> None:
@@ -51,7 +49,7 @@ class RetinaFaceDetector(Detector):
             from retinaface.prior_box import priorbox
         except ImportError as error:
             raise ClefError(
-                f"crop.detector: retinaface needs a package that is not there ({error}); "
+                f"crop.detector: retinaface needs a package that is missing ({error}); "
                 "install clef[retinaface] or choose another detector"
             ) from None
         if device == "cuda" and not torch.cuda.is_available():
@@ -60,14 +58,9 @@ class RetinaFaceDetector(Detector):
         assert path is not None, "this detector has a release"
         self._weights = file_hash(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the package uses an old name of torchvision's `weights` argument
-            network = RetinaFace(
-                name="Resnet50",
-                pretrained=False,
-                return_layers={"layer2": 1, "layer3": 2, "layer4": 3},
-                in_channels=256,
-                out_channels=256,
-            )
+            warnings.simplefilter("ignore")  # about a deprecated argument of torchvision in the package
+            layers = {"layer2": 1, "layer3": 2, "layer4": 3}
+            network = RetinaFace("Resnet50", pretrained=False, return_layers=layers, in_channels=256, out_channels=256)
         try:
             network.load_state_dict(_read_weights(path), assign=True)
         except (RuntimeError, AttributeError, TypeError, ValueError, pickle.UnpicklingError) as error:
@@ -81,39 +74,33 @@ class RetinaFaceDetector(Detector):
         self._least_score = least_score
         self._side = detect_size
         self._decode_boxes, self._decode_landmarks = decode, decode_landm
-        self._anchors = priorbox(
-            min_sizes=[[16, 32], [64, 128], [256, 512]],
-            steps=[8, 16, 32],
-            clip=False,
-            image_size=(detect_size, detect_size),
-        ).to(self._device)  # (anchors, 4)
+        sizes, side = [[16, 32], [64, 128], [256, 512]], (detect_size, detect_size)
+        anchors = priorbox(min_sizes=sizes, steps=[8, 16, 32], clip=False, image_size=side)  # (anchors, 4)
+        self._anchors = anchors.to(self._device)
 
     @property
     def fingerprint(self) -> dict[str, str | None]:
-        """The package's version and the hash of the file of weights."""
+        """The package's version and the hash of the weights file."""
         library = f"retinaface-pytorch {version('retinaface-pytorch')}"
         return {"name": "retinaface", "library": library, "weights": self._weights}
 
     @torch.inference_mode()
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Find the faces of each picture; see `Detector.detect`."""
+        """See `Detector.detect`."""
         if not images:
             return []
         prepared = [self.prepare(image) for image in images]
-        found = self._above_least_score(*self.forward(torch.stack([picture for picture, _ in prepared])))
+        found_in, *found = self._above_least_score(*self.forward(torch.stack([image for image, _ in prepared])))
         return [
-            self._faces(image.shape[:2], padding, *(values[found.picture == index] for values in found[1:]))
+            self._faces(image.shape[:2], padding, *(values[found_in == index] for values in found))
             for index, (image, (_, padding)) in enumerate(zip(images, prepared, strict=True))
         ]
 
     def prepare(self, image: np.ndarray) -> tuple[Tensor, tuple[int, int]]:
-        """Scale a picture to the network's side, normalise it and pad it to a square with zeros.
-
-        Args:
-            image: RGB, uint8, `(height, width, 3)`.
+        """Scale an RGB uint8 image `(height, width, 3)` to the network's side, normalise it and pad it with zeros.
 
         Returns:
-            `(3, side, side)` on the device, and the padding at the left and at the top.
+            `(3, side, side)` on the device, and the padding on the left and at the top.
         """
         height, width = image.shape[:2]
         factor = self._side / max(height, width)
@@ -128,12 +115,7 @@ class RetinaFaceDetector(Detector):
         return padded, (left, top)
 
     def forward(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Run the network.
-
-        In float32 on a GPU too: crops do not depend on where they were made.
-
-        Args:
-            batch: `(batch, 3, side, side)`.
+        """Run the network on `(batch, 3, side, side)`, in float32 also on a GPU, so that crops do not depend on it.
 
         Returns:
             Box offsets `(batch, anchors, 4)`, class logits `(batch, anchors, 2)`, landmark offsets
@@ -142,19 +124,25 @@ class RetinaFaceDetector(Detector):
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             return self._network(batch)
 
-    def _above_least_score(self, box_offsets: Tensor, logits: Tensor, landmark_offsets: Tensor) -> "_Found":
-        """What passes, of all pictures at once and then on the CPU: few boxes are left, and a GPU is asked once."""
+    def _above_least_score(
+        self, box_offsets: Tensor, logits: Tensor, landmark_offsets: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Select the boxes that pass for the whole batch, and move these few to the CPU in one go.
+
+        Returns:
+            Index of the image `(boxes,)`, score `(boxes,)`, left, top, right and bottom `(boxes, 4)` and landmarks
+            `(boxes, 10)` in pixels of the network's input.
+        """
         scores = logits.softmax(dim=-1)[..., 1]  # (batch, anchors)
-        pictures, anchors = torch.where(scores > self._least_score)
-        boxes = self._decode_boxes(box_offsets[pictures, anchors], self._anchors[anchors], VARIANCES)
-        landmarks = self._decode_landmarks(landmark_offsets[pictures, anchors], self._anchors[anchors], VARIANCES)
-        found = pictures, scores[pictures, anchors], boxes * self._side, landmarks * self._side
-        return _Found(*(values.cpu() for values in found))
+        images, anchors = torch.where(scores > self._least_score)
+        boxes = self._decode_boxes(box_offsets[images, anchors], self._anchors[anchors], VARIANCES)
+        landmarks = self._decode_landmarks(landmark_offsets[images, anchors], self._anchors[anchors], VARIANCES)
+        return images.cpu(), scores[images, anchors].cpu(), (boxes * self._side).cpu(), (landmarks * self._side).cpu()
 
     def _faces(
         self, shape: tuple[int, ...], padding: tuple[int, int], scores: Tensor, boxes: Tensor, landmarks: Tensor
     ) -> list[Face]:
-        """Faces of one picture: the best box where some overlap, in the picture's own pixels."""
+        """Return the faces of one image in its own pixels, with the best box of those that overlap."""
         best_first = scores.argsort(descending=True)
         scores, boxes, landmarks = scores[best_first], boxes[best_first], landmarks[best_first]
         kept = nms(boxes, scores, OVERLAP)
@@ -169,20 +157,8 @@ class RetinaFaceDetector(Detector):
         ]
 
 
-class _Found(NamedTuple):
-    """Boxes above the least score, of a batch; on the CPU."""
-
-    picture: Tensor
-    """Which picture each is in, `(box,)`."""
-    scores: Tensor
-    boxes: Tensor
-    """Left, top, right and bottom in pixels of the network's picture, `(box, 4)`."""
-    landmarks: Tensor
-    """`(box, 10)`."""
-
-
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by name: .safetensors, what torch.save writes, or that in a zip, like the release."""
+    """Read tensors from .safetensors, from a file of torch.save, or from such a file in a zip, like the release."""
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 

@@ -1,4 +1,4 @@
-"""YuNet, by OpenCV's `FaceDetectorYN`: fast and good on a CPU, given its ONNX file."""
+"""YuNet through OpenCV's `FaceDetectorYN`: fast and good on a CPU. It needs an ONNX file of weights."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,16 @@ import cv2
 import numpy as np
 
 from clef.errors import ClefError
-from clef.faces.detectors.base import Detector, Face, shrunk
+from clef.faces.detectors.base import Detector, Face, shrink
 from clef.runtime.files import file_hash
 from clef.weights.releases import DETECTOR_RELEASES, detector_weights
 
 
 class YunetDetector(Detector):
-    """Faces with five landmarks.
+    """Finds faces with five landmarks.
 
     Raises:
-        ClefError: The file of weights is missing or no such network.
+        ClefError: The file of weights is missing or does not fit.
     """
 
     def __init__(self, weights: str | None, least_score: float, detect_size: int) -> None:
@@ -36,22 +36,22 @@ class YunetDetector(Detector):
 
     @property
     def fingerprint(self) -> dict[str, str | None]:
-        """Library and hash of the ONNX file."""
+        """OpenCV's version and the hash of the ONNX file."""
         return {"name": "yunet", "library": f"opencv {cv2.__version__}", "weights": self._weights}
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Find the faces of each picture; see `Detector.detect`."""
+        """See `Detector.detect`."""
         return [self._detect(image) for image in images]
 
     def _detect(self, image: np.ndarray) -> list[Face]:
-        small, across, down = shrunk(image, self._longest)
+        small, x_factor, y_factor = shrink(image, self._longest)
         self._network.setInputSize((small.shape[1], small.shape[0]))
         _, found = self._network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         if found is None:
             return []
         faces = []
         for row in found.astype(float):  # box 4, landmarks 10, score 1
-            left, top, width, height = row[:4] * (across, down, across, down)
-            landmarks = row[4:14].reshape(5, 2) * (across, down)
+            left, top, width, height = row[:4] * (x_factor, y_factor, x_factor, y_factor)
+            landmarks = row[4:14].reshape(5, 2) * (x_factor, y_factor)
             faces.append(Face((left, top, width, height), min(float(row[14]), 1.0), landmarks))
         return sorted(faces, key=lambda face: -face.score)

@@ -1,4 +1,4 @@
-"""A RetinaFace that finds tens of boxes without having learnt anything: no trained weights are at hand."""
+"""A RetinaFace with random weights that finds tens of boxes, since trained weights are not available in tests."""
 
 from collections.abc import Sequence
 from types import ModuleType
@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 
-def made_up_model(predict_single: ModuleType, side: int) -> Any:
-    """The package's own model with seeded weights whose class heads let a few anchors in a hundred pass."""
+def random_model(predict_single: ModuleType, side: int) -> Any:
+    """Return the package's own model with seeded weights whose class heads accept a few anchors in a hundred."""
     torch.manual_seed(0)
     model = predict_single.Model(max_size=side)
     for classes, boxes in zip(model.model.ClassHead, model.model.BboxHead, strict=True):
@@ -21,8 +21,8 @@ def made_up_model(predict_single: ModuleType, side: int) -> Any:
     return model
 
 
-def noise_pictures(shapes: Sequence[tuple[int, int]]) -> list[np.ndarray]:
-    """Coarse noise of the given heights and widths, RGB."""
+def noise_images(shapes: Sequence[tuple[int, int]]) -> list[np.ndarray]:
+    """Return coarse RGB noise of the given heights and widths."""
     rng = np.random.default_rng(0)
     coarse = [rng.integers(0, 256, (h // 12, w // 12, 3), dtype=np.uint8) for h, w in shapes]
     return [cv2.resize(c, (w, h), interpolation=cv2.INTER_CUBIC) for c, (h, w) in zip(coarse, shapes, strict=True)]

@@ -1,4 +1,4 @@
-"""No detector: for images that are cropped already, the whole picture is the face."""
+"""No detector: for images that are already cropped, the whole image is the face."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ import numpy as np
 from clef.faces.detectors.base import Detector, Face
 
 
-class WholePicture(Detector):
-    """Gives one face as large as the picture, of score 1."""
+class WholeImage(Detector):
+    """Returns one face as large as the image, with score 1."""
 
     @property
     def fingerprint(self) -> dict[str, str | None]:
-        """The name alone."""
+        """Only the name."""
         return {"name": "none", "library": None, "weights": None}
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
