@@ -1,17 +1,14 @@
 """AffectNet (Mollahosseini et al., IEEE TAC 2017): photographs from the web, each with one of eight expressions.
 
-There are two releases: that of 2021 with cropped images and one NumPy file per label (`affectnet_npy`), and the first
-one with uncropped images, lists and face boxes (`affectnet_csv`). The validation images are the test split, because
-the labels of the test images were not published.
+`affectnet_releases` reads the two releases. The validation images are the test split, because the labels of the test
+images were not published.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets.affectnet_csv import CsvRelease
-from clef.datasets.affectnet_npy import NpyRelease
+from clef.datasets.affectnet_releases import CsvRelease, NpyRelease
 from clef.datasets.base import Packaging, sort_by_shard
 from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
 from clef.datasets.published_counts import PublishedCounts
@@ -27,7 +24,8 @@ EXPRESSIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust",
 """By code."""
 WITHOUT_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
 """Codes of images that are kept as unlabelled."""
-TRAIN = (74_874, 134_415, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750)
+TRAIN = dict(zip(EXPRESSIONS, (74_874, 134_415, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750), strict=True))
+TEST = dict.fromkeys(EXPRESSIONS, 500)
 
 
 class AffectNetOptions(ImageDatasetOptions):
@@ -48,14 +46,8 @@ class AffectNet(ImageDataset):
     all_labelled: ClassVar = True
     label_suffixes: ClassVar = ("_exp.npy", ".csv")
     label_names: ClassVar = list(EXPRESSIONS)
-    published_counts: ClassVar = PublishedCounts(
-        source="Mollahosseini et al., IEEE TAC 2017",
-        labelled_frames=sum(TRAIN) + 4_000,
-        frames_by={"split": {"train": sum(TRAIN), "test": 4_000}},
-        classes={
-            "train": dict(zip(EXPRESSIONS, TRAIN, strict=True)),
-            "test": dict.fromkeys(EXPRESSIONS, 500),
-        },
+    published_counts: ClassVar = PublishedCounts.of_classes(
+        "Mollahosseini et al., IEEE TAC 2017", {"train": TRAIN, "test": TEST}
     )
 
     def published_counts_of(self, root: Path) -> PublishedCounts | None:
@@ -116,15 +108,9 @@ class AffectNet(ImageDataset):
         return self._labels(root, labelled, unlabelled)
 
 
-PUBLISHED_NPY = replace(
-    AffectNet.published_counts,
-    source="Mollahosseini et al., IEEE TAC 2017, without one validation image that the release of 2021 lacks",
-    labelled_frames=sum(TRAIN) + 3_999,
-    frames_by={"split": {"train": sum(TRAIN), "test": 3_999}},
-    classes={
-        "train": dict(zip(EXPRESSIONS, TRAIN, strict=True)),
-        "test": dict.fromkeys(EXPRESSIONS, 500) | {"contempt": 499},
-    },
+PUBLISHED_NPY = PublishedCounts.of_classes(
+    "Mollahosseini et al., IEEE TAC 2017, without one validation image that the release of 2021 lacks",
+    {"train": TRAIN, "test": TEST | {"contempt": 499}},
 )
 
 

@@ -6,16 +6,17 @@ packagings of recordings. Label files are `F001_T1.csv`, in any folder.
 
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets.base import Dataset, Packaging, join_labels
 from clef.datasets.readers.find_folders import contents, find_folders, only_one, relative
 from clef.datasets.readers.occurrence_csv import read_occurrence_csv
-from clef.datasets.readers.packagings import ImageFolders, PackagedRecordings, RecordingPath, SubjectZips
+from clef.datasets.readers.packagings import ImageFolders, PackagedRecordings, SubjectZips
 from clef.datasets.subject_options import SubjectOptions
 from clef.errors import ClefError
 from clef.recordings.sequence import MISSING, RecordedSequence
@@ -120,36 +121,34 @@ class Bp4dFamily(Dataset):
         return Packaging(self.releases.get((kind, files.first_image), kind), found, offset, files.reason)
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
-        recordings = self._files(root).recordings
-        return [
-            self._sequence(root, subject, task, path)
-            for subject in self.subjects()
-            for task in sorted(self.activities)
-            if (path := recordings.find(subject, task)) is not None
-        ]
+        return [sequence for sequence in self._expected(root) if not sequence.is_missing]
 
     def missing_recordings(self, root: Path) -> list[RecordedSequence]:
         files = self._files(root)
         return [
-            replace(self._sequence(root, subject, task, path), problem=MISSING)
-            for subject in self.subjects()
-            if subject in files.recordings.subjects  # a subject without any recording is an error of its own
-            for task in sorted(self.coded)
-            if f"{subject}_{task}" in files.labels and (path := files.recordings.path_if_missing(subject, task))
+            sequence
+            for sequence in self._expected(root)
+            if sequence.is_missing and sequence.activity in self.coded and sequence.sequence in files.labels
+            # a subject without any recording is an error of its own
+            if sequence.subject in files.recordings.subjects
         ]
 
-    def _sequence(self, root: Path, subject: str, task: str, found: RecordingPath) -> RecordedSequence:
-        first_image = self._files(root).first_image
-        return self._recording(
-            f"{subject}_{task}",
-            subject,
-            found.kind,
-            relative(found.path, root),
-            1 if first_image is None else 1 - first_image,
-            subject=subject,
-            activity=task,
-            inside=found.inside,
-        )
+    def _expected(self, root: Path) -> Iterator[RecordedSequence]:
+        files = self._files(root)
+        for subject, task in product(self.subjects(), sorted(self.activities)):
+            found = files.recordings.find(subject, task)
+            if found is not None:
+                yield self._recording(
+                    f"{subject}_{task}",
+                    subject,
+                    found.kind,
+                    relative(found.path, root),
+                    1 if files.first_image is None else 1 - files.first_image,
+                    subject=subject,
+                    activity=task,
+                    inside=found.inside,
+                    problem=None if found.exists else MISSING,
+                )
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         files = self._files(root).labels

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
@@ -144,9 +145,7 @@ class Disfa(Dataset):
         self.packaging(root)
         videos, camera = self._files(root).videos, self.options.camera
         return [
-            self._recording(
-                subject, subject, "video", relative(videos[subject, camera], root), first_frame=1, subject=subject
-            )
+            self._recording(subject, subject, "video", relative(videos[subject, camera], root), 1, subject=subject)
             for subject in self.subjects()
             if (subject, camera) in videos
         ]
@@ -189,16 +188,13 @@ class Disfa(Dataset):
         return sorted(relative(path, root) for path in (*files.unexpected, *without_video))
 
 
-PUBLISHED_JAA = PublishedCounts(
+PUBLISHED_JAA = replace(
+    Disfa.published_counts,
     source="counts of the frames that JAA-Net trains and tests on",
-    subjects=27,
-    sequences=27,
-    labelled_sequences=27,
     labelled_frames=126_144,
     frames_by={"fold": {"P1": 43_173, "P2": 40_344, "P3": 42_627}},
-    threshold=2,
+    rates={},
 )
-"""Counts without the frames that JAA-Net leaves out; their rates were not published."""
 
 
 def _find_files(root: Path) -> FoundFiles:

@@ -21,14 +21,7 @@ class UnlabelledError(ClefError):
     """More images have no label than `ingest.max_bad` allows."""
 
     def __init__(self, root: Path, unlabelled: list[str], images: int, allowed: int) -> None:
-        """Compose the message.
-
-        Args:
-            root: The raw folder.
-            unlabelled: Images without a label, each with the reason.
-            images: Number of all images.
-            allowed: How many may be without a label.
-        """
+        """Name the first of the `unlabelled` images, each given with the reason."""
         self.unlabelled, self.images = unlabelled, images
         super().__init__(
             f"{root}: {len(unlabelled)} of {images} images have no label, "
@@ -67,15 +60,10 @@ class ImageDataset(Dataset):
     def _labels(
         self, root: Path, expressions: Iterable[tuple[RecordedSequence, str]], unlabelled: list[str]
     ) -> "pd.DataFrame":
-        """Make the table of labels.
-
-        Args:
-            root: The raw folder.
-            expressions: The labelled images and their class.
-            unlabelled: Images that should have a label and have none, each with the reason.
+        """Make the table of labels from the labelled images and their class.
 
         Raises:
-            UnlabelledError: More images have no label than `ingest.max_bad` allows.
+            UnlabelledError: More images are `unlabelled` than `ingest.max_bad` allows.
         """
         import pandas as pd
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,11 @@ class PublishedCounts:
     """Recordings that are missing or broken in known copies, and the source that says so."""
     classes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Images by split and class."""
+
+    @classmethod
+    def of_classes(cls, source: str, by_split: Mapping[str, Mapping[str, int]], **counts: Any) -> Self:
+        """Return the counts of a data set of labelled images from its counts by split and class."""
+        images = {split: sum(classes.values()) for split, classes in by_split.items()}
+        return cls(
+            source, labelled_frames=sum(images.values()), frames_by={"split": images}, classes=by_split, **counts
+        )

@@ -27,8 +27,8 @@ EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "
 """By code, from 1."""
 LINE = re.compile(r"((train|test)_(\d+))\.jpg\s+(\d+)")
 EXAMPLE = "`train_00001.jpg 5`"
-TRAIN = (1290, 281, 717, 4772, 1982, 705, 2524)
-TEST = (329, 74, 160, 1185, 478, 162, 680)
+TRAIN = dict(zip(EXPRESSIONS, (1290, 281, 717, 4772, 1982, 705, 2524), strict=True))
+TEST = dict(zip(EXPRESSIONS, (329, 74, 160, 1185, 478, 162, 680), strict=True))
 
 
 class RafDbOptions(ImageDatasetOptions):
@@ -56,15 +56,8 @@ class RafDb(ImageDataset):
     crop_options: ClassVar = frozenset({"blocks", "images"})
     all_labelled: ClassVar = True
     label_names: ClassVar = list(EXPRESSIONS)
-    published_counts: ClassVar = PublishedCounts(
-        source="Li et al., CVPR 2017; list_patition_label.txt",
-        sequences=sum(TRAIN) + sum(TEST),
-        labelled_frames=sum(TRAIN) + sum(TEST),
-        frames_by={"split": {"train": sum(TRAIN), "test": sum(TEST)}},
-        classes={
-            "train": dict(zip(EXPRESSIONS, TRAIN, strict=True)),
-            "test": dict(zip(EXPRESSIONS, TEST, strict=True)),
-        },
+    published_counts: ClassVar = PublishedCounts.of_classes(
+        "Li et al., CVPR 2017; list_patition_label.txt", {"train": TRAIN, "test": TEST}, sequences=15_339
     )
 
     def packaging(self, root: Path) -> Packaging:

@@ -6,7 +6,7 @@ import pytest
 
 from clef.datasets import open_dataset
 from clef.datasets.affectnet import AffectNet
-from clef.datasets.affectnet_csv import COLUMNS
+from clef.datasets.affectnet_releases import COLUMNS
 from clef.errors import ClefError
 from clef.params.schema import Params
 

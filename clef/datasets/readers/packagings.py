@@ -20,10 +20,11 @@ NameWriter = Callable[[str, str, str], str]
 
 @dataclass(frozen=True)
 class RecordingPath:
-    """Where a recording is."""
+    """Where a recording is, or should be."""
 
     path: Path
     kind: SequenceKind
+    exists: bool = True
     inside: str | None = None
 
 
@@ -47,11 +48,7 @@ class PackagedRecordings(ABC):
 
     @abstractmethod
     def find(self, subject: str, task: str) -> RecordingPath | None:
-        """Find a recording. A zip file is not opened: its recordings may be missing."""
-
-    def path_if_missing(self, subject: str, task: str) -> RecordingPath | None:
-        """Return the expected path of a recording that is missing, or None."""
-        return None
+        """Find a recording. Zip files are not opened, so recordings inside are assumed to exist."""
 
     @abstractmethod
     def unexpected_files(self, all_subjects: Iterable[str]) -> list[Path]:
@@ -81,10 +78,7 @@ class ImageFolders(PackagedRecordings):
 
     def find(self, subject: str, task: str) -> RecordingPath | None:
         folder = self.base / subject / task
-        return RecordingPath(folder, "images") if folder.is_dir() else None
-
-    def path_if_missing(self, subject: str, task: str) -> RecordingPath | None:
-        return None if self.find(subject, task) else RecordingPath(self.base / subject / task, "images")
+        return RecordingPath(folder, "images", folder.is_dir())
 
     def unexpected_files(self, all_subjects: Iterable[str]) -> list[Path]:
         known = set(all_subjects)
@@ -113,7 +107,7 @@ class SubjectZips(PackagedRecordings):
 
     def find(self, subject: str, task: str) -> RecordingPath | None:
         path = self._zips.get(subject)
-        return None if path is None else RecordingPath(path, "zip", f"{subject}/{task}")
+        return None if path is None else RecordingPath(path, "zip", inside=f"{subject}/{task}")
 
     def unexpected_files(self, all_subjects: Iterable[str]) -> list[Path]:
         known = {self._zips[subject].name for subject in self.subjects & set(all_subjects)}
@@ -142,14 +136,11 @@ class VideoFiles(PackagedRecordings):
 
     def find(self, subject: str, task: str) -> RecordingPath | None:
         path = self._videos.get((subject, task))
-        return None if path is None else RecordingPath(path, "video")
-
-    def path_if_missing(self, subject: str, task: str) -> RecordingPath | None:
-        if (subject, task) in self._videos:
-            return None
+        if path is not None:
+            return RecordingPath(path, "video")
         own = (path for (other, _), path in self._videos.items() if other == subject)
         example = next(own, next(iter(self._videos.values())))
-        return RecordingPath(self.base / self.write_name(example.name, subject, task), "video")
+        return RecordingPath(self.base / self.write_name(example.name, subject, task), "video", exists=False)
 
     def unexpected_files(self, all_subjects: Iterable[str]) -> list[Path]:
         subjects = set(all_subjects)
