@@ -1,4 +1,4 @@
-"""One trial: a run of the demo, interrupted at some moment, then the same command until it is done."""
+"""Run the demo, interrupt it, resume it until it is done, and compare it with an undisturbed run."""
 
 import os
 import random
@@ -14,15 +14,17 @@ from pathlib import Path
 
 import psutil
 
-from tests.interruption.examine import TARGET, complaints
-from tests.interruption.means import END_SECONDS, Means, fill_the_disk, jobs_of
+from tests.interruption.comparison import TARGET, problems
+from tests.interruption.interruptions import RUN_SECONDS, Interruption, fill_disk, running_jobs
 from tests.workflow.conftest import copy_checkout
 
-SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "2", TARGET, "--rerun-incomplete"]
-MOST_COMMANDS = 15
+SNAKEMAKE = [sys.executable, "-m", "snakemake"]
+RUN = [*SNAKEMAKE, "--cores", "2", TARGET, "--rerun-incomplete"]
+ENVIRONMENT = os.environ | {"PATH": os.defpath}
+MAX_RESUMES = 15
 DISK_BYTES = 1_500_000_000
 
-OFTEN = """
+FREQUENT_CHECKPOINTS = """
 pretrain: {subjects: 3, epochs: 1, checkpoint: {every_steps: 2}}
 finetune: {epochs: 2, checkpoint: {every_steps: 5}}
 """
@@ -30,113 +32,115 @@ finetune: {epochs: 2, checkpoint: {every_steps: 5}}
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a trial."""
+    """The outcome of a trial."""
 
-    means: str
+    interruption: str
     moment: float
     """Seconds after the start."""
-    at_work: str
-    """The jobs that were running then, or on SLURM the step that was hit, and what became of its job."""
-    commands: int
-    """How often the command had to be given after it."""
+    jobs: str
+    """The jobs that were running then; on SLURM the job that was hit, and its final state."""
+    resumes: int
     seconds: float
     """From the first start to the end of the last command."""
-    complaints: list[str]
+    problems: list[str]
 
 
 def prepare(folder: Path) -> Path:
-    """A checkout whose videos are rendered and nothing else; its trainings save often, as long ones do."""
+    """Make a checkout with the rendered videos of the demo and nothing else; its trainings save often."""
     copy_checkout(folder)
     path = folder / "params" / "demo-short.yaml"
     lines = [line for line in path.read_text().splitlines() if not line.startswith(("pretrain", "finetune"))]
-    path.write_text("\n".join(lines) + OFTEN)
+    path.write_text("\n".join(lines) + FREQUENT_CHECKPOINTS)
     for other in (folder / "params").glob("*.yaml"):
         if other.stem not in ("demo", "demo-short"):
             other.unlink()
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "data/raw/demo-short/render.json"]
-    subprocess.run(command, cwd=folder, env=_environment(), check=True, capture_output=True)
+    call(folder, [*SNAKEMAKE, "--cores", "2", "data/raw/demo-short/render.json"])
     return folder
 
 
-def undisturbed(prepared: Path, folder: Path) -> float:
-    """Run a copy of a prepared checkout to its end; returns its seconds."""
+def run_undisturbed(prepared: Path, folder: Path) -> float:
+    """Run a copy of a prepared checkout to its end, and return the seconds it took."""
     shutil.copytree(prepared, folder, symlinks=True)
     began = time.monotonic()
-    subprocess.run(SNAKEMAKE, cwd=folder, env=_environment(), check=True, capture_output=True)
+    call(folder, RUN)
     return time.monotonic() - began
 
 
-def interrupted(
-    prepared: Path, reference: Path, folder: Path, name: str, means: Means, moment: float, draw: random.Random
+def call(folder: Path, command: list[str]) -> None:
+    """Run a command in a checkout."""
+    subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=True, capture_output=True)
+
+
+def run_interrupted(
+    prepared: Path,
+    reference: Path,
+    folder: Path,
+    name: str,
+    interrupt: Interruption,
+    moment: float,
+    draw: random.Random,
 ) -> Trial | None:
-    """Run a copy of a prepared checkout, interrupt it, go on to the end, and compare.
+    """Run a copy of a prepared checkout, interrupt it, resume it to its end, and compare.
 
     Args:
         prepared: From `prepare`.
         reference: The undisturbed run.
-        folder: Where to work; removed afterwards, unless there are complaints.
-        name: Of the means.
-        means: How to interrupt.
-        moment: When, in seconds after the start.
-        draw: Further choices.
+        folder: Where to work; removed afterwards, unless there are problems.
+        name: Name of the interruption.
+        interrupt: The interruption.
+        moment: Seconds after the start at which to interrupt.
+        draw: For further choices.
 
     Returns:
-        None where the run had ended before the moment came.
+        None if the run had ended before that moment.
     """
-    with disk_of_its_own(folder) if means is fill_the_disk else nullcontext():
+    with own_disk(folder) if interrupt is fill_disk else nullcontext():
         shutil.copytree(prepared, folder, symlinks=True, dirs_exist_ok=True)
         began = time.monotonic()
-        at_work = _interrupt(folder, means, moment, draw)
-        if at_work is None:
-            found, commands = [], -1
-        else:
-            commands = _go_on(folder)
-            found = complaints(folder, reference)
+        jobs = _interrupt(folder, interrupt, moment, draw)
+        resumes, found = (-1, []) if jobs is None else (_resume(folder), problems(folder, reference))
         seconds = time.monotonic() - began
-        end_all_in(folder)
+        kill_processes_in(folder)
     if not found:
         shutil.rmtree(folder)
-    return None if at_work is None else Trial(name, moment, at_work, commands, seconds, found)
+    return None if jobs is None else Trial(name, moment, jobs, resumes, seconds, found)
 
 
-def _interrupt(folder: Path, means: Means, moment: float, draw: random.Random) -> str | None:
-    """The jobs that were at work at the moment; None where the run had ended."""
-    with open(folder / "first.out", "w") as words:
-        running = subprocess.Popen(
-            SNAKEMAKE, cwd=folder, env=_environment(), stdout=words, stderr=words, start_new_session=True
-        )
+def _interrupt(folder: Path, interrupt: Interruption, moment: float, draw: random.Random) -> str | None:
+    """Interrupt a new run; return the jobs that were running then, or None if the run had ended."""
+    with open(folder / "first.out", "w") as output:
+        run = subprocess.Popen(RUN, cwd=folder, env=ENVIRONMENT, stdout=output, stderr=output, start_new_session=True)
         try:
-            running.wait(moment)
+            run.wait(moment)
             return None
         except subprocess.TimeoutExpired:
-            at_work = sorted(set(jobs_of(running).values()))
+            jobs = sorted(set(running_jobs(run).values()))
         try:
-            means(folder, running, draw)
+            interrupt(folder, run, draw)
         except (ProcessLookupError, psutil.NoSuchProcess):
-            running.wait(END_SECONDS)
             return None
-        running.wait(END_SECONDS)
-    return ", ".join(at_work) or "between jobs"
+        finally:
+            run.wait(RUN_SECONDS)
+    return ", ".join(jobs) or "between jobs"
 
 
-def _go_on(folder: Path) -> int:
-    """Give the command until it succeeds, as its own words say; returns how often."""
-    for command in range(1, MOST_COMMANDS + 1):
+def _resume(folder: Path) -> int:
+    """Repeat the command until it succeeds, and return how often; unlock the folder if Snakemake says so."""
+    for resume in range(1, MAX_RESUMES + 1):
         ran = subprocess.run(
-            SNAKEMAKE, cwd=folder, env=_environment(), capture_output=True, text=True, timeout=1800, check=False
+            RUN, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=1800, check=False
         )
-        words = ran.stdout + ran.stderr
-        (folder / f"again{command}.out").write_text(words)
+        output = ran.stdout + ran.stderr
+        (folder / f"resume{resume}.out").write_text(output)
         if ran.returncode == 0:
-            return command
-        if "--unlock" in words:
-            unlock = [sys.executable, "-m", "snakemake", "--unlock", TARGET]
-            subprocess.run(unlock, cwd=folder, env=_environment(), check=True, capture_output=True)
-    raise AssertionError(f"{folder}: {MOST_COMMANDS} times the same command did not end well; see again*.out")
+            return resume
+        if "--unlock" in output:
+            call(folder, [*SNAKEMAKE, "--unlock", TARGET])
+    raise AssertionError(f"{folder}: the same command failed {MAX_RESUMES} times; see resume*.out")
 
 
-def end_all_in(folder: Path) -> None:
-    """End what still works in a folder, such as a follower of metrics."""
+def kill_processes_in(folder: Path) -> None:
+    """Kill processes that still run in a folder."""
     left = [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)]
     for process in left:
         process.kill()
@@ -144,8 +148,8 @@ def end_all_in(folder: Path) -> None:
 
 
 @contextmanager
-def disk_of_its_own(folder: Path) -> Iterator[None]:
-    """A small disk at a folder, which is made. Only where `why_no_disk` has no objection."""
+def own_disk(folder: Path) -> Iterator[None]:
+    """Mount a small disk at a folder during the block."""
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder], check=True)
     try:
@@ -154,15 +158,11 @@ def disk_of_its_own(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-def why_no_disk() -> str | None:
-    """Why no disk can be filled here, which is tried; None where it can."""
+def can_mount() -> bool:
+    """Whether this user can mount a disk."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with disk_of_its_own(Path(folder)):
-                return None
+            with own_disk(Path(folder)):
+                return True
         except subprocess.CalledProcessError:
-            return "only root may mount a disk that can be filled"
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PATH": os.defpath}
+            return False

@@ -1,20 +1,14 @@
-"""A real SLURM on this machine: munge, a controller and several nodes with made-up GPUs, all in one folder.
+"""A real SLURM on this machine: munge, a controller and several nodes with fake GPUs, all in one folder.
 
-It takes the packages slurmctld, slurmd, slurm-client and munge of Debian or Ubuntu, and neither root, systemd, cgroups
-nor a database. Nothing is written outside the folder, every port is on loopback, and jobs run as the user who started
-it. By hand:
-
-    python tests/slurm/cluster.py start FOLDER
-    python tests/slurm/cluster.py stop FOLDER
+It needs the packages slurmctld, slurmd, slurm-client and munge of Debian or Ubuntu, but no root, systemd, cgroups or
+database. It writes nothing outside the folder, uses ports on loopback only, and runs jobs as the user who started it.
 """
 
 import getpass
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -22,179 +16,135 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 NODES = {"cpu1": 0, "cpu2": 0, "gpu1": 2}
 """GPUs of each node."""
 GPU_DEVICES = ("/dev/null", "/dev/zero")
-"""SLURM wants a character device for each GPU; these are there for any user."""
-DAEMONS = ("munged", "slurmctld", "slurmd")
+"""SLURM needs a character device for each GPU; these exist for every user."""
 CLIENTS = ("sbatch", "srun", "squeue", "sacct", "scancel", "scontrol", "sinfo", "sacctmgr", "sshare")
 SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-LONGEST_FOLDER = 80
-"""A socket's path may have 107 characters."""
 
 
-def why_not() -> str | None:
-    """Why no SLURM can be started here; None where it can."""
-    missing = [
-        program for program in (*DAEMONS, "sbatch", "srun", "squeue") if shutil.which(program, path=SEARCH) is None
-    ]
-    if missing:
-        return f"no {', '.join(missing)} (apt-get install slurmctld slurmd slurm-client munge)"
-    return None
+def missing_programs() -> str:
+    """The programs that are missing to start SLURM, and the packages that have them; empty if there are none."""
+    needed = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue")
+    programs = [name for name in needed if shutil.which(name, path=SEARCH) is None]
+    return f"no {', '.join(programs)} (apt-get install slurmctld slurmd slurm-client munge)" if programs else ""
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for what tells nobody that it has happened.
+def wait_until(condition: Callable[[], bool], description: str, seconds: float = 600) -> None:
+    """Poll a condition.
 
     Raises:
-        TimeoutError: It has not within that time.
+        TimeoutError: It was not true within that time.
     """
     pause = threading.Event()
     for _ in range(round(seconds / 0.1)):
         if condition():
             return
         pause.wait(0.1)
-    raise TimeoutError(f"not within {seconds:g} s: {what}")
+    raise TimeoutError(f"not within {seconds:g} s: {description}")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job that SLURM knows, or knew within the hour."""
+    """A job that is in the queue, or ended within the last hour."""
 
     state: str
     partition: str
     node: str
     comment: str
-    """Rule and wildcards, by Snakemake's plugin."""
+    """Rule and wildcards, written by Snakemake's plugin."""
 
 
 class Cluster:
-    """A cluster in a folder, which can be started and stopped again.
-
-    Args:
-        folder: Is made where it is not there.
-    """
+    """A cluster in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.programs = self.folder / "bin"
         self._configuration = self.folder / "etc" / "slurm.conf"
+        self._daemons: dict[str, subprocess.Popen[bytes]] = {}
 
     def environment(self) -> dict[str, str]:
-        """What a program needs in its environment to find this cluster, and a job to find it again.
+        """The environment in which programs and jobs find this cluster.
 
-        Snakemake's plugin takes SLURM_CONF out of the environment of a job's steps. So the programs on PATH are small
-        scripts that set it.
+        Snakemake's plugin removes SLURM_CONF from the environment of jobs, so the programs on PATH are scripts that
+        set it.
         """
         return {"PATH": os.pathsep.join([str(self.programs), os.defpath])}
 
     def call(self, program: str, *arguments: str) -> str:
-        """Run one of SLURM's programs and return what it printed."""
-        ran = subprocess.run(
-            [self.programs / program, *arguments], capture_output=True, text=True, timeout=60, check=False
-        )
+        """Run a SLURM program and return its output."""
+        ran = subprocess.run([self.programs / program, *arguments], capture_output=True, text=True, check=False)
         if ran.returncode:
             raise RuntimeError(f"{program} {' '.join(arguments)}: {ran.stderr.strip()}")
         return ran.stdout
 
     def jobs(self) -> dict[str, Job]:
-        """All jobs by their ids, also those that have ended."""
+        """All jobs by number, also those that have ended."""
         lines = self.call("squeue", "--states=all", "--noheader", "--format=%i|%T|%P|%N|%k").splitlines()
         return {words[0]: Job(*words[1:]) for words in (line.split("|", 4) for line in lines)}
 
     def start(self) -> None:
-        """Start what does not run yet and wait until all nodes take jobs.
-
-        Raises:
-            TimeoutError: They do not; their logs are in the folder.
-        """
-        if len(str(self.folder)) > LONGEST_FOLDER:
-            raise ValueError(f"{self.folder}: too long for a socket's path; at most {LONGEST_FOLDER} characters")
-        if not self._configuration.exists():
-            self._write()
-        self._run("munged", "--foreground", "--num-threads=1", f"--socket={self.folder}/munge.socket",
-                  f"--key-file={self.folder}/key/munge.key", f"--seed-file={self.folder}/key/munge.seed",
-                  f"--pid-file={self.folder}/run/munged.own")  # fmt: skip
-        wait_until((self.folder / "munge.socket").exists, 20, f"munge answers; see {self.folder}/log")
+        """Start all daemons and wait until all nodes accept jobs."""
+        self._write_files()
+        munge = [f"--{name}={self.folder}/munge/{name}" for name in ("socket", "key-file", "seed-file", "pid-file")]
+        self._start("munged", "munged", "--foreground", "--num-threads=1", *munge)
+        wait_until((self.folder / "munge" / "socket").exists, f"munge answers; see {self.folder}/log")
         self.start_controller()
         for node in NODES:
-            self._run("slurmd", "-D", "-N", node, "-f", str(self._configuration), name=node)
-        wait_until(self._all_idle, 60, f"all nodes are idle; see {self.folder}/log")
+            self._start(node, "slurmd", "-D", "-N", node, "-f", str(self._configuration))
+        nodes = ("sinfo", "--noheader", "--Node", "--format=%T")
+        wait_until(
+            lambda: self._answer(*nodes).split() == ["idle"] * len(NODES), f"all nodes are idle; see {self.folder}"
+        )
 
     def start_controller(self) -> None:
-        """Start the controller, with the jobs that it knew before."""
-        self._run("slurmctld", "-D", "-f", str(self._configuration))
-        wait_until(self._controller_answers, 30, f"slurmctld answers; see {self.folder}/log/slurmctld.log")
+        """Start the controller; it reads its saved state."""
+        self._start("slurmctld", "slurmctld", "-D", "-f", str(self._configuration))
+        wait_until(lambda: "is UP" in self._answer("scontrol", "ping"), f"slurmctld answers; see {self.folder}/log")
 
     def kill_controller(self) -> None:
-        """End the controller as a crash does: what it learnt in the last five seconds may be lost."""
-        self._end_controller(signal.SIGKILL)
+        """Kill the controller with SIGKILL; it may lose the last five seconds."""
+        self._daemons["slurmctld"].kill()
+        self._daemons["slurmctld"].wait()
 
     def stop_controller(self) -> None:
-        """End the controller as an administrator does: it saves what it knows."""
-        self._end_controller(signal.SIGTERM)
+        """Stop the controller with SIGTERM; it saves its state."""
+        self._daemons["slurmctld"].terminate()
+        self._daemons["slurmctld"].wait()
 
     def stop(self) -> None:
-        """End all jobs, then all that was started."""
-        if self._process("slurmctld") is not None and self._controller_answers():
+        """Cancel all jobs, then stop all daemons."""
+        if "is UP" in self._answer("scontrol", "ping"):
             self.call("scancel", "--user", getpass.getuser())
-            wait_until(lambda: not self.call("squeue", "--noheader"), 60, "all jobs have ended")
-        running = [process for name in (*NODES, "slurmctld", "munged") if (process := self._process(name))]
-        for process in running:
-            process.terminate()
-        for process in psutil.wait_procs(running, timeout=20)[1]:
-            process.kill()
+            wait_until(lambda: not self.call("squeue", "--noheader"), "all jobs have ended")
+        for daemon in reversed(self._daemons.values()):
+            daemon.terminate()
+            daemon.wait()
 
-    def _end_controller(self, how: signal.Signals) -> None:
-        controller = self._process("slurmctld")
-        assert controller is not None
-        controller.send_signal(how)
-        controller.wait(20)
-
-    def _all_idle(self) -> bool:
+    def _answer(self, *command: str) -> str:
+        """Output of a SLURM program; empty if it fails."""
         try:
-            return self.call("sinfo", "--noheader", "--Node", "--format=%T").split() == ["idle"] * len(NODES)
-        except RuntimeError:
-            return False
+            return self.call(*command)
+        except (RuntimeError, FileNotFoundError):
+            return ""
 
-    def _controller_answers(self) -> bool:
-        try:
-            return "is UP" in self.call("scontrol", "ping")
-        except RuntimeError:
-            return False
-
-    def _run(self, program: str, *arguments: str, name: str | None = None) -> None:
-        """Start a daemon that is not there yet; it outlives this process."""
-        name = name or program
-        if self._process(name) is not None:
-            return
+    def _start(self, name: str, program: str, *arguments: str) -> None:
         path = shutil.which(program, path=SEARCH)
-        assert path is not None, why_not()
-        with (self.folder / "log" / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
+        assert path is not None, missing_programs()
+        with (self.folder / "log" / name).open("ab") as log:
+            self._daemons[name] = subprocess.Popen(
                 [path, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        (self.folder / "run" / f"{name}.pid").write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}")
 
-    def _process(self, name: str) -> psutil.Process | None:
-        """The daemon of this name, if it lives: its number alone may by now be another's."""
-        try:
-            number, began = (self.folder / "run" / f"{name}.pid").read_text().split()
-            process = psutil.Process(int(number))
-            alive = process.create_time() == float(began) and process.status() != psutil.STATUS_ZOMBIE
-        except (FileNotFoundError, psutil.NoSuchProcess):
-            return None
-        return process if alive else None
-
-    def _write(self) -> None:
-        """Write the configuration, munge's key and the scripts."""
-        for name in ("etc", "bin", "run", "log", "state", *(f"spool/{node}" for node in NODES)):
+    def _write_files(self) -> None:
+        """Write the configuration, the munge key and the scripts."""
+        for name in ("etc", "bin", "run", "log", "state", "munge", *(f"spool/{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o755)  # munge wants its socket where all may go, and its key where none may
-        (self.folder / "key").mkdir(mode=0o700)
-        with open(os.open(self.folder / "key" / "munge.key", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as key:
+        self.folder.chmod(0o755)  # munge needs an accessible socket and a private key
+        (self.folder / "munge").chmod(0o755)
+        with open(os.open(self.folder / "munge" / "key-file", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as key:
             key.write(os.urandom(1024))
         for client in CLIENTS:
             if (path := shutil.which(client, path=SEARCH)) is not None:
@@ -225,8 +175,8 @@ CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-# Credentials are short-lived, so that a requeued job need not wait until its old one is no more.
-AuthInfo=socket={self.folder}/munge.socket,cred_expire=5
+# Short-lived credentials, so that a requeued job does not wait for the old one to expire.
+AuthInfo=socket={self.folder}/munge/socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation={self.folder}/state
 SlurmdSpoolDir={self.folder}/spool/%n
@@ -241,11 +191,11 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
-# More processors and memory than the machine has, so that several jobs run at once everywhere.
+# More CPUs and memory than the machine has, so that several jobs run at once on any machine.
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=5
-# Jobs that have ended are listed for an hour.
+# List jobs for an hour after their end.
 MinJobAge=3600
 SchedulerParameters=sched_interval=5,bf_interval=5
 GresTypes=gpu
@@ -256,17 +206,17 @@ PartitionName=gpu Nodes={having} MaxTime=UNLIMITED State=UP
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody uses."""
+    """Unused ports of this machine."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for held in sockets:
+            held.bind(("127.0.0.1", 0))
+        return [held.getsockname()[1] for held in sockets]
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """A cluster in a new folder, which is stopped and removed at the end."""
+def running_cluster() -> Iterator[Cluster]:
+    """Start a cluster in a new folder, whose path is short enough for a socket; stop and remove it at the end."""
     cluster = Cluster(Path(tempfile.mkdtemp(prefix="clef-slurm-", dir="/tmp")))
     try:
         cluster.start()
@@ -274,21 +224,3 @@ def running() -> Iterator[Cluster]:
     finally:
         cluster.stop()
         shutil.rmtree(cluster.folder, ignore_errors=True)
-
-
-def main() -> None:
-    """Start or stop a cluster from the command line."""
-    if len(sys.argv) != 3 or sys.argv[1] not in ("start", "stop"):
-        sys.exit(f"usage: {sys.argv[0]} start|stop FOLDER")
-    if (reason := why_not()) is not None:
-        sys.exit(reason)
-    cluster = Cluster(Path(sys.argv[2]))
-    if sys.argv[1] == "stop":
-        cluster.stop()
-        return
-    cluster.start()
-    print(cluster.call("sinfo") + f"\nexport PATH={cluster.programs}:$PATH")
-
-
-if __name__ == "__main__":
-    main()

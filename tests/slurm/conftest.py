@@ -1,43 +1,40 @@
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.interruption.examine import TARGET
-from tests.interruption.trial import prepare, undisturbed
-from tests.slurm.cluster import Cluster, running, why_not
-from tests.slurm.submission import SNAKEMAKE, copy_of
+from tests.interruption.comparison import TARGET
+from tests.interruption.trial import SNAKEMAKE, call, prepare, run_undisturbed
+from tests.slurm.cluster import Cluster, missing_programs, running_cluster
+from tests.slurm.submission import copy_of
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A SLURM of the tests' own, shared by all of them."""
-    if (reason := why_not()) is not None:
-        pytest.skip(f"no SLURM here: {reason}")
-    with running() as started:
+    """A SLURM that all tests share."""
+    if missing := missing_programs():
+        pytest.skip(f"no SLURM here: {missing}")
+    with running_cluster() as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def rendered(cluster, tmp_path_factory) -> Path:
-    """A checkout with the demo's videos and nothing made of them."""
+    """A checkout with the demo's videos only."""
     return prepare(tmp_path_factory.mktemp("rendered") / "checkout")
 
 
 @pytest.fixture(scope="session")
 def cropped(rendered, tmp_path_factory) -> Path:
-    """A checkout in which only the trainings and what follows are to be done."""
+    """A checkout in which only the trainings and later steps are missing."""
     folder = copy_of(rendered, tmp_path_factory.mktemp("cropped") / "checkout")
-    command = [*SNAKEMAKE, "--cores", "2", TARGET, "--until", "manifest"]
-    subprocess.run(command, cwd=folder, env=os.environ | {"PATH": os.defpath}, check=True, capture_output=True)
+    call(folder, [*SNAKEMAKE, "--cores", "2", TARGET, "--until", "manifest"])
     return folder
 
 
 @pytest.fixture(scope="session")
-def on_one_machine(cropped, tmp_path_factory) -> Path:
-    """The undisturbed run without a cluster."""
+def reference(cropped, tmp_path_factory) -> Path:
+    """The undisturbed run without SLURM."""
     folder = tmp_path_factory.mktemp("undisturbed") / "checkout"
-    undisturbed(cropped, folder)
+    run_undisturbed(cropped, folder)
     return folder

@@ -1,114 +1,99 @@
-"""The demo cut short, carried to the test's cluster by the project's own profile and Snakemake's own plugin."""
+"""Run the short demo on the test cluster, with the project's own SLURM profile."""
 
 import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.interruption.examine import TARGET
+from tests.interruption.comparison import TARGET
+from tests.interruption.trial import SNAKEMAKE
 from tests.slurm.cluster import Cluster
 
-SNAKEMAKE = [sys.executable, "-m", "snakemake"]
-OTHERWISE = [
+OPTIONS = [
     *("--profile", "workflow/profiles/slurm", "--slurm-init-seconds-before-status-checks", "2"),
     *("--latency-wait", "10", "--set-threads", "render_demo=4"),
 ]
-"""The profile, and what a test has otherwise: it asks more often, and its nodes have four processors."""
+"""The profile with shorter waits, and with threads for nodes of four CPUs."""
 FAKE_GPUS = [f"{rule}:gpu=1" for rule in ("pretrain", "finetune", "evaluate")]
-"""The demo trains on the CPU; here its trainings ask for a GPU all the same."""
-FINISH_SECONDS = 600
-MOST_COMMANDS = 5
-UNLOCK = "--unlock"
+"""The demo trains on the CPU; these request GPUs all the same."""
+RUN_SECONDS = 900
+MAX_RESUMES = 5
 
 
 def start(
     cluster: Cluster, folder: Path, *resources: str, targets: Sequence[str] = (TARGET,), options: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start Snakemake as on a login node; what it says is added to `snakemake.out`.
-
-    Args:
-        cluster: Where the jobs go.
-        folder: The checkout.
-        resources: Further ones to set, such as `pretrain:runtime=1`.
-        targets: What to make.
-        options: Of Snakemake, further ones.
-    """
-    command = [*SNAKEMAKE, *targets, *OTHERWISE, *options, "--set-resources", *FAKE_GPUS, *resources]
-    with open(folder / "snakemake.out", "ab") as words:
+    """Start Snakemake as on a login node; its output is appended to `snakemake.out`."""
+    command = [*SNAKEMAKE, *targets, *OPTIONS, *options, "--set-resources", *FAKE_GPUS, *resources]
+    environment = os.environ | cluster.environment()
+    with open(folder / "snakemake.out", "ab") as output:
         return subprocess.Popen(
-            command, cwd=folder, env=_environment(cluster), stdout=words, stderr=words, start_new_session=True
+            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
         )
 
 
-def finish(cluster: Cluster, folder: Path, running: subprocess.Popen[bytes], may_fail: bool = False) -> int:
-    """Wait until it is done; where it was killed, type what a user types then, and wait for that.
+def finish(cluster: Cluster, folder: Path, run: subprocess.Popen[bytes], may_fail: bool = False) -> int:
+    """Wait for a run; resume it as long as Snakemake was killed or left its lock.
 
     Args:
-        cluster: Where the jobs go.
+        cluster: The cluster.
         folder: The checkout.
-        running: From `start`.
-        may_fail: Whether this one may end badly, as on a full disk.
+        run: From `start`.
+        may_fail: Whether the run may fail, as on a full disk.
 
     Returns:
-        How often the command had to be typed again.
+        How often it was resumed.
     """
-    for commands in range(MOST_COMMANDS):
-        before = len(said(folder)) if commands else 0
-        code = ended(running, folder)
-        words = said(folder)[before:]
+    for resumes in range(MAX_RESUMES):
+        before = len(output_of(folder)) if resumes else 0
+        code = wait(run, folder)
+        output = output_of(folder)[before:]
         if code == 0:
-            return commands
-        assert code < 0 or UNLOCK in words or (may_fail and commands == 0), words
-        if UNLOCK in words:
-            unlock = [*SNAKEMAKE, UNLOCK, TARGET]
-            subprocess.run(unlock, cwd=folder, env=_environment(cluster), check=True, capture_output=True)
-        running = start(cluster, folder)
-    raise AssertionError(f"{folder}: {MOST_COMMANDS} times the same command did not end well; see snakemake.out")
+            return resumes
+        locked = "--unlock" in output
+        assert code < 0 or locked or (may_fail and resumes == 0), output
+        if locked:
+            environment = os.environ | cluster.environment()
+            unlock = [*SNAKEMAKE, "--unlock", TARGET]
+            subprocess.run(unlock, cwd=folder, env=environment, check=True, capture_output=True)
+        run = start(cluster, folder)
+    raise AssertionError(f"{folder}: the same command failed {MAX_RESUMES} times; see snakemake.out")
 
 
-def ended(running: subprocess.Popen[bytes], folder: Path) -> int:
-    """Wait until Snakemake has ended, and return its exit code.
-
-    Raises:
-        AssertionError: It does not; it is killed, and what it said is told.
-    """
+def wait(run: subprocess.Popen[bytes], folder: Path) -> int:
+    """Wait for Snakemake and return its exit code; kill it if it hangs."""
     try:
-        return running.wait(FINISH_SECONDS)
+        return run.wait(RUN_SECONDS)
     except subprocess.TimeoutExpired:
-        running.kill()
-        running.wait()
-        raise AssertionError(f"not within {FINISH_SECONDS} s: Snakemake ends\n{said(folder)}") from None
+        run.kill()
+        run.wait()
+        raise AssertionError(f"Snakemake did not end within {RUN_SECONDS} s\n{output_of(folder)}") from None
 
 
-def said(folder: Path) -> str:
-    """All that Snakemake has said so far."""
+def output_of(folder: Path) -> str:
+    """The output of Snakemake so far."""
     return (folder / "snakemake.out").read_text(errors="replace")
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a step ran, as its log says."""
+class JobOfLog:
+    """The SLURM job that a step ran in, by its log."""
 
-    job: str
+    number: str
     node: str
     gpus: str | None
-    """Its CUDA_VISIBLE_DEVICES."""
+    """CUDA_VISIBLE_DEVICES."""
 
 
-def place_of(log: Path) -> Place | None:
-    """Where the step of a log ran; None where it was in no job."""
+def job_of_log(log: Path) -> JobOfLog | None:
+    """The job in which a log was written; None without SLURM."""
     found = re.search(r"SLURM job (\d+) on (\S+) with (?:no GPU|CUDA_VISIBLE_DEVICES=(\S+))", log.read_text())
-    return None if found is None else Place(found[1], found[2], found[3])
+    return None if found is None else JobOfLog(found[1], found[2], found[3])
 
 
 def copy_of(folder: Path, target: Path) -> Path:
-    """A checkout with all that was made in it, and with Snakemake's memory of that."""
+    """A copy of a checkout with all results and Snakemake's records."""
     return Path(shutil.copytree(folder, target, symlinks=True))
-
-
-def _environment(cluster: Cluster) -> dict[str, str]:
-    return os.environ | cluster.environment()

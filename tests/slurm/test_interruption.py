@@ -1,71 +1,68 @@
-"""What a cluster does to a run: it ends all the same as an undisturbed one, without a cluster, does."""
+"""A run that is interrupted on SLURM ends like an undisturbed one without SLURM."""
 
 import random
 import signal
-import threading
 import time
 
 import pytest
 
-from tests.interruption.examine import complaints
-from tests.slurm import means
-from tests.slurm.submission import copy_of, finish, said, start
+from tests.interruption.comparison import problems
+from tests.slurm.cluster import wait_until
+from tests.slurm.job_interruptions import CHECKPOINT, JOB_INTERRUPTIONS, wait_for_job
+from tests.slurm.submission import copy_of, finish, output_of, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 DRAW = random.Random(0)
-PRETRAIN, FINETUNE = (means.TRAINING_SAVED.format(stage=stage) for stage in ("pretrain", "finetune"))
+RESUMED = "resuming from step"
+PRETRAIN, FINETUNE = (CHECKPOINT.format(stage=stage) for stage in ("pretrain", "finetune"))
 
 
-CASES = {
-    "scancel": (PRETRAIN, "CANCELLED"),
-    "time limit": (FINETUNE, "TIMEOUT"),
-    "scontrol requeue": (PRETRAIN, "COMPLETED"),
-    "lost node": (FINETUNE, "COMPLETED"),
-    "kill -9 of a job": (FINETUNE, "FAILED"),
-    "kill -9 of Snakemake": (PRETRAIN, "CANCELLED"),
-}
-"""When each interrupts, and what SLURM then says of the job."""
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_an_interrupted_training_goes_on_to_the_same_bytes(cluster, cropped, on_one_machine, tmp_path, name):
-    sign, comes_to = CASES[name]
+@pytest.mark.parametrize(
+    ("name", "pattern", "final_state"),
+    [
+        ("scancel", PRETRAIN, "CANCELLED"),
+        ("time limit", FINETUNE, "TIMEOUT"),
+        ("scontrol requeue", PRETRAIN, "COMPLETED"),
+        ("lost node", FINETUNE, "COMPLETED"),
+        ("kill -9 of a job", FINETUNE, "FAILED"),
+        ("kill -9 of Snakemake", PRETRAIN, "CANCELLED"),
+    ],
+)
+def test_interrupted_training_is_resumed(cluster, cropped, reference, tmp_path, name, pattern, final_state):
     folder = copy_of(cropped, tmp_path / "checkout")
-    running = start(cluster, folder)
-    step = means.some_job(folder, running, DRAW, sign)
-    means.BY_NAME[name](cluster, step, running)
-    finish(cluster, folder, running)
-    assert cluster.jobs()[step.job].state == comes_to
-    assert "going on from step" in step.target.with_suffix(".log").read_text()
-    assert complaints(folder, on_one_machine) == []
-    if name == "kill -9 of Snakemake":
-        assert "an earlier Snakemake had left SLURM job" in said(folder)
+    run = start(cluster, folder)
+    job = wait_for_job(folder, run, DRAW, pattern)
+    JOB_INTERRUPTIONS[name](cluster, job, run)
+    finish(cluster, folder, run)
+    assert cluster.jobs()[job.number].state == final_state
+    assert RESUMED in job.target.with_suffix(".log").read_text()
+    assert problems(folder, reference) == []
+    assert (name == "kill -9 of Snakemake") == ("left in the queue by an earlier Snakemake" in output_of(folder))
 
 
-def test_jobs_that_end_while_the_controller_is_away_are_not_run_again(cluster, cropped, on_one_machine, tmp_path):
+def test_jobs_that_end_while_the_controller_is_down_are_not_repeated(cluster, cropped, reference, tmp_path):
     folder = copy_of(cropped, tmp_path / "checkout")
-    of_before = {*cluster.jobs()}
-    running = start(cluster, folder)
-    step = means.some_job(folder, running, DRAW, FINETUNE)
-    means.BY_NAME["kill -9 of slurmctld"](cluster, step, running)
-    finish(cluster, folder, running)
-    states = [job.state for number, job in cluster.jobs().items() if number not in of_before]
-    assert states == ["COMPLETED"] * 9
-    assert complaints(folder, on_one_machine) == []
+    before = {*cluster.jobs()}
+    run = start(cluster, folder)
+    job = wait_for_job(folder, run, DRAW, FINETUNE)
+    JOB_INTERRUPTIONS["kill -9 of slurmctld"](cluster, job, run)
+    finish(cluster, folder, run)
+    assert [job.state for number, job in cluster.jobs().items() if number not in before] == ["COMPLETED"] * 9
+    assert problems(folder, reference) == []
 
 
-def test_a_training_stops_before_its_time_limit_and_goes_on_in_another_job(cluster, cropped, on_one_machine, tmp_path):
+def test_training_saves_before_its_time_limit_and_is_resumed_by_another_job(cluster, cropped, reference, tmp_path):
     folder = copy_of(cropped, tmp_path / "checkout")
-    running = start(cluster, folder, "pretrain:runtime=1")
-    step = means.some_job(folder, running, DRAW, PRETRAIN)
-    # SLURM itself, on a slow machine, must not be first: what is tested is that the training does not wait for it.
-    cluster.call("scontrol", "update", f"JobId={step.job}", "TimeLimit=10")
-    step.process.send_signal(signal.SIGSTOP)
-    threading.Event().wait(step.process.create_time() + 50 - time.time())
-    step.process.send_signal(signal.SIGCONT)
-    finish(cluster, folder, running)
-    assert "the time it was given is up; the same command goes on from there" in said(folder)
-    assert cluster.jobs()[step.job].state == "FAILED"
-    assert "going on from step" in step.target.with_suffix(".log").read_text()
-    assert complaints(folder, on_one_machine) == []
+    run = start(cluster, folder, "pretrain:runtime=1")
+    job = wait_for_job(folder, run, DRAW, PRETRAIN)
+    # Keep SLURM from enforcing the limit, and the training from finishing before its budget is used up.
+    cluster.call("scontrol", "update", f"JobId={job.number}", "TimeLimit=10")
+    job.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: time.time() - job.process.create_time() > 50, "the time budget is used up")
+    job.process.send_signal(signal.SIGCONT)
+    finish(cluster, folder, run)
+    assert "run the same command to resume" in output_of(folder)
+    assert cluster.jobs()[job.number].state == "FAILED"
+    assert RESUMED in job.target.with_suffix(".log").read_text()
+    assert problems(folder, reference) == []

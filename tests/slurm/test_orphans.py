@@ -1,11 +1,11 @@
-"""Jobs that a dead Snakemake left in the queue, on a real SLURM; and that cluster itself."""
+"""Jobs that a killed Snakemake left in the queue, on a real SLURM; and that cluster itself."""
 
-import json
+import os
 import random
 import subprocess
 import sys
-import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -13,150 +13,143 @@ import pytest
 
 from clef.errors import ClefError
 from clef.runtime import lease
-from clef.runtime.slurm import ATTENDED, end_orphans
-from tests.slurm import means
-from tests.slurm.cluster import NODES, running, wait_until
-from tests.slurm.submission import copy_of, said, start
+from clef.runtime.slurm import RECORD_VARIABLE, RECORDS, cancel_orphans
+from tests.leases import hold_elsewhere, refresh_elsewhere
+from tests.slurm.cluster import NODES, Cluster, running_cluster, wait_until
+from tests.slurm.job_interruptions import CHECKPOINT, wait_for_job
+from tests.slurm.submission import copy_of, output_of, start, wait
+from tests.workflow.conftest import ROOT
 
 pytestmark = pytest.mark.slurm
 
-
-@pytest.fixture
-def on_path(cluster, monkeypatch):
-    monkeypatch.setenv("PATH", cluster.environment()["PATH"])
-    return cluster
-
-
-def submit(cluster, folder: Path, name: str, *options: str) -> str:
-    words = ["--parsable", "--chdir", str(folder), "--job-name", name, "--output", "/dev/null", "--mem=100"]
-    return cluster.call("sbatch", *words, *options, "--wrap", "exec tail -f /dev/null").strip()
-
-
-def processes_of(folder: str) -> list[str]:
-    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
-    return [command for command in commands if folder in command]
-
-
-def test_jobs_of_this_checkout_by_snakemake_are_ended_and_no_others(on_path, tmp_path):
-    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
-    here.mkdir()
-    elsewhere.mkdir()
-    (tmp_path / "link").symlink_to(here)
-    orphans = [
-        submit(on_path, here, f"clef_{uuid.uuid4()}"),
-        submit(on_path, tmp_path / "link", str(uuid.uuid4())),
-        submit(on_path, here, f"clef_{uuid.uuid4()}", "--begin=now+1hour"),
-    ]
-    others = [submit(on_path, here, "my-own"), submit(on_path, elsewhere, f"clef_{uuid.uuid4()}")]
-    wait_until(lambda: on_path.jobs()[orphans[0]].state == "RUNNING", 30, "the first runs")
-    assert sorted(end_orphans(here)) == sorted(orphans)
-    states = {number: job.state for number, job in on_path.jobs().items()}
-    assert {states[number] for number in orphans} == {"CANCELLED"}
-    assert {states[number] for number in others} <= {"RUNNING", "PENDING"}
-    assert end_orphans(here) == []
-    on_path.call("scancel", *others)
-
-
-ATTEND = """
-import sys
+PROGRAMS = ROOT / "workflow" / "profiles" / "slurm" / "bin"
+PREPARE = """
+import os, sys
 from pathlib import Path
-from clef.runtime.slurm import attend
-attend(Path(sys.argv[1]), sys.argv[2])
-print("attends", flush=True)
+from clef.runtime.slurm import RECORD_VARIABLE, prepare_submission
+print(prepare_submission(Path(sys.argv[1]), Path(sys.argv[2])), os.environ[RECORD_VARIABLE], sep="|", flush=True)
 sys.stdin.read()
 """
 
 
-def attended_by(folder: Path, name: str) -> subprocess.Popen[str]:
-    """Another process that waits for the jobs of that name."""
-    command = [sys.executable, "-c", ATTEND, str(folder), name]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "attends\n"
-    return process
+@pytest.fixture
+def on_path(cluster, monkeypatch) -> Cluster:
+    monkeypatch.setenv("PATH", cluster.environment()["PATH"])
+    return cluster
 
 
-def test_jobs_that_somebody_waits_for_are_left_until_he_is_dead(on_path, tmp_path):
-    name = f"clef_{uuid.uuid4()}"
-    attends = attended_by(tmp_path, name)
-    job = submit(on_path, tmp_path, name)
-    orphan = submit(on_path, tmp_path, f"clef_{uuid.uuid4()}")
-    assert end_orphans(tmp_path) == [orphan]
-    assert on_path.jobs()[job].state in ("PENDING", "RUNNING")
-    attends.kill()
-    attends.wait()
-    assert [path.name for path in (tmp_path / ATTENDED).iterdir()] == [f"{name}.lease"]
-    assert end_orphans(tmp_path) == [job]
-    assert not list((tmp_path / ATTENDED).iterdir())
+def submit(cluster: Cluster, folder: Path, record: str = "", *options: str) -> str:
+    """Submit an endless job with a name like Snakemake's, recorded unless `record` is empty; return its number."""
+    command = ["sbatch", "--parsable", "--chdir", str(folder), "--job-name", f"clef_{uuid.uuid4()}", "--mem=100"]
+    command += ["--output", "/dev/null", *options, "--wrap", "exec tail -f /dev/null"]
+    path = os.pathsep.join([str(PROGRAMS), cluster.environment()["PATH"]])
+    environment = {"PATH": path, RECORD_VARIABLE: record}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_who_ends_in_order_attends_no_more(tmp_path):
-    attends = attended_by(tmp_path, "clef_x")
-    attends.communicate("", timeout=60)
-    assert attends.returncode == 0
-    assert not list((tmp_path / ATTENDED).iterdir())
+class Submitter:
+    """Another process that called `prepare_submission`, as Snakemake does."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-c", PREPARE, str(folder), str(PROGRAMS)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.cancelled, self.record = self.process.stdout.readline().strip().split("|")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
 
 
-def test_of_a_snakemake_on_another_login_node_the_next_sign_of_life_is_waited_for(on_path, tmp_path, monkeypatch):
-    monkeypatch.setattr(lease, "STALE_SECONDS", 3.0)
-    monkeypatch.setattr(lease, "LOOK_SECONDS", 0.1)
-    name = f"clef_{uuid.uuid4()}"
-    job = submit(on_path, tmp_path, name)
-    (tmp_path / ATTENDED).mkdir(parents=True)
-    theirs = {"token": "theirs", "host": "login2", "process": 1, "started": 0.0, "job": None, "heartbeat": time.time()}
-    (tmp_path / ATTENDED / f"{name}.lease").write_text(json.dumps(theirs))
-    began = time.monotonic()
-    assert end_orphans(tmp_path) == [job]
-    assert time.monotonic() - began >= 3
+@pytest.fixture
+def submitter(on_path, tmp_path) -> Iterator[Submitter]:
+    submitter = Submitter(tmp_path)
+    yield submitter
+    submitter.kill()
+
+
+def states(cluster: Cluster, jobs: list[str]) -> set[str]:
+    return {cluster.jobs()[job].state for job in jobs}
+
+
+def test_only_recorded_jobs_of_dead_snakemakes_are_cancelled(on_path, submitter, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    orphans = [
+        submit(on_path, tmp_path, submitter.record),
+        submit(on_path, tmp_path, submitter.record, "--begin=now+1hour"),
+    ]
+    others = [submit(on_path, tmp_path), submit(on_path, tmp_path / "elsewhere", submitter.record)]
+    wait_until(lambda: on_path.jobs()[orphans[0]].state == "RUNNING", "the first job runs")
+    assert cancel_orphans(tmp_path) == []
+    submitter.kill()
+    assert sorted(cancel_orphans(tmp_path)) == sorted(orphans)
+    assert states(on_path, orphans) == {"CANCELLED"}
+    assert states(on_path, others) <= {"RUNNING", "PENDING"}
+    assert list((tmp_path / RECORDS).iterdir()) == []
+    on_path.call("scancel", *others)
+
+
+def test_next_snakemake_cancels_and_one_that_ends_normally_releases_its_lease(on_path, submitter, tmp_path):
+    job = submit(on_path, tmp_path, submitter.record)
+    submitter.kill()
+    following = Submitter(tmp_path)
+    assert following.cancelled == f"['{job}']"
+    following.process.communicate("", timeout=600)
+    assert following.process.returncode == 0
+    assert [str(path) for path in (tmp_path / RECORDS).iterdir()] == [following.record]
+
+
+def test_snakemake_on_another_login_node_is_waited_for(on_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(lease, "POLL_SECONDS", 0.1)
+    record = tmp_path / RECORDS / "theirs"
+    record.mkdir(parents=True)
+    job = submit(on_path, tmp_path, str(record))
+    theirs = hold_elsewhere(record)
+    monkeypatch.setattr(lease, "notice", lambda *_: refresh_elsewhere(theirs, age=-5))
+    assert cancel_orphans(tmp_path) == []
+    monkeypatch.setattr(lease, "notice", lambda *_: refresh_elsewhere(theirs, age=600))
+    assert cancel_orphans(tmp_path) == [job]
 
 
 @pytest.mark.slow
-def test_two_snakemakes_with_outputs_of_their_own_leave_each_other_their_jobs(cluster, cropped, tmp_path):
+def test_two_snakemakes_with_different_outputs_leave_each_others_jobs_alone(cluster, cropped, tmp_path):
     folder = copy_of(cropped, tmp_path / "checkout")
-    of_before = {*cluster.jobs()}
+    before = {*cluster.jobs()}
     targets = [f"results/demo-short/seed0/fold{fold}/pretrain.safetensors" for fold in (0, 1)]
-    sign = means.TRAINING_SAVED.format(stage="pretrain")
     first = start(cluster, folder, targets=targets[:1])
-    means.some_job(folder, first, random.Random(0), sign)
+    wait_for_job(folder, first, random.Random(0), CHECKPOINT.format(stage="pretrain"))
     second = start(cluster, folder, targets=targets[1:])
-    assert (first.wait(300), second.wait(300)) == (0, 0), said(folder)
-    assert "had left" not in said(folder)
-    states = [job.state for number, job in cluster.jobs().items() if number not in of_before]
-    assert states == ["COMPLETED"] * 2
-    assert not list((folder / ATTENDED).iterdir())
+    assert (wait(first, folder), wait(second, folder)) == (0, 0), output_of(folder)
+    assert "left in the queue" not in output_of(folder)
+    assert [job.state for number, job in cluster.jobs().items() if number not in before] == ["COMPLETED"] * 2
 
 
-def test_a_slurm_that_does_not_answer_is_one_line(cluster, monkeypatch, tmp_path):
+def test_slurm_that_does_not_answer_is_one_line(cluster, monkeypatch, tmp_path):
+    record = tmp_path / RECORDS / "dead"
+    record.mkdir(parents=True)
+    (record / "1").write_text("1234;cluster\n")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ClefError, match=r"SLURM: no `squeue` here; start Snakemake on a login node"):
-        end_orphans(tmp_path)
-    monkeypatch.setenv("PATH", cluster.environment()["PATH"])
-    with running() as other:
+    with pytest.raises(ClefError, match=r"SLURM: no `squeue` found; start Snakemake on a login node"):
+        cancel_orphans(tmp_path)
+    with running_cluster() as other:
         monkeypatch.setenv("PATH", other.environment()["PATH"])
         other.kill_controller()
         with pytest.raises(ClefError, match=r"SLURM: `squeue` failed \(.*\); try again when `sinfo` answers"):
-            end_orphans(tmp_path)
+            cancel_orphans(tmp_path)
         other.start_controller()
-        assert end_orphans(tmp_path) == []
+        assert cancel_orphans(tmp_path) == []
 
 
-def test_a_cluster_stops_with_all_its_jobs_and_leaves_nothing(cluster, tmp_path):
-    with running() as other:
+def processes_with(folder: str) -> list[str]:
+    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    return [command for command in commands if folder in command]
+
+
+def test_cluster_stops_with_all_jobs_and_leaves_nothing(cluster, tmp_path):
+    with running_cluster() as other:
         assert set(other.call("sinfo", "--noheader", "--Node", "--format=%N").split()) == {*NODES}
-        job = submit(other, tmp_path, "endless")
-        wait_until(lambda: other.jobs()[job].state == "RUNNING", 30, "the job runs")
+        job = submit(other, tmp_path)
+        wait_until(lambda: other.jobs()[job].state == "RUNNING", "the job runs")
         assert other.call("srun", "--partition=gpu", "--gpus=2", "printenv", "CUDA_VISIBLE_DEVICES") == "0,1\n"
-        folder = str(other.folder)
-    assert processes_of(folder) == []
-    assert not Path(folder).exists()
-
-
-def test_by_hand_it_starts_and_stops(cluster, tmp_path):
-    with running() as other:
-        other.stop()
-        script = [sys.executable, Path(__file__).parent / "cluster.py"]
-        started = subprocess.run([*script, "start", other.folder], capture_output=True, text=True, check=True)
-        assert f"export PATH={other.programs}:$PATH" in started.stdout
-        assert "gpu1" in started.stdout
-        subprocess.run([*script, "stop", other.folder], check=True, timeout=60)
-        assert processes_of(str(other.folder)) == []
+    assert processes_with(str(other.folder)) == []
+    assert not other.folder.exists()

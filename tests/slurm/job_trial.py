@@ -1,0 +1,71 @@
+"""Run the demo on SLURM, interrupt it, resume it if necessary, and compare it with an undisturbed run."""
+
+import random
+import shutil
+import subprocess
+import threading
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import psutil
+
+from tests.interruption.comparison import problems
+from tests.interruption.trial import Trial, kill_processes_in, own_disk
+from tests.slurm.cluster import Cluster
+from tests.slurm.job_interruptions import JOB_INTERRUPTIONS, STEPS, RunningJob, fill_disk, wait_for_job
+from tests.slurm.submission import finish, start
+
+STEP_SECONDS = 10.0
+"""Typical length of a step of the short demo."""
+
+
+def run_interrupted_on_slurm(
+    cluster: Cluster, prepared: Path, reference: Path, folder: Path, name: str, step: str, draw: random.Random
+) -> Trial | None:
+    """Run a copy of a prepared checkout on the cluster, interrupt it, resume it to its end, and compare.
+
+    Args:
+        cluster: The cluster.
+        prepared: From `prepare`.
+        reference: The undisturbed run, without SLURM.
+        folder: Where to work; removed afterwards, unless there are problems.
+        name: Name of the interruption.
+        step: The step that is hit, at a random moment after its first job has started.
+        draw: For random choices.
+
+    Returns:
+        None if the last job of the step had ended before that moment, and the run succeeded.
+    """
+    on_full_disk = JOB_INTERRUPTIONS[name] is fill_disk
+    with own_disk(folder) if on_full_disk else nullcontext():
+        shutil.copytree(prepared, folder, symlinks=True, dirs_exist_ok=True)
+        began = time.monotonic()
+        run = start(cluster, folder)
+        job, moment = _interrupt(cluster, folder, run, name, step, draw)
+        resumes = finish(cluster, folder, run, may_fail=on_full_disk)
+        found = problems(folder, reference)
+        seconds = time.monotonic() - began
+        kill_processes_in(folder)
+    if not found:
+        shutil.rmtree(folder)
+    if job is None and not found:
+        return None
+    hit = "nothing" if job is None else f"{step} {job.target.name}, {cluster.jobs()[job.number].state}"
+    return Trial(name, moment, hit, resumes, seconds, found)
+
+
+def _interrupt(
+    cluster: Cluster, folder: Path, run: subprocess.Popen[bytes], name: str, step: str, draw: random.Random
+) -> tuple[RunningJob | None, float]:
+    """Interrupt a job of a step; return it, or None if there was none, and the seconds since the start."""
+    began = time.monotonic()
+    try:
+        wait_for_job(folder, run, draw, STEPS[step])
+        threading.Event().wait(draw.uniform(0, STEP_SECONDS))
+        job = wait_for_job(folder, run, draw, STEPS[step])
+        moment = time.monotonic() - began
+        JOB_INTERRUPTIONS[name](cluster, job, run)
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return None, -1.0
+    return job, moment
