@@ -35,9 +35,9 @@ onstart:
                 messages.PlannedJob(job.rule.name, wildcards, job.output, job.log)
             )
         disks = checked(preflight.check_before_start, PLANNED, RUNS, REMOTE)
-        remember_listings(preflight.datasets(PLANNED, "check", "ingest", "crop"))
+        remember_digests(preflight.datasets(PLANNED, "ingest", "crop"))
         if REMOTE or {"-k", "--keep-going"} & {*sys.argv}:
-            preflight.check_raw_data(preflight.datasets(PLANNED, "check"), RUNS)
+            preflight.check_raw_data(preflight.datasets(PLANNED, "ingest"), RUNS)
         if REMOTE:
             from clef.runtime import slurm
 

@@ -12,7 +12,7 @@ from clef.cli.find_run import dataset_params
 
 @app.command(cls=JobCommand, rich_help_panel=DATA, epilog="Example: clef check demo")
 def check(
-    name: Annotated[str, typer.Argument(help="Name of a data set or of a run.")],
+    name: Annotated[str, typer.Argument(help="Name of a data set, or of a run.")],
     raw: Annotated[Path | None, typer.Option(help="Folder of the raw data; by default data/raw/DATASET.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of printing.")] = None,
@@ -25,6 +25,7 @@ def check(
     from shutil import get_terminal_size
 
     from clef.datasets import open_dataset
+    from clef.errors import ClefError
     from clef.ingest.inventory import take_inventory
     from clef.ingest.report_text import WIDTH, report_text
     from clef.runtime.files import write_text
@@ -32,17 +33,19 @@ def check(
     from clef.runtime.progress import notice, progress
 
     dataset = open_dataset(dataset_params(name))
-    with progress("recording") as tell:
-        report = take_inventory(dataset, raw or raw_folder(dataset.name), full=False, progress=tell).report
+    with progress("recording") as report_progress:
+        report = take_inventory(dataset, raw or raw_folder(dataset.name), False, report_progress).report
     if json:
         text = dumps(report.as_dict(), indent=1) + "\n"
     else:
         width = get_terminal_size().columns if out is None and sys.stdout.isatty() else WIDTH
         text = report_text(report, width)
-    if out is None:
-        print(text, end="")
-    else:
+    if out is not None:
         write_text(out, text)
+        if not report.usable:
+            raise ClefError(report.verdict)
         notice("%s", report.verdict)
+        return
+    print(text, end="")
     if not report.usable:
         raise typer.Exit(1)

@@ -108,10 +108,9 @@ def manifest(
     dataset: DatasetName,
     crop: Crop,
     sequences: Sequences,
+    labels: Annotated[Path, typer.Option(help="Table of labels, from `clef ingest`.")],
     crops: Crops,
     out: Out,
-    labels: Annotated[Path | None, typer.Option(help="Table of labels, from `clef ingest`.")] = None,
-    raw: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Join crops and labels into one table with a row for every frame."""
     from clef.datasets import open_dataset
@@ -126,7 +125,7 @@ def manifest(
         table = build_manifest(
             adapter,
             read_sequences(sequences),
-            read_labels(labels or sequences.with_name("labels.parquet")),
+            read_labels(labels),
             shard_paths,
             out,
             tell,

@@ -50,7 +50,7 @@ def check_labels(
         names = [f"{row.sequence} frame {row.frame}" for row in twice.head(9).itertuples()]
         report.problem(f"{len(twice)} frames are labelled twice: {abbreviate(names)}; expected one label a frame")
     _judge_unlabelled(dataset, published, {s.sequence for s in sequences if s.shard in shards}, labels, report)
-    _judge_range(dataset.params.ingest.overhang, sequences, labels, report)
+    _judge_range(dataset.params.ingest.frames_past_end, sequences, labels, report)
     _judge_images(dataset, recordings, labels, recordings_refused, report)
     return labels
 
@@ -129,7 +129,7 @@ def _judge_unlabelled(
         )
 
 
-def _judge_range(overhang: int, sequences: list[RecordedSequence], labels: "pd.DataFrame", report: Report) -> None:
+def _judge_range(allowed: int, sequences: list[RecordedSequence], labels: "pd.DataFrame", report: Report) -> None:
     """Report labels of frames that a video or image does not have. A damaged video is judged once it is decoded."""
     import pandas as pd
 
@@ -139,15 +139,15 @@ def _judge_range(overhang: int, sequences: list[RecordedSequence], labels: "pd.D
     ranges = pd.DataFrame(rows, columns=["sequence", "kind", "first", "last"]).set_index("sequence")
     found = labels.groupby("sequence")["frame"].agg(["min", "max"]).join(ranges, how="inner")
     past = found["max"] - found["last"]
-    outside = found[(found["min"] < found["first"]) | (past > (found["kind"] == "video") * overhang)]
+    outside = found[(found["min"] < found["first"]) | (past > (found["kind"] == "video") * allowed)]
     if videos:
         report.count("labels", "windows past the video's end", len(outside), 0, f"of {videos} videos opened")
     if len(outside):
         names = [f"{r.Index} (frames {r.first} to {r.last}, labels {r.min} to {r.max})" for r in outside.itertuples()]
         report.problem(
             f"labels lie outside of their video in {plural(len(outside), 'recording')}: {abbreviate(names)}; "
-            "expected labels and frames of one recording; where videos are whole, raise ingest.overhang, which allows "
-            f"{overhang} past the end"
+            "expected labels and frames of one recording; where videos are whole, raise "
+            f"ingest.frames_past_end, which allows {allowed} past the end"
         )
     late = found[past > 0].drop(outside.index, errors="ignore")
     if len(late):
@@ -155,7 +155,7 @@ def _judge_range(overhang: int, sequences: list[RecordedSequence], labels: "pd.D
         counts = labels[labels["frame"] > last].groupby("sequence").size()
         names = [f"{name} ({count})" for name, count in counts.items()]
         report.remark(
-            f"labels reach past the end of their video in {plural(len(late), 'recording')}, as ingest.overhang "
+            f"labels reach past the end of their video in {plural(len(late), 'recording')}, as ingest.frames_past_end "
             f"allows; these frames count as not decodable: {abbreviate(names)}"
         )
 
@@ -233,11 +233,11 @@ def coverage(sequences: Collection[RecordedSequence], labels: "pd.DataFrame", im
     sound = [s for s in longer if not s.problem and s.frames is not None]
     unopened = [s for s in longer if not s.problem and s.frames is None]
     missing = {
-        s.sequence: lost
+        s.sequence: frames
         for s in sound
-        if s.kind in NUMBERED and (lost := labelled.get(s.sequence, set()) - set(images[s.sequence]))
+        if s.kind in NUMBERED and (frames := labelled.get(s.sequence, set()) - set(images[s.sequence]))
     }
-    without_image = {name: len(lost) for name, lost in missing.items()}
+    without_image = {name: len(frames) for name, frames in missing.items()}
     existing = sum((s.frames or 0) + without_image.get(s.sequence, 0) for s in sound)
     lost = 0
     for s in broken:  # an existing recording that cannot be read has at least one frame, also without labels

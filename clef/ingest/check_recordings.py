@@ -218,7 +218,7 @@ def _count_sequences(
 def _sample(sequences: list[RecordedSequence], labelled: set[str]) -> list[RecordedSequence]:
     """Choose recordings to open, spread evenly. Outside zips, labelled ones come first because they show more."""
     by_zip: dict[str, list[RecordedSequence]] = defaultdict(list)
-    others = []
+    others: list[RecordedSequence] = []
     for sequence in sequences:
         (by_zip[sequence.source] if sequence.kind == "zip" else others).append(sequence)
     zipped = [sequence for source in _spread(sorted(by_zip), ZIPS_OPENED) for sequence in by_zip[source]]

@@ -11,9 +11,11 @@ from clef.params.schema import Params
 from clef.runs.messages import job_name
 from clef.runs.related_runs import also_in_stage1, stage1_source
 from clef.runtime.paths import (
+    check_file,
     crops_folder,
     fold_folder,
     interim_folder,
+    labels_file,
     manifest_file,
     raw_folder,
     results_folder,
@@ -29,7 +31,7 @@ class Job:
     """A job. Paths are relative to the checkout."""
 
     step: str
-    """`render-demo`, `check`, `ingest`, `crop`, `manifest`; `pretrain`, `finetune`, `inner`, `evaluate`; `summarize`"""
+    """`render-demo`, `ingest`, `crop`, `manifest`; `pretrain`, `finetune`, `inner`, `evaluate`; `summarize`"""
     owner: str
     """The run; before training, the data set."""
     outputs: tuple[Path, ...]
@@ -78,8 +80,8 @@ def _data_jobs(params: Params) -> Iterator[Job]:
     name, crop, folder = dataset.name, params.crop_digest, interim_folder(dataset.name)
     if (marker := dataset.completion_marker()) is not None and not existing_pointers(dataset, raw_folder(name)):
         yield Job("render-demo", name, (raw_folder(name) / marker,), folder / "render.log")
-    yield Job("check", name, (folder / "check.txt",), folder / "check.log")
-    yield Job("ingest", name, (sequences_file(name),), folder / "ingest.log")
+    outputs = (sequences_file(name), labels_file(name), check_file(name))
+    yield Job("ingest", name, outputs, folder / "ingest.log")
     for shard in dataset.shards():
         target = crops_folder(name, crop) / f"{shard}.arrow"
         yield Job("crop", name, (target,), target.with_suffix(".log"), shard=shard)

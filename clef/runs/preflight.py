@@ -38,7 +38,7 @@ def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: 
 def check_raw_data(names: Iterable[str], runs: RequestedRuns) -> None:
     """Run `clef check` for data sets, except rendered ones; exit with its output if one is not usable.
 
-    On a cluster, and with `--keep-going`, the rule `check` does not hold back the cropping.
+    On a cluster, and with `--keep-going`, the rule `ingest` does not hold back the cropping.
     """
     for dataset in names:
         if runs.over(dataset).dataset.completion_marker() is None:

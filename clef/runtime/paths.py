@@ -28,6 +28,16 @@ def sequences_file(dataset: str) -> Path:
     return INTERIM / dataset / "sequences.parquet"
 
 
+def labels_file(dataset: str) -> Path:
+    """Table of the raw labels of a data set."""
+    return INTERIM / dataset / "labels.parquet"
+
+
+def check_file(dataset: str) -> Path:
+    """Report about the raw copy of a data set."""
+    return INTERIM / dataset / "check.txt"
+
+
 def crops_folder(dataset: str, crop: str) -> Path:
     """Shards with the crops of a data set; `crop` is the digest of the crop settings."""
     return INTERIM / dataset / crop

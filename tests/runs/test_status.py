@@ -154,9 +154,8 @@ def test_a_lease_on_another_host_runs_while_its_heart_beats_and_is_stopped_after
 
 ARGUMENTS = {
     "render-demo": "--out data/raw/toy",
-    "check": "--raw stuck --out {out}",
     "ingest": "--raw stuck --out {out}",
-    "manifest": "--crop {crop} --raw stuck --sequences stuck/pipe --crops crops --out {out}",
+    "manifest": "--crop {crop} --sequences stuck/pipe --labels stuck/pipe --crops crops --out {out}",
     "summarize": "stuck/pipe --out {out}",
 }
 """Of steps that begin with a pipe into which nobody writes, but for the first one."""

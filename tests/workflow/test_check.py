@@ -35,8 +35,8 @@ def test_nothing_is_cropped_from_a_broken_copy(tiny):
     whole = labels.read_text()
     labels.write_text("")
     output = snakemake(tiny, target, "--quiet", "rules", "host", check=False)
-    assert "check tiny: error: not usable: AUCoding/AU_OCC/F002_T1.csv: no rows" in output
-    assert "verdict: not usable" in (tiny / "data/interim/tiny/check.log").read_text()
+    assert "ingest tiny: error: not usable: AUCoding/AU_OCC/F002_T1.csv: no rows" in output
+    assert "verdict: not usable" in (tiny / "data/interim/tiny/ingest.log").read_text()
     assert not list(tiny.rglob("*.arrow"))
     assert not (tiny / REPORT).exists()
 

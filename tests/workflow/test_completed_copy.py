@@ -80,12 +80,12 @@ def test_the_same_copy_makes_nothing_stale(finished):
 @pytest.mark.parametrize("name", ["Sequences/F002/T8/0000.jpg", "Sequences/F002/T7/0003.jpg"])
 def test_what_is_added_makes_its_shard_stale_and_no_other(finished, name):
     put(finished, name)
-    assert planned(finished) == (AFTER_CROPS | {"check": 1, "ingest": 1, "crop": 1}, ["F002"])
+    assert planned(finished) == (AFTER_CROPS | {"ingest": 1, "crop": 1}, ["F002"])
 
 
 def test_labels_that_are_added_make_no_shard_stale(finished):
     put(finished, "AUCoding/AU_OCC/F001_T1.csv", content="0,1\n")
-    assert planned(finished) == (AFTER_CROPS | {"check": 1, "ingest": 1}, [])
+    assert planned(finished) == (AFTER_CROPS | {"ingest": 1}, [])
 
 
 def test_labels_that_are_corrected_in_place_make_no_shard_stale(finished):
@@ -93,19 +93,19 @@ def test_labels_that_are_corrected_in_place_make_no_shard_stale(finished):
     remember(finished)
     assert planned(finished) == ({}, [])
     put(finished, "AUCoding/AU_OCC/F001_T1.csv", content="0,0\n")
-    assert planned(finished) == (AFTER_CROPS | {"check": 1, "ingest": 1}, [])
+    assert planned(finished) == (AFTER_CROPS | {"ingest": 1}, [])
 
 
 def test_another_numbering_of_images_makes_every_shard_stale(finished):
     params = finished / "params" / "small.yaml"
     params.write_text(RUN.replace("options: {", "options: {first_image: 0, "))
     jobs, shards = planned(finished)
-    assert (jobs, sorted(shards)) == (AFTER_CROPS | {"check": 1, "ingest": 1, "crop": 3}, sorted(PEOPLE))
+    assert (jobs, sorted(shards)) == (AFTER_CROPS | {"ingest": 1, "crop": 3}, sorted(PEOPLE))
 
 
 def test_labels_that_are_added_for_a_recording_that_is_not_there_make_no_shard_stale(finished):
     put(finished, "AUCoding/AU_OCC/F002_T8.csv")
-    assert planned(finished) == (AFTER_CROPS | {"check": 1, "ingest": 1}, [])
+    assert planned(finished) == (AFTER_CROPS | {"ingest": 1}, [])
 
 
 def test_nothing_is_cropped_of_a_broken_copy_though_jobs_go_on_after_a_failure(finished):
@@ -163,7 +163,7 @@ def test_a_label_makes_no_shard_of_images_without_subjects_stale_and_an_image_it
     remember(folder)
     assert planned(folder) == ({}, [])
     put(folder, "labels.csv", content="path,expression\n" + "".join(rows).replace("neutral", "happiness", 1))
-    after = {"manifest": 1, "finetune": 1, "evaluate": 1, "summarize": 1, "check": 1, "ingest": 1}
+    after = {"manifest": 1, "finetune": 1, "evaluate": 1, "summarize": 1, "ingest": 1}
     assert planned(folder) == (after, [])
     put(folder, "labels.csv", content="path,expression\n" + "".join(rows) + "g.jpg,neutral\n")
     assert planned(folder)[0] == after | {"crop": 1}

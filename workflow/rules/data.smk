@@ -79,56 +79,36 @@ rule render_demo:
         " --workers {threads:q}"
 
 
-# It runs before the cropping and alone, so that nothing long starts on a broken copy. Cropping does not take its output
-# as input: after another check every shard would be stale, or with `ancient` none. On a cluster, and with
-# `--keep-going`, Snakefile checks before the first job.
-rule check:
+# It runs before the cropping and alone, so that nothing long starts on a broken copy: it stops if one is not usable. On
+# a cluster, and with `--keep-going`, Snakefile runs a quick check before the first job.
+rule ingest:
     input:
-        all_raw,
-        code=adapter_code,
+        completion_marker,
+        code=ingest_code,
     output:
+        "data/interim/{dataset}/sequences.parquet",
+        "data/interim/{dataset}/labels.parquet",
         "data/interim/{dataset}/check.txt",
     log:
-        "data/interim/{dataset}/check.log",
+        "data/interim/{dataset}/ingest.log",
     priority: 2
     retries: RETRIES
     threads: ALL_CORES
     resources:
-        mem_mb=2000,
-        runtime="30m",
-    params:
-        ingest_settings,
-    shell:
-        "python -m clef --log {log:q} check {wildcards.dataset:q} --raw data/raw/{wildcards.dataset:q} --out {output:q}"
-
-
-rule ingest:
-    input:
-        all_raw,
-        "data/interim/{dataset}/check.txt",
-        code=lambda wildcards: ["clef/ingest/sequences.py", *adapter_code(wildcards)],
-    output:
-        "data/interim/{dataset}/sequences.parquet",
-    log:
-        "data/interim/{dataset}/ingest.log",
-    # It finds an incomplete copy within minutes, so it starts before the cropping.
-    priority: 1
-    retries: RETRIES
-    resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime="2h",
     params:
         ingest_settings,
     shell:
         "python -m clef --log {log:q} ingest {wildcards.dataset:q} --raw data/raw/{wildcards.dataset:q}"
-        " --out {output:q}"
+        " --out {output[0]:q}"
 
 
-# The table of `ingest` is no input: it is new whenever one recording is, and would make every shard stale.
+# The output of `ingest` is not an input: it changes with any recording, and would make every shard stale.
 rule crop:
     input:
         crop_weights,
-        shard_raw,
+        completion_marker,
     output:
         "data/interim/{dataset}/{crop}/{shard}.arrow",
     log:
@@ -151,9 +131,9 @@ rule crop:
 rule manifest:
     input:
         lambda wildcards: of_crops(wildcards).shards,
-        labels_raw,
         sequences="data/interim/{dataset}/sequences.parquet",
-        code=lambda wildcards: ["clef/manifest/table.py", *adapter_code(wildcards)],
+        labels="data/interim/{dataset}/labels.parquet",
+        code="clef/manifest/table.py",
     output:
         "data/processed/{dataset}/{crop}/manifest.parquet",
     log:
@@ -163,8 +143,8 @@ rule manifest:
         mem_mb=4000,
         runtime="1h",
     params:
-        manifest_settings,
+        section(of_dataset, "ingest"),
     shell:
         "python -m clef --log {log:q} manifest {wildcards.dataset:q} --crop {wildcards.crop:q}"
-        " --raw data/raw/{wildcards.dataset:q} --sequences {input.sequences:q}"
+        " --sequences {input.sequences:q} --labels {input.labels:q}"
         " --crops data/interim/{wildcards.dataset:q}/{wildcards.crop:q} --out {output:q}"

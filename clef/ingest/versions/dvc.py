@@ -1,7 +1,7 @@
-"""Make DVC's pointers of a data set's raw files, and send the files to a remote.
+"""Write the DVC pointers of a data set, and send its files to a remote.
 
-DVC does the work: it hashes in parallel, keeps a copy or link of every file in its cache, and knows the remotes. Here
-is only what it cannot know: which files belong to which shard. `clef.ingest.versions.pointers` names the pointers.
+DVC hashes in parallel, keeps a copy or link of every file in its cache, and knows the remotes. This module decides
+which files belong to which shard. `clef.ingest.versions.pointers` names and reads the pointers.
 """
 
 import logging
@@ -22,21 +22,22 @@ from clef.datasets.base import Dataset
 from clef.errors import ClefError
 from clef.ingest.versions.pointers import LABELS, measure, pointer_path, read_pointer
 from clef.runtime.disk_space import require_space
+from clef.runtime.wording import abbreviate
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
 
 log = logging.getLogger(__name__)
 
-TOLD = (DvcException, SCMError, AuthError, ConfigError, RemoteMissingDepsError, ImportError)
-"""Errors of DVC's that say in one line what is wrong; it raises ImportError for a remote whose package is missing."""
+DVC_ERRORS = (DvcException, SCMError, AuthError, ConfigError, RemoteMissingDepsError, ImportError)
+"""DVC errors that users can fix. ImportError means that a package for the remote is not installed."""
 
 
 def open_repository(checkout: Path) -> Repo:
-    """The checkout as DVC sees it; set up with `dvc init` where that was not done.
+    """Open the checkout as a DVC repository, after `dvc init` if needed.
 
     Raises:
-        ClefError: Not a git repository, whose commits the versions are.
+        ClefError: The checkout is not a git repository.
     """
     if not (checkout / ".git").exists():
         raise ClefError(f"{checkout}: not a git repository; data versions are git commits: run `git init` first")
@@ -45,16 +46,16 @@ def open_repository(checkout: Path) -> Repo:
             return Repo(str(checkout))
         log.info("%s: dvc init", checkout)
         return Repo.init(str(checkout))
-    except TOLD as error:
-        raise _told(error) from error
+    except DVC_ERRORS as error:
+        raise _one_line(error) from error
 
 
 def raw_paths(dataset: Dataset, root: Path) -> dict[str, list[str]]:
-    """Sort what lies in the raw folder into pointers.
+    """Assign the files of the raw folder to pointers.
 
-    A pointer gets the folders that its recordings lie in, and those above that hold nothing else; recordings that share
-    a folder with another pointer's stand for themselves. What then is left, label files first of all, is the labels
-    pointer's, but for folders that nothing reads.
+    A pointer gets the folders of its recordings, and folders above that hold nothing else. Recordings in a folder that
+    holds those of another pointer are listed one by one. Everything else, such as label files, goes to the labels
+    pointer, except folders that the adapter ignores.
 
     Args:
         dataset: The adapter.
@@ -68,26 +69,26 @@ def raw_paths(dataset: Dataset, root: Path) -> dict[str, list[str]]:
     """
     pointer_of = {shard: dataset.version_of(shard) for shard in dataset.shards()}
     sources: dict[str, set[PurePosixPath]] = defaultdict(set)
-    holders: dict[PurePosixPath, set[str]] = defaultdict(set)
+    owners: dict[PurePosixPath, set[str]] = defaultdict(set)
     for sequence in dataset.sequences(root):
         name, source = pointer_of[sequence.shard], PurePosixPath(sequence.source)
         sources[name].add(source)
-        for path in _upwards(source):
-            holders[path].add(name)
+        for path in [source, *source.parents][:-1]:
+            owners[path].add(name)
     empty = sorted(set(pointer_of.values()) - set(sources))
     if empty:
-        raise ClefError(f"{root}: no recordings of {', '.join(empty[:8])} found; expected some: complete the copy")
-    whole = _whole_folders(root, holders)
-    paths = {name: _outermost({whole(source) for source in own}) for name, own in sources.items()}
-    taken = {root / path for own in paths.values() for path in own}
-    paths[LABELS] = sorted(_rest(root, root, set(holders), taken, dataset.ignored_folders))
+        raise ClefError(f"{root}: no recordings of {abbreviate(empty)} found; expected some: complete the copy")
+    widest = _widest_folders(root, owners)
+    paths = {name: _outermost({widest(source) for source in own}) for name, own in sources.items()}
+    assigned = {root / path for own in paths.values() for path in own}
+    paths[LABELS] = sorted(_unassigned(root, root, owners, assigned, dataset.ignored_folders))
     return dict(sorted(paths.items()))
 
 
 def version_data(
     repository: Repo, dataset: Dataset, root: Path, progress: Callable[[int, int], None] | None = None
 ) -> list[Path]:
-    """Make the pointers say what the raw files are now, and put the files into DVC's cache.
+    """Update the pointers to the current raw files, and put the files into DVC's cache.
 
     Args:
         repository: The checkout.
@@ -96,16 +97,16 @@ def version_data(
         progress: Called with pointers done and pointers in all.
 
     Returns:
-        The pointers that are new or say something else than before.
+        The new and changed pointers.
 
     Raises:
-        ClefError: A shard has no recordings, the folder is a link, not even half of what is to be copied fits on the
-            disk of DVC's cache, or DVC refuses.
+        ClefError: A shard has no recordings, the folder is a link, the disk of DVC's cache is too small, or DVC
+            refuses.
     """
-    _check_inside(Path(repository.root_dir), root)
+    _require_inside(Path(repository.root_dir), root)
     wanted = raw_paths(dataset, root)
-    cache = Path(repository.cache.local.path)
-    require_space({cache: _to_copy(repository, root, wanted)}, purpose="a copy of what changed needs")
+    cache_folder = Path(repository.cache.local.path)
+    require_space({cache_folder: _bytes_to_copy(repository, root, wanted)}, purpose="a copy of the changed files needs")
     changed = []
     try:
         with repository.lock:
@@ -120,16 +121,16 @@ def version_data(
                     changed.append(pointer)
                 if progress is not None:
                     progress(done, len(wanted))
-    except TOLD as error:
-        raise _told(error) from error
+    except DVC_ERRORS as error:
+        raise _one_line(error) from error
     return changed
 
 
 def remote_address(repository: Repo, remote: str | None) -> tuple[str, str]:
-    """Name and address of a remote, or of the default one.
+    """Name and address of a remote, by default of the default one.
 
     Raises:
-        ClefError: No such remote.
+        ClefError: The remote is unknown.
     """
     known = repository.config["remote"]
     name = remote or repository.config["core"].get("remote")
@@ -141,26 +142,26 @@ def remote_address(repository: Repo, remote: str | None) -> tuple[str, str]:
 
 
 def is_local(address: str) -> bool:
-    """True where a remote is a folder of this machine."""
+    """Return whether a remote is a folder on this machine."""
     return urlsplit(address).scheme in ("", "file", "local")
 
 
 def push(
     repository: Repo, pointers: list[Path], remote: str, progress: Callable[[int, int], None] | None = None
 ) -> int:
-    """Send the files of some pointers to a remote.
+    """Send the files of pointers to a remote.
 
     Args:
         repository: The checkout.
-        pointers: Whose files.
-        remote: Its name.
+        pointers: The pointers.
+        remote: Name of the remote.
         progress: Called with pointers sent and pointers in all.
 
     Returns:
-        How many files went; those that were there already do not.
+        The number of files sent, without those that the remote had already.
 
     Raises:
-        ClefError: DVC cannot reach the remote, or what it should send is not in its cache.
+        ClefError: DVC cannot reach the remote, or its cache lacks a file.
     """
     sent = 0
     try:
@@ -168,13 +169,13 @@ def push(
             sent += repository.push(targets=[str(pointer)], remote=remote)
             if progress is not None:
                 progress(done, len(pointers))
-    except TOLD as error:
-        raise _told(error) from error
+    except DVC_ERRORS as error:
+        raise _one_line(error) from error
     return sent
 
 
 def _stage(repository: Repo, pointer: Path, paths: list[str]) -> "Stage":
-    """What `dvc add` makes of a path, with several paths for one pointer."""
+    """Do what `dvc add` does, with several paths in one pointer."""
     return repository.stage.create(
         single_stage=True,
         validate=False,
@@ -185,61 +186,56 @@ def _stage(repository: Repo, pointer: Path, paths: list[str]) -> "Stage":
     )
 
 
-def _to_copy(repository: Repo, root: Path, wanted: Mapping[str, list[str]]) -> int:
-    """Bytes that DVC will copy to its cache: of what differs from its pointer, unless the disk can link instead."""
-    cache = repository.cache.local
-    links = [kind for kind in cache.cache_types if kind != "copy"]
-    if test_links(links, cache.fs, cache.path, repository.fs, str(root.absolute())):
+def _bytes_to_copy(repository: Repo, root: Path, wanted: Mapping[str, list[str]]) -> int:
+    """Bytes of changed files that DVC will copy to its cache; 0 if the disk can link instead."""
+    local = repository.cache.local
+    links = [kind for kind in local.cache_types if kind != "copy"]
+    if test_links(links, local.fs, local.path, repository.fs, str(root.absolute())):
         return 0
     recorded = {part for pointer in root.glob("*.dvc") for part in read_pointer(pointer)}
     now = [measure(root / path) for paths in wanted.values() for path in paths]
     return sum(part.size for part in now if part not in recorded)
 
 
-def _upwards(source: PurePosixPath) -> list[PurePosixPath]:
-    """The path and the folders it lies in, below the raw folder, innermost first."""
-    return [source, *source.parents][:-1]
-
-
-def _whole_folders(root: Path, holders: dict[PurePosixPath, set[str]]) -> Callable[[PurePosixPath], PurePosixPath]:
-    """How to find what stands for a recording: the widest folder that is its pointer's own, or the recording itself."""
+def _widest_folders(root: Path, owners: Mapping[PurePosixPath, set[str]]) -> Callable[[PurePosixPath], PurePosixPath]:
+    """Return a function that finds the widest folder around a recording that belongs to its pointer alone."""
 
     @cache
-    def widest(folder: PurePosixPath) -> PurePosixPath:
+    def widen(folder: PurePosixPath) -> PurePosixPath:
         above = folder.parent
-        if above not in holders or len(holders[above]) > 1:
+        if len(owners.get(above, ())) != 1:
             return folder
         entries = (above / path.name for path in (root / above).iterdir() if not path.name.startswith("."))
-        return widest(above) if all(entry in holders for entry in entries) else folder
+        return widen(above) if all(entry in owners for entry in entries) else folder
 
-    def whole(source: PurePosixPath) -> PurePosixPath:
-        shared = len(holders.get(source.parent, ("another", "one"))) > 1
-        return source if shared else widest(source.parent)
+    def widest(source: PurePosixPath) -> PurePosixPath:
+        return widen(source.parent) if len(owners.get(source.parent, ())) == 1 else source
 
-    return whole
+    return widest
 
 
 def _outermost(paths: set[PurePosixPath]) -> list[str]:
-    """The paths that lie in no other of them, sorted."""
+    """Sort the paths, without those inside another one."""
     return sorted(str(path) for path in paths if not any(above in paths for above in path.parents))
 
 
-def _rest(
-    folder: Path, root: Path, holders: set[PurePosixPath], taken: set[Path], unread: Collection[str]
+def _unassigned(
+    folder: Path, root: Path, owners: Collection[PurePosixPath], assigned: set[Path], ignored: Collection[str]
 ) -> Iterator[str]:
-    """Everything below a folder that is not taken, as few paths as can be."""
+    """Yield everything below a folder that is not assigned, in as few paths as possible."""
     for path in folder.iterdir():
         relative = PurePosixPath(path.relative_to(root).as_posix())
-        if path in taken or path.suffix == ".dvc" or path.name.startswith(".") or path.name.lower() in unread:
+        name = path.name
+        if path in assigned or path.suffix == ".dvc" or name.startswith(".") or name.lower() in ignored:
             continue
-        if relative in holders:
-            yield from _rest(path, root, holders, taken, unread)
+        if relative in owners:
+            yield from _unassigned(path, root, owners, assigned, ignored)
         else:
             yield str(relative)
 
 
-def _check_inside(checkout: Path, root: Path) -> None:
-    """DVC keeps its pointer beside the data, and git does not look behind a link."""
+def _require_inside(checkout: Path, root: Path) -> None:
+    """Refuse a raw folder behind a link: DVC writes pointers beside the data, and git does not follow links."""
     resolved = root.resolve()
     if not resolved.is_relative_to(checkout.resolve()) or resolved != root.absolute():
         raise ClefError(
@@ -248,5 +244,5 @@ def _check_inside(checkout: Path, root: Path) -> None:
         )
 
 
-def _told(error: Exception) -> ClefError:
+def _one_line(error: Exception) -> ClefError:
     return ClefError(f"dvc: {' '.join(str(error).split())}")
