@@ -12,13 +12,7 @@ def explain(
     key: Annotated[str, typer.Argument(help="A key or a section, such as `finetune.head` or `crop`.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown, as in docs/params.md.")] = False,
 ) -> None:
-    """Say what the keys of a params file mean, with their values and defaults."""
-    from rich.console import Console
+    """Explain the keys of a params file, with their values and defaults."""
+    from clef.runs.params_reference import as_markdown, as_text, explain
 
-    from clef.runs.params_reference import as_markdown, explain, format_groups, stale_as_markdown
-
-    groups = explain(key)
-    if markdown:
-        print(("" if key else stale_as_markdown()) + as_markdown(groups), end="")
-    else:
-        Console().print(format_groups(groups))
+    print(as_markdown(explain(key)) if markdown else as_text(explain(key)), end="")

@@ -118,7 +118,7 @@ def _add_lost_frames(
     """Add undecodable rows for labelled frames without a row in the shards.
 
     Damaged and missing recordings and numbered images can lack frames, which count towards `ingest.max_bad`. Labels of
-    any video can reach past its end by `ingest.overhang` frames, which do not count.
+    any video can reach past its end by `ingest.frames_past_end` frames, which do not count.
     """
     pairs = labels[["sequence", "frame"]].merge(frames[["sequence", "frame"]], how="left", indicator=True)
     lost = pairs.loc[pairs["_merge"] == "left_only", ["sequence", "frame"]]
@@ -128,7 +128,7 @@ def _add_lost_frames(
     last = frames.groupby("sequence")["frame"].max().rename("last")
     past = lost["frame"] - lost.join(last, on="sequence")["last"]
     videos = [s.sequence for s in sequences if s.kind == "video"]
-    late = ~lacking & lost["sequence"].isin(videos) & past.between(1, dataset.params.ingest.overhang)
+    late = ~lacking & lost["sequence"].isin(videos) & past.between(1, dataset.params.ingest.frames_past_end)
     rows = lost.assign(status="undecodable", row=NO_ROW)
     rows["shard"] = rows["sequence"].map({s.sequence: s.shard for s in sequences})
     rows = rows.astype({"frame": "int32", "row": "int32"})
@@ -167,7 +167,7 @@ def _join(
         raise ClefError(
             f"{dataset.name}: {example['sequence']} has a label for frame {example['frame']}, which the recording does "
             f"not have ({surplus} such {'label' if surplus == 1 else 'labels'} in all); expected labels and frames of "
-            f"one recording; ingest.overhang allows {dataset.params.ingest.overhang} past a video's end"
+            f"one recording; ingest.frames_past_end allows {dataset.params.ingest.frames_past_end} past a video's end"
         )
     return manifest
 

@@ -1,4 +1,4 @@
-"""YAML that a user writes: no key twice, and one line that names the place of what is not right."""
+"""YAML files that users write: duplicate keys are errors, and every error is one line that gives the place."""
 
 from pathlib import Path
 from typing import Any
@@ -8,42 +8,36 @@ import yaml
 from clef.params.schema import ParamsError
 
 LONGEST_SHOWN = 40
-"""Characters of a mistaken value that a message repeats."""
+"""Characters of an invalid value that a message repeats."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes no key twice: YAML would let the last one win without a word. Every error of it has a line."""
+    """Rejects duplicate keys, of which YAML would use the last. Every error has a line number."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except (ValueError, LookupError, TypeError, AttributeError):  # as of a date in month 13
+        except (ValueError, LookupError, TypeError, AttributeError):  # such as a date in month 13
             kind = node.tag.rpartition(":")[2]
-            problem = f"{str(node.value)[:LONGEST_SHOWN]!r} is no {kind}; put text in quotes"
-            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+            raise _error(f"invalid {kind} {str(node.value)[:LONGEST_SHOWN]!r}; put text in quotes", node) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 found = "a list" if isinstance(key, yaml.SequenceNode) else "a section"
-                problem = f"{found} stands where a key is expected, such as epochs"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                raise _error(f"expected a key such as epochs, found {found}", key)
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} stands twice", key.start_mark)
+                raise _error(f"duplicate key {key.value}", key)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 def parse_yaml(text: bytes, path: Path) -> Any:
-    """Plain data of a file's contents, UTF-8.
-
-    Args:
-        text: The contents.
-        path: Of the file, for the message.
+    """Parse a file's contents, in UTF-8.
 
     Raises:
-        ParamsError: It is no YAML, names a key twice, or holds what is no value of its kind.
+        ParamsError: It is not valid YAML, has a duplicate key, or a value that is invalid for its type.
     """
     try:
         return yaml.load(text.decode("utf-8"), _Loader)
@@ -55,3 +49,7 @@ def parse_yaml(text: bytes, path: Path) -> Any:
         raise ParamsError(f"{path}: not valid YAML: nested too deeply; expected sections of keys and values") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _error(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)

@@ -1,17 +1,11 @@
-"""What may have been meant by a name that is none."""
+"""Suggestions for unknown names."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def suggestion(wrong: str, known: Iterable[str], otherwise: str = "another") -> str:
-    """Such as `did you mean demo?`, or what there is where nothing is near.
-
-    Args:
-        wrong: The name that was given.
-        known: Those there are.
-        otherwise: What is expected where there are none.
-    """
+    """Such as `did you mean demo?`, or all known names if none is similar, or `otherwise` if none is known."""
     names = list(known)
     near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
     if near:

@@ -38,8 +38,8 @@ def label_further(raw, *frames, name="F002_T2"):
     path.write_text("\n".join([*lines, *(",".join([str(frame), *codes]) for frame in frames)]))
 
 
-def with_overhang(params, overhang):
-    return params.model_copy(update={"ingest": params.ingest.model_copy(update={"overhang": overhang})})
+def with_overhang(params, frames_past_end):
+    return params.model_copy(update={"ingest": params.ingest.model_copy(update={"frames_past_end": frames_past_end})})
 
 
 def read(toy, max_bad=0.0):
@@ -82,7 +82,7 @@ def test_a_label_beyond_its_video_is_told_with_the_frames_that_there_are(toy, fr
     message = f"F002_T2 has a label for frame {frame}, but videos/F002/T2.mp4 has frames 1 to {FRAMES}; expected"
     with pytest.raises(ClefError, match=message) as caught:
         read(toy)
-    assert ("ingest.overhang, which allows 0 past its end" in str(caught.value)) == (frame > FRAMES)
+    assert ("ingest.frames_past_end, which allows 0 past its end" in str(caught.value)) == (frame > FRAMES)
 
 
 def test_labels_may_reach_past_the_end_as_far_as_the_overhang(toy, caplog):
@@ -93,8 +93,8 @@ def test_labels_may_reach_past_the_end_as_far_as_the_overhang(toy, caplog):
         labels = read_labels(open_dataset(with_overhang(params, 2)), raw, sequences)
     assert labels.query("sequence == 'F002_T2'")["frame"].tolist()[-2:] == [FRAMES + 1, FRAMES + 2]
     (told,) = (record.getMessage() for record in caplog.records)
-    assert told.startswith("3 labelled frames lie past the end of their video, as ingest.overhang allows, in 2 record")
-    with pytest.raises(ClefError, match=rf"label for frame {FRAMES + 2}, .* ingest\.overhang, which allows 1 past"):
+    assert told.startswith("3 labelled frames lie past the end of their video, as ingest.frames_past_end allows, in 2 record")
+    with pytest.raises(ClefError, match=rf"label for frame {FRAMES + 2}, .* ingest\.frames_past_end, which allows 1 past"):
         read_labels(open_dataset(with_overhang(params, 1)), raw, sequences)
 
 

@@ -192,8 +192,8 @@ def test_a_data_set_without_published_folds_has_no_standard():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"protocol": "standard", "number": 4}, "protocol standard says itself how many folds; leave number out"),
-        ({"protocol": "leave_one_out", "number": 3}, "protocol leave_one_out says itself how many folds"),
+        ({"protocol": "standard", "number": 4}, "protocol standard determines the number of folds; leave number out"),
+        ({"protocol": "leave_one_out", "number": 3}, "protocol leave_one_out determines the number of folds"),
         ({"protocol": "subjects", "partition": "x"}, "partition goes with protocol standard"),
     ],
 )

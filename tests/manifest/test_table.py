@@ -167,7 +167,7 @@ def test_labels_past_the_end_of_a_recording_are_named(toy, tmp_path):
 
 def test_labels_in_the_overhang_are_rows_that_cannot_be_decoded(toy, tmp_path):
     params = toy_params()
-    params = params.model_copy(update={"ingest": params.ingest.model_copy(update={"overhang": 2, "max_bad": 0.0})})
+    params = params.model_copy(update={"ingest": params.ingest.model_copy(update={"frames_past_end": 2, "max_bad": 0.0})})
     inputs = make_toy(tmp_path, params)
     path = tmp_path / "raw" / "AUCoding" / "AU_OCC" / "F002_T2.csv"
     text = path.read_text().rstrip()
@@ -180,8 +180,8 @@ def test_labels_in_the_overhang_are_rows_that_cannot_be_decoded(toy, tmp_path):
     assert hanging["AU01"].tolist() == own.loc[own["frame"] == FRAMES, "AU01"].tolist() * 2
     assert set(hanging["status"]) == {"undecodable"}
     assert set(hanging["row"]) == {NO_ROW}
-    less = params.model_copy(update={"ingest": params.ingest.model_copy(update={"overhang": 1})})
-    with pytest.raises(ClefError, match=rf"label for frame {FRAMES + 2}, which .* ingest\.overhang allows 1 past"):
+    less = params.model_copy(update={"ingest": params.ingest.model_copy(update={"frames_past_end": 1})})
+    with pytest.raises(ClefError, match=rf"label for frame {FRAMES + 2}, which .* ingest\.frames_past_end allows 1 past"):
         rebuild((tmp_path, less, inputs), tmp_path)
 
 

@@ -44,7 +44,7 @@ def test_the_user_s_own_file_is_read(tmp_path):
     with pytest.raises(ParamsError, match="no such file"):
         load_texts(TextParams(file=str(tmp_path / "none.yaml")))
     path.write_text("activities: {}\nlabels:\n  AU01: {name: one}\n  AU01: {name: another}\n")
-    with pytest.raises(ParamsError, match=r"texts\.yaml: not valid YAML: line 4: the key AU01 stands twice"):
+    with pytest.raises(ParamsError, match=r"texts\.yaml: not valid YAML: line 4: duplicate key AU01"):
         load_texts(TextParams(file=str(path)))
 
 

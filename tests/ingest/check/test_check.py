@@ -50,9 +50,9 @@ def zips(copies, tmp_path) -> Path:
     return Path(shutil.copytree(copies / "zips", tmp_path / "raw"))
 
 
-def checked(root: Path, adapter: str = "bp4d", max_bad: float = 0.02, overhang: int = 0) -> Report:
+def checked(root: Path, adapter: str = "bp4d", max_bad: float = 0.02, frames_past_end: int = 0) -> Report:
     options = {"subjects": list(SUBJECTS)}
-    ingest = {"max_bad": max_bad, "overhang": overhang}
+    ingest = {"max_bad": max_bad, "frames_past_end": frames_past_end}
     values = {"dataset": {"adapter": adapter, "options": options}, "ingest": ingest}
     return check(open_dataset(Params.model_validate(values)), root)
 
@@ -281,7 +281,7 @@ def test_labels_beyond_the_end_of_a_video(videos):
     report = checked(videos)
     assert row(report, "windows past the video's end") == (1, 0, True)
     assert any("F001_T1 (frames 1 to 6, labels 2 to 999)" in problem for problem in report.problems)
-    assert any("raise ingest.overhang, which allows 0 past the end" in problem for problem in report.problems)
+    assert any("raise ingest.frames_past_end, which allows 0 past the end" in problem for problem in report.problems)
 
 
 def test_where_not_all_are_opened_it_is_the_labelled_recordings(tmp_path, monkeypatch):
@@ -301,14 +301,14 @@ def test_labels_in_the_overhang_are_a_remark(videos):
     lines = path.read_text().splitlines()
     codes = lines[-1].partition(",")[2]
     path.write_text("\n".join([*lines, f"7,{codes}", f"8,{codes}"]) + "\n")
-    report = checked(videos, overhang=2)
+    report = checked(videos, frames_past_end=2)
     assert report.usable
     assert row(report, "windows past the video's end") == (0, 0, False)
     assert any("past the end of their video in 1 recording," in remark for remark in report.remarks)
     assert any(remark.endswith("not decodable: F001_T1 (2)") for remark in report.remarks)
-    assert not checked(videos, overhang=1).usable
+    assert not checked(videos, frames_past_end=1).usable
     path.write_text("\n".join([lines[0], f"0,{codes}", *lines[1:]]) + "\n")
-    assert not checked(videos, overhang=2).usable
+    assert not checked(videos, frames_past_end=2).usable
 
 
 def test_empty_videos(videos):
