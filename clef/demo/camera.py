@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
+from clef.demo.head_shape import SIDE
 from clef.demo.identity import Identity
-from clef.demo.layers import Image
-from clef.demo.skull import SIDE
+from clef.demo.layers import ImageArray
 
 GRAIN_PLAY = 48
 """Pixels by less than which the noise pattern is shifted at random from frame to frame."""
@@ -23,7 +23,7 @@ class Camera:
         levels = np.arange(256)[:, None] * np.array(identity.tint)
         self.tint = np.clip(np.rint(levels), 0, 255).astype(np.uint8)[:, None]
 
-    def take(self, drawing: Image, grain_at: tuple[int, int]) -> Image:
+    def take(self, drawing: ImageArray, grain_at: tuple[int, int]) -> ImageArray:
         """A frame, (size, size, 3) RGB, of a drawing, (320, 320, 3), with the noise shifted by `grain_at`."""
         frame = cv2.LUT(drawing, self.tint)
         if self.blur > 0.2:

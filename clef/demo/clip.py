@@ -9,12 +9,12 @@ import av
 import cv2
 import numpy as np
 
+from clef.demo.actors import Actor, random_actors
 from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES
 from clef.demo.camera import GRAIN_PLAY, Camera
-from clef.demo.cast import Actor, draw_cast
-from clef.demo.face import Face
+from clef.demo.face_renderer import FaceRenderer
 from clef.demo.hand import Hand
-from clef.demo.layers import Image
+from clef.demo.layers import ImageArray
 from clef.demo.performance import FPS, NOT_CODED, Performance, perform
 from clef.params.schema import RenderParams
 from clef.runtime.files import atomic_write, write_text
@@ -37,7 +37,7 @@ class Clip:
     @property
     def actor(self) -> Actor:
         """Who is filmed."""
-        return draw_cast(self.settings.seed, self.settings.subjects, self.settings.activities)[self.subject]
+        return random_actors(self.settings.seed, self.settings.subjects, self.settings.activities)[self.subject]
 
     @property
     def activity_id(self) -> str:
@@ -55,7 +55,7 @@ class Clip:
         return f"AUCoding/AU_OCC/{self.actor.subject}_{self.activity_id}.csv"
 
     @property
-    def cut_off(self) -> bool:
+    def truncated(self) -> bool:
         """True for the one video of the set whose end is missing, as a copy that broke off."""
         number = self.settings.subjects * self.settings.activities
         chosen = int(np.random.default_rng([self.settings.seed, 3]).integers(number))
@@ -84,7 +84,7 @@ def render_clip(clip: Clip, root: Path) -> list[str]:
     performance = clip.perform()
     with atomic_write(root / clip.video) as partial:
         _encode(clip, performance, partial)
-        if clip.cut_off:
+        if clip.truncated:
             with open(partial, "r+b") as file:
                 file.truncate(int(CUT * partial.stat().st_size))
     write_text(root / clip.labels, occurrence_csv(performance))
@@ -104,7 +104,7 @@ def occurrence_csv(performance: Performance) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw_frames(clip: Clip, performance: Performance, wanted: Iterable[int] | None = None) -> Iterator[Image]:
+def draw_frames(clip: Clip, performance: Performance, wanted: Iterable[int] | None = None) -> Iterator[ImageArray]:
     """The frames of a clip in order, each (size, size, 3) RGB, or only those at the wanted places, from 0."""
     face, hand, camera = _person(clip.settings, clip.subject)
     rng = clip.random(1)
@@ -118,9 +118,9 @@ def draw_frames(clip: Clip, performance: Performance, wanted: Iterable[int] | No
 
 
 @lru_cache(maxsize=2)
-def _person(settings: RenderParams, subject: int) -> tuple[Face, Hand, Camera]:
-    identity = draw_cast(settings.seed, settings.subjects, settings.activities)[subject].identity
-    return Face(identity), Hand(identity), Camera(identity, settings.size)
+def _person(settings: RenderParams, subject: int) -> tuple[FaceRenderer, Hand, Camera]:
+    identity = random_actors(settings.seed, settings.subjects, settings.activities)[subject].identity
+    return FaceRenderer(identity), Hand(identity), Camera(identity, settings.size)
 
 
 def _encode(clip: Clip, performance: Performance, path: Path) -> None:
@@ -133,6 +133,6 @@ def _encode(clip: Clip, performance: Performance, path: Path) -> None:
         stream.width = stream.height = size
         stream.pix_fmt = "yuv420p"
         for image in draw_frames(clip, performance):
-            planes: Image = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
+            planes: ImageArray = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
         container.mux(stream.encode())

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from clef.demo.head_shape import CENTRE, to_pixels
 from clef.demo.identity import Colour, Identity
-from clef.demo.layers import Image
+from clef.demo.layers import ImageArray
 from clef.demo.shapes import Points, curve, disc, fill, stroke
-from clef.demo.skull import CENTRE, place
 
-Units = Mapping[int, float]
+Intensities = Mapping[int, float]
 """Intensity, 0 to 1, of the action units that are present."""
 
 BROW_RISE = np.array([[-9.0, -5.5, -1.5, 0.0, 0.0], [0.0, -2.0, -7.5, -8.5, -6.0], [7.0, 5.0, 3.0, 1.5, 1.0]])
@@ -21,11 +21,11 @@ ACROSS = np.array([-1.0, -0.62, -0.28, 0.0, 0.28, 0.62, 1.0])
 """Where the mouth's contours have their knots, from corner to corner."""
 
 
-def draw_brows(image: Image, identity: Identity, units: Units) -> None:
+def draw_brows(image: ImageArray, identity: Identity, units: Intensities) -> None:
     """Draw both brows in place."""
     top, left = int(CENTRE[1] + identity.eye_y + identity.brow_y - 24), 160 - 70
     region = image[top : top + 52, left : left + 140]
-    mask: Image = np.zeros(region.shape[:2], np.uint8)
+    mask: ImageArray = np.zeros(region.shape[:2], np.uint8)
     for side in (-1, 1):
         middle, half = brow_course(identity, units, side)
         half = np.column_stack([np.zeros_like(half), half])
@@ -34,7 +34,7 @@ def draw_brows(image: Image, identity: Identity, units: Units) -> None:
     _blend(region, cv2.GaussianBlur(mask, (3, 3), 0.8), identity.brows)
 
 
-def brow_course(identity: Identity, units: Units, side: int) -> tuple[Points, Points]:
+def brow_course(identity: Identity, units: Intensities, side: int) -> tuple[Points, Points]:
     """Where a brow runs: 1 raises its inner end, 2 its outer one, 4 lowers it and draws it to the other.
 
     Returns:
@@ -45,10 +45,12 @@ def brow_course(identity: Identity, units: Units, side: int) -> tuple[Points, Po
     x = i.eye_x + np.array([-18, -8, 4, 14, 21]) - lower * np.array([4.5, 3.5, 1.5, 0, 0])
     arch = i.brow_arch * np.array([0, -0.4, -1, -0.55, 0]) + np.array([1.5, 0, 0, 0, 2.5])
     y = i.eye_y + i.brow_y + arch + np.array([inner, outer, lower]) @ BROW_RISE
-    return place(np.column_stack([side * x, y])), 0.5 * i.brow_thick * np.array([0.75, 1.05, 1.0, 0.75, 0.25])
+    return to_pixels(np.column_stack([side * x, y])), 0.5 * i.brow_thick * np.array([0.75, 1.05, 1.0, 0.75, 0.25])
 
 
-def draw_eyes(image: Image, identity: Identity, units: Units, blink: float, gaze: tuple[float, float]) -> None:
+def draw_eyes(
+    image: ImageArray, identity: Identity, units: Intensities, blink: float, gaze: tuple[float, float]
+) -> None:
     """Draw both eyes in place.
 
     Args:
@@ -65,13 +67,13 @@ def draw_eyes(image: Image, identity: Identity, units: Units, blink: float, gaze
         crease = over - (0, 3.0 + 2.0 * blink - 1.2 * units.get(7, 0.0))
         stroke(image, crease[2:-2], tuple(round(165 * c) for c in i.skin), 1)
         if blink < 0.85:
-            centre = place([side * i.eye_x, i.eye_y])
+            centre = to_pixels([side * i.eye_x, i.eye_y])
             _eyeball(image, identity, centre, np.vstack([over, under[::-1]]), gaze)
         stroke(image, under, tuple(round(150 * c) for c in i.skin), 1)
         stroke(image, over, lash, 2)
 
 
-def lids(identity: Identity, units: Units, blink: float, side: int) -> tuple[Points, Points]:
+def lids(identity: Identity, units: Intensities, blink: float, side: int) -> tuple[Points, Points]:
     """Edges of the upper and the lower lid: 7 narrows the eye, 6 pushes the lower lid up, 5 opens it wide."""
     i = identity
     wide, cheek, tight = units.get(5, 0.0), units.get(6, 0.0), units.get(7, 0.0)
@@ -83,13 +85,13 @@ def lids(identity: Identity, units: Units, blink: float, side: int) -> tuple[Poi
     x = side * i.eye_x + i.eye_length * across
     y = i.eye_y - i.eye_tilt * side * across
     over, under = (np.column_stack([x, y + height * bow]) for height in (-upper, lower))
-    return place(curve(over, 15)), place(curve(under, 15))
+    return to_pixels(curve(over, 15)), to_pixels(curve(under, 15))
 
 
-def _eyeball(image: Image, identity: Identity, centre: Points, contour: Points, gaze: tuple[float, float]) -> None:
+def _eyeball(image: ImageArray, identity: Identity, centre: Points, contour: Points, gaze: tuple[float, float]) -> None:
     left, top = int(centre[0]) - 22, int(centre[1]) - 16
     region = image[top : top + 32, left : left + 44]
-    ball: Image = np.full(region.shape, (222, 216, 212), np.uint8)
+    ball: ImageArray = np.full(region.shape, (222, 216, 212), np.uint8)
     ball[:14] = (188, 180, 176)
     ball = cv2.GaussianBlur(ball, (1, 7), 2.5)
     pupil = centre - (left, top) + (4.0 * gaze[0], 2.0 * gaze[1] - 0.5)
@@ -103,7 +105,7 @@ def _eyeball(image: Image, identity: Identity, centre: Points, contour: Points, 
     _lay(region, mask, ball)
 
 
-def draw_mouth(image: Image, identity: Identity, units: Units, jaw: float) -> None:
+def draw_mouth(image: ImageArray, identity: Identity, units: Intensities, jaw: float) -> None:
     """Draw the mouth in place, opened by `jaw` (0 to 1) as far as the action units let it."""
     i = identity
     rim, inner_upper, inner_lower, base = mouth_contours(identity, units, jaw)
@@ -131,7 +133,7 @@ def draw_mouth(image: Image, identity: Identity, units: Units, jaw: float) -> No
     region[:] = cv2.GaussianBlur(region, (3, 3), 0.7)
 
 
-def mouth_contours(identity: Identity, units: Units, jaw: float) -> tuple[Points, Points, Points, Points]:
+def mouth_contours(identity: Identity, units: Intensities, jaw: float) -> tuple[Points, Points, Points, Points]:
     """The lips' contours in pixels of the drawing.
 
     Returns:
@@ -156,14 +158,14 @@ def mouth_contours(identity: Identity, units: Units, jaw: float) -> tuple[Points
     x = width * ACROSS
 
     def contour(y: NDArray[np.float64]) -> Points:
-        return place(curve(np.column_stack([x, y]), 25))
+        return to_pixels(curve(np.column_stack([x, y]), 25))
 
     over = contour(top - upper * np.array([0.0, 0.62, 1.08, 0.84, 1.08, 0.62, 0.0]))
     under = contour(bottom + lower * np.array([0.0, 0.72, 1.0, 1.02, 1.0, 0.72, 0.0]))
     return np.vstack([over, under[::-1]]), contour(top), contour(bottom), contour(closed)
 
 
-def draw_glasses(image: Image, identity: Identity) -> None:
+def draw_glasses(image: ImageArray, identity: Identity) -> None:
     """Draw the frame of the person's glasses, if any, in place."""
     i = identity
     if i.glasses == "none":
@@ -171,7 +173,7 @@ def draw_glasses(image: Image, identity: Identity) -> None:
     colour = tuple(round(120 * c + 15) for c in i.skin)
     reach = i.eye_x - 4.0
     for side in (-1, 1):
-        centre = place([side * (i.eye_x + 1), i.eye_y + 3])
+        centre = to_pixels([side * (i.eye_x + 1), i.eye_y + 3])
         if i.glasses == "round":
             disc(image, centre, reach - 3, colour, 1)
         else:
@@ -179,16 +181,16 @@ def draw_glasses(image: Image, identity: Identity) -> None:
             corners = np.array([(-w, -h), (w, -h), (w, h * 0.8), (w * 0.8, h), (-w * 0.8, h), (-w, h * 0.8), (-w, -h)])
             stroke(image, corners + centre, colour, 1)
         rim = [side * (i.eye_x + reach - 2), i.eye_y]
-        stroke(image, place([rim, [side * (i.half_width - 1), i.eye_y - 3]]), colour, 2)
-    stroke(image, place(curve([(-6, i.eye_y + 1), (0, i.eye_y - 2), (6, i.eye_y + 1)])), colour, 2)
+        stroke(image, to_pixels([rim, [side * (i.half_width - 1), i.eye_y - 3]]), colour, 2)
+    stroke(image, to_pixels(curve([(-6, i.eye_y + 1), (0, i.eye_y - 2), (6, i.eye_y + 1)])), colour, 2)
 
 
-def _blend(region: Image, mask: Image, colour: Colour) -> None:
+def _blend(region: ImageArray, mask: ImageArray, colour: Colour) -> None:
     paint = np.empty_like(region)
     paint[:] = np.rint(np.array(colour) * 255)
     _lay(region, mask, paint)
 
 
-def _lay(region: Image, mask: Image, paint: Image) -> None:
+def _lay(region: ImageArray, mask: ImageArray, paint: ImageArray) -> None:
     share = mask.astype(np.float32) * (1 / 255)
     region[:] = cv2.blendLinear(paint, region, share, 1 - share)

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
+from clef.demo.head_shape import CENTRE, SHAPE, SIDE, mirrored, outline, to_pixels
 from clef.demo.identity import Identity
-from clef.demo.layers import Image, Painting
-from clef.demo.shapes import Points, loop, polygon_mask
-from clef.demo.skull import CENTRE, SHAPE, SIDE, mirrored, outline, place
+from clef.demo.layers import ImageArray, Painting
+from clef.demo.shapes import Points, closed_curve, polygon_mask
 
 VOLUME = {
     "long": 11, "bob": 13, "fringe": 10, "bun": 6, "curly": 20, "headscarf": 12, "short": 9,
@@ -34,9 +34,9 @@ def paint_back_hair(identity: Identity, painting: Painting, rng: np.random.Gener
         return
     if identity.hair_style != "headscarf":
         w = identity.half_width
-        neck = place([(-0.50 * w, 0), (0.50 * w, 0), (0.54 * w, 160), (-0.54 * w, 160)])
+        neck = to_pixels([(-0.50 * w, 0), (0.50 * w, 0), (0.54 * w, 160), (-0.54 * w, 160)])
         mask = mask * (1 - polygon_mask(SHAPE, neck, 1.5))
-    painting.lay(mask, 0.72 * _strands(identity, rng))
+    painting.paint(mask, 0.72 * _strands(identity, rng))
 
 
 def paint_front_hair(identity: Identity, painting: Painting, rng: np.random.Generator) -> None:
@@ -50,11 +50,11 @@ def paint_front_hair(identity: Identity, painting: Painting, rng: np.random.Gene
     lower = 0.86 * w if style in ("long", "bob", "fringe", "headscarf") else 1.15 * w
     chin = identity.below * (0.86 if style == "headscarf" else 1.4)
     sides = [(lower, 10), (lower * 0.90, chin * 0.6), (0, chin), (-lower * 0.90, chin * 0.6), (-lower, 10)]
-    window = polygon_mask(SHAPE, place(loop([*_forehead(identity), *sides], 120)), 1.2)
+    window = polygon_mask(SHAPE, to_pixels(closed_curve([*_forehead(identity), *sides], 120)), 1.2)
     mask = scalp * (1 - window * polygon_mask(SHAPE, outline(identity), 1.0))
     shadow = cv2.GaussianBlur(np.roll(mask, 5, axis=0), (0, 0), 4)
     painting.colour *= 1 - 0.35 * (shadow * (1 - mask))[..., None]
-    painting.lay(mask * (0.85 if style == "buzz" else 1.0), _strands(identity, rng))
+    painting.paint(mask * (0.85 if style == "buzz" else 1.0), _strands(identity, rng))
 
 
 def _behind_face(identity: Identity) -> list[Points]:
@@ -67,9 +67,9 @@ def _behind_face(identity: Identity) -> list[Points]:
     }
     if style == "bun":
         knot: list[tuple[float, float]] = [(0, -top - 38), (26, -top - 20), (16, -top + 12)]
-        return [place(loop(mirrored(knot)))]
+        return [to_pixels(closed_curve(mirrored(knot)))]
     if style in hanging:
-        return [outline(identity, VOLUME[style]), place(loop(mirrored(hanging[style])))]
+        return [outline(identity, VOLUME[style]), to_pixels(closed_curve(mirrored(hanging[style])))]
     return []
 
 
@@ -99,7 +99,7 @@ def _forehead(identity: Identity) -> list[tuple[float, float]]:
     return edge
 
 
-def _strands(identity: Identity, rng: np.random.Generator) -> Image:
+def _strands(identity: Identity, rng: np.random.Generator) -> ImageArray:
     """The hair's, or the cloth's, colour with its grain and its shine."""
     cloth = identity.hair_style in CLOTH
     wide, long = STRANDS.get(identity.hair_style, (0.9, 9.0))
@@ -111,7 +111,7 @@ def _strands(identity: Identity, rng: np.random.Generator) -> Image:
     return np.array(identity.hair) * (sheen * (1 + streaks + crown))[..., None] + 0.04 * crown[..., None]
 
 
-def _curls(identity: Identity, rng: np.random.Generator) -> Image:
+def _curls(identity: Identity, rng: np.random.Generator) -> ImageArray:
     mask = np.zeros(SHAPE, np.uint8)
     for angle in np.linspace(-0.25, np.pi + 0.25, 28):
         radius = rng.uniform(13, 20)

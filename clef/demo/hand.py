@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
+from clef.demo.head_shape import CENTRE, SIDE
 from clef.demo.identity import Identity
-from clef.demo.layers import Image, Painting, affine
-from clef.demo.shapes import curve, loop, polygon_mask, stroke_mask
-from clef.demo.skull import CENTRE, SIDE
+from clef.demo.layers import ImageArray, Painting, affine
+from clef.demo.shapes import closed_curve, curve, polygon_mask, stroke_mask
 
 HEIGHT = 2 * SIDE
 SHAPE = (HEIGHT, SIDE)
@@ -28,7 +28,7 @@ class Hand:
     """One person's hand, ready to be laid over frames."""
 
     def __init__(self, identity: Identity) -> None:
-        hand = polygon_mask(SHAPE, PALM + loop(CONTOUR), 1.2)
+        hand = polygon_mask(SHAPE, PALM + closed_curve(CONTOUR), 1.2)
         gaps = np.zeros(SHAPE, np.float32)
         for root, tip, thick in FINGERS:
             line = curve([root, tip], 8) + PALM
@@ -39,14 +39,14 @@ class Hand:
         hand = np.maximum(hand, _limb(40, 66, top=70))
         light = 1 + 0.10 * (cv2.GaussianBlur(hand, (0, 0), 16) - 0.7) - 0.35 * gaps * hand
         painting = Painting(HEIGHT, SIDE)
-        painting.lay(hand, 0.97 * np.array(identity.skin) * light[..., None])
-        painting.lay(_limb(52, 84, top=124), identity.clothes)
+        painting.paint(hand, 0.97 * np.array(identity.skin) * light[..., None])
+        painting.paint(_limb(52, 84, top=124), identity.clothes)
         self.layer = painting.finish()
         self.scale = identity.half_width / 66 * identity.frame_scale
         self.mouth = CENTRE[1] + identity.frame_y + (identity.mouth_y + 6) * identity.frame_scale
         self.across = CENTRE[0] + identity.frame_x
 
-    def lay_over(self, frame: Image, height: float) -> Image:
+    def lay_over(self, frame: ImageArray, height: float) -> ImageArray:
         """Lay the hand over a drawing.
 
         Args:
@@ -60,9 +60,9 @@ class Hand:
         y = float(np.interp(height, [0, 0.5, 1], [out_of_sight, at_mouth, at_face]))
         s = self.scale
         matrix = affine([[s, 0, self.across - s * PALM[0]], [0, s, y - s * PALM[1]]])
-        return self.layer.moved(matrix, (SIDE, SIDE)).over(frame)
+        return self.layer.warp(matrix, (SIDE, SIDE)).over(frame)
 
 
-def _limb(above: float, below: float, top: float) -> Image:
+def _limb(above: float, below: float, top: float) -> ImageArray:
     corners = [(-above, top), (above, top), (below, HEIGHT), (-below, HEIGHT)]
     return polygon_mask(SHAPE, PALM + np.array(corners), 1.5)

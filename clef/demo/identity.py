@@ -96,7 +96,7 @@ class Identity:
     """Draws the grain of skin, hair and room."""
 
 
-def draw_identity(
+def random_identity(
     rng: np.random.Generator,
     woman: bool,
     tone: int | None = None,

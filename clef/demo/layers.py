@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Image = NDArray[Any]
+ImageArray = NDArray[Any]
 """(height, width) or (height, width, 3) RGB; 0 to 1 while it is painted, 0 to 255 once it is done."""
 
 
@@ -15,16 +15,16 @@ Image = NDArray[Any]
 class Layer:
     """A finished layer, uint8."""
 
-    colour: Image
+    colour: ImageArray
     """(height, width, 3), RGB times coverage."""
-    cover: Image
+    cover: ImageArray
     """(height, width), coverage."""
 
-    def moved(self, matrix: Image, size: tuple[int, int], edge: int = cv2.BORDER_CONSTANT) -> "Layer":
+    def warp(self, matrix: ImageArray, size: tuple[int, int], edge: int = cv2.BORDER_CONSTANT) -> "Layer":
         """The layer under an affine map, (2, 3), cut to (width, height)."""
         return Layer(*(cv2.warpAffine(part, matrix, size, borderMode=edge) for part in (self.colour, self.cover)))
 
-    def over(self, below: Image) -> Image:
+    def over(self, below: ImageArray) -> ImageArray:
         """The picture with this layer on top."""
         rest = cv2.cvtColor(255 - self.cover, cv2.COLOR_GRAY2BGR)
         return cv2.add(cv2.multiply(below, rest, scale=1 / 255), self.colour)
@@ -34,10 +34,10 @@ class Painting:
     """A layer at work, float32."""
 
     def __init__(self, height: int, width: int) -> None:
-        self.colour: Image = np.zeros((height, width, 3), np.float32)
-        self.cover: Image = np.zeros((height, width), np.float32)
+        self.colour: ImageArray = np.zeros((height, width, 3), np.float32)
+        self.cover: ImageArray = np.zeros((height, width), np.float32)
 
-    def lay(self, mask: Image, paint: ArrayLike) -> None:
+    def paint(self, mask: ImageArray, paint: ArrayLike) -> None:
         """Lay a colour, or a picture, over what is there as far as the mask, 0 to 1, says."""
         self.colour *= 1 - mask[..., None]
         self.colour += mask[..., None] * np.clip(np.asarray(paint, np.float32), 0, 1)
@@ -49,11 +49,11 @@ class Painting:
         return Layer(to_bytes(self.colour), to_bytes(self.cover))
 
 
-def to_bytes(image: Image) -> Image:
+def to_bytes(image: ImageArray) -> ImageArray:
     """From 0 to 1 to uint8."""
     return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
 
 
-def affine(rows: ArrayLike) -> Image:
+def affine(rows: ArrayLike) -> ImageArray:
     """An affine map as OpenCV wants it."""
     return np.asarray(rows, np.float32)

@@ -61,7 +61,7 @@ class Performance:
     poses: list[Pose]
 
 
-def draw_habits(rng: np.random.Generator) -> Habits:
+def random_habits(rng: np.random.Generator) -> Habits:
     """Habits of a person, with one action unit that they overuse."""
     leaning = rng.normal(0, HABIT_SPREAD, len(ACTION_UNITS))
     leaning -= OVERUSE / len(ACTION_UNITS)
@@ -91,7 +91,7 @@ def perform(
     start = int(rng.integers(frames - labelled + 1))
     intensity, present = _action_units(rng, activity, habits, frames)
     course = _event_course(rng, frames) if event else np.zeros(frames)
-    yaw = 0.10 * _wander(rng, frames, 0.6)
+    yaw = 0.10 * _smooth_noise(rng, frames, 0.6)
     hand = np.zeros(frames)
     if event == "turn":
         yaw = (1 - course) * yaw + course * float(rng.choice([-1.0, 1.0])) * rng.uniform(2.3, 2.7)
@@ -112,7 +112,7 @@ def _action_units(
     number = len(ACTION_UNITS)
     mixing = _mixing()
     lasting = mixing @ rng.normal(size=number)
-    passing = np.column_stack([_wander(rng, frames, DRIVE_SMOOTHNESS) for _ in range(number)]) @ mixing.T
+    passing = np.column_stack([_smooth_noise(rng, frames, DRIVE_SMOOTHNESS) for _ in range(number)]) @ mixing.T
     drive = np.sqrt(CLIP_SHARE) * lasting + np.sqrt(1 - CLIP_SHARE) * passing + habits.leaning
     spread = np.sqrt(1 + HABIT_SPREAD**2)
     threshold = np.array([-NormalDist().inv_cdf(rate) * spread for rate in RATES[activity]])
@@ -143,11 +143,11 @@ def _event_course(rng: np.random.Generator, frames: int) -> Series:
 
 
 def _poses(rng: np.random.Generator, intensity: Series, yaw: Series, frames: int) -> list[Pose]:
-    pitch, roll = 0.06 * _wander(rng, frames, 0.6), 0.05 * _wander(rng, frames, 0.8)
-    shift = np.column_stack([4.5 * _wander(rng, frames, 0.8), 3.0 * _wander(rng, frames, 0.8)])
-    scale = 1 + 0.02 * _wander(rng, frames, 1.2)
-    speaking = _smoothstep(0.5 + 1.5 * _wander(rng, frames, 0.8))
-    jaw = np.clip(speaking * (0.28 + 0.30 * _wander(rng, frames, 0.07)), 0, 0.9)
+    pitch, roll = 0.06 * _smooth_noise(rng, frames, 0.6), 0.05 * _smooth_noise(rng, frames, 0.8)
+    shift = np.column_stack([4.5 * _smooth_noise(rng, frames, 0.8), 3.0 * _smooth_noise(rng, frames, 0.8)])
+    scale = 1 + 0.02 * _smooth_noise(rng, frames, 1.2)
+    speaking = _smoothstep(0.5 + 1.5 * _smooth_noise(rng, frames, 0.8))
+    jaw = np.clip(speaking * (0.28 + 0.30 * _smooth_noise(rng, frames, 0.07)), 0, 0.9)
     blink = _blinks(rng, frames)
     gaze = _gaze(rng, frames)
     poses = []
@@ -188,7 +188,7 @@ def _gaze(rng: np.random.Generator, frames: int) -> Series:
     return gaze
 
 
-def _wander(rng: np.random.Generator, frames: int, seconds: float) -> Series:
+def _smooth_noise(rng: np.random.Generator, frames: int, seconds: float) -> Series:
     """Gaussian noise of unit variance, smoothed by a kernel of that standard deviation in seconds."""
     width = seconds * FPS
     reach = int(4 * width) + 1

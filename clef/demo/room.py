@@ -3,13 +3,13 @@
 import cv2
 import numpy as np
 
+from clef.demo.head_shape import CENTRE, SHAPE, SIDE, to_pixels
 from clef.demo.identity import Identity
-from clef.demo.layers import Image, Layer, Painting, to_bytes
-from clef.demo.shapes import blob, curve, polygon_mask, stroke_mask
-from clef.demo.skull import CENTRE, SHAPE, SIDE, place
+from clef.demo.layers import ImageArray, Layer, Painting, to_bytes
+from clef.demo.shapes import curve, gaussian_spot, polygon_mask, stroke_mask
 
 
-def paint_room(identity: Identity) -> Image:
+def paint_room(identity: Identity) -> ImageArray:
     """The wall, (320, 320, 3) RGB."""
     rng = np.random.default_rng(identity.texture_seed + 1)
     one, other = (np.array(colour, np.float32) for colour in identity.room_colours)
@@ -26,7 +26,7 @@ def paint_body(identity: Identity) -> Layer:
     w, low = identity.half_width, identity.below
     neck_width = w * (0.50 if identity.hair_style != "headscarf" else 0.55)
     skin = np.array(identity.skin, np.float32)
-    shadow = 1 - 0.45 * blob(SHAPE, (CENTRE[0], CENTRE[1] + low), w * 0.8, 16)
+    shadow = 1 - 0.45 * gaussian_spot(SHAPE, (CENTRE[0], CENTRE[1] + low), w * 0.8, 16)
     neck = [
         (-neck_width, 30),
         (neck_width, 30),
@@ -35,25 +35,25 @@ def paint_body(identity: Identity) -> Layer:
         (0, low + 62),
     ]
     neck += [(-neck_width - 14, low + 36), (-neck_width, low + 20)]
-    neck_mask = polygon_mask(SHAPE, place(neck), 1.0)
+    neck_mask = polygon_mask(SHAPE, to_pixels(neck), 1.0)
     half = [(neck_width + 6, low + 22), (w + 30, low + 42), (w + 66, low + 62), (w + 90, low + 130)]
     left = [(-x, y) for x, y in reversed(half)]
     collar = curve([half[0], (0, low + 46 + 10 * rng.random()), left[-1]], 24)[::-1]
-    shirt = polygon_mask(SHAPE, place(np.vstack([curve([*half], 24), curve([*left], 24), collar])), 1.0)
+    shirt = polygon_mask(SHAPE, to_pixels(np.vstack([curve([*half], 24), curve([*left], 24), collar])), 1.0)
     folds = cv2.GaussianBlur(rng.normal(0, 1, SHAPE).astype(np.float32), (0, 0), sigmaX=5, sigmaY=16)
     cloth = np.array(identity.clothes, np.float32) * (1 + 1.5 * folds)[..., None]
-    cloth *= (1 - 0.35 * stroke_mask(SHAPE, place(collar), 3, 2.0))[..., None]
+    cloth *= (1 - 0.35 * stroke_mask(SHAPE, to_pixels(collar), 3, 2.0))[..., None]
     body = Painting(SIDE, SIDE)
-    body.lay(neck_mask, skin * (0.85 * shadow)[..., None])
-    body.lay(shirt, cloth)
+    body.paint(neck_mask, skin * (0.85 * shadow)[..., None])
+    body.paint(shirt, cloth)
     return body.finish()
 
 
-def _plain(rng: np.random.Generator) -> Image:
+def _plain(rng: np.random.Generator) -> ImageArray:
     return cv2.GaussianBlur(rng.random(SHAPE, np.float32), (0, 0), 30) * 8 - 3.5
 
 
-def _blobs(rng: np.random.Generator) -> Image:
+def _blobs(rng: np.random.Generator) -> ImageArray:
     pattern = np.zeros(SHAPE, np.float32)
     for _ in range(14):
         x, y, radius = rng.uniform(0, SIDE), rng.uniform(0, SIDE), rng.uniform(10, 34)
@@ -61,13 +61,13 @@ def _blobs(rng: np.random.Generator) -> Image:
     return cv2.GaussianBlur(pattern, (0, 0), 5)
 
 
-def _stripes(rng: np.random.Generator) -> Image:
+def _stripes(rng: np.random.Generator) -> ImageArray:
     angle, pitch = rng.uniform(0, np.pi), rng.uniform(14, 40)
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     return (0.5 + 0.5 * np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / pitch)).astype(np.float32)
 
 
-def _shelves(rng: np.random.Generator) -> Image:
+def _shelves(rng: np.random.Generator) -> ImageArray:
     pattern = np.zeros(SHAPE, np.float32)
     for top in range(-20, SIDE, 64):
         left = 0
@@ -78,7 +78,7 @@ def _shelves(rng: np.random.Generator) -> Image:
     return pattern
 
 
-def _window(rng: np.random.Generator) -> Image:
+def _window(rng: np.random.Generator) -> ImageArray:
     pattern = np.full(SHAPE, 0.05, np.float32)
     left, width = int(rng.integers(-60, 200)), int(rng.integers(100, 180))
     pattern[10:210, max(left, 0) : left + width] = 1
@@ -88,7 +88,7 @@ def _window(rng: np.random.Generator) -> Image:
     return pattern
 
 
-def _tiles(rng: np.random.Generator) -> Image:
+def _tiles(rng: np.random.Generator) -> ImageArray:
     size = int(rng.integers(24, 60))
     rows = np.arange(SIDE) // size
     return rng.random((SIDE // size + 1, SIDE // size + 1), np.float32)[rows][:, rows]

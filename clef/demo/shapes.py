@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clef.demo.layers import Image
+from clef.demo.layers import ImageArray
 
 Points = NDArray[np.float64]
 Colour = Sequence[float] | float
@@ -44,7 +44,7 @@ def curve(points: ArrayLike, samples: int = 16) -> Points:
     return _catmull_rom(len(knots), samples, False) @ knots
 
 
-def loop(points: ArrayLike, samples: int = 64) -> Points:
+def closed_curve(points: ArrayLike, samples: int = 64) -> Points:
     """Smooth closed curve through the points."""
     knots = np.asarray(points, float)
     return _catmull_rom(len(knots), samples, True) @ knots
@@ -54,42 +54,42 @@ def _fixed(points: Points) -> NDArray[np.int32]:
     return np.rint(points * (1 << SHIFT)).astype(np.int32)
 
 
-def fill(image: Image, points: Points, colour: Colour) -> None:
+def fill(image: ImageArray, points: Points, colour: Colour) -> None:
     """Fill a polygon in place, with smooth edges."""
     cv2.fillPoly(image, [_fixed(points)], colour, cv2.LINE_AA, SHIFT)
 
 
-def stroke(image: Image, points: Points, colour: Colour, thickness: int = 1) -> None:
+def stroke(image: ImageArray, points: Points, colour: Colour, thickness: int = 1) -> None:
     """Draw an open curve in place, with smooth edges."""
     cv2.polylines(image, [_fixed(points)], False, colour, thickness, cv2.LINE_AA, SHIFT)
 
 
-def disc(image: Image, centre: ArrayLike, radius: float, colour: Colour, thickness: int = -1) -> None:
+def disc(image: ImageArray, centre: ArrayLike, radius: float, colour: Colour, thickness: int = -1) -> None:
     """Draw a filled circle, or a ring, in place."""
     x, y = _fixed(np.asarray(centre, float))
     cv2.circle(image, (int(x), int(y)), round(radius * (1 << SHIFT)), colour, thickness, cv2.LINE_AA, SHIFT)
 
 
-def polygon_mask(shape: tuple[int, int], points: Points, blur: float = 0.0) -> Image:
+def polygon_mask(shape: tuple[int, int], points: Points, blur: float = 0.0) -> ImageArray:
     """Coverage of a polygon, 0 to 1, with softened edges where `blur` is a standard deviation in pixels."""
     mask = np.zeros(shape, np.uint8)
     fill(mask, points, 255)
     return _soft(mask, blur)
 
 
-def stroke_mask(shape: tuple[int, int], points: Points, thickness: int = 1, blur: float = 0.0) -> Image:
+def stroke_mask(shape: tuple[int, int], points: Points, thickness: int = 1, blur: float = 0.0) -> ImageArray:
     """Coverage of an open curve, 0 to 1, as `polygon_mask`."""
     mask = np.zeros(shape, np.uint8)
     stroke(mask, points, 255, thickness)
     return _soft(mask, blur)
 
 
-def _soft(mask: Image, blur: float) -> Image:
+def _soft(mask: ImageArray, blur: float) -> ImageArray:
     coverage = mask.astype(np.float32) / 255
     return cv2.GaussianBlur(coverage, (0, 0), blur) if blur > 0 else coverage
 
 
-def blob(shape: tuple[int, int], centre: tuple[float, float], width: float, height: float) -> Image:
+def gaussian_spot(shape: tuple[int, int], centre: tuple[float, float], width: float, height: float) -> ImageArray:
     """A Gaussian spot of height 1; `width` and `height` are standard deviations."""
     x = np.exp(-0.5 * ((np.arange(shape[1]) - centre[0]) / width) ** 2).astype(np.float32)
     y = np.exp(-0.5 * ((np.arange(shape[0]) - centre[1]) / height) ** 2).astype(np.float32)

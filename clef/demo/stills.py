@@ -9,9 +9,9 @@ import numpy as np
 
 from clef.demo.behaviour import ACTION_UNITS, EXPRESSION_SHARES, EXPRESSIONS
 from clef.demo.camera import Camera
-from clef.demo.face import Face
-from clef.demo.identity import draw_identity
-from clef.demo.layers import Image
+from clef.demo.face_renderer import FaceRenderer
+from clef.demo.identity import random_identity
+from clef.demo.layers import ImageArray
 from clef.demo.pose import Pose
 from clef.errors import ClefError
 from clef.params.schema import RenderParams
@@ -68,11 +68,11 @@ class Still:
             scale=float(rng.normal(1, 0.03)),
         )
 
-    def draw(self) -> Image:
+    def draw(self) -> ImageArray:
         """The image, (size, size, 3) RGB."""
         rng = self._random(2)
-        identity = draw_identity(rng, woman=bool(rng.random() < 0.5))
-        face = Face(identity)
+        identity = random_identity(rng, woman=bool(rng.random() < 0.5))
+        face = FaceRenderer(identity)
         drawing = face.draw(self.pose(), face.backdrop((0, 0), 1.0))
         return Camera(identity, self.settings.size).take(drawing, (0, 0))
 

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from clef.demo.head_shape import CENTRE, SHAPE, to_pixels
 from clef.demo.identity import Identity
-from clef.demo.layers import Image
-from clef.demo.shapes import blob, curve, stroke
-from clef.demo.skull import CENTRE, SHAPE, place
+from clef.demo.layers import ImageArray
+from clef.demo.shapes import curve, gaussian_spot, stroke
 
 
-def paint_wrinkles(identity: Identity) -> dict[int, Image]:
+def paint_wrinkles(identity: Identity) -> dict[int, ImageArray]:
     """Relative change of the skin's brightness at full intensity, (320, 320) for each action unit."""
     painters = {
         1: _brow_raise_inner,
@@ -43,12 +43,12 @@ class _Relief:
     """Light and shade in the making; `right` marks are drawn on both sides of the face."""
 
     def __init__(self) -> None:
-        self.shade: Image = np.zeros(SHAPE, np.float32)
+        self.shade: ImageArray = np.zeros(SHAPE, np.float32)
 
     def crease(self, points: ArrayLike, amount: float, thickness: int = 2, blur: float = 1.1) -> None:
         """A fold that fades towards its ends: dark, with the bulge below it catching the light."""
-        mask: Image = np.zeros(SHAPE, np.uint8)
-        course = place(curve(points))
+        mask: ImageArray = np.zeros(SHAPE, np.uint8)
+        course = to_pixels(curve(points))
         for start in range(len(course) - 1):
             fading = np.sin(np.pi * (start + 0.5) / (len(course) - 1)) ** 0.7
             stroke(mask, course[start : start + 2], 255 * fading, thickness)
@@ -62,7 +62,7 @@ class _Relief:
 
     def bulge(self, x: float, y: float, width: float, height: float, amount: float) -> None:
         """A spot that rises into the light, or sinks where the amount is negative."""
-        self.shade += amount * blob(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), width, height)
+        self.shade += amount * gaussian_spot(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), width, height)
 
     def bulges(self, right_x: float, y: float, width: float, height: float, amount: float) -> None:
         """A spot on either side."""
@@ -141,9 +141,9 @@ def _mouth_corner_down(i: Identity, relief: _Relief) -> None:
 def _chin_raise(i: Identity, relief: _Relief) -> None:
     y = i.mouth_y + i.lower_lip
     relief.crease([(-18, y + 10), (-8, y + 5), (0, y + 4), (8, y + 5), (18, y + 10)], 0.60, 3, 1.4)
-    pebbles: Image = np.random.default_rng(i.texture_seed + 3).normal(0, 1, SHAPE).astype(np.float32)
+    pebbles: ImageArray = np.random.default_rng(i.texture_seed + 3).normal(0, 1, SHAPE).astype(np.float32)
     pebbles = cv2.GaussianBlur(pebbles, (0, 0), 2.2)
-    relief.shade += 0.30 * pebbles / pebbles.std() * blob(SHAPE, (CENTRE[0], CENTRE[1] + y + 17), 14, 7)
+    relief.shade += 0.30 * pebbles / pebbles.std() * gaussian_spot(SHAPE, (CENTRE[0], CENTRE[1] + y + 17), 14, 7)
     relief.bulge(0, y + 16, 13, 6, 0.14)
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from clef.demo.actors import random_actors
 from clef.demo.camera import GRAIN_PLAY, Camera
-from clef.demo.cast import draw_cast
 from clef.demo.clip import draw_frames
 
 GREY = np.full((320, 320, 3), 120, np.uint8)
@@ -10,7 +10,7 @@ GREY = np.full((320, 320, 3), 120, np.uint8)
 
 @pytest.fixture(scope="module")
 def people():
-    return [actor.identity for actor in draw_cast(0, 18, 6)]
+    return [actor.identity for actor in random_actors(0, 18, 6)]
 
 
 def test_every_camera_has_its_noise(people):

@@ -31,7 +31,7 @@ def test_videos_are_as_declared(rendered, clips):
             assert (stream.width, stream.height) == (320, 320)
             assert stream.average_rate == FPS
             assert stream.frames == frames
-        if not clip.cut_off:
+        if not clip.truncated:
             assert len(decode(path)) == frames
 
 
@@ -42,7 +42,7 @@ def test_the_index_comes_first(rendered, clips):
 
 
 def test_one_video_has_lost_its_end_and_nothing_else(rendered, clips):
-    (broken,) = [clip for clip in clips if clip.cut_off]
+    (broken,) = [clip for clip in clips if clip.truncated]
     frames = decode(rendered / broken.video)
     performance = broken.perform()
     assert 0.3 * len(performance.poses) < len(frames) < len(performance.poses)

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from clef.demo.features import brow_course, lids, mouth_contours
-from clef.demo.identity import draw_identity
+from clef.demo.identity import random_identity
 
 
 @pytest.fixture(params=range(5))
 def person(request):
-    return draw_identity(np.random.default_rng(request.param), woman=request.param % 2 == 0)
+    return random_identity(np.random.default_rng(request.param), woman=request.param % 2 == 0)
 
 
 def shape(person, units, jaw=0.0):

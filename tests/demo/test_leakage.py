@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from clef.demo.clip import Clip
+from clef.demo.head_shape import CENTRE
 from clef.demo.render import render_demo
-from clef.demo.skull import CENTRE
 from clef.params.schema import RenderParams
 from tests.demo.decoding import decode
 

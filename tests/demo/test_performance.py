@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clef.demo.behaviour import ACTION_UNITS, RATES, UPPER_FACE
-from clef.demo.performance import FPS, NOT_CODED, Habits, Performance, draw_habits, perform
+from clef.demo.performance import FPS, NOT_CODED, Habits, Performance, perform, random_habits
 
 UPPER = np.array([number in UPPER_FACE for number in ACTION_UNITS])
 
 
 def play(seed: int = 0, activity: str = "joke", frames: int = 175, share: float = 0.45, event=None) -> Performance:
     rng = np.random.default_rng(seed)
-    return perform(rng, activity, draw_habits(rng), frames, share, event)
+    return perform(rng, activity, random_habits(rng), frames, share, event)
 
 
 def movements(performance: Performance) -> list[dict]:
@@ -33,7 +33,7 @@ def test_nothing_but_action_units_depends_on_the_activity(seed, activity, event)
 @pytest.mark.parametrize("activity", sorted(RATES))
 def test_rates_are_those_of_the_table(activity):
     rng = np.random.default_rng(1)
-    present = [perform(rng, activity, draw_habits(rng), 100, 1, None).present.mean(axis=0) for _ in range(350)]
+    present = [perform(rng, activity, random_habits(rng), 100, 1, None).present.mean(axis=0) for _ in range(350)]
     np.testing.assert_allclose(np.mean(present, axis=0), RATES[activity], atol=0.06)
 
 
@@ -63,7 +63,7 @@ def test_action_units_rise_and_fall_gradually():
 
 
 def test_people_have_habits():
-    habits = [draw_habits(np.random.default_rng(seed)) for seed in range(200)]
+    habits = [random_habits(np.random.default_rng(seed)) for seed in range(200)]
     leanings = np.stack([habit.leaning for habit in habits])
     assert (leanings.max(axis=1) > 0.4).mean() > 0.9
     assert len(set(leanings.argmax(axis=1))) == len(ACTION_UNITS)

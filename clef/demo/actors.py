@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from clef.demo.behaviour import subject_ids
-from clef.demo.identity import MENS_HAIR, ROOMS, SKIN, WOMENS_HAIR, Identity, draw_identity
-from clef.demo.performance import Habits, draw_habits
+from clef.demo.identity import MENS_HAIR, ROOMS, SKIN, WOMENS_HAIR, Identity, random_identity
+from clef.demo.performance import Habits, random_habits
 
 EVENTS = ("turn", "hand", "mouth")
 """What happens once to each person, in a clip each, as far as they have clips."""
@@ -25,7 +25,7 @@ class Actor:
 
 
 @lru_cache(maxsize=4)
-def draw_cast(seed: int, subjects: int, activities: int) -> tuple[Actor, ...]:
+def random_actors(seed: int, subjects: int, activities: int) -> tuple[Actor, ...]:
     """Draw the people; styles of hair, skin and room go round, so that nobody looks like a neighbour."""
     order = np.random.default_rng([seed, 0])
     women, men, rooms = order.permutation(WOMENS_HAIR), order.permutation(MENS_HAIR), order.permutation(ROOMS)
@@ -36,7 +36,7 @@ def draw_cast(seed: int, subjects: int, activities: int) -> tuple[Actor, ...]:
         woman = subject.startswith("F")
         rank = int(subject[1:]) - 1
         styles = women if woman else men
-        identity = draw_identity(
+        identity = random_identity(
             rng,
             woman,
             tone=int(tones[index % len(tones)]),
@@ -45,5 +45,5 @@ def draw_cast(seed: int, subjects: int, activities: int) -> tuple[Actor, ...]:
         )
         events: list[str | None] = [*EVENTS[:activities], *[None] * max(0, activities - len(EVENTS))]
         shuffled = tuple(events[place] for place in rng.permutation(activities))
-        cast.append(Actor(subject, identity, draw_habits(rng), shuffled))
+        cast.append(Actor(subject, identity, random_habits(rng), shuffled))
     return tuple(cast)

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 
 from clef.demo.features import draw_brows, draw_eyes, draw_glasses, draw_mouth
+from clef.demo.head import paint_head
+from clef.demo.head_shape import CENTRE, SHAPE, SIDE, depth
 from clef.demo.identity import Identity
-from clef.demo.layers import Image, Layer, affine
-from clef.demo.portrait import paint_head
+from clef.demo.layers import ImageArray, Layer, affine
 from clef.demo.pose import Pose
 from clef.demo.room import paint_body, paint_room
-from clef.demo.shapes import blob
-from clef.demo.skull import CENTRE, SHAPE, SIDE, depth
+from clef.demo.shapes import gaussian_spot
 from clef.demo.wrinkles import paint_wrinkles
 
 TURNED = 0.5
@@ -23,7 +23,7 @@ TOP, LEFT, RIGHT = 50, 78, 242
 """The part of the drawing in which skin moves; it ends a little below the chin."""
 
 
-class Face:
+class FaceRenderer:
     """A person ready to be drawn frame by frame."""
 
     def __init__(self, identity: Identity) -> None:
@@ -40,7 +40,7 @@ class Face:
         self.grid = x - LEFT, y - TOP
         self.side = np.clip((x - CENTRE[0]) / (identity.half_width * 1.02), -1, 1).astype(np.float32)
 
-    def backdrop(self, shift: tuple[int, int], brightness: float) -> Image:
+    def backdrop(self, shift: tuple[int, int], brightness: float) -> ImageArray:
         """The room with neck and shoulders, as one clip has it, (320, 320, 3) RGB.
 
         Args:
@@ -51,13 +51,13 @@ class Face:
         i, (x, y) = self.identity, CENTRE
         s = i.frame_scale
         matrix = affine([[s, 0, x * (1 - s) + i.frame_x], [0, s, y * (1 - s) + i.frame_y]])
-        return self.body.moved(matrix, (SIDE, SIDE), cv2.BORDER_REPLICATE).over(wall)
+        return self.body.warp(matrix, (SIDE, SIDE), cv2.BORDER_REPLICATE).over(wall)
 
-    def draw(self, pose: Pose, backdrop: Image) -> Image:
+    def draw(self, pose: Pose, backdrop: ImageArray) -> ImageArray:
         """Draw one frame, (320, 320, 3) RGB, without the camera's faults."""
-        return self._turned(self._expression(pose), pose).moved(self.placement(pose), (SIDE, SIDE)).over(backdrop)
+        return self._turned(self._expression(pose), pose).warp(self.placement(pose), (SIDE, SIDE)).over(backdrop)
 
-    def placement(self, pose: Pose) -> Image:
+    def placement(self, pose: Pose) -> ImageArray:
         """The affine map, (2, 3), from the drawing of the head to the frame."""
         i = self.identity
         size = i.frame_scale * pose.scale
@@ -67,7 +67,7 @@ class Face:
         to_y = CENTRE[1] + PIVOT * i.frame_scale + i.frame_y + pose.shift[1]
         return affine([[cos, -sin, to_x - cos * x + sin * y], [sin, cos, to_y - sin * x - cos * y]])
 
-    def _expression(self, pose: Pose) -> Image:
+    def _expression(self, pose: Pose) -> ImageArray:
         """The head's colours with folds, eyes, brows and mouth."""
         image = self.head.front.colour.copy()
         shade = np.full(self.depth.shape, 128, np.float32)
@@ -83,7 +83,7 @@ class Face:
         draw_glasses(image, self.identity)
         return image
 
-    def _turned(self, image: Image, pose: Pose) -> Layer:
+    def _turned(self, image: ImageArray, pose: Pose) -> Layer:
         """Turn the head as an ellipsoid, and pull the skin as cheeks, nose, chin and jaw do."""
         units, radius = pose.units, self.identity.half_width
         lift = {
@@ -107,7 +107,7 @@ class Face:
             self._show_back(image, cover, pose.yaw)
         return Layer(image, cover)
 
-    def _show_back(self, image: Image, cover: Image, yaw: float) -> None:
+    def _show_back(self, image: ImageArray, cover: ImageArray, yaw: float) -> None:
         facing = self.depth * math.cos(yaw) + self.side * math.sin(yaw)
         hidden = np.clip(0.5 - 4 * facing, 0, 1) * (self.depth > 0) * min(1, (abs(yaw) - TURNED) / 0.3)
         hidden = hidden.astype(np.float32)
@@ -116,19 +116,19 @@ class Face:
         image[self.region] = cv2.blendLinear(behind, image[self.region], hidden, 1 - hidden)
 
 
-def _pulls(identity: Identity) -> dict[str, Image]:
+def _pulls(identity: Identity) -> dict[str, ImageArray]:
     """How much of an upward pull each point of the skin follows, 0 to 1."""
     i, (x, y) = identity, CENTRE
     rows = np.arange(SIDE, dtype=np.float32)[:, None] - y
     below_mouth = np.clip((rows - i.mouth_y - 2) / (i.below - i.mouth_y), 0, 1)
 
-    def both_sides(across: float, down: float, width: float, height: float) -> Image:
-        left, right = (blob(SHAPE, (x + side * across, y + down), width, height) for side in (-1, 1))
+    def both_sides(across: float, down: float, width: float, height: float) -> ImageArray:
+        left, right = (gaussian_spot(SHAPE, (x + side * across, y + down), width, height) for side in (-1, 1))
         return left + right
 
     return {
         "cheeks": both_sides(i.eye_x + 4, i.nose_y + 2, 14, 11),
         "nose": both_sides(i.nose_width, i.nose_y, 7, 7),
-        "chin": blob(SHAPE, (x, y + i.mouth_y + 24), 20, 10),
+        "chin": gaussian_spot(SHAPE, (x, y + i.mouth_y + 24), 20, 10),
         "jaw": np.broadcast_to(below_mouth**0.8, SHAPE),
     }

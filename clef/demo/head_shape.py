@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clef.demo.identity import Identity
-from clef.demo.layers import Image
-from clef.demo.shapes import Points, loop
+from clef.demo.layers import ImageArray
+from clef.demo.shapes import Points, closed_curve
 
 SIDE = 320
 """Height and width of the drawing."""
@@ -14,7 +14,7 @@ CENTRE = np.array([160.0, 158.0])
 """Of the head, a little above midway between the top of the skull and the chin."""
 
 
-def place(points: ArrayLike) -> Points:
+def to_pixels(points: ArrayLike) -> Points:
     """From coordinates about the head's centre to pixels of the drawing."""
     return np.asarray(points, float) + CENTRE
 
@@ -30,7 +30,7 @@ def outline(identity: Identity, grow: float = 0.0) -> Points:
         (identity.jaw * w, 0.62 * low),
         (identity.chin * w, 0.90 * low),
     ]
-    return place(loop(mirrored([(0, -top), *half, (0, low)]), 120))
+    return to_pixels(closed_curve(mirrored([(0, -top), *half, (0, low)]), 120))
 
 
 def mirrored(right: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -38,7 +38,7 @@ def mirrored(right: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return right + [(-x, y) for x, y in reversed(right) if x != 0]
 
 
-def depth(identity: Identity) -> Image:
+def depth(identity: Identity) -> ImageArray:
     """Height of the skull above the picture's plane, (320, 320): 1 at the middle, 0 from the rim on."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     u = (x - CENTRE[0]) / (identity.half_width * 1.02)

@@ -4,13 +4,13 @@ import pytest
 import skimage.data
 from skimage.feature import Cascade
 
+from clef.demo.actors import random_actors
 from clef.demo.behaviour import ACTION_UNITS
 from clef.demo.camera import Camera
-from clef.demo.cast import draw_cast
-from clef.demo.face import Face
+from clef.demo.face_renderer import FaceRenderer
 from clef.demo.hand import Hand
+from clef.demo.head_shape import CENTRE
 from clef.demo.pose import Pose
-from clef.demo.skull import CENTRE
 
 CROP = 72
 """Side of the face crops that the demo trains on."""
@@ -20,15 +20,15 @@ ROWS = {"brows": (0, 30), "eyes": (20, 46), "mouth": (38, 64), "chin": (50, 72)}
 
 
 @pytest.fixture(scope="module")
-def faces() -> list[Face]:
-    return [Face(actor.identity) for actor in draw_cast(0, 18, 6)]
+def faces() -> list[FaceRenderer]:
+    return [FaceRenderer(actor.identity) for actor in random_actors(0, 18, 6)]
 
 
-def photograph(face: Face, pose: Pose) -> np.ndarray:
+def photograph(face: FaceRenderer, pose: Pose) -> np.ndarray:
     return Camera(face.identity, 320).take(face.draw(pose, face.backdrop((0, 0), 1.0)), (0, 0))
 
 
-def crop(face: Face, pose: Pose, side: int = CROP) -> np.ndarray:
+def crop(face: FaceRenderer, pose: Pose, side: int = CROP) -> np.ndarray:
     x, y = face.placement(pose) @ [CENTRE[0], CENTRE[1] + 8, 1]
     half = 80 * face.identity.frame_scale
     frame = photograph(face, pose)[int(y - half) : int(y + half), int(x - half) : int(x + half)]

@@ -1,6 +1,6 @@
 """The head at rest, painted once a person: skin with light and shade, ears, nose, beard and hair.
 
-Eyes, brows and mouth move and are drawn per frame by `clef.demo.face`; the room is in `clef.demo.room`.
+Eyes, brows and mouth move and are drawn per frame by `clef.demo.face_renderer`; the room is in `clef.demo.room`.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clef.demo.hair import paint_back_hair, paint_front_hair
+from clef.demo.head_shape import CENTRE, SHAPE, SIDE, outline, to_pixels
 from clef.demo.identity import Identity
-from clef.demo.layers import Image, Layer, Painting, to_bytes
-from clef.demo.shapes import Points, blob, curve, loop, polygon_mask, stroke_mask
-from clef.demo.skull import CENTRE, SHAPE, SIDE, outline, place
+from clef.demo.layers import ImageArray, Layer, Painting, to_bytes
+from clef.demo.shapes import Points, closed_curve, curve, gaussian_spot, polygon_mask, stroke_mask
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Head:
     """The painted head."""
 
     front: Layer
-    behind: Image
+    behind: ImageArray
     """(320, 320, 3), what is seen of the head from behind, for one that is turned away."""
 
 
@@ -32,13 +32,13 @@ def paint_head(identity: Identity) -> Head:
     painting = Painting(SIDE, SIDE)
     paint_back_hair(identity, painting, rng)
     for ear in _ears(identity):
-        painting.lay(polygon_mask(SHAPE, ear, 0.8), np.array(identity.skin) * 0.78)
-    painting.lay(polygon_mask(SHAPE, outline(identity), 0.8), _skin(identity, rng) * light[..., None])
+        painting.paint(polygon_mask(SHAPE, ear, 0.8), np.array(identity.skin) * 0.78)
+    painting.paint(polygon_mask(SHAPE, outline(identity), 0.8), _skin(identity, rng) * light[..., None])
     paint_front_hair(identity, painting, rng)
     return Head(painting.finish(), to_bytes(_behind(identity, light, rng)))
 
 
-def _light(identity: Identity) -> Image:
+def _light(identity: Identity) -> ImageArray:
     """Brightness of a smooth head under the person's lamp, about 1."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     normal_x = (x - CENTRE[0]) / (identity.half_width * 1.05)
@@ -51,14 +51,14 @@ def _light(identity: Identity) -> Image:
     return (1 - identity.contrast + identity.contrast * 1.25 * np.clip(facing, 0, 1)).astype(np.float32)
 
 
-def _skin(identity: Identity, rng: np.random.Generator) -> Image:
+def _skin(identity: Identity, rng: np.random.Generator) -> ImageArray:
     """Colour of the skin with its relief, (320, 320, 3)."""
 
-    def spot(x: float, y: float, width: float, height: float) -> Image:
-        return blob(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), width, height)
+    def spot(x: float, y: float, width: float, height: float) -> ImageArray:
+        return gaussian_spot(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), width, height)
 
-    def line(points: ArrayLike, thickness: int, blur: float) -> Image:
-        return stroke_mask(SHAPE, place(curve(points)), thickness, blur)
+    def line(points: ArrayLike, thickness: int, blur: float) -> ImageArray:
+        return stroke_mask(SHAPE, to_pixels(curve(points)), thickness, blur)
 
     i = identity
     relief = np.zeros(SHAPE, np.float32)
@@ -93,18 +93,18 @@ def _skin(identity: Identity, rng: np.random.Generator) -> Image:
     return colour
 
 
-def _marks(identity: Identity, colour: Image, rng: np.random.Generator) -> None:
+def _marks(identity: Identity, colour: ImageArray, rng: np.random.Generator) -> None:
     for _ in range(identity.freckles):
         x, y = rng.normal(0, 26), rng.normal(identity.nose_y - 8, 9)
-        spot = blob(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), 0.9, 0.9)
+        spot = gaussian_spot(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), 0.9, 0.9)
         colour *= 1 - rng.uniform(0.12, 0.3) * spot[..., None] * np.array([0.6, 1, 1.2], np.float32)
     for _ in range(identity.moles):
         x, y = rng.uniform(-0.75, 0.75) * identity.half_width, rng.uniform(-40, 60)
         size = rng.uniform(1.0, 1.9)
-        colour *= 1 - 0.65 * blob(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), size, size)[..., None]
+        colour *= 1 - 0.65 * gaussian_spot(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), size, size)[..., None]
 
 
-def _beard(identity: Identity, colour: Image, rng: np.random.Generator) -> None:
+def _beard(identity: Identity, colour: ImageArray, rng: np.random.Generator) -> None:
     if identity.beard == "none":
         return
     i = identity
@@ -117,7 +117,7 @@ def _beard(identity: Identity, colour: Image, rng: np.random.Generator) -> None:
         (mw + 3, my - 2),
         (0, my - 7),
     ]
-    mask = polygon_mask(SHAPE, place(loop(moustache)), 1.5)
+    mask = polygon_mask(SHAPE, to_pixels(closed_curve(moustache)), 1.5)
     if i.beard in ("full", "stubble"):
         w = i.half_width
         rim = [
@@ -129,7 +129,7 @@ def _beard(identity: Identity, colour: Image, rng: np.random.Generator) -> None:
             (mw + 6, my + 12),
         ]
         rim += [(mw + 8, my - 4), (0.8 * w, 34), (w, 12), (w, low * 0.7), (0, low + 8), (-w, low * 0.7)]
-        mask = np.maximum(mask, polygon_mask(SHAPE, place(loop(rim, 96)), 3))
+        mask = np.maximum(mask, polygon_mask(SHAPE, to_pixels(closed_curve(rim, 96)), 3))
     strength = 0.28 if i.beard == "stubble" else 0.72
     streaks = cv2.GaussianBlur(rng.normal(0, 1, SHAPE).astype(np.float32), (0, 0), sigmaX=0.7, sigmaY=1.8)
     mask = np.clip(mask * strength * (1 + 0.45 * streaks), 0, 0.95)[..., None]
@@ -140,10 +140,10 @@ def _beard(identity: Identity, colour: Image, rng: np.random.Generator) -> None:
 def _ears(identity: Identity) -> list[Points]:
     w, y = identity.half_width, identity.eye_y
     shape = np.array([(-3, -4), (6, -9), (11, 0), (8, 18), (2, 32), (-4, 26)])
-    return [place(loop(shape * [side, 1] + [side * (w - 2), y])) for side in (-1, 1)]
+    return [to_pixels(closed_curve(shape * [side, 1] + [side * (w - 2), y])) for side in (-1, 1)]
 
 
-def _behind(identity: Identity, light: Image, rng: np.random.Generator) -> Image:
+def _behind(identity: Identity, light: ImageArray, rng: np.random.Generator) -> ImageArray:
     base = identity.skin if identity.hair_style == "bald" else identity.hair
     streaks = cv2.GaussianBlur(rng.normal(0, 1, SHAPE).astype(np.float32), (0, 0), sigmaX=0.8, sigmaY=9)
     return np.array(base, np.float32) * (light * (1 + 0.8 * streaks))[..., None]
