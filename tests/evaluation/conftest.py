@@ -1,13 +1,24 @@
-"""Tables of a fold as training and the manifest give them, drawn at random with a known structure."""
+"""Random tables of a fold, shaped like those that training and the manifest provide."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from clef.params.schema import LabelParams
+from clef.evaluation.fold.join_labels import FoldArrays, join_labels
+from clef.evaluation.fold.score_fold import score_fold
+from clef.evaluation.fold.threshold_tuning import Tuning
+from clef.params.schema import EvaluateParams, LabelParams
+
+ACTION_UNITS = LabelParams(action_units=[1, 6, 12])
+RATES = {"T1": [0.1, 0.8, 0.6], "T2": [0.5, 0.2, 0.1], "T3": [0.3, 0.5, 0.9]}
+EXPRESSIONS = LabelParams(kind="expressions", expressions=["happiness", "sadness", "fear"])
+FOLDS = [(("F001", "F002", "F003"), ("M001", "M002")), (("M001", "M002"), ("F001", "F002", "F003"))]
 
 
 @dataclass(frozen=True)
@@ -18,16 +29,18 @@ class Tables:
     test_labels: pd.DataFrame
     train_labels: pd.DataFrame
 
-    def but(self, **changes: object) -> "Tables":
+    def changed(self, **changes: object) -> "Tables":
         return replace(self, **changes)
 
     def parts(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, LabelParams]:
         return self.predictions, self.epochs, self.test_labels, self.train_labels, self.labels
 
+    def arrays(self) -> FoldArrays:
+        return join_labels(*self.parts())
 
-ACTION_UNITS = LabelParams(action_units=[1, 6, 12])
-RATES = {"T1": [0.1, 0.8, 0.6], "T2": [0.5, 0.2, 0.1], "T3": [0.3, 0.5, 0.9]}
-EXPRESSIONS = LabelParams(kind="expressions", expressions=["happiness", "sadness", "fear"])
+    def score(self, tuning: Tuning | None = None, **settings: object) -> dict[str, Any]:
+        """Score as seed 0 and fold 0."""
+        return score_fold(*self.parts(), EvaluateParams(**settings), tuning) | {"seed": 0, "fold": 0}
 
 
 @pytest.fixture
@@ -40,27 +53,37 @@ def expression_tables() -> Callable[..., Tables]:
     return _expression_tables
 
 
+@pytest.fixture
+def metrics() -> list[dict[str, Any]]:
+    """Three seeds of two folds with action units."""
+    return copy.deepcopy(_metrics())
+
+
+@cache
+def _metrics() -> list[dict[str, Any]]:
+    return [
+        _action_unit_tables(seed, *subjects).score() | {"seed": seed, "fold": fold}
+        for seed in (0, 1, 2)
+        for fold, subjects in enumerate(FOLDS)
+    ]
+
+
 def _action_unit_tables(
     seed: int = 0, test: tuple[str, ...] = ("F001", "F002", "M001"), train: tuple[str, ...] = ("F003", "M002")
 ) -> Tables:
-    """Three activities a subject, 30 frames each; some labels unknown, some frames without a crop."""
-    people = np.random.default_rng(20)
+    """Three activities per subject, 30 frames each; some labels are unknown, some frames have no crop."""
+    labelling = np.random.default_rng(20)
     predicting = np.random.default_rng([21, seed])
-    test_labels = _labelled(test, people)
-    train_labels = _labelled(train, people)
-    frames = len(test_labels)
+    test_labels = _labelled(test, labelling)
+    train_labels = _labelled(train, labelling)
     keys = test_labels[["dataset", "subject", "activity", "sequence", "frame"]].copy()
-    keys["status"] = np.where(people.random(frames) < 0.1, "no_face", "detected")
+    keys["status"] = np.where(labelling.random(len(test_labels)) < 0.1, "no_face", "detected")
     truth = test_labels[ACTION_UNITS.names].fillna(0.5).to_numpy()
-    cropped = (keys["status"] == "detected").to_numpy()
-    by_epoch = []
-    for epoch, skill in enumerate((0.2, 0.6, 0.25), start=1):
-        values = np.clip(0.4 * predicting.random(truth.shape) + skill * truth + 0.1, 0, 1).astype(np.float32)
-        values[~cropped] = np.nan
-        table = pd.concat([keys, pd.DataFrame(values, columns=_columns(ACTION_UNITS))], axis=1)
-        by_epoch.append(table.assign(epoch=np.int16(epoch)))
-    epochs = pd.concat([table[cropped] for table in by_epoch], ignore_index=True)
-    return Tables(ACTION_UNITS, by_epoch[-1].drop(columns="epoch"), epochs, test_labels, train_labels)
+
+    def predict(skill: float) -> np.ndarray:
+        return np.clip(0.4 * predicting.random(truth.shape) + skill * truth + 0.1, 0, 1)
+
+    return _tables(ACTION_UNITS, keys, [predict(skill) for skill in (0.2, 0.6, 0.25)], test_labels, train_labels)
 
 
 def _labelled(subjects: tuple[str, ...], rng: np.random.Generator) -> pd.DataFrame:
@@ -76,28 +99,40 @@ def _labelled(subjects: tuple[str, ...], rng: np.random.Generator) -> pd.DataFra
 
 
 def _expression_tables(seed: int = 0, images: int = 200) -> Tables:
-    """Single images of unnamed people; training has most sadness, the test set most happiness."""
-    people = np.random.default_rng(30)
+    """Single images of unnamed people. The most frequent class is sadness in training and happiness in the test."""
+    labelling = np.random.default_rng(30)
     predicting = np.random.default_rng([31, seed])
     names = np.array(EXPRESSIONS.names)
-    truth = people.choice(3, size=images, p=[0.6, 0.3, 0.1])
+    truth = labelling.choice(3, size=images, p=[0.6, 0.3, 0.1])
     keys = pd.DataFrame({"dataset": "raf_db", "sequence": [f"test_{i:04d}" for i in range(images)]})
     keys = keys.assign(subject=None, activity=None, frame=0)
-    keys["status"] = np.where(people.random(images) < 0.05, "no_face", "detected")
-    cropped = (keys["status"] == "detected").to_numpy()
-    by_epoch = []
-    for epoch, skill in enumerate((0.5, 3.0, 1.0), start=1):
-        logits = predicting.normal(size=(images, 3)) + skill * np.eye(3)[truth]
-        values = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        values[~cropped] = np.nan
-        table = pd.DataFrame(values.astype(np.float32), columns=_columns(EXPRESSIONS))
-        by_epoch.append(pd.concat([keys, table], axis=1).assign(epoch=np.int16(epoch)))
-    epochs = pd.concat([table[cropped] for table in by_epoch], ignore_index=True)
+    keys["status"] = np.where(labelling.random(images) < 0.05, "no_face", "detected")
+
+    def predict(skill: float) -> np.ndarray:
+        odds = np.exp(predicting.normal(size=(images, 3)) + skill * np.eye(3)[truth])
+        return odds / odds.sum(axis=1, keepdims=True)
+
     test_labels = keys[["sequence", "frame"]].assign(expression=names[truth])
-    train_labels = pd.DataFrame({"expression": names[people.choice(3, size=300, p=[0.2, 0.7, 0.1])]})
+    train_labels = pd.DataFrame({"expression": names[labelling.choice(3, size=300, p=[0.2, 0.7, 0.1])]})
     train_labels = train_labels.assign(sequence=[f"train_{i:05d}" for i in range(300)], frame=0, subject=None)
-    return Tables(EXPRESSIONS, by_epoch[-1].drop(columns="epoch"), epochs, test_labels, train_labels)
+    return _tables(EXPRESSIONS, keys, [predict(skill) for skill in (0.5, 3.0, 1.0)], test_labels, train_labels)
 
 
-def _columns(labels: LabelParams) -> list[str]:
-    return [f"p_{name}" for name in labels.names]
+def _tables(
+    labels: LabelParams,
+    keys: pd.DataFrame,
+    by_epoch: list[np.ndarray],
+    test_labels: pd.DataFrame,
+    train_labels: pd.DataFrame,
+) -> Tables:
+    """Epochs 1, 2, ...; the last one gives the predictions."""
+    cropped = keys["status"] == "detected"
+    columns = [f"p_{name}" for name in labels.names]
+    tables = []
+    for epoch, values in enumerate(by_epoch, start=1):
+        probabilities = pd.DataFrame(
+            np.where(cropped.to_numpy()[:, None], values, np.nan), columns=columns, dtype=np.float32
+        )
+        tables.append(pd.concat([keys, probabilities], axis=1).assign(epoch=np.int16(epoch)))
+    epochs = pd.concat([table[cropped] for table in tables], ignore_index=True)
+    return Tables(labels, tables[-1].drop(columns="epoch"), epochs, test_labels, train_labels)

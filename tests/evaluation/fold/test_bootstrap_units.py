@@ -1,61 +1,56 @@
 import json
 
 import numpy as np
+import pytest
 from sklearn.metrics import confusion_matrix
 
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits, units_by_image, units_by_subject
 from clef.evaluation.fold.metrics import confusion_counts
 
 
-def some_frames():
+@pytest.fixture
+def frames():
+    """Truth, probability, subject and sequence of 60 frames."""
     rng = np.random.default_rng(5)
-    truth = rng.integers(0, 2, size=(60, 2)).astype(float)
-    probability = rng.random((60, 2))
     subject = rng.choice(np.array(["M001", "F001", "F002"], dtype=object), size=60)
     sequence = np.array([f"{name}_T{i % 2}" for i, name in enumerate(subject)], dtype=object)
-    return truth, probability, subject, sequence
+    return rng.integers(0, 2, size=(60, 2)).astype(float), rng.random((60, 2)), subject, sequence
 
 
-def test_counts_of_each_subject():
-    truth, probability, subject, sequence = some_frames()
+def test_counts_of_each_subject(frames):
+    truth, probability, subject, sequence = frames
     units = units_by_subject(truth, probability, 0.5, subject, sequence)
-    assert units.kind == "subjects"
-    assert units.names == ("F001", "F002", "M001")
+    assert (units.kind, units.names) == ("subjects", ("F001", "F002", "M001"))
     for name, counts in zip(units.names, units.counts, strict=True):
         rows = subject == name
         np.testing.assert_array_equal(counts, confusion_counts(truth[rows], probability[rows], [0.5])[0])
-    np.testing.assert_array_equal(units.counts.sum(axis=0), confusion_counts(truth, probability, [0.5])[0])
+    np.testing.assert_array_equal(units.total(), confusion_counts(truth, probability, [0.5])[0])
 
 
-def test_sequences_where_subjects_are_unknown():
-    truth, probability, subject, sequence = some_frames()
+def test_sequences_replace_subjects_if_one_is_unknown(frames):
+    truth, probability, subject, sequence = frames
     subject[0] = None
     units = units_by_subject(truth, probability, 0.5, subject, sequence)
-    assert units.kind == "sequences"
-    assert units.names == tuple(sorted(set(sequence)))
+    assert (units.kind, units.names) == ("sequences", tuple(sorted(set(sequence))))
 
 
 def test_images_add_up_to_the_confusion_matrix():
     rng = np.random.default_rng(6)
     true, predicted = rng.integers(0, 3, size=80), rng.integers(0, 4, size=80)
-    confusion = confusion_matrix(true, predicted, labels=range(4))[:3]
-    units = units_by_image(confusion)
+    units = units_by_image(confusion_matrix(true, predicted, labels=range(4))[:3])
     assert units.number.sum() == 80
     one_hot = np.vstack([np.eye(3), np.full(3, np.nan)])[predicted]
-    summed = (units.number[:, None, None] * units.counts).sum(axis=0)
-    np.testing.assert_array_equal(summed, confusion_counts(np.eye(3)[true], one_hot, [0.5])[0])
+    np.testing.assert_array_equal(units.total(), confusion_counts(np.eye(3)[true], one_hot, [0.5])[0])
 
 
-def test_images_are_ordered_by_true_class_then_right_before_wrong():
+def test_images_are_ordered_by_true_class_and_correct_ones_first():
     units = units_by_image(np.array([[1, 5, 2, 0], [3, 0, 4, 6], [7, 8, 9, 1]]))
     assert units.number.tolist() == [1, 5, 2, 3, 4, 6, 9, 7, 8, 1]
 
 
-def test_plain_data_and_back():
-    for units in (
-        units_by_subject(some_frames()[0], some_frames()[1], 0.5, *some_frames()[2:]),
-        units_by_image(np.ones((2, 3), int)),
-    ):
+def test_records_can_be_read_back(frames):
+    truth, probability, *names = frames
+    for units in (units_by_subject(truth, probability, 0.5, *names), units_by_image(np.ones((2, 3), int))):
         again = BootstrapUnits.from_records(units.kind, json.loads(json.dumps(units.to_records())))
         assert (again.kind, again.names) == (units.kind, units.names)
         np.testing.assert_array_equal(again.number, units.number)

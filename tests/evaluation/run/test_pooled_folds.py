@@ -5,118 +5,80 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_score
 
-from clef.evaluation.fold.score_fold import score_fold
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.summary import summarize
 from clef.evaluation.run.terminal_summary import format_summary
-from clef.params.schema import EvaluateParams
 
 SUBJECTS = ("F001", "F002", "F003", "M001", "M002")
-SEEDS = (0, 1)
 
 
 @pytest.fixture
 def tables(action_unit_tables):
-    """A fold a subject, under each seed."""
-    others = {subject: tuple(other for other in SUBJECTS if other != subject) for subject in SUBJECTS}
-    return {
-        seed: [action_unit_tables(10 * seed + number, (s,), others[s]) for number, s in enumerate(SUBJECTS)]
-        for seed in SEEDS
-    }
+    """One fold per subject."""
+    return [
+        action_unit_tables(number, (subject,), tuple(other for other in SUBJECTS if other != subject))
+        for number, subject in enumerate(SUBJECTS)
+    ]
 
 
 @pytest.fixture
 def metrics(tables):
-    return [
-        score_fold(*fold.parts(), EvaluateParams()) | {"seed": seed, "fold": number}
-        for seed, folds in tables.items()
-        for number, fold in enumerate(folds)
-    ]
-
-
-def together(folds):
-    """Truth and decision of all test frames of all folds, (frames, labels); NaN where unknown."""
-    names = folds[0].labels.names
-    truth = pd.concat([fold.test_labels for fold in folds])[names].to_numpy()
-    predicted = pd.concat([fold.predictions for fold in folds])[[f"p_{name}" for name in names]].to_numpy()
-    return truth, np.nan_to_num(predicted) >= 0.5
+    return [fold.score() | {"fold": number} for number, fold in enumerate(tables)]
 
 
 def test_f1_is_that_of_all_test_frames_together(tables, metrics):
-    for seed, folds in tables.items():
-        rows = pooled_rows([m for m in metrics if m["seed"] == seed])
-        truth, predicted = together(folds)
-        for i, name in enumerate(("AU01", "AU06", "AU12")):
-            known = ~np.isnan(truth[:, i])
-            right, decided = truth[known, i].astype(int), predicted[known, i]
-            assert rows[name]["f1"] == pytest.approx(f1_score(right, decided))
-            assert rows[name]["precision"] == pytest.approx(precision_score(right, decided))
-            assert rows[name]["base_rate"] == pytest.approx(right.mean())
-            assert rows[name]["floor"] == pytest.approx(2 * right.mean() / (1 + right.mean()))
-        frames = pd.concat([fold.predictions for fold in folds])
-        known = ~np.isnan(truth[:, 0])
-        assert rows["AU01"]["coverage"] == pytest.approx((frames["status"] == "detected").to_numpy()[known].mean())
-        labels = [rows[name]["f1"] for name in ("AU01", "AU06", "AU12")]
-        assert rows["mean"]["f1"] == pytest.approx(np.mean(labels))
+    rows = pooled_rows(metrics)
+    names = ["AU01", "AU06", "AU12"]
+    labels = pd.concat([fold.test_labels for fold in tables])
+    predictions = pd.concat([fold.predictions for fold in tables])
+    for name in names:
+        known = labels[name].notna().to_numpy()
+        right, predicted = labels[name][known].astype(int), predictions[f"p_{name}"].fillna(0)[known] >= 0.5
+        expected = {"f1": f1_score(right, predicted), "precision": precision_score(right, predicted)}
+        expected |= {"base_rate": right.mean(), "floor": 2 * right.mean() / (1 + right.mean())}
+        expected["coverage"] = (predictions["status"] == "detected")[known].mean()
+        assert {key: rows[name][key] for key in expected} == pytest.approx(expected)
+    assert rows["mean"]["f1"] == pytest.approx(np.mean([rows[name]["f1"] for name in names]))
 
 
-def test_a_summary_of_pooled_folds(metrics):
-    table, summary = summarize(metrics, "loso", 300, pooled=True)
-    plain, _ = summarize(metrics, "loso", 0)
+def test_a_subject_without_a_label_counts_by_its_false_alarms_only(metrics):
+    expected = pooled_rows(metrics[1:])["AU06"]["f1"]
+    for unit in metrics[0]["counts"]:
+        unit["tp"][1], unit["fp"][1], unit["fn"][1] = 0, 0, 0
+    assert pooled_rows(metrics)["AU06"]["f1"] == pytest.approx(expected)
+
+
+def test_the_summary_of_pooled_folds(tables, metrics):
+    other_seed = [fold | {"seed": 1, "rows": other["rows"]} for fold, other in zip(metrics, metrics, strict=True)]
+    for fold in other_seed:
+        fold["counts"] = [unit | {"tp": unit["fn"], "fn": unit["tp"]} for unit in fold["counts"]]
+    table, summary = summarize([*metrics, *other_seed], "loso", 100, pooled=True)
     rows = table.set_index("label")
-    by_seed = [pooled_rows([m for m in metrics if m["seed"] == seed]) for seed in SEEDS]
+    seeds = [pooled_rows(metrics), pooled_rows(other_seed)]
     for name in ("AU01", "AU12", "mean"):
-        values = [of_seed[name]["f1"] for of_seed in by_seed]
-        assert rows.loc[name, "f1"] == pytest.approx(np.mean(values), abs=6e-5)
-        assert rows.loc[name, "sd_seeds"] == pytest.approx(np.std(values, ddof=1), abs=6e-5)
-        assert rows.loc[name, "ci_low"] < rows.loc[name, "f1"] < rows.loc[name, "ci_high"]
-    assert not np.isclose(rows.loc["AU01", "f1"], plain.set_index("label").loc["AU01", "f1"], atol=1e-3)
+        f1 = [of_seed[name]["f1"] for of_seed in seeds]
+        assert rows.loc[name, "f1"] == pytest.approx(np.mean(f1), abs=6e-5)
+        assert rows.loc[name, "sd_seeds"] == pytest.approx(np.std(f1, ddof=1), abs=6e-5)
     assert rows["f1_fold4"].notna().all()
     assert rows[["f1_field", "f1_field_max", "f1_within_activity"]].isna().all(axis=None)
     assert rows[["activity_only", "f1_faces", "floor", "auc", "coverage"]].notna().all(axis=None)
     assert summary["pooled"] is True
-    assert [len(fold["subjects"]) for fold in summary["folds"]] == [1] * 5
     assert "folds: 5, counts of all together" in str(format_summary(summary).title)
 
 
-def test_the_interval_draws_subjects_and_not_folds(metrics):
-    """With one subject a fold, drawing within folds would draw nobody anew."""
-    within = summarize(metrics, "run", 200)[0].set_index("label").loc["AU06"]
-    over_all = summarize(metrics, "run", 200, pooled=True)[0].set_index("label").loc["AU06"]
-    assert within["ci_low"] == within["ci_high"]
-    assert over_all["ci_high"] - over_all["ci_low"] > 0.01
+def test_the_interval_draws_among_the_subjects_of_all_folds(metrics):
+    pooled, averaged = (summarize(metrics, "run", 200, pooled=pooled)[0].set_index("label") for pooled in (True, False))
+    assert averaged.loc["AU06", "ci_low"] == averaged.loc["AU06", "ci_high"]
+    assert pooled.loc["AU06", "ci_high"] - pooled.loc["AU06", "ci_low"] > 0.01
 
 
-def test_a_subject_without_a_label_counts_by_its_false_alarms_only(metrics):
-    folds = [m for m in metrics if m["seed"] == 0]
-    shown = pooled_rows(folds[1:])["AU06"]["f1"]
-    for unit in folds[0]["counts"]:
-        unit["tp"][1], unit["fp"][1], unit["fn"][1] = 0, 0, 0
-    assert pooled_rows(folds)["AU06"]["f1"] == pytest.approx(shown)
-
-
-def test_expressions_pool_their_accuracy(expression_tables):
+def test_accuracies_are_pooled(expression_tables):
     halves = [expression_tables(seed) for seed in (0, 1)]
-    folds = [score_fold(*half.parts(), EvaluateParams()) for half in halves]
-    classes = list(halves[0].labels.names)
-    truth, decided = [], []
+    truth, predicted = [], []
     for half in halves:
-        probability = half.predictions[[f"p_{name}" for name in classes]].to_numpy()
-        truth += half.test_labels["expression"].map(classes.index).tolist()
-        decided += np.where(np.isnan(probability[:, 0]), -1, np.nan_to_num(probability).argmax(axis=1)).tolist()
-    rows = pooled_rows(folds)
-    assert rows["accuracy"]["f1"] == pytest.approx(accuracy_score(truth, decided))
+        probability = half.predictions[[f"p_{name}" for name in half.labels.names]]
+        truth += half.test_labels["expression"].tolist()
+        predicted += probability.fillna(-1).idxmax(axis=1).str[2:].where(probability.notna().all(axis=1), "").tolist()
+    rows = pooled_rows([half.score() for half in halves])
+    assert rows["accuracy"]["f1"] == pytest.approx(accuracy_score(truth, predicted))
     assert rows["accuracy"]["floor"] > 0
-
-
-def test_coverage_is_the_share_of_all_frames_whatever_fold_they_are_in(action_unit_tables):
-    folds = [
-        action_unit_tables(0, ("F001", "F002", "F003", "M001"), ("M002",)),
-        action_unit_tables(1, ("M002",), ("F001",)),
-    ]
-    rows = pooled_rows([score_fold(*fold.parts(), EvaluateParams()) for fold in folds])
-    truth, _ = together(folds)
-    detected = pd.concat([fold.predictions for fold in folds])["status"].to_numpy() == "detected"
-    by_fold = [m.mean() for m in np.split(detected, [len(folds[0].predictions)])]
-    assert by_fold[0] != pytest.approx(by_fold[1], abs=0.005)
-    assert rows["AU01"]["coverage"] == pytest.approx(detected[~np.isnan(truth[:, 0])].mean())
