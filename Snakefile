@@ -21,6 +21,7 @@ import logging
 import time
 
 from clef.runs import messages, preflight
+from clef.runtime import slurm
 from clef.runtime.progress import NOTICE
 
 BEGAN = time.time()
@@ -39,9 +40,7 @@ onstart:
         if REMOTE or {"-k", "--keep-going"} & {*sys.argv}:
             preflight.check_raw_data(preflight.datasets(PLANNED, "ingest"), RUNS)
         if REMOTE:
-            from clef.runtime import slurm
-
-            # Show when it waits for another login node.
+            # Show that it waits for another login node.
             logging.getLogger("clef").addHandler(logging.StreamHandler())
             logging.getLogger("clef").setLevel(NOTICE)
             programs = Path(workflow.basedir, "workflow/profiles/slurm/bin")

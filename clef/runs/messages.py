@@ -1,5 +1,6 @@
 """Messages of the workflow at its start and end, and names of its jobs."""
 
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from typing import Any
 
 from clef.runtime.paths import results_folder, summary_file
 from clef.runtime.progress import duration
+
+TAIL_BYTES = 65_536
+"""Some two hundred lines of metrics."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,27 @@ def job_name(step: str, arguments: Mapping[str, Any]) -> str:
     numbers = [f"{key} {arguments[key]}" for key in ("seed", "fold") if arguments.get(key) is not None]
     inner = ["inner"] if arguments.get("inner") is True or step.endswith("-inner") else []
     return " ".join([step.removesuffix("-inner"), *names, *numbers, *inner])
+
+
+def last_line(log: Path, job: str) -> tuple[str, bool] | None:
+    """Last line of a log, and whether the job itself printed it at its end; None if there is no line."""
+    lines = [line.strip() for line in read_tail(log).decode("utf-8", errors="replace").splitlines() if line.strip()]
+    own = [line.removeprefix(f"{job}: ") for line in lines[-20:] if line.startswith(f"{job}: ")]
+    if own:
+        return own[-1], True
+    return (lines[-1], False) if lines else None
+
+
+def read_tail(path: Path) -> bytes:
+    """The last whole lines of a file that may grow to megabytes; empty if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            content = file.read()
+    except OSError:
+        return b""
+    return content if size <= TAIL_BYTES else content[content.find(b"\n") + 1 :]
 
 
 def started(jobs: Sequence[PlannedJob], devices: Iterable[str], disks: Iterable[str]) -> str:
@@ -96,7 +121,6 @@ def _cause(job: PlannedJob, began: float) -> str | None:
     """Last line of the job in its log; None if the job has not been started."""
     for log in map(Path, job.logs):
         if log.exists() and log.stat().st_mtime >= began:
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
-            own = [line.removeprefix(f"{job.name}: ") for line in lines if line.startswith(f"{job.name}: ")]
-            return own[-1] if own else f"ended without a message, perhaps killed or out of memory (log: {log})"
+            line, own = last_line(log, job.name) or ("", False)
+            return line if own else f"ended without a message, perhaps killed or out of memory (log: {log})"
     return None

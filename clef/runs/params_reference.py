@@ -76,7 +76,8 @@ def as_text(groups: Groups) -> str:
 def _groups(section: type[Section], prefix: str, about: str, defaults: Section | None) -> Iterator[Any]:
     """Items of `Groups` for a section and the sections in it. A section may have other defaults in another place."""
     schema = section.model_json_schema(by_alias=True)["properties"]
-    rows, inner = [], []
+    rows: list[Row] = []
+    inner: list[Any] = []
     for name, field in section.model_fields.items():
         key = field.alias or name
         below = _section_of(field)

@@ -1,4 +1,4 @@
-"""States of a run's jobs for the terminal and as plain data."""
+"""States of a run's jobs, for the terminal and as plain data."""
 
 import os
 from collections import Counter
@@ -9,77 +9,79 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from clef.runs.state import Kind, State
+from clef.runs.state import State, StateName
+from clef.runtime.paths import summary_file
 from clef.runtime.progress import duration
 
 COLOURS = {"done": "green", "running": "cyan", "stopped": "yellow", "failed": "red", "waiting": "dim"}
-ORDER: tuple[Kind, ...] = ("failed", "running", "stopped", "waiting", "done")
-PROFILE = "--profile workflow/profiles/slurm"
-BY_FOLD = ("pretrain", "finetune", "inner", "evaluate")
-MOST_TOLD = 8
-"""Lines about jobs that failed, stopped or run before training, of which there can be hundreds."""
+ORDER: tuple[StateName, ...] = ("failed", "running", "stopped", "waiting", "done")
+FOLD_STEPS = ("pretrain", "finetune", "inner", "evaluate")
+MOST_NOTES = 8
+"""Notes on single jobs; there may be hundreds of jobs."""
 
 
 def counts(states: Sequence[State]) -> dict[str, int]:
-    """How many jobs are in each state that some are in."""
+    """Number of jobs by state; states without jobs are left out."""
     found = Counter(state.kind for state in states)
     return {kind: found[kind] for kind in ORDER if found[kind]}
 
 
 def as_plain(run: str, states: Sequence[State]) -> dict[str, Any]:
-    """The states as JSON has them."""
-    steps = {
-        step: counts([state for state in states if state.job.step == step])
-        for step in dict.fromkeys(state.job.step for state in states)
-    }
+    """The states for JSON."""
+    steps: dict[str, list[State]] = {}
+    for state in states:
+        steps.setdefault(state.job.step, []).append(state)
     return {
         "run": run,
         "counts": counts(states),
-        "steps": steps,
+        "steps": {step: counts(own) for step, own in steps.items()},
         "mlflow": _run_link(states),
         "jobs": [state.plain() for state in states],
     }
 
 
 def format_status(run: str, states: Sequence[State]) -> Group:
-    """A line a step of the chain, a row a seed and fold, and what the jobs said that do not go on by themselves."""
-    lines = [Text.assemble((run, "bold"), ": ", *_counted(states, "jobs"))]
-    steps = dict.fromkeys((state.job.step, state.job.owner) for state in states if state.job.step not in BY_FOLD)
-    for step, of in steps:
-        if step != "summarize":
-            own = [state for state in states if (state.job.step, state.job.owner) == (step, of)]
-            lines.append(Text.assemble(f"  {step} {of}  ", *_counted(own, "shards" if step == "crop" else "")))
-    told = [state for state in states if _is_told(state)]
-    told.sort(key=lambda state: ORDER.index(state.kind))
-    notes = [_note(state) for state in told[:MOST_TOLD]]
-    if len(told) > MOST_TOLD:
-        notes.append(Text(f"  and {len(told) - MOST_TOLD} more; --json has all"))
-    link = _run_link(states)
-    last = Text.assemble("  summarize  ", *_counted(states[-1:], ""))
-    if any(state.kind == "stopped" for state in states):
-        notes.append(Text(f"  nobody is at work on what is stopped; it goes on with: {_command(run, states)}"))
-    elif any(state.kind == "failed" for state in states):
-        notes.append(Text(f"  when that is mended: {_command(run, states)}"))
-    return Group(*lines, _folds(states), last, *notes, *([Text(f"  MLflow  {link}", overflow="fold")] if link else []))
+    """A line per step before training, a row per seed and fold, and notes on jobs that fail, stopped or run."""
+    lines = [Text.assemble((run, "bold"), ": ", *_counted(states, " jobs"))]
+    steps: dict[tuple[str, str], list[State]] = {}
+    for state in states[:-1]:
+        if state.job.step not in FOLD_STEPS:
+            steps.setdefault((state.job.step, state.job.owner), []).append(state)
+    for (step, owner), own in steps.items():
+        lines.append(Text.assemble(f"  {step} {owner}  ", *_counted(own, " shards" if step == "crop" else "")))
+    summary = Text.assemble("  summarize  ", *_counted(states[-1:], ""))
+    return Group(*lines, _fold_table(states), summary, *_notes(run, states))
 
 
-def _command(run: str, states: Sequence[State]) -> str:
-    """What to type for the run to go on: where it ran on a cluster, there."""
-    where = PROFILE if any(state.slurm_job for state in states) else f"--cores {os.cpu_count()}"
-    return f"snakemake {where} results/{run}/summary.csv"
+def _notes(run: str, states: Sequence[State]) -> list[Text]:
+    noted = [state for kind in ("failed", "running", "stopped") for state in states if state.kind == kind]
+    notes = [_note(state) for state in noted[:MOST_NOTES]]
+    if len(noted) > MOST_NOTES:
+        notes.append(Text(f"  and {len(noted) - MOST_NOTES} more; --json lists all"))
+    cluster = any(state.slurm_job for state in states)
+    where = "--profile workflow/profiles/slurm" if cluster else f"--cores {os.cpu_count()}"
+    command = f"snakemake {where} {summary_file(run)}"
+    kinds = {state.kind for state in states}
+    if "stopped" in kinds:
+        notes.append(Text(f"  no process works on stopped jobs; resume with: {command}"))
+    elif "failed" in kinds:
+        notes.append(Text(f"  fix the cause, then run: {command}"))
+    if link := _run_link(states):
+        notes.append(Text(f"  MLflow  {link}", overflow="fold"))
+    return notes
 
 
-def _folds(states: Sequence[State]) -> Table:
-    by_fold: dict[tuple[int | None, str], dict[str, State]] = {}
-    stages = [stage for stage in BY_FOLD if any(state.job.step == stage for state in states)]
+def _fold_table(states: Sequence[State]) -> Table:
+    folds: dict[tuple[int | None, str], dict[str, State]] = {}
     for state in states:
-        if state.job.step in stages:
-            by_fold.setdefault((state.job.seed, str(state.job.fold)), {})[state.job.step] = state
+        if state.job.step in FOLD_STEPS:
+            folds.setdefault((state.job.seed, str(state.job.fold)), {})[state.job.step] = state
+    steps = [step for step in FOLD_STEPS if any(step in own for own in folds.values())]
     table = Table(box=None, padding=(0, 2), header_style="bold")
-    for name in ("seed", "fold", *stages):
+    for name in ("seed", "fold", *steps):
         table.add_column(name)
-    for (seed, fold), own in by_fold.items():
-        table.add_row(str(seed), fold, *(_cell(own[stage]) if stage in own else Text("") for stage in stages))
+    for (seed, fold), own in folds.items():
+        table.add_row(str(seed), fold, *(_cell(own[step]) if step in own else Text("") for step in steps))
     return table
 
 
@@ -92,41 +94,31 @@ def _cell(state: State) -> Text:
     return text
 
 
-def _pace(state: State) -> str:
-    """How a training at work does, such as `loss 1.234, 410 images/s, 2 min 05 s left`."""
-    parts = [f"loss {state.loss:.3f}"] if state.loss is not None else []
-    parts += [f"{state.images_per_second:.0f} images/s"] if state.images_per_second is not None else []
-    parts += [f"{duration(state.seconds_left)} left"] if state.seconds_left is not None else []
-    return ", ".join(parts)
-
-
-def _is_told(state: State) -> bool:
-    """Whether more is to be said of a job than its state."""
-    return state.kind in ("failed", "stopped", "running")
-
-
 def _note(state: State) -> Text:
-    said = f": {state.last_line}" if state.last_line else ""
+    """Such as `running  finetune demo seed 0 fold 1: loss 1.234, 410 images/s, 2 min 05 s left; on node7, ...`."""
+    text = state.last_line or ""
     if state.kind == "running":
+        pace = [f"loss {state.loss:.3f}"] if state.loss is not None else []
+        pace += [f"{state.images_per_second:.0f} images/s"] if state.images_per_second is not None else []
+        pace += [f"{duration(state.seconds_left)} left"] if state.seconds_left is not None else []
         job = f", SLURM job {state.slurm_job}" if state.slurm_job else ""
-        pace = _pace(state)
-        said = f": {pace}" if pace else said
-        said += f"; on {state.host}{job}, lease renewed {duration(state.heartbeat_age or 0)} ago"
-    elif state.last_line and str(state.job.log) not in state.last_line:
-        said += f" (log: {state.job.log})"
-    return Text.assemble("  ", (state.kind, COLOURS[state.kind]), f"  {state.job.name}{said}")
+        refreshed = f"on {state.host}{job}, lease renewed {duration(state.heartbeat_age or 0)} ago"
+        text = "; ".join(part for part in (", ".join(pace) or text, refreshed) if part)
+    elif text and str(state.job.log) not in text:
+        text += f" (log: {state.job.log})"
+    colon = ": " if text else ""
+    return Text.assemble("  ", (state.kind, COLOURS[state.kind]), f"  {state.job.name}{colon}{text}")
 
 
-def _counted(states: Sequence[State], what: str) -> list[tuple[str, str] | str]:
-    """Such as `3 failed, 20 done of 32 jobs`; the state alone where there is one job."""
-    found = counts(states)
+def _counted(states: Sequence[State], unit: str) -> list[tuple[str, str] | str]:
+    """Such as `3 failed, 20 done of 32 jobs`; only the state if there is one job."""
     if len(states) == 1:
         return [(states[0].kind, COLOURS[states[0].kind])]
     parts: list[tuple[str, str] | str] = []
-    for kind, number in found.items():
+    for kind, number in counts(states).items():
         parts += [", "] if parts else []
         parts.append((f"{number} {kind}", COLOURS[kind]))
-    return [*parts, f" of {len(states)}{f' {what}' if what else ''}"]
+    return [*parts, f" of {len(states)}{unit}"]
 
 
 def _run_link(states: Sequence[State]) -> str | None:

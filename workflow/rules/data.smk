@@ -133,7 +133,7 @@ rule manifest:
         lambda wildcards: of_crops(wildcards).shards,
         sequences="data/interim/{dataset}/sequences.parquet",
         labels="data/interim/{dataset}/labels.parquet",
-        code="clef/manifest/table.py",
+        code=source_files("clef.manifest.table", within=("clef.manifest",)),
     output:
         "data/processed/{dataset}/{crop}/manifest.parquet",
     log:
