@@ -45,7 +45,7 @@ def test_videos_labelled_by_frame(tmp_path, first_frame):
     result = run_chain(params(first_frame=first_frame), tmp_path / "raw", tmp_path)
     earlier = 1 - first_frame
     recordings = {f"videos_{r.subject}_{r.task}": r for r in folder.recordings(SIZE)}
-    written = {(name, f - earlier): r.number(f) for name, r in recordings.items() for f in r.filmed}
+    written = {(name, f - earlier): r.number(f) for name, r in recordings.items() for f in r.frames}
     assert result.barcodes() == written
     codes = {
         (name, f): tuple(r.code(f, unit) for unit in folder.UNITS) for name, r in recordings.items() for f in r.labelled
@@ -78,7 +78,7 @@ def test_folders_of_numbered_images_with_subjects_in_their_names(tmp_path):
     pattern = r"(?P<subject>P\d+)_(?P<activity>[a-z]+)"
     result = run_chain(params(pattern=pattern), tmp_path / "raw", tmp_path)
     recordings = folder.recordings(SIZE)
-    filmed = {(r.name, f): r.number(f) for r in recordings for f in r.filmed if f != 1 + r.place % 2}
+    filmed = {(r.name, f): r.number(f) for r in recordings for f in r.frames if f != 1 + r.index % 2}
     assert result.barcodes() == filmed
     assert set(result.labels(["AU01"])) == {(r.name, f) for r in recordings for f in r.labelled if f > 2}
     assert set(result.manifest["activity"]) == set(folder.ACTIVITIES)
@@ -90,7 +90,7 @@ def test_images_with_expressions_and_a_split_drawn_by_recording(tmp_path):
     settings = params(labels, {"protocol": "official", "number": 1}, subjects=[], blocks=3)
     result = run_chain(settings, tmp_path / "raw", tmp_path)
     recordings = folder.recordings(SIZE)
-    names = {(r, f): f"images_{r.place:02d}{f:03d}" for r in recordings for f in r.filmed}
+    names = {(r, f): f"images_{r.index:02d}{f:03d}" for r in recordings for f in r.frames}
     assert result.barcodes() == {(name, 0): r.number(f) for (r, f), name in names.items()}
     shown = {name: folder.EXPRESSIONS[r.code(f, 12) + r.code(f, 1)] for (r, f), name in names.items()}
     manifest = result.manifest

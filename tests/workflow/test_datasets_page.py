@@ -20,7 +20,7 @@ from tests.workflow.conftest import ROOT
 PAGE = ROOT / "docs" / "datasets.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 SAID = {
-    "clef fixture": "packed as full",
+    "clef fixture": "packaging full",
     "clef check": "verdict: usable, not as expected: labelled frames",
     "clef folds": "test of fold 3 of",
     "snakemake -n": "crop 41",
