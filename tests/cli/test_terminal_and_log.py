@@ -4,15 +4,14 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import ENVIRONMENT, ROOT, clef, on_a_terminal
+from tests.cli.conftest import ENVIRONMENT, ROOT, on_a_terminal, python
 
 STILLS = """
 dataset: {adapter: demo_expr, name: few}
-render: {kind: stills, size: 160, train_images: 30, test_images: 8}
+render: {kind: stills, size: 160, train_images: 4, test_images: 2}
 labels: {kind: expressions, expressions: [neutral, happiness]}
 folds: {protocol: official, number: 1}
 """
-MANY = STILLS.replace("train_images: 30", "train_images: 3000")
 RENDER = ("render-demo", "few", "--out", "data/raw/few")
 
 
@@ -23,19 +22,36 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT, cwd=ROOT)
+def test_with_a_log_the_terminal_gets_lines_of_the_job_and_no_bar(checkout):
+    (checkout / "render.log").write_text("an old line")
+    code, shown = on_a_terminal("--log", "render.log", *RENDER, folder=checkout)
+    assert code == 0
+    lines = shown.splitlines()
+    assert all(line.startswith("render-demo few: ") for line in lines)
+    assert lines[-1] == "render-demo few: 7 files in data/raw/few"
+    log = (checkout / "render.log").read_text()
+    assert "7 files in data/raw/few" in log
+    assert "an old line" not in log
 
 
-def test_with_a_log_the_terminal_gets_one_line_with_the_name_of_the_job(checkout):
-    ran = clef("--log", "logs/render.log", *RENDER, folder=checkout)
-    assert ran.returncode == 0
-    assert ran.stderr == "render-demo few: 39 files in data/raw/few\n"
-    assert "39 files in data/raw/few" in (checkout / "logs" / "render.log").read_text()
+def test_without_a_log_the_terminal_gets_a_bar(checkout):
+    code, shown = on_a_terminal(*RENDER, folder=checkout)
+    assert code == 0
+    assert "6/6" in shown
+    assert "7 files in data/raw/few" in shown
 
 
-EVERYTHING = """
+def test_ctrl_c_is_one_line_and_exit_code_130(checkout):
+    (checkout / "params" / "few.yaml").write_text(STILLS.replace("train_images: 4", "train_images: 3000"))
+    code, shown = on_a_terminal(*RENDER, folder=checkout, interrupt_at=b"/3002")
+    assert code == 130
+    assert "Traceback" not in shown
+    assert "clef: interrupted; run the same command to resume" in shown
+    assert not (checkout / "data" / "raw" / "few" / "render.json").exists()
+    assert not list(checkout.rglob("*.partial"))
+
+
+MESSAGES = """
 import logging, os, sys, warnings
 from pathlib import Path
 from clef.cli.terminal_and_log import output
@@ -45,35 +61,28 @@ output.open(Path(sys.argv[1]))
 logging.getLogger("clef.part").info("a detail")
 logging.getLogger("clef.part").warning("two\\nlines")
 logging.getLogger("library").warning("a library warns")
-notice("what was done")
+notice("a result")
 warnings.warn("a Python warning")
 os.write(2, b"a C library\\n")
-print("result")
+print("output")
 """
 
 
-def test_the_log_gets_everything_and_the_terminal_what_matters(tmp_path):
-    ran = python(EVERYTHING, str(tmp_path / "log"))
-    assert ran.stderr == "job: warning: two lines\njob: what was done\n"
-    assert ran.stdout == "result\n"
+def test_the_log_gets_everything_and_the_terminal_the_essentials(tmp_path):
+    ran = python("-c", MESSAGES, str(tmp_path / "log"))
+    assert ran.stderr == "job: warning: two lines\njob: a result\n"
+    assert ran.stdout == "output\n"
     log = (tmp_path / "log").read_text()
-    for words in ("a detail", "two\nlines", "a library warns", "what was done", "a Python warning", "a C library"):
+    for words in ("a detail", "two\nlines", "a library warns", "a result", "a Python warning", "a C library"):
         assert words in log, words
 
 
-def test_a_crash_below_python_leaves_its_trace_in_the_log(tmp_path):
+def test_a_crash_leaves_its_trace_in_the_log(tmp_path):
     code = "import ctypes, sys\nfrom pathlib import Path\nfrom clef.cli.terminal_and_log import output\n"
-    code += "output.open(Path(sys.argv[1]))\nctypes.string_at(0)\n"
-    ran = python(code, str(tmp_path / "log"))
+    ran = python("-c", f"{code}output.open(Path(sys.argv[1]))\nctypes.string_at(0)\n", str(tmp_path / "log"))
     assert ran.returncode < 0
     assert ran.stderr == ""
     assert "Segmentation fault" in (tmp_path / "log").read_text()
-
-
-def test_a_log_is_written_anew(checkout):
-    (checkout / "old.log").write_text("what another job said")
-    clef("--log", "old.log", *RENDER, folder=checkout)
-    assert "another job" not in (checkout / "old.log").read_text()
 
 
 LINES = """
@@ -88,39 +97,12 @@ for _ in range(300):
 """
 
 
-def test_lines_of_jobs_side_by_side_stay_whole(tmp_path):
+def test_lines_of_parallel_jobs_stay_whole(tmp_path):
     end, start = os.pipe()
-    names = "abc"
-    jobs = [
-        subprocess.Popen(
-            [sys.executable, "-c", LINES, str(tmp_path / name), name], stderr=start, env=ENVIRONMENT, cwd=ROOT
-        )
-        for name in names
-    ]
+    commands = {name: [sys.executable, "-c", LINES, str(tmp_path / name), name] for name in "abc"}
+    jobs = [subprocess.Popen(command, stderr=start, env=ENVIRONMENT, cwd=ROOT) for command in commands.values()]
     os.close(start)
     with open(end) as pipe:
         lines = pipe.read().splitlines()
     assert [job.wait() for job in jobs] == [0, 0, 0]
-    assert sorted(lines) == sorted(f"{name}: {name * 400}" for name in names for _ in range(300))
-
-
-def test_a_terminal_gets_a_bar_with_time_left(checkout):
-    code, shown = on_a_terminal(*RENDER, folder=checkout)
-    assert code == 0
-    assert "38/38" in shown
-    assert "39 files in data/raw/few" in shown
-
-
-def test_no_bar_where_a_log_is_asked_for(checkout):
-    _, shown = on_a_terminal("--log", "log", *RENDER, folder=checkout)
-    assert shown.replace("\r", "") == "render-demo few: 39 files in data/raw/few\n"
-
-
-def test_ctrl_c_is_one_line_and_exit_code_130(checkout):
-    (checkout / "params" / "few.yaml").write_text(MANY)
-    code, shown = on_a_terminal(*RENDER, folder=checkout, interrupt_at=b"/3008")
-    assert code == 130
-    assert "Traceback" not in shown
-    assert "clef: interrupted; run the same command to resume" in shown
-    assert not (checkout / "data" / "raw" / "few" / "render.json").exists()
-    assert not list(checkout.rglob("*.partial"))
+    assert sorted(lines) == sorted(f"{name}: {name * 400}" for name in commands for _ in range(300))
