@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from clef.datasets.base import Dataset
-from clef.datasets.published_counts import PublishedCounts
-from clef.ingest.report import Report, Row
+from clef.ingest.check_recordings import Copy
+from clef.ingest.report import Row
 from clef.recordings.sequence import RecordedSequence
 from clef.runtime.wording import abbreviate
 
@@ -18,24 +18,16 @@ INCOMPLETE_COPY = 0.02
 """Tolerance of a share if not all published frames are in the copy."""
 
 
-def count_labels(
-    dataset: Dataset,
-    published: PublishedCounts,
-    sequences: list[RecordedSequence],
-    labels: "pd.DataFrame",
-    labels_missing: bool,
-    report: Report,
-) -> None:
+def count_labels(copy: Copy, sequences: list[RecordedSequence], labels: "pd.DataFrame", labels_missing: bool) -> None:
     """Compare counts with published ones.
 
     Args:
-        dataset: The adapter.
-        published: Published counts.
+        copy: The copy.
         sequences: All recordings.
         labels: Of all of them.
         labels_missing: Missing labels are reported already, so do not report the classes that lack them.
-        report: Receives the findings.
     """
+    dataset, published, report = copy.dataset, copy.published, copy.report
     report.count("labels", "labelled frames", len(labels), published.labelled_frames)
     for by, expected in published.frames_by.items():
         counts = labels["sequence"].map(_groups(by, dataset, sequences)).value_counts()
@@ -43,13 +35,13 @@ def count_labels(
             report.count("labels", f"labelled frames of {by} {name}", int(counts.get(name, 0)), number)
     action_units = [name for name in labels.columns if name in dataset.label_names and name != "expression"]
     if action_units:
-        _count_codes(dataset, published, action_units, labels, report)
+        _count_codes(copy, action_units, labels)
     classes = _classes(labels)
     if classes is not None:
         by_split = published.classes or dataset.params.folds.protocol == "official"
         split_of = {sequence.sequence: sequence.split if by_split else None for sequence in sequences}
         counts = classes.groupby([labels["sequence"].map(split_of).fillna("all"), classes]).size()
-        _count_classes(dataset, published, counts, labels_missing, report)
+        _count_classes(copy, counts, labels_missing)
 
 
 def _groups(by: str, dataset: Dataset, sequences: list[RecordedSequence]) -> dict[str, str | None]:
@@ -61,10 +53,9 @@ def _groups(by: str, dataset: Dataset, sequences: list[RecordedSequence]) -> dic
     return {sequence.sequence: fold_of.get(sequence.subject or "") for sequence in sequences}
 
 
-def _count_codes(
-    dataset: Dataset, published: PublishedCounts, action_units: list[str], labels: "pd.DataFrame", report: Report
-) -> None:
+def _count_codes(copy: Copy, action_units: list[str], labels: "pd.DataFrame") -> None:
     """Count uncodable frames, and the share of the others in which each action unit is present."""
+    dataset, published, report = copy.dataset, copy.published, copy.report
     codes = labels[action_units].astype("Float32")
     codes = codes.where(codes != NOT_CODED)
     codable = codes.notna()
@@ -94,35 +85,32 @@ def _classes(labels: "pd.DataFrame") -> "pd.Series | None":
     return classes(labels, "majority") if vote_columns(labels.columns) else None
 
 
-def _count_classes(
-    dataset: Dataset, published: PublishedCounts, counts: "pd.Series", labels_missing: bool, report: Report
-) -> None:
+def _count_classes(copy: Copy, counts: "pd.Series", labels_missing: bool) -> None:
     """Count images by split and class."""
+    dataset, published = copy.dataset, copy.published
     splits = set(published.classes) or {str(split) for split, _ in counts.index}
     wanted = dataset.params.labels.expressions
     if dataset.params.folds.protocol == "official":
         splits |= {"test", "train"}
     if not labels_missing:
         for split in sorted(splits):
-            _require_every_class(split, wanted, published, counts, report)
+            _require_every_class(copy, split, counts)
     for split in sorted(splits):
         expected = published.classes.get(split, {})
         found = {str(name) for own, name in counts.index if own == split}
         for name in dict.fromkeys([*(expected or wanted), *sorted(found)]):
             note = "" if name in wanted else "not a class of the run"
-            report.count("classes", f"{split} {name}", int(counts.get((split, name), 0)), expected.get(name), note)
+            copy.report.count("classes", f"{split} {name}", int(counts.get((split, name), 0)), expected.get(name), note)
 
 
-def _require_every_class(
-    split: str, wanted: list[str], published: PublishedCounts, counts: "pd.Series", report: Report
-) -> None:
+def _require_every_class(copy: Copy, split: str, counts: "pd.Series") -> None:
+    wanted = copy.dataset.params.labels.expressions
     without = [name for name in wanted if not counts.get((split, name), 0)]
     where = f"the split {split}" if split != "all" else "the data set"
-    number = sum(published.classes.get(split, {}).get(name, 0) for name in without)
+    number = sum(copy.published.classes.get(split, {}).get(name, 0) for name in without)
     expected = f"; expected {number} images" if number else ""
     if without and len(without) == len(wanted):
-        report.problem(f"{where} has no labels of the run's classes{expected}; restore them")
+        copy.report.problem(f"{where} has no labels of the run's classes{expected}; restore them")
     elif without:
-        report.problem(
-            f"{where} has no labels of {abbreviate(without)}{expected}; restore them, or leave the class out"
-        )
+        names = abbreviate(without)
+        copy.report.problem(f"{where} has no labels of {names}{expected}; restore them, or leave the class out")

@@ -2,14 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clef.datasets.base import Dataset
 from clef.datasets.image_dataset import ImageDataset, UnlabelledError
-from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
-from clef.ingest.check_recordings import CheckedRecordings
+from clef.ingest.check_recordings import CheckedRecordings, Copy
 from clef.ingest.report import Report, plural
 from clef.recordings.sequence import NUMBERED, RecordedSequence
 from clef.runtime.wording import abbreviate
@@ -20,59 +18,45 @@ if TYPE_CHECKING:
 MOST_FILES = 8
 """Broken label files that are named."""
 
-Images = Mapping[str, Collection[int]]
-"""Frame numbers of the images, by name of a recording of numbered images."""
 
-
-def check_labels(
-    dataset: Dataset, published: PublishedCounts | None, root: Path, recordings: CheckedRecordings, report: Report
-) -> "pd.DataFrame | None":
+def check_labels(copy: Copy, recordings: CheckedRecordings) -> "pd.DataFrame | None":
     """Read all labels and compare them with the recordings.
-
-    Args:
-        dataset: The adapter.
-        published: Published counts of this packaging.
-        root: The raw folder.
-        recordings: Of the copy.
-        report: Receives the findings.
 
     Returns:
         As `Dataset.labels`; None if no label file can be read.
     """
-    sequences = recordings.sequences
+    report, sequences = copy.report, recordings.sequences
     recordings_refused = bool(report.problems)
-    _judge_unexpected_files(dataset, root, sequences, report)
-    labels, shards = _read(dataset, root, sequences, report)
+    _judge_unexpected_files(copy, sequences)
+    labels, shards = _read(copy, sequences)
     if labels is None:
         return None
     twice = labels[labels.duplicated(["sequence", "frame"])]
     if len(twice):
         names = [f"{row.sequence} frame {row.frame}" for row in twice.head(9).itertuples()]
         report.problem(f"{len(twice)} frames are labelled twice: {abbreviate(names)}; expected one label a frame")
-    _judge_unlabelled(dataset, published, {s.sequence for s in sequences if s.shard in shards}, labels, report)
-    _judge_range(dataset.params.ingest.frames_past_end, sequences, labels, report)
-    _judge_images(dataset, recordings, labels, recordings_refused, report)
+    _judge_unlabelled(copy, {s.sequence for s in sequences if s.shard in shards}, labels)
+    _judge_range(copy.dataset.params.ingest.frames_past_end, sequences, labels, report)
+    _judge_images(copy, recordings, labels, recordings_refused)
     return labels
 
 
-def _judge_unexpected_files(dataset: Dataset, root: Path, sequences: list[RecordedSequence], report: Report) -> None:
-    files = dataset.unexpected_files(root, sequences)
-    report.count("copy", "files of no recording", len(files), 0)
+def _judge_unexpected_files(copy: Copy, sequences: list[RecordedSequence]) -> None:
+    files = copy.dataset.unexpected_files(copy.root, sequences)
+    copy.report.count("copy", "files of no recording", len(files), 0)
     images = len(files) + len(sequences)
-    allowed = int(dataset.params.ingest.max_bad * images)
-    if dataset.all_labelled and len(files) > allowed:
-        report.problem(
+    allowed = int(copy.dataset.params.ingest.max_bad * images)
+    if copy.dataset.all_labelled and len(files) > allowed:
+        copy.report.problem(
             f"{len(files)} of {images} images have no label, ingest.max_bad allows {allowed}: {abbreviate(files)}; "
             "restore the whole list of labels"
         )
     elif files:
         verb = "file belongs" if len(files) == 1 else "files belong"
-        report.remark(f"{len(files)} {verb} to no recording, not used: {abbreviate(files)}")
+        copy.report.remark(f"{len(files)} {verb} to no recording, not used: {abbreviate(files)}")
 
 
-def _read(
-    dataset: Dataset, root: Path, sequences: list[RecordedSequence], report: Report
-) -> "tuple[pd.DataFrame | None, set[str]]":
+def _read(copy: Copy, sequences: list[RecordedSequence]) -> "tuple[pd.DataFrame | None, set[str]]":
     """Read all labels. After an error, read them shard by shard to name every broken file.
 
     Images without a label are reported once, and the labels that exist are read.
@@ -82,6 +66,7 @@ def _read(
     """
     import pandas as pd
 
+    dataset, root = copy.dataset, copy.root
     shards = set(dataset.shards())
     try:
         strict = _with_max_bad(dataset, 0.0) if isinstance(dataset, ImageDataset) else dataset
@@ -89,7 +74,7 @@ def _read(
     except UnlabelledError as error:
         allowed = int(dataset.params.ingest.max_bad * error.images)
         message = str(UnlabelledError(root, error.unlabelled, error.images, allowed))
-        report.judge(len(error.unlabelled) > allowed, message)
+        copy.report.judge(len(error.unlabelled) > allowed, message)
         return _with_max_bad(dataset, 1.0).labels(root, sequences), shards
     except ClefError as error:
         errors = [str(error)]
@@ -102,7 +87,7 @@ def _read(
             errors.append(str(error))
             shards.remove(shard)
     for message in list(dict.fromkeys(errors))[:MOST_FILES]:
-        report.problem(message)
+        copy.report.problem(message)
     return (pd.concat(tables, ignore_index=True) if tables else None), shards
 
 
@@ -112,17 +97,15 @@ def _with_max_bad(dataset: Dataset, max_bad: float) -> Dataset:
     return type(dataset)(dataset.params.model_copy(update={"ingest": ingest}))
 
 
-def _judge_unlabelled(
-    dataset: Dataset, published: PublishedCounts | None, names: set[str], labels: "pd.DataFrame", report: Report
-) -> None:
-    expected = dataset.labelled_sequences()
+def _judge_unlabelled(copy: Copy, names: set[str], labels: "pd.DataFrame") -> None:
+    expected = copy.dataset.labelled_sequences()
     labelled = set(labels["sequence"])
-    number = len(expected) or (published.labelled_sequences if published else None)
-    report.count("labels", "labelled sequences", len(labelled), number)
+    number = len(expected) or copy.published.labelled_sequences
+    copy.report.count("labels", "labelled sequences", len(labelled), number)
     without = sorted((names & set(expected)) - labelled)
     if without:
-        allowed = int(dataset.params.ingest.max_bad * len(expected))
-        report.judge(
+        allowed = int(copy.dataset.params.ingest.max_bad * len(expected))
+        copy.report.judge(
             len(without) > allowed,
             f"{len(without)} of {plural(len(expected), 'recording')} without labels, "
             f"ingest.max_bad allows {allowed}: {abbreviate(without)}; restore their files",
@@ -160,24 +143,23 @@ def _judge_range(allowed: int, sequences: list[RecordedSequence], labels: "pd.Da
         )
 
 
-def _judge_images(
-    dataset: Dataset, recordings: CheckedRecordings, labels: "pd.DataFrame", recordings_refused: bool, report: Report
-) -> None:
+def _judge_images(copy: Copy, recordings: CheckedRecordings, labels: "pd.DataFrame", recordings_refused: bool) -> None:
     """Report labelled frames without an image, as the manifest will count them."""
+    report = copy.report
     found = coverage(recordings.sequences, labels, recordings.images)
     number = sum(found.without_image.values())
     if any(sequence.kind in NUMBERED for sequence in recordings.sequences):
         note = f"in {found.labelled} labelled recordings opened"
         report.count("labels", "labelled frames without an image", number, 0, note)
     without = f"{plural(number, 'labelled frame')} {'has' if number == 1 else 'have'} no image"
-    max_bad = dataset.params.ingest.max_bad
-    most = max_bad * found.frames
+    most = copy.dataset.params.ingest.max_bad * found.frames
     allowed = f"ingest.max_bad allows {int(most)} of {found.frames}"
     worst = abbreviate(_most_first(found.without_image | found.unreadable))
     if found.shift is not None:
+        way = "higher" if found.shift == -1 else "lower"
         report.problem(
             f"{without}, in {len(found.without_image)} recordings such as {min(found.without_image)}; none would if "
-            f"images were numbered {'higher' if found.shift == -1 else 'lower'} by one: set dataset.options.first_image"
+            f"images were numbered {way} by one: set dataset.options.first_image"
         )
     elif found.gaps > most:
         report.problem(
@@ -200,14 +182,14 @@ def _most_first(counts: dict[str, int]) -> list[str]:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Frames that the manifest will have, estimated before anything is decoded."""
+    """Rows of the manifest, estimated before anything is decoded."""
 
     frames: int
-    """Rows of the manifest: frames that exist, and labelled ones that do not."""
+    """All: frames that exist, and labelled ones that do not."""
     undecodable: int
-    """Rows without a picture."""
+    """Those without a picture."""
     gaps: int
-    """Rows without a picture in recordings that can be read."""
+    """Those without a picture in recordings that can be read."""
     without_image: dict[str, int]
     """Labelled frames without an image, by name of a readable recording of numbered images."""
     unreadable: dict[str, int]
@@ -218,44 +200,42 @@ class Coverage:
     """Labelled recordings that these numbers come from."""
 
 
-def coverage(sequences: Collection[RecordedSequence], labels: "pd.DataFrame", images: Images) -> Coverage:
+def coverage(
+    sequences: Collection[RecordedSequence], labels: "pd.DataFrame", images: Mapping[str, Collection[int]]
+) -> Coverage:
     """Compare labels with the frames that exist. Recordings that were not opened count like the average opened one.
 
-    Args:
-        sequences: All recordings.
-        labels: Of all of them.
-        images: Of every readable recording of numbered images that was opened.
+    `images` has the frame numbers of every readable recording of numbered images that was opened, by name.
     """
+    singles = [s for s in sequences if s.is_single_image]
     longer = [s for s in sequences if not s.is_single_image]
     own = labels[labels["sequence"].isin([s.sequence for s in longer])]
     labelled = {str(name): set(frames) for name, frames in own.groupby("sequence")["frame"]}
     broken = [s for s in longer if s.problem]
     sound = [s for s in longer if not s.problem and s.frames is not None]
     unopened = [s for s in longer if not s.problem and s.frames is None]
-    missing = {
-        s.sequence: frames
+    without_image = {
+        s.sequence: len(frames)
         for s in sound
         if s.kind in NUMBERED and (frames := labelled.get(s.sequence, set()) - set(images[s.sequence]))
     }
-    without_image = {name: len(frames) for name, frames in missing.items()}
-    existing = sum((s.frames or 0) + without_image.get(s.sequence, 0) for s in sound)
+    gaps, existing = sum(without_image.values()), sum(s.frames or 0 for s in sound)
     lost = 0
     for s in broken:  # an existing recording that cannot be read has at least one frame, also without labels
         frames = labelled.get(s.sequence, set())
         lost += len(frames if s.is_missing else frames | {s.first_frame})
-    images_alone = [s for s in sequences if s.is_single_image]
-    opened = [s for s in (*sound, *broken) if s.sequence in labelled]
-    labelled_unopened = sum(s.sequence in labelled for s in unopened)
-    labelled_sound = sum(s.sequence in labelled for s in sound)
-    gaps = round(sum(without_image.values()) * (1 + labelled_unopened / max(1, labelled_sound)))
+    labelled_sound, labelled_unopened = (sum(s.sequence in labelled for s in group) for group in (sound, unopened))
+    frames_in_all = round((existing + gaps) * (1 + len(unopened) / max(1, len(sound))))
+    gaps_in_all = round(gaps * (1 + labelled_unopened / max(1, labelled_sound)))
+    opened = labelled_sound + sum(s.sequence in labelled for s in broken)
     return Coverage(
-        frames=round(existing * (1 + len(unopened) / max(1, len(sound)))) + lost + len(images_alone),
-        undecodable=gaps + lost + sum(s.problem is not None for s in images_alone),
-        gaps=gaps,
+        frames=frames_in_all + lost + len(singles),
+        undecodable=gaps_in_all + lost + sum(s.problem is not None for s in singles),
+        gaps=gaps_in_all,
         without_image=without_image,
         unreadable={s.sequence: len(labelled[s.sequence]) for s in broken if s.sequence in labelled},
-        shift=_shift({name: set(images[name]) for name in missing}, labelled, len(opened)),
-        labelled=len(opened),
+        shift=_shift({name: set(images[name]) for name in without_image}, labelled, opened),
+        labelled=opened,
     )
 
 

@@ -2,7 +2,6 @@
 
 import os
 import zipfile
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,13 +25,25 @@ OPENED = 400
 ZIPS_OPENED = 8
 """Zips whose recordings a quick check opens: every recording lists the images of its zip."""
 IMAGES_DECODED = 2000
-"""Single images that a full inventory decodes at least. Of the others it reads only the size: cropping decodes all."""
+"""Single images that a full inventory decodes. Of the others it reads only the size: cropping decodes all."""
 SIZES_CHECKED = 5000
 """With more sources than this, only those that are opened are tested for size 0."""
-
-EMPTY, CUT_OFF = "empty", "cut off: did copying it break off?"
+CUT_OFF = "cut off: did copying it break off?"
 AVI_UNKNOWN_LENGTH = 2**32 - 8
 """Length in the header of an AVI file whose writer did not know it."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy that is checked."""
+
+    dataset: Dataset
+    root: Path
+    """The raw folder."""
+    published: PublishedCounts
+    """Published counts that hold for this packaging and the run's subjects; empty if there are none."""
+    report: Report
+    """Receives the findings."""
 
 
 @dataclass(frozen=True)
@@ -47,65 +58,21 @@ class CheckedRecordings:
     """Frame numbers of the images, by name of each inspected recording of numbered images."""
 
 
-def check_recordings(
-    dataset: Dataset,
-    published: PublishedCounts | None,
-    root: Path,
-    report: Report,
-    full: bool,
-    progress: Callable[[int, int], None] | None = None,
-) -> CheckedRecordings:
-    """List the recordings, test all files quickly, and inspect some or all.
-
-    Args:
-        dataset: The adapter.
-        published: Published counts of this packaging.
-        root: The raw folder.
-        report: Receives the findings.
-        full: Inspect every recording, otherwise a sample.
-        progress: Called with recordings inspected and recordings to inspect.
-
-    Raises:
-        ClefError: There are no recordings.
-    """
+def check_recordings(copy: Copy, full: bool, progress: Callable[[int, int], None] | None = None) -> CheckedRecordings:
+    """List the recordings, test all files quickly, and inspect all (`full`) or a sample."""
+    dataset, root = copy.dataset, copy.root
     listed = dataset.sequences(root)
     if not listed:
         raise ClefError(f"{root}: no recordings of {dataset.name} found; put or link the raw data there")
-    problems = _test_files(root, listed, report)
-    missing_listed = {name for name, problem in problems.items() if problem == MISSING}
-    present = [s for s in listed if s.sequence not in missing_listed]
-    missing_subjects = _count_subjects(dataset, published, present, report)
-    missing = _count_sequences(dataset, published, present, missing_subjects, report)
-    sound = [s for s in present if s.sequence not in problems]
-    sample = listed if full else _sample(sound, set(dataset.labelled_sequences()))
-    decoded = _decoded(sample) if full else {sequence.sequence for sequence in sample}
-    inspected, images = _inspect(root, sample, decoded, full, progress)
-    sequences = [_with_problem(inspected.get(s.sequence, s), problems.get(s.sequence)) for s in listed]
-    if unlisted := dataset.missing_recordings(root):
-        sequences = sorted([*sequences, *unlisted], key=lambda s: (s.shard, s.sequence))
-    opened = [
-        sequence
-        for name, sequence in inspected.items()
-        if name not in problems and (name in decoded or not sequence.is_single_image)
-    ]
-    # Missing recordings that are expected, or whose subject is missing, are reported as such and not as unreadable.
-    expected = set(dataset.expected_sequences())
-    judged = [s for s in sequences if not (s.is_missing and (s.sequence in expected or s.subject in missing_subjects))]
-    _judge_unreadable(dataset, judged, opened, missing, report)
-    return CheckedRecordings(sequences, inspected, images)
-
-
-def _with_problem(sequence: RecordedSequence, problem: str | None) -> RecordedSequence:
-    return sequence if problem is None else replace(sequence, problem=problem)
-
-
-def _inspect(
-    root: Path,
-    sample: list[RecordedSequence],
-    decoded: set[str],
-    full: bool,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[dict[str, RecordedSequence], dict[str, np.ndarray]]:
+    problems = _test_files(copy, listed)
+    present = [s for s in listed if problems.get(s.sequence) != MISSING]
+    missing_subjects = _count_subjects(copy, present)
+    missing = _count_sequences(copy, present, missing_subjects)
+    if full:
+        sample, decoded = listed, _decoded(listed)
+    else:
+        sample = _sample([s for s in present if s.sequence not in problems], set(dataset.labelled_sequences()))
+        decoded = {s.sequence for s in sample}
     inspected: dict[str, RecordedSequence] = {}
     images: dict[str, np.ndarray] = {}
     for done, sequence in enumerate(sample, start=1):
@@ -117,7 +84,16 @@ def _inspect(
             inspected[name] = inspect_sequence(root, sequence, decode=name in decoded)
         if progress is not None:
             progress(done, len(sample))
-    return inspected, images
+    sequences = [inspected.get(s.sequence, s) for s in listed]
+    sequences = [replace(s, problem=problems.get(s.sequence, s.problem)) for s in sequences]
+    if unlisted := dataset.missing_recordings(root):
+        sequences = sorted([*sequences, *unlisted], key=lambda s: (s.shard, s.sequence))
+    opened = {name for name, s in inspected.items() if name in decoded or not s.is_single_image} - problems.keys()
+    # Missing recordings that are expected, or whose subject is missing, are reported as such and not as unreadable.
+    expected = set(dataset.expected_sequences())
+    judged = [s for s in sequences if not (s.is_missing and (s.sequence in expected or s.subject in missing_subjects))]
+    _judge_unreadable(copy, judged, opened, missing)
+    return CheckedRecordings(sequences, inspected, images)
 
 
 def _decoded(listed: list[RecordedSequence]) -> set[str]:
@@ -126,27 +102,43 @@ def _decoded(listed: list[RecordedSequence]) -> set[str]:
     return set(images[:: max(1, len(images) // IMAGES_DECODED)])
 
 
-def _test_files(root: Path, listed: list[RecordedSequence], report: Report) -> dict[str, str]:
+def _sample(sequences: list[RecordedSequence], labelled: set[str]) -> list[RecordedSequence]:
+    """Choose recordings to open, spread evenly. Outside zips, labelled ones come first because they show more."""
+    zips = _spread(sorted({s.source for s in sequences if s.kind == "zip"}), ZIPS_OPENED)
+    others = [s for s in sequences if s.kind != "zip"]
+    first = _spread([s for s in others if s.sequence in labelled], OPENED)
+    rest = _spread([s for s in others if s.sequence not in labelled], OPENED - len(first))
+    return [s for s in sequences if s.source in zips] + first + rest
+
+
+def _spread(items: list[Item], most: int) -> list[Item]:
+    return items if len(items) <= most else [items[number * len(items) // most] for number in range(most)]
+
+
+def _test_files(copy: Copy, listed: list[RecordedSequence]) -> dict[str, str]:
     """Return problems that show without opening a recording, by its name."""
     sources = sorted({sequence.source for sequence in listed})
     zips = {sequence.source for sequence in listed if sequence.kind == "zip"}
+    folders: dict[str, set[str]] = {}
     names_in: dict[Path, set[str]] = {}
     damaged = {}
     for source in sources:
-        path = root / source
+        path = copy.root / source
         if path.parent not in names_in:  # one listing per folder instead of one query per file: there may be 300,000
             names_in[path.parent] = set(os.listdir(path.parent)) if path.parent.is_dir() else set()
         if path.name not in names_in[path.parent]:
             damaged[source] = MISSING
         elif len(sources) <= SIZES_CHECKED and path.is_file() and not path.stat().st_size:
-            damaged[source] = EMPTY
+            damaged[source] = "empty"
         elif source in zips and not zipfile.is_zipfile(path):
             damaged[source] = f"not a whole zip file; {CUT_OFF}"
         elif path.suffix.lower() == ".avi" and _is_cut_off(path):
             damaged[source] = CUT_OFF
-    folders = _list_zips(root, sorted(zips - damaged.keys()), damaged)
-    if zips:
-        report.count("copy", "zips whose list of contents was read", len(folders), len(zips))
+        elif source in zips:
+            try:
+                folders[source] = set(zipped_folders(path))
+            except ClefError as error:
+                damaged[source] = str(error).removeprefix(f"{path}: ")
     problems = {s.sequence: damaged[s.source] for s in listed if s.source in damaged}
     for s in listed:
         if s.source in folders and not matching_folders(folders[s.source], s.inside or ""):
@@ -164,103 +156,57 @@ def _is_cut_off(avi: Path) -> bool:
     return form == b"RIFF" and avi.stat().st_size < 8 + length < AVI_UNKNOWN_LENGTH
 
 
-def _list_zips(root: Path, sources: list[str], damaged: dict[str, str]) -> dict[str, set[str]]:
-    """Return the folders with images in each zip, and add zips that cannot be read to `damaged`."""
-    folders = {}
-    for source in sources:
-        try:
-            folders[source] = set(zipped_folders(root / source))
-        except ClefError as error:
-            damaged[source] = str(error).removeprefix(f"{root / source}: ")
-    return folders
-
-
-def _count_subjects(
-    dataset: Dataset, published: PublishedCounts | None, present: list[RecordedSequence], report: Report
-) -> list[str]:
+def _count_subjects(copy: Copy, present: list[RecordedSequence]) -> list[str]:
     """Count subjects and return the missing ones."""
-    expected = set(dataset.subjects())
+    expected = set(copy.dataset.subjects())
     if not expected:
         return []
     found = {sequence.subject for sequence in present if sequence.subject is not None}
-    total = published.subjects if published else None
+    total = copy.published.subjects
     selected = f"the run uses these of the set's {total}" if total not in (None, len(expected)) else ""
-    report.count("copy", "subjects", len(found & expected), len(expected), selected)
+    copy.report.count("copy", "subjects", len(found & expected), len(expected), selected)
     missing = sorted(expected - found)
     if missing:
-        report.problem(
-            f"no recordings of {len(missing)} of {len(expected)} subjects: {abbreviate(missing)}; complete the copy"
-        )
+        names = abbreviate(missing)
+        copy.report.problem(f"no recordings of {len(missing)} of {len(expected)} subjects: {names}; complete the copy")
     return missing
 
 
-def _count_sequences(
-    dataset: Dataset,
-    published: PublishedCounts | None,
-    present: list[RecordedSequence],
-    missing_subjects: list[str],
-    report: Report,
-) -> list[str]:
+def _count_sequences(copy: Copy, present: list[RecordedSequence], missing_subjects: list[str]) -> list[str]:
     """Count recordings and return the missing ones, except those of missing subjects."""
-    expected = set(dataset.expected_sequences())
+    expected = set(copy.dataset.expected_sequences())
     names = {sequence.sequence for sequence in present}
-    number = len(expected) or (published.sequences if published else None)
+    number = len(expected) or copy.published.sequences
     missing = sorted(expected - names)
-    known = published.known_missing if published else {}
-    excused = {name: known[name] for name in missing if name in known}
-    report.count("copy", "sequences", len(names), number and number - len(excused))
+    excused = {name: why for name, why in copy.published.known_missing.items() if name in missing}
+    copy.report.count("copy", "sequences", len(names), number and number - len(excused))
     if expected:
-        note = f"without {abbreviate([f'{name} ({reason})' for name, reason in excused.items()])}" if excused else ""
-        report.count("copy", "missing sequences", len(missing) - len(excused), 0, note)
+        note = f"without {abbreviate([f'{name} ({why})' for name, why in excused.items()])}" if excused else ""
+        copy.report.count("copy", "missing sequences", len(missing) - len(excused), 0, note)
     return [name for name in missing if not any(name == s or name.startswith(f"{s}_") for s in missing_subjects)]
 
 
-def _sample(sequences: list[RecordedSequence], labelled: set[str]) -> list[RecordedSequence]:
-    """Choose recordings to open, spread evenly. Outside zips, labelled ones come first because they show more."""
-    by_zip: dict[str, list[RecordedSequence]] = defaultdict(list)
-    others: list[RecordedSequence] = []
-    for sequence in sequences:
-        (by_zip[sequence.source] if sequence.kind == "zip" else others).append(sequence)
-    zipped = [sequence for source in _spread(sorted(by_zip), ZIPS_OPENED) for sequence in by_zip[source]]
-    first = _spread([sequence for sequence in others if sequence.sequence in labelled], OPENED)
-    rest = _spread([sequence for sequence in others if sequence.sequence not in labelled], OPENED - len(first))
-    return zipped + sorted([*first, *rest], key=lambda sequence: sequence.sequence)
-
-
-def _spread(items: list[Item], most: int) -> list[Item]:
-    if len(items) <= most:
-        return items
-    return [items[number * len(items) // most] for number in range(most)]
-
-
-def _judge_unreadable(
-    dataset: Dataset,
-    judged: list[RecordedSequence],
-    opened: list[RecordedSequence],
-    missing: list[str],
-    report: Report,
-) -> None:
+def _judge_unreadable(copy: Copy, judged: list[RecordedSequence], opened: set[str], missing: list[str]) -> None:
     """Report recordings that cannot be read, and missing ones.
 
     Args:
-        dataset: The adapter.
-        judged: All recordings but the missing ones, with their problems.
-        opened: Those that were opened.
-        missing: Names of the missing ones.
-        report: Receives the findings.
+        copy: The copy.
+        judged: All recordings except `missing`, with their problems.
+        opened: Names of opened recordings.
+        missing: Names of missing recordings.
     """
-    unreadable = [sequence for sequence in opened if sequence.problem]
-    names = {sequence.sequence for sequence in opened}
-    damaged = [sequence for sequence in judged if sequence.problem and sequence.sequence not in names]
-    all_opened = len(opened) + len(damaged) == len(judged)
-    how = "all were opened" if all_opened else f"{len(opened)} of {len(judged)} were opened"
+    report, max_bad = copy.report, copy.dataset.params.ingest.max_bad
+    tested = [sequence for sequence in judged if sequence.sequence in opened]
+    unreadable = [sequence for sequence in tested if sequence.problem]
+    damaged = [sequence for sequence in judged if sequence.problem and sequence.sequence not in opened]
     number = len(damaged) + len(unreadable)
+    all_opened = len(tested) + len(damaged) == len(judged)
+    how = "all were opened" if all_opened else f"{len(tested)} of {len(judged)} were opened"
     report.count("copy", "unreadable recordings", number, 0, how)
-    expected = max(len(dataset.expected_sequences()), len(judged))
-    max_bad = dataset.params.ingest.max_bad
-    too_many = number + len(missing) > int(max_bad * expected)
-    too_many |= not all_opened and len(unreadable) > max(max_bad * len(opened), 3)
+    expected = max(len(copy.dataset.expected_sequences()), len(judged))
     allowed = f"ingest.max_bad allows {int(max_bad * expected)} of {expected}"
+    too_many = number + len(missing) > int(max_bad * expected)
+    too_many |= not all_opened and len(unreadable) > max(max_bad * len(tested), 3)
     if number:
         # A zip without any readable recording is a missing subject, however few recordings that makes.
         zips = {sequence.source for sequence in judged if sequence.kind == "zip"}
@@ -268,19 +214,15 @@ def _judge_unreadable(
         named = sorted({f"{sequence.source} ({sequence.problem})" for sequence in damaged})
         # Without the advice in each problem: the message ends with one for all.
         named += sorted(f"{s.location} ({(s.problem or '').partition('; expected')[0]})" for s in unreadable)
-        report.judge(
-            stops, f"{plural(number, 'recording')} cannot be read, {allowed}: {abbreviate(named)}; copy them again"
-        )
+        what = f"{plural(number, 'recording')} cannot be read"
+        report.judge(stops, f"{what}, {allowed}: {abbreviate(named)}; copy them again")
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        report.judge(
-            too_many,
-            f"{plural(len(missing), 'recording')} {verb} missing, {allowed}: {abbreviate(missing)}; complete the copy",
-        )
-    undecodable = [s for s in opened if s.kind in NUMBERED and not s.problem and s.width is None]
+        what = f"{plural(len(missing), 'recording')} {'is' if len(missing) == 1 else 'are'} missing"
+        report.judge(too_many, f"{what}, {allowed}: {abbreviate(missing)}; complete the copy")
+    undecodable = [s.location for s in tested if s.kind in NUMBERED and not s.problem and s.width is None]
     if undecodable:
         report.judge(
-            len(undecodable) > max(max_bad * len(opened), 3) or len(undecodable) == len(opened),
-            f"the first image cannot be decoded in {len(undecodable)} of {len(opened)} recordings opened: "
-            f"{abbreviate([sequence.location for sequence in undecodable])}; expected whole images; copy them again",
+            len(undecodable) > max(max_bad * len(tested), 3) or len(undecodable) == len(tested),
+            f"the first image cannot be decoded in {len(undecodable)} of {len(tested)} recordings opened: "
+            f"{abbreviate(undecodable)}; expected whole images; copy them again",
         )

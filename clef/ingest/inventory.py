@@ -19,7 +19,7 @@ from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
 from clef.ingest.check_counts import count_labels
 from clef.ingest.check_labels import check_labels
-from clef.ingest.check_recordings import check_recordings
+from clef.ingest.check_recordings import Copy, check_recordings
 from clef.ingest.report import Report, Row
 from clef.ingest.versions.pointers import changes, check_fetched, existing_pointers, pointer_path
 from clef.recordings.frames import inspect_sequence
@@ -68,13 +68,9 @@ def take_inventory(
         root: The raw folder.
         full: Inspect every recording. Otherwise inspect a sample, which takes seconds also on terabytes.
         progress: Called with recordings inspected and recordings to inspect.
-
-    Returns:
-        The inventory. After a problem that hides everything else, such as a wrong path, it has only the report.
     """
-    inventory = Inventory(Report(dataset.name, dataset.params.dataset.adapter, str(root)))
-    report = inventory.report
-    published = dataset.published_counts
+    report = Report(dataset.name, dataset.params.dataset.adapter, str(root))
+    inventory = Inventory(report)
     try:
         if not root.is_dir():
             found = "is no folder" if root.exists() else "does not exist"
@@ -87,35 +83,28 @@ def take_inventory(
         if packaging.offset is not None:
             offset = f"label = image {packaging.offset:+d}" if packaging.offset else "label = image"
             report.rows.append(Row("copy", "frame number", offset, note=packaging.reason or ""))
-        published = _published_counts(dataset, root)
-        recordings = check_recordings(dataset, published, root, report, full, progress)
-        problems = len(report.problems)
-        inventory.labels = check_labels(dataset, published, root, recordings, report)
-        inspected = recordings.inspected
-        inventory.sequences = [inspected.get(sequence.sequence, sequence) for sequence in recordings.sequences]
+        copy = Copy(dataset, root, _published_counts(dataset, root), report)
+        report.source = copy.published.source or None
+        recordings = check_recordings(copy, full, progress)
+        inventory.sequences = [recordings.inspected.get(s.sequence, s) for s in recordings.sequences]
+        before = len(report.problems)
+        inventory.labels = check_labels(copy, recordings)
         if inventory.labels is not None:
-            labels_missing = len(report.problems) > problems
-            counts = published or PublishedCounts(source="")
-            count_labels(dataset, counts, recordings.sequences, inventory.labels, labels_missing, report)
+            count_labels(copy, recordings.sequences, inventory.labels, len(report.problems) > before)
         for change in changes(dataset, root, None if full else FILES_COMPARED):
             report.remark(change)
     except ClefError as error:  # nothing after this can be checked
         report.problem(str(error))
-    report.source = published.source if published else None
     return inventory
 
 
-def _published_counts(dataset: Dataset, root: Path) -> PublishedCounts | None:
+def _published_counts(dataset: Dataset, root: Path) -> PublishedCounts:
     """Return the published counts that hold for this run: most say nothing if it uses only some of the subjects."""
-    published = dataset.published_counts_of(root)
-    if published is None or published.subjects in (None, len(dataset.subjects())):
+    published = dataset.published_counts_of(root) or PublishedCounts(source="")
+    if published.subjects in (None, len(dataset.subjects())):
         return published
-    return PublishedCounts(
-        published.source,
-        subjects=published.subjects,
-        threshold=published.threshold,
-        known_missing=published.known_missing,
-    )
+    kept = {name: getattr(published, name) for name in ("source", "subjects", "threshold", "known_missing")}
+    return PublishedCounts(**kept)
 
 
 def ingest(
@@ -126,8 +115,8 @@ def ingest(
     Args:
         dataset: The adapter.
         root: The raw folder.
-        sequences: The parquet file to write: one row per recording, with the fields of `RecordedSequence`.
-        progress: Called with recordings inspected and recordings to inspect.
+        sequences: The parquet file to write, with the fields of `RecordedSequence` as columns.
+        progress: As for `take_inventory`.
 
     Raises:
         ClefError: The copy is not usable. The report goes to stderr, and nothing is written.
@@ -148,9 +137,7 @@ def ingest(
     with atomic_write(sequences.with_name("labels.parquet")) as partial:
         pq.write_table(pa.Table.from_pandas(inventory.labels, preserve_index=False), partial)
     with atomic_write(sequences) as partial:
-        rows = inventory.sequences
-        columns = {column: [getattr(sequence, column) for sequence in rows] for column in SEQUENCE_COLUMNS}
-        pq.write_table(pa.table(columns, SCHEMA), partial)
+        pq.write_table(pa.Table.from_pylist([vars(sequence) for sequence in inventory.sequences], SCHEMA), partial)
     return inventory
 
 
@@ -169,11 +156,8 @@ def read_labels(path: Path) -> "pd.DataFrame":
 def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[RecordedSequence]:
     """List and inspect the recordings of one shard, except missing ones, as `ingest` does for all.
 
-    Cropping uses this and not the table of `ingest`, because one changed recording changes that table, and with it as
-    an input every shard would be stale. The manifest checks that both saw the same recordings.
-
-    Raises:
-        ClefError: The shard is unknown, has no recordings, or is versioned and was not pulled.
+    Cropping does not use the table of `ingest`, because it changes with any recording and would make every shard stale.
+    The manifest checks that both saw the same recordings.
     """
     if shard not in dataset.shards():
         raise ClefError(f"{dataset.name}: no shard {shard}; expected one of {abbreviate(dataset.shards())}")

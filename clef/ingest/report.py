@@ -20,7 +20,7 @@ class Row:
     """One line of the table."""
 
     part: str
-    """The subject of the row: `copy`, `labels`, `rates` or `classes`."""
+    """`copy`, `labels`, `rates` or `classes`."""
     what: str
     found: Value
     """A count, a share from 0 to 1 (float), or text."""

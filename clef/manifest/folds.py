@@ -1,4 +1,4 @@
-"""Who is trained on and who is tested, fold by fold, and the guard that keeps the two apart."""
+"""Folds: the training and test subjects of a run, and the check that no subject is in both."""
 
 import random
 from collections import Counter
@@ -12,18 +12,18 @@ from clef.params.schema import ParamsError
 from clef.params.suggestion import suggestion
 
 FoldName = int | Literal["all"]
-"""A number from 0, or `all` for a training on every subject of a data set, which is tested elsewhere if at all."""
+"""A number from 0, or `all` for training on every subject of a data set, with tests on another data set, if any."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One train and test split, by subject, or by the data set's own split where there are no subjects."""
+    """One split into training and test subjects, or the data set's official split if it has no subjects."""
 
     number: FoldName
     train_subjects: tuple[str, ...]
     test_subjects: tuple[str, ...]
     outer_test_subjects: tuple[str, ...] = ()
-    """Of an inner split: the test subjects of the fold that it lies within."""
+    """Of an inner split: the test subjects of the fold that it belongs to."""
 
     @property
     def inner(self) -> bool:
@@ -31,26 +31,26 @@ class Fold:
         return bool(self.outer_test_subjects)
 
     @property
-    def never_seen(self) -> tuple[str, ...]:
-        """Whom no training of the fold has seen, stage 1 included."""
+    def unseen_subjects(self) -> tuple[str, ...]:
+        """Subjects that no training of the fold may see, including stage 1."""
         return self.outer_test_subjects or self.test_subjects
 
     @property
     def by_split(self) -> bool:
-        """True where the official split decides."""
+        """True if the official split decides."""
         return not self.test_subjects and not self.train_subjects
 
 
 def make_folds(dataset: Dataset) -> list[Fold]:
-    """The folds of a run, numbered from 0; the fold `all` alone, if it is tested on another data set.
+    """The folds of a run, numbered from 0; or the fold `all` alone, if the run is tested on another data set.
 
     Raises:
-        ParamsError: The data set has no subjects to split, or fewer than there are folds; or no published folds of that
-            name; or the folds given leave a subject out, have one twice, or one that the data set has not.
+        ParamsError: The data set has no subjects, fewer than folds, or no published folds of that name; or the given
+            folds omit a subject, repeat one, or contain an unknown one.
     """
     settings = dataset.params.folds
     if dataset.params.test is not None:
-        return [whole(dataset) if dataset.subjects() else Fold("all", (), ())]
+        return [training_on_all(dataset) if dataset.subjects() else Fold("all", (), ())]
     if settings.protocol == "official":
         return [Fold(0, (), ())]
     subjects = _subjects(dataset)
@@ -61,7 +61,7 @@ def make_folds(dataset: Dataset) -> list[Fold]:
         return _published_folds(dataset, subjects)
     if settings.protocol == "leave_one_out":
         return _folds([[subject] for subject in subjects], subjects)
-    assert settings.number is not None, "the schema counts drawn folds"
+    assert settings.number is not None, "the schema requires a number of folds"
     if len(subjects) < settings.number:
         raise ParamsError(
             f"folds.number: {settings.number} folds of {len(subjects)} subjects; expected at least one each"
@@ -70,8 +70,8 @@ def make_folds(dataset: Dataset) -> list[Fold]:
     return _folds([shuffled[number :: settings.number] for number in range(settings.number)], subjects)
 
 
-def whole(dataset: Dataset) -> Fold:
-    """The fold `all`: every subject is trained on.
+def training_on_all(dataset: Dataset) -> Fold:
+    """The fold `all` with every subject in training.
 
     Raises:
         ParamsError: The data set has no subjects.
@@ -79,25 +79,20 @@ def whole(dataset: Dataset) -> Fold:
     return Fold("all", tuple(_subjects(dataset)), ())
 
 
-def everybody_tested(dataset: Dataset) -> Fold:
-    """Whom a run tests that was trained on another data set: every subject, or the official test split."""
+def testing_on_all(dataset: Dataset) -> Fold:
+    """The fold `all` with every subject, or the official test split, in the test of a run over another data set."""
     return Fold("all", (), tuple(sorted(dataset.subjects())))
 
 
 def named_fold(dataset: Dataset, name: str, run: str) -> Fold:
-    """The fold of a run that is called so: one of its own, or `all`.
-
-    Args:
-        dataset: The run's.
-        name: As on the command line.
-        run: Its name, for the message.
+    """Find a fold by its name on the command line: a number, or `all`.
 
     Raises:
-        ClefError: There is none.
+        ClefError: `run` has no such fold.
     """
     folds = {str(fold.number): fold for fold in make_folds(dataset)}
     if name == "all" and name not in folds:
-        return whole(dataset)
+        return training_on_all(dataset)
     if name not in folds:
         known = f"0 to {len(folds) - 1}, or all" if "all" not in folds else "all: the run is tested on another data set"
         raise ClefError(f"--fold: {run} has no fold {name}; expected {known}")
@@ -105,7 +100,7 @@ def named_fold(dataset: Dataset, name: str, run: str) -> Fold:
 
 
 def partition_of(dataset: Dataset) -> str | None:
-    """Name of the published partition that a run's folds are; None for any others.
+    """Name of the published partition that a run uses; None if it uses other folds.
 
     Raises:
         ParamsError: The data set has no such partition.
@@ -113,19 +108,17 @@ def partition_of(dataset: Dataset) -> str | None:
     settings = dataset.params.folds
     if settings.protocol != "standard":
         return None
+    adapter = dataset.params.dataset.adapter
     names = list(dataset.partitions)
     if not names:
         raise ParamsError(
-            f"folds.protocol: nobody published folds of {dataset.params.dataset.adapter}; expected subjects, "
-            "leave_one_out, given or official"
+            f"folds.protocol: {adapter} has no published folds; expected subjects, leave_one_out, given or official"
         )
     if settings.partition is None:
         return names[0]
     if settings.partition not in names:
-        raise ParamsError(
-            f"folds.partition: {dataset.params.dataset.adapter} has no partition {settings.partition}; "
-            f"{suggestion(settings.partition, names)}"
-        )
+        hint = suggestion(settings.partition, names)
+        raise ParamsError(f"folds.partition: {adapter} has no partition {settings.partition}; {hint}")
     return settings.partition
 
 
@@ -137,15 +130,15 @@ def _subjects(dataset: Dataset) -> list[str]:
 
 
 def _published_folds(dataset: Dataset, subjects: list[str]) -> list[Fold]:
-    """The published test subjects, as far as the copy has them; who is in no fold takes no part."""
+    """The published test subjects that the run uses. Subjects in no published fold are left out."""
     name = partition_of(dataset)
     assert name is not None, "the protocol is standard"
     tested = [[subject for subject in fold if subject in subjects] for fold in dataset.partitions[name]]
     empty = [number for number, fold in enumerate(tested) if not fold]
     if empty:
         raise ParamsError(
-            f"folds.partition: fold {empty[0]} of {name} tests nobody of the run's {len(subjects)} subjects; "
-            "expected one or more: take more subjects, or protocol subjects"
+            f"folds.partition: fold {empty[0]} of {name} tests none of the run's {len(subjects)} subjects; "
+            "expected one or more: use more subjects, or protocol subjects"
         )
     return _folds(tested, sorted(subject for fold in tested for subject in fold))
 
@@ -158,33 +151,33 @@ def _folds(tested: list[list[str]], subjects: list[str]) -> list[Fold]:
 
 
 def _require_partition(given: list[list[str]], subjects: list[str], dataset: str) -> None:
+    """Refuse given folds unless every subject is in exactly one of them."""
     where = "folds.test_subjects"
     for number, fold in enumerate(given):
         if not fold:
             raise ParamsError(f"{where}: fold {number} is empty; expected one subject or more in each")
         for subject in fold:
             if subject not in subjects:
-                raise ParamsError(
-                    f"{where}: fold {number}: {dataset} has no subject {subject}; {suggestion(subject, subjects)}"
-                )
+                hint = suggestion(subject, subjects)
+                raise ParamsError(f"{where}: fold {number}: {dataset} has no subject {subject}; {hint}")
     times = Counter(subject for fold in given for subject in fold)
     for subject in subjects:
         if times[subject] > 1:
             folds = [str(number) for number, fold in enumerate(given) if subject in fold]
-            place = f"folds {' and '.join(folds)}" if len(folds) > 1 else f"fold {folds[0]} twice"
-            raise ParamsError(f"{where}: {subject} is in {place}; expected every subject in exactly one fold")
+            which = f"folds {' and '.join(folds)}" if len(folds) > 1 else f"fold {folds[0]} twice"
+            raise ParamsError(f"{where}: {subject} is in {which}; expected every subject in exactly one fold")
     left_out = [subject for subject in subjects if not times[subject]]
     if left_out:
         raise ParamsError(f"{where}: no fold tests {', '.join(left_out)}; expected every subject in exactly one fold")
 
 
 def inner_split(fold: Fold, held_out: float, seed: int) -> Fold:
-    """Hold some of a fold's training subjects out of training, to choose thresholds on them.
+    """Hold out some training subjects of a fold by subject, to choose thresholds on them.
 
     Args:
-        fold: A fold by subject.
-        held_out: Share of its training subjects; at least one is held out, and one kept.
-        seed: Draws them.
+        fold: The fold.
+        held_out: Share of its training subjects; at least one is held out, and at least one kept.
+        seed: Seed of the choice.
 
     Raises:
         ParamsError: The fold has fewer than two training subjects.
@@ -201,7 +194,7 @@ def require_disjoint(train: Collection[str | None], test: Collection[str | None]
     """Refuse a training set that shares a subject with its test set.
 
     Raises:
-        ClefError: With the subjects in both.
+        ClefError: With the shared subjects.
     """
     shared = sorted({subject for subject in train if subject is not None} & set(test))
     if shared:

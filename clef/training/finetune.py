@@ -191,7 +191,7 @@ def _start_from(
     else:
         require_fingerprint(sidecar, fingerprint, stage1, manifest)
     seen = {tuple(subject) for subject in sidecar["trained_on"]}
-    leaked = sorted(seen & {(data.dataset, subject) for subject in data.fold.never_seen})
+    leaked = sorted(seen & {(data.dataset, subject) for subject in data.fold.unseen_subjects})
     if leaked:
         names = ", ".join(subject for _, subject in leaked)
         raise ClefError(

@@ -6,13 +6,13 @@ from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.manifest.folds import (
     Fold,
-    everybody_tested,
     inner_split,
     make_folds,
     named_fold,
     partition_of,
     require_disjoint,
-    whole,
+    testing_on_all,
+    training_on_all,
 )
 from clef.params.schema import Params, ParamsError
 
@@ -76,7 +76,7 @@ def test_an_inner_split_parts_the_training_subjects_and_touches_no_test_subject(
     assert inner.test_subjects
     assert abs(len(inner.test_subjects) - held_out * subjects) <= 1
     assert inner == inner_split(fold, held_out, seed)
-    assert inner.never_seen == fold.never_seen == ("M001", "M002")
+    assert inner.unseen_subjects == fold.unseen_subjects == ("M001", "M002")
     assert inner.inner
     assert not fold.inner
 
@@ -211,7 +211,7 @@ def test_leave_one_out_tests_everybody_alone():
 
 def test_the_fold_all_trains_on_everybody_and_tests_nobody():
     dataset = adapter(protocol="standard")
-    fold = whole(dataset)
+    fold = training_on_all(dataset)
     assert (fold.number, fold.train_subjects, fold.test_subjects) == ("all", tuple(dataset.subjects()), ())
     assert not fold.by_split
     assert named_fold(dataset, "all", "run") == fold
@@ -224,8 +224,8 @@ def test_the_fold_all_trains_on_everybody_and_tests_nobody():
 def test_a_run_that_is_everybody_tested_has_the_fold_all_alone():
     params = {"dataset": {"adapter": "bp4d"}, "test": {"run": "disfa"}, "tune": None}
     dataset = open_dataset(Params.model_validate(params))
-    assert make_folds(dataset) == [whole(dataset)]
-    other = everybody_tested(adapter("disfa", protocol="standard"))
+    assert make_folds(dataset) == [training_on_all(dataset)]
+    other = testing_on_all(adapter("disfa", protocol="standard"))
     assert (len(other.test_subjects), other.train_subjects) == (27, ())
     with pytest.raises(
         ClefError, match="--fold: run has no fold 0; expected all: the run is tested on another data set"
@@ -236,7 +236,7 @@ def test_a_run_that_is_everybody_tested_has_the_fold_all_alone():
 def test_a_data_set_without_subjects_has_no_fold_all():
     params = {"dataset": {"adapter": "rafdb"}, "labels": {"kind": "expressions", "expressions": ["fear", "anger"]}}
     with pytest.raises(ParamsError, match=r"folds\.protocol: rafdb has no subjects"):
-        whole(open_dataset(Params.model_validate(params)))
+        training_on_all(open_dataset(Params.model_validate(params)))
 
 
 def test_folds_that_are_not_given_are_not_in_what_makes_a_training_stale():

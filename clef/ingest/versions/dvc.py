@@ -6,8 +6,10 @@ which files belong to which shard. `clef.ingest.versions.pointers` names and rea
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -41,13 +43,11 @@ def open_repository(checkout: Path) -> Repo:
     """
     if not (checkout / ".git").exists():
         raise ClefError(f"{checkout}: not a git repository; data versions are git commits: run `git init` first")
-    try:
+    with _one_line_errors():
         if (checkout / ".dvc").is_dir():
             return Repo(str(checkout))
         log.info("%s: dvc init", checkout)
         return Repo.init(str(checkout))
-    except DVC_ERRORS as error:
-        raise _one_line(error) from error
 
 
 def raw_paths(dataset: Dataset, root: Path) -> dict[str, list[str]]:
@@ -56,10 +56,6 @@ def raw_paths(dataset: Dataset, root: Path) -> dict[str, list[str]]:
     A pointer gets the folders of its recordings, and folders above that hold nothing else. Recordings in a folder that
     holds those of another pointer are listed one by one. Everything else, such as label files, goes to the labels
     pointer, except folders that the adapter ignores.
-
-    Args:
-        dataset: The adapter.
-        root: The data set's raw folder.
 
     Returns:
         Paths relative to `root`, sorted, by the name of the pointer.
@@ -90,39 +86,29 @@ def version_data(
 ) -> list[Path]:
     """Update the pointers to the current raw files, and put the files into DVC's cache.
 
-    Args:
-        repository: The checkout.
-        dataset: The adapter.
-        root: The data set's raw folder, inside the checkout.
-        progress: Called with pointers done and pointers in all.
-
     Returns:
         The new and changed pointers.
 
     Raises:
-        ClefError: A shard has no recordings, the folder is a link, the disk of DVC's cache is too small, or DVC
-            refuses.
+        ClefError: A shard has no recordings, the raw folder is behind a link, the disk of DVC's cache is too small, or
+            DVC refuses.
     """
     _require_inside(Path(repository.root_dir), root)
-    wanted = raw_paths(dataset, root)
-    cache_folder = Path(repository.cache.local.path)
-    require_space({cache_folder: _bytes_to_copy(repository, root, wanted)}, purpose="a copy of the changed files needs")
+    wanted = {pointer_path(root, name): paths for name, paths in raw_paths(dataset, root).items()}
+    needed = {Path(repository.cache.local.path): _bytes_to_copy(repository, root, chain(*wanted.values()))}
+    require_space(needed, purpose="a copy of the changed files needs")
     changed = []
-    try:
-        with repository.lock:
-            stages = {name: _stage(repository, pointer_path(root, name), paths) for name, paths in wanted.items()}
-            repository.check_graph(stages=list(stages.values()))
-            for done, (name, stage) in enumerate(stages.items(), start=1):
-                pointer = pointer_path(root, name)
-                before = pointer.read_bytes() if pointer.exists() else None
-                stage.add_outs()
-                stage.dump()
-                if pointer.read_bytes() != before:
-                    changed.append(pointer)
-                if progress is not None:
-                    progress(done, len(wanted))
-    except DVC_ERRORS as error:
-        raise _one_line(error) from error
+    with _one_line_errors(), repository.lock:
+        stages = {path: _stage(repository, path, own) for path, own in wanted.items()}
+        repository.check_graph(stages=list(stages.values()))
+        for done, (pointer, stage) in enumerate(stages.items(), start=1):
+            before = pointer.read_bytes() if pointer.exists() else None
+            stage.add_outs()
+            stage.dump()
+            if pointer.read_bytes() != before:
+                changed.append(pointer)
+            if progress is not None:
+                progress(done, len(wanted))
     return changed
 
 
@@ -149,28 +135,17 @@ def is_local(address: str) -> bool:
 def push(
     repository: Repo, pointers: list[Path], remote: str, progress: Callable[[int, int], None] | None = None
 ) -> int:
-    """Send the files of pointers to a remote.
-
-    Args:
-        repository: The checkout.
-        pointers: The pointers.
-        remote: Name of the remote.
-        progress: Called with pointers sent and pointers in all.
-
-    Returns:
-        The number of files sent, without those that the remote had already.
+    """Send the files of pointers to a remote, and count those that it did not have.
 
     Raises:
         ClefError: DVC cannot reach the remote, or its cache lacks a file.
     """
     sent = 0
-    try:
+    with _one_line_errors():
         for done, pointer in enumerate(pointers, start=1):
             sent += repository.push(targets=[str(pointer)], remote=remote)
             if progress is not None:
                 progress(done, len(pointers))
-    except DVC_ERRORS as error:
-        raise _one_line(error) from error
     return sent
 
 
@@ -186,15 +161,14 @@ def _stage(repository: Repo, pointer: Path, paths: list[str]) -> "Stage":
     )
 
 
-def _bytes_to_copy(repository: Repo, root: Path, wanted: Mapping[str, list[str]]) -> int:
+def _bytes_to_copy(repository: Repo, root: Path, paths: Iterable[str]) -> int:
     """Bytes of changed files that DVC will copy to its cache; 0 if the disk can link instead."""
     local = repository.cache.local
     links = [kind for kind in local.cache_types if kind != "copy"]
     if test_links(links, local.fs, local.path, repository.fs, str(root.absolute())):
         return 0
     recorded = {part for pointer in root.glob("*.dvc") for part in read_pointer(pointer)}
-    now = [measure(root / path) for paths in wanted.values() for path in paths]
-    return sum(part.size for part in now if part not in recorded)
+    return sum(part.size for part in map(measure, (root / path for path in paths)) if part not in recorded)
 
 
 def _widest_folders(root: Path, owners: Mapping[PurePosixPath, set[str]]) -> Callable[[PurePosixPath], PurePosixPath]:
@@ -235,7 +209,7 @@ def _unassigned(
 
 
 def _require_inside(checkout: Path, root: Path) -> None:
-    """Refuse a raw folder behind a link: DVC writes pointers beside the data, and git does not follow links."""
+    """Refuse a raw folder behind a link: pointers are written beside the data, and git does not follow links."""
     resolved = root.resolve()
     if not resolved.is_relative_to(checkout.resolve()) or resolved != root.absolute():
         raise ClefError(
@@ -244,5 +218,9 @@ def _require_inside(checkout: Path, root: Path) -> None:
         )
 
 
-def _one_line(error: Exception) -> ClefError:
-    return ClefError(f"dvc: {' '.join(str(error).split())}")
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except DVC_ERRORS as error:
+        raise ClefError(f"dvc: {' '.join(str(error).split())}") from error

@@ -64,10 +64,6 @@ def read_pointer(pointer: Path) -> list[Versioned]:
 def check_fetched(pointers: list[Path], root: Path) -> None:
     """Refuse pointers whose data was not pulled.
 
-    Args:
-        pointers: Of the data about to be read.
-        root: The data set's raw folder.
-
     Raises:
         ClefError: With the `dvc pull` that fetches the data.
     """
@@ -87,16 +83,14 @@ def changes(dataset: Dataset, root: Path, most_files: int | None = None) -> list
 
     Args:
         dataset: The adapter.
-        root: The data set's raw folder.
+        root: The raw folder.
         most_files: Compare at most this many files, and skip missing ones; None compares all.
 
     Returns:
         One line per difference; empty for a data set without versions.
     """
-    pointers = existing_pointers(dataset, root)
-    if not pointers:
-        return []
     found, left = [], most_files
+    pointers = existing_pointers(dataset, root)
     for pointer in pointers:
         for recorded in read_pointer(pointer):
             if left is not None:
@@ -111,7 +105,7 @@ def changes(dataset: Dataset, root: Path, most_files: int | None = None) -> list
                     f"`clef version-data {dataset.name}`; if the pointer is, `dvc checkout {pointer}`"
                 )
     without = [name for name in pointer_names(dataset) if pointer_path(root, name) not in pointers]
-    if without:
+    if pointers and without:
         found.append(f"{root}: no pointer for {abbreviate(without)}: run `clef version-data {dataset.name}`")
     return found
 
