@@ -67,7 +67,7 @@ def training(run: str, fold: str, crops: Path) -> "tuple[Params, Fold, dict[str,
 def joining(params: "Params", manifests: list[Path], crops: list[Path]) -> "list[Source]":
     """Other data sets that take part in stage 1, each with all of its subjects."""
     from clef.datasets import open_dataset
-    from clef.manifest.folds import training_on_all
+    from clef.manifest.folds import fold_training_all
     from clef.training.inputs import Inputs
     from clef.training.sources import Source
 
@@ -79,14 +79,14 @@ def joining(params: "Params", manifests: list[Path], crops: list[Path]) -> "list
     for name, manifest, folder in zip(names, manifests, crops, strict=True):
         adapter = open_dataset(run_params(name))
         inputs = Inputs(manifest, shards(adapter.shards(), folder))
-        found.append(Source(adapter.name, inputs, training_on_all(adapter), adapter.activities))
+        found.append(Source(adapter.name, inputs, fold_training_all(adapter), adapter.activities))
     return found
 
 
 def tested(params: "Params", manifest: Path | None, crops: Path | None) -> "EvaluationData | None":
     """The other data set that a run is tested on; None if it is tested on its own."""
     from clef.datasets import open_dataset
-    from clef.manifest.folds import testing_on_all
+    from clef.manifest.folds import fold_testing_all
     from clef.training.inputs import EvaluationData, Inputs
 
     if params.test is None:
@@ -99,7 +99,7 @@ def tested(params: "Params", manifest: Path | None, crops: Path | None) -> "Eval
     adapter = open_dataset(other)
     labels = params.labels.model_copy(update={"threshold": other.labels.threshold, "votes": other.labels.votes})
     inputs = Inputs(manifest, shards(adapter.shards(), crops))
-    return EvaluationData(adapter.name, inputs, testing_on_all(adapter), labels)
+    return EvaluationData(adapter.name, inputs, fold_testing_all(adapter), labels)
 
 
 def shards(names: list[str], crops: Path) -> dict[str, Path]:

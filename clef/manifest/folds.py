@@ -50,7 +50,7 @@ def make_folds(dataset: Dataset) -> list[Fold]:
     """
     settings = dataset.params.folds
     if dataset.params.test is not None:
-        return [training_on_all(dataset) if dataset.subjects() else Fold("all", (), ())]
+        return [fold_training_all(dataset) if dataset.subjects() else Fold("all", (), ())]
     if settings.protocol == "official":
         return [Fold(0, (), ())]
     subjects = _subjects(dataset)
@@ -70,7 +70,7 @@ def make_folds(dataset: Dataset) -> list[Fold]:
     return _folds([shuffled[number :: settings.number] for number in range(settings.number)], subjects)
 
 
-def training_on_all(dataset: Dataset) -> Fold:
+def fold_training_all(dataset: Dataset) -> Fold:
     """The fold `all` with every subject in training.
 
     Raises:
@@ -79,7 +79,7 @@ def training_on_all(dataset: Dataset) -> Fold:
     return Fold("all", tuple(_subjects(dataset)), ())
 
 
-def testing_on_all(dataset: Dataset) -> Fold:
+def fold_testing_all(dataset: Dataset) -> Fold:
     """The fold `all` with every subject, or the official test split, in the test of a run over another data set."""
     return Fold("all", (), tuple(sorted(dataset.subjects())))
 
@@ -92,7 +92,7 @@ def named_fold(dataset: Dataset, name: str, run: str) -> Fold:
     """
     folds = {str(fold.number): fold for fold in make_folds(dataset)}
     if name == "all" and name not in folds:
-        return training_on_all(dataset)
+        return fold_training_all(dataset)
     if name not in folds:
         known = f"0 to {len(folds) - 1}, or all" if "all" not in folds else "all: the run is tested on another data set"
         raise ClefError(f"--fold: {run} has no fold {name}; expected {known}")

@@ -1,6 +1,6 @@
-"""Which frames of the manifest a stage gets, and what their raw codes mean in this run.
+"""Select frames of the manifest for a stage, and turn their raw codes into the targets of a run.
 
-Test labels leave this module through `test_labels` alone, and only evaluation calls it.
+Only `test_labels` returns labels of the test side, and only evaluation calls it.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ KEYS = ["dataset", "subject", "activity", "sequence", "frame", "split", "status"
 
 
 def pretraining_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
-    """Every n-th cropped frame of each clip of the training subjects, labelled or not, with its activity.
+    """Every n-th cropped frame of each sequence of the training side, labelled or not, with its activity.
 
     Raises:
         ClefError: The data set has no activities.
@@ -37,8 +37,8 @@ def training_frames(manifest: Path, fold: Fold, labels: LabelParams, stride: int
     """Every n-th labelled and cropped frame of the training side, with targets.
 
     Returns:
-        Keys and one float column per action unit (1, 0, NaN unknown), or the column `expression` with its class and,
-        where the data set gives votes, the columns of these.
+        Keys and one float column per action unit (1, 0, NaN unknown); or the column `expression` with the class, and
+        the columns of votes if the data set has them.
     """
     frames = training_labels(manifest, fold, labels)
     frames = every_nth(frames[frames["status"].isin(CROPPED)], stride)
@@ -56,7 +56,7 @@ def training_labels(manifest: Path, fold: Fold, labels: LabelParams) -> pd.DataF
 
 
 def test_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
-    """Every n-th labelled frame of the test side, cropped or not: its keys, without its labels."""
+    """Keys of every n-th labelled frame of the test side, cropped or not, without labels."""
     frames = _side(manifest, fold, "test", KEYS)
     return every_nth(frames[frames["labelled"]], stride).reset_index(drop=True)
 
@@ -68,16 +68,16 @@ def test_labels(manifest: Path, fold: Fold, labels: LabelParams, stride: int) ->
 
 
 def every_nth(frames: pd.DataFrame, stride: int) -> pd.DataFrame:
-    """Every n-th of the given frames of each sequence, from its first."""
+    """Every n-th of the frames of each sequence, starting with the first."""
     return frames[frames.groupby("sequence", sort=False).cumcount() % stride == 0]
 
 
 def targets(frames: pd.DataFrame, labels: LabelParams) -> np.ndarray:
-    """What the losses learn from.
+    """Targets of the losses.
 
     Returns:
-        (frame, action unit) float32 with NaN; or (frame,) int64 class index with -1; or, where votes count as
-        probabilities, (frame, class) float32 of sum 1, with rows of NaN.
+        (frame, action unit) float32, NaN if unknown; or (frame,) int64 class index, -1 if unknown; or, if votes count
+        as probabilities, (frame, class) float32 with sum 1, a row of NaN if unknown.
     """
     if labels.kind == "action_units":
         return frames[labels.names].to_numpy(dtype=np.float32)
@@ -87,12 +87,12 @@ def targets(frames: pd.DataFrame, labels: LabelParams) -> np.ndarray:
 
 
 def most_likely(targets: np.ndarray) -> np.ndarray:
-    """Class index of each frame, (frame,), for targets of expressions: a distribution's largest share."""
+    """Class index of each frame, (frame,), for targets of expressions: the class with the largest share."""
     return targets if targets.ndim == 1 else targets.argmax(axis=1)
 
 
 def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataFrame:
-    """Rows of the training or test side; those of the other side go no further than the reader's filter."""
+    """Rows of the training or test side. The reader's filter drops the other side."""
     if fold.by_split:
         _require_disjoint_splits(manifest)
         frames = read_manifest(manifest, columns, [("split", "==", side)])
@@ -100,17 +100,17 @@ def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataF
         wanted = fold.train_subjects if side == "train" else fold.test_subjects
         require_disjoint(fold.train_subjects, fold.test_subjects)
         frames = read_manifest(manifest, columns, [("subject", "in", set(wanted))])
-        absent = sorted(set(wanted) - set(frames["subject"]))
-        if absent:
-            raise ClefError(f"{manifest}: fold {fold.number}: no frame of {', '.join(absent)}; expected every subject")
+        missing = sorted(set(wanted) - set(frames["subject"]))
+        if missing:
+            raise ClefError(f"{manifest}: fold {fold.number}: no frame of {', '.join(missing)}; expected every subject")
     if frames.empty:
         raise ClefError(f"{manifest}: fold {fold.number} has no {side} frames")
     return frames
 
 
 def _require_disjoint_splits(manifest: Path) -> None:
-    people = read_manifest(manifest, ["subject", "split"]).drop_duplicates().dropna()
-    train, test = (set(people.loc[people["split"] == side, "subject"]) for side in ("train", "test"))
+    subjects = read_manifest(manifest, ["subject", "split"]).drop_duplicates().dropna()
+    train, test = (set(subjects.loc[subjects["split"] == side, "subject"]) for side in ("train", "test"))
     require_disjoint(train, test)
 
 

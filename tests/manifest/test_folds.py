@@ -11,8 +11,8 @@ from clef.manifest.folds import (
     named_fold,
     partition_of,
     require_disjoint,
-    testing_on_all,
-    training_on_all,
+    fold_testing_all,
+    fold_training_all,
 )
 from clef.params.schema import Params, ParamsError
 
@@ -211,7 +211,7 @@ def test_leave_one_out_tests_everybody_alone():
 
 def test_the_fold_all_trains_on_everybody_and_tests_nobody():
     dataset = adapter(protocol="standard")
-    fold = training_on_all(dataset)
+    fold = fold_training_all(dataset)
     assert (fold.number, fold.train_subjects, fold.test_subjects) == ("all", tuple(dataset.subjects()), ())
     assert not fold.by_split
     assert named_fold(dataset, "all", "run") == fold
@@ -224,8 +224,8 @@ def test_the_fold_all_trains_on_everybody_and_tests_nobody():
 def test_a_run_that_is_everybody_tested_has_the_fold_all_alone():
     params = {"dataset": {"adapter": "bp4d"}, "test": {"run": "disfa"}, "tune": None}
     dataset = open_dataset(Params.model_validate(params))
-    assert make_folds(dataset) == [training_on_all(dataset)]
-    other = testing_on_all(adapter("disfa", protocol="standard"))
+    assert make_folds(dataset) == [fold_training_all(dataset)]
+    other = fold_testing_all(adapter("disfa", protocol="standard"))
     assert (len(other.test_subjects), other.train_subjects) == (27, ())
     with pytest.raises(
         ClefError, match="--fold: run has no fold 0; expected all: the run is tested on another data set"
@@ -236,7 +236,7 @@ def test_a_run_that_is_everybody_tested_has_the_fold_all_alone():
 def test_a_data_set_without_subjects_has_no_fold_all():
     params = {"dataset": {"adapter": "rafdb"}, "labels": {"kind": "expressions", "expressions": ["fear", "anger"]}}
     with pytest.raises(ParamsError, match=r"folds\.protocol: rafdb has no subjects"):
-        training_on_all(open_dataset(Params.model_validate(params)))
+        fold_training_all(open_dataset(Params.model_validate(params)))
 
 
 def test_folds_that_are_not_given_are_not_in_what_makes_a_training_stale():

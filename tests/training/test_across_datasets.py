@@ -9,7 +9,7 @@ import pytest
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.evaluation.fold.evaluate_fold import evaluate_fold
-from clef.manifest.folds import testing_on_all, training_on_all
+from clef.manifest.folds import fold_testing_all, fold_training_all
 from clef.training.finetune import finetune
 from clef.training.inputs import EvaluationData
 from clef.training.pretrain import pretrain
@@ -23,7 +23,7 @@ def plus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plus")
     inputs = make_toy(folder, params)
     target = folder / "pretrain.safetensors"
-    pretrain(params, 0, training_on_all(open_dataset(params)), inputs, target)
+    pretrain(params, 0, fold_training_all(open_dataset(params)), inputs, target)
     return params, inputs, target
 
 
@@ -35,7 +35,7 @@ def toy(tmp_path_factory):
 
 def as_tested(params, inputs, **labels) -> EvaluationData:
     read = params.labels.model_copy(update=labels)
-    return EvaluationData(params.dataset.name, inputs, testing_on_all(open_dataset(params)), read)
+    return EvaluationData(params.dataset.name, inputs, fold_testing_all(open_dataset(params)), read)
 
 
 def test_stage_1_of_everybody_trains_on_everybody(plus):
@@ -58,7 +58,7 @@ def test_stage_1_of_another_data_set_may_have_seen_people_of_the_same_names(plus
 def test_stage_1_of_everybody_of_the_same_data_set_is_refused(toy, tmp_path):
     params, inputs = toy
     encoders = tmp_path / "pretrain.safetensors"
-    pretrain(params, 0, training_on_all(open_dataset(params)), inputs, encoders)
+    pretrain(params, 0, fold_training_all(open_dataset(params)), inputs, encoders)
     with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
         finetune(params, 0, toy_fold(params), inputs, encoders, tmp_path / "f.safetensors", tmp_path / "e.parquet")
 
@@ -85,7 +85,7 @@ def trained_elsewhere(plus, toy, tmp_path_factory):
     params, inputs, encoders = plus
     folder = tmp_path_factory.mktemp("elsewhere")
     files = [folder / "finetune.safetensors", folder / "epochs.parquet"]
-    finetune(params, 0, training_on_all(open_dataset(params)), inputs, encoders, *files, elsewhere=as_tested(*toy))
+    finetune(params, 0, fold_training_all(open_dataset(params)), inputs, encoders, *files, elsewhere=as_tested(*toy))
     return folder
 
 
@@ -93,7 +93,7 @@ def scored(plus, trained_elsewhere, folder, tested):
     params, inputs, _ = plus
     files = [trained_elsewhere / "finetune.safetensors", trained_elsewhere / "epochs.parquet"]
     made = [folder / "p.parquet", folder / "m.json"]
-    evaluate_fold(params, 0, training_on_all(open_dataset(params)), inputs, *files, *made, other_dataset=tested)
+    evaluate_fold(params, 0, fold_training_all(open_dataset(params)), inputs, *files, *made, other_dataset=tested)
     return pd.read_parquet(made[0]), json.loads(made[1].read_text())
 
 
@@ -125,7 +125,7 @@ def test_labels_of_the_other_data_set_change_no_weight(plus, toy, trained_elsewh
     other, _ = toy
     noisy = make_toy(tmp_path / "noisy", other, flip_labels_of=tuple(open_dataset(other).subjects()))
     target = tmp_path / "f.safetensors"
-    fold = training_on_all(open_dataset(params))
+    fold = fold_training_all(open_dataset(params))
     finetune(params, 0, fold, inputs, encoders, target, tmp_path / "e.parquet", elsewhere=as_tested(other, noisy))
     assert target.read_bytes() == (trained_elsewhere / "finetune.safetensors").read_bytes()
 

@@ -8,7 +8,7 @@ import torch
 
 import clef.training.provenance
 from clef.datasets import open_dataset
-from clef.manifest.folds import testing_on_all
+from clef.manifest.folds import fold_testing_all
 from clef.model.tasks import Encoders
 from clef.model.texts import PACKAGED
 from clef.params.schema import Params
@@ -171,7 +171,7 @@ def test_the_weights_that_stage_2_starts_from_are(finetune_key, stage1):
 
 def test_the_other_data_set_that_is_tested_is(finetune_key, toy):
     labels = PLAIN.labels
-    everybody = testing_on_all(open_dataset(PLAIN))
+    everybody = fold_testing_all(open_dataset(PLAIN))
     tested = [
         EvaluationData("plus", toy["plain"], everybody, labels),
         EvaluationData("plus", toy["other labels"], everybody, labels),
