@@ -11,7 +11,7 @@ from clef.fixtures import folder, write_fixture
 from clef.fixtures.size import FixtureSize
 from clef.manifest.folds import make_folds
 from clef.params.schema import IngestParams, Params, ParamsError
-from tests.fixtures.chain import CROP, run_chain
+from tests.fixtures.pipeline import CROP, run_pipeline
 
 SIZE = FixtureSize(subjects=("P01", "P02"), frames=6)
 UNITS = {"action_units": list(folder.UNITS)}
@@ -42,7 +42,7 @@ def labels_of(settings: Params, root: Path):
 @pytest.mark.parametrize("first_frame", [0, 1])
 def test_videos_labelled_by_frame(tmp_path, first_frame):
     write_fixture("folder", "videos", tmp_path / "raw", SIZE)
-    result = run_chain(params(first_frame=first_frame), tmp_path / "raw", tmp_path)
+    result = run_pipeline(params(first_frame=first_frame), tmp_path / "raw", tmp_path)
     earlier = 1 - first_frame
     recordings = {f"videos_{r.subject}_{r.task}": r for r in folder.recordings(SIZE)}
     written = {(name, f - earlier): r.number(f) for name, r in recordings.items() for f in r.frames}
@@ -66,7 +66,7 @@ def test_a_video_that_is_not_there_has_its_labelled_frames_and_no_others(tmp_pat
     for name in ("joke", "startle"):
         (tmp_path / "raw" / "videos" / "P02" / f"{name}.mp4").unlink()
     settings = params().model_copy(update={"ingest": IngestParams(max_bad=0.5)})
-    manifest = run_chain(settings, tmp_path / "raw", tmp_path).manifest
+    manifest = run_pipeline(settings, tmp_path / "raw", tmp_path).manifest
     lost = manifest[manifest["subject"] == "P02"]
     assert sorted(lost["frame"]) == sorted([2, 3, 4, 5] * 2)
     assert lost["labelled"].all()
@@ -76,7 +76,7 @@ def test_a_video_that_is_not_there_has_its_labelled_frames_and_no_others(tmp_pat
 def test_folders_of_numbered_images_with_subjects_in_their_names(tmp_path):
     write_fixture("folder", "frames", tmp_path / "raw", SIZE)
     pattern = r"(?P<subject>P\d+)_(?P<activity>[a-z]+)"
-    result = run_chain(params(pattern=pattern), tmp_path / "raw", tmp_path)
+    result = run_pipeline(params(pattern=pattern), tmp_path / "raw", tmp_path)
     recordings = folder.recordings(SIZE)
     filmed = {(r.name, f): r.number(f) for r in recordings for f in r.frames if f != 1 + r.index % 2}
     assert result.barcodes() == filmed
@@ -88,7 +88,7 @@ def test_images_with_expressions_and_a_split_drawn_by_recording(tmp_path):
     write_fixture("folder", "images", tmp_path / "raw", SIZE)
     labels = {"kind": "expressions", "expressions": list(folder.EXPRESSIONS)}
     settings = params(labels, {"protocol": "official", "number": 1}, subjects=[], blocks=3)
-    result = run_chain(settings, tmp_path / "raw", tmp_path)
+    result = run_pipeline(settings, tmp_path / "raw", tmp_path)
     recordings = folder.recordings(SIZE)
     names = {(r, f): f"images_{r.index:02d}{f:03d}" for r in recordings for f in r.frames}
     assert result.barcodes() == {(name, 0): r.number(f) for (r, f), name in names.items()}
@@ -110,8 +110,8 @@ def test_somebody_on_both_sides_of_a_given_split_is_refused_by_the_manifest(tmp_
     )
     official = params(folds={"protocol": "official", "number": 1})
     with pytest.raises(ClefError, match="subjects P01 are in training and in test; expected none in both"):
-        run_chain(official, tmp_path / "raw", tmp_path)
-    assert len(run_chain(params(), tmp_path / "raw", tmp_path).manifest)  # folds by subject pass the column over
+        run_pipeline(official, tmp_path / "raw", tmp_path)
+    assert len(run_pipeline(params(), tmp_path / "raw", tmp_path).manifest)  # folds by subject pass the column over
 
 
 def test_a_label_of_a_whole_recording_is_every_frames(tmp_path):
@@ -122,7 +122,7 @@ def test_a_label_of_a_whole_recording_is_every_frames(tmp_path):
     table(root, "\n".join(["file,who,smile,frown,mood", *lines, ""]))
     columns = {"path": "file", "subject": "who", "AU12": "smile", "AU4": "frown"}
     settings = params({"action_units": [4, 12]}, columns=columns)
-    result = run_chain(settings, root, tmp_path)
+    result = run_pipeline(settings, root, tmp_path)
     codes = {(f"videos_{who}_joke", f): code for who, code in (("P01", (0, 1)), ("P02", (1, 9))) for f in range(1, 7)}
     assert result.labels(["AU04", "AU12"]) == codes
     assert len(result.manifest) == 18

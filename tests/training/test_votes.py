@@ -14,7 +14,7 @@ from clef.manifest.folds import Fold
 from clef.params.schema import Params
 from clef.training.finetune import finetune
 from clef.training.inputs import Inputs
-from tests.fixtures.chain import CROP, Result, run_chain
+from tests.fixtures.pipeline import CROP, Result, run_pipeline
 from tests.training.beginning import beginning
 
 OFFICIAL = Fold(0, (), ())
@@ -41,7 +41,7 @@ def settings(votes: str, balance: str) -> Params:
 def copy(tmp_path_factory) -> tuple[Path, Result]:
     folder = tmp_path_factory.mktemp("ferplus")
     write_fixture("ferplus", "fer2013", folder / "raw", FixtureSize(frames=4))
-    return folder, run_chain(settings("majority", "none"), folder / "raw", folder)
+    return folder, run_pipeline(settings("majority", "none"), folder / "raw", folder)
 
 
 @pytest.mark.parametrize("balance", ["none", "classes"])

@@ -8,6 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from clef.ingest.check import recordings
+from clef.ingest.check.check import check
+from clef.ingest.check.report import Report
 
 from clef.datasets import open_dataset
 from clef.datasets.bp4d import Bp4d
@@ -16,12 +19,9 @@ from clef.errors import ClefError
 from clef.fixtures import bp4d, write_fixture
 from clef.fixtures.formats import put_zip
 from clef.fixtures.size import FixtureSize
-from clef.ingest.check import recordings
-from clef.ingest.check.check import check
-from clef.ingest.check.report import Report
 from clef.params.schema import IngestParams, Params
 from tests.datasets import full_size
-from tests.fixtures.chain import params, run_chain
+from tests.fixtures.pipeline import params, run_pipeline
 
 SUBJECTS = ("F001", "M001")
 SIZE = FixtureSize(subjects=SUBJECTS, frames=6, pixels=64)
@@ -165,7 +165,7 @@ def test_a_check_and_the_steps_before_training_say_the_same(
     settings = settings.model_copy(update={"ingest": IngestParams(max_bad=max_bad)})
     refused = ""
     try:
-        run_chain(settings, root, tmp_path)
+        run_pipeline(settings, root, tmp_path)
     except ClefError as error:
         refused = str(error)
     assert report.usable == (not refused), (report.problems, refused)
