@@ -25,7 +25,6 @@ def check(
     from shutil import get_terminal_size
 
     from clef.datasets import open_dataset
-    from clef.errors import ClefError
     from clef.ingest.inventory import take_inventory
     from clef.ingest.report_text import WIDTH, report_text
     from clef.runtime.files import write_text
@@ -40,12 +39,10 @@ def check(
     else:
         width = get_terminal_size().columns if out is None and sys.stdout.isatty() else WIDTH
         text = report_text(report, width)
-    if out is not None:
+    if out is None:
+        print(text, end="")
+    else:
         write_text(out, text)
-        if not report.usable:
-            raise ClefError(report.verdict)
         notice("%s", report.verdict)
-        return
-    print(text, end="")
     if not report.usable:
         raise typer.Exit(1)

@@ -30,8 +30,8 @@ def render_demo(
     if settings is None:
         raise ClefError(f"{dataset}: not a demo set; only runs with a `render:` section are drawn")
     require_own_folder(out)
-    with leased(out / "render.json"), progress("video" if settings.kind == "videos" else "image") as tell:
-        files = render(settings, out, workers, tell)
+    with leased(out / "render.json"), progress("video" if settings.kind == "videos" else "image") as report_progress:
+        files = render(settings, out, workers, report_progress)
     notice("%d files in %s", files, out)
 
 
@@ -48,8 +48,8 @@ def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
     from clef.runtime.progress import notice, progress
 
     params = dataset_params(dataset)
-    with leased(out), progress("recording") as tell:
-        inventory = run_ingest(open_dataset(params), raw, out, tell)
+    with leased(out), progress("recording") as report_progress:
+        inventory = run_ingest(open_dataset(params), raw, out, report_progress)
     crops = out.parent / params.crop_digest
     done = {path.stem for path in crops.glob("*.arrow")}
     frames = sum(sequence.frames or 1 for sequence in inventory.sequences if sequence.shard not in done)
@@ -67,11 +67,6 @@ def crop(
     attempt: Attempt = None,
 ) -> None:
     """Crop the faces of one shard: one row for every frame."""
-    with attempted(dataset_params(dataset, crop), out, attempt):
-        _crop(dataset, crop, raw, shard, out)
-
-
-def _crop(dataset: str, crop: str, raw: Path, shard: str, out: Path) -> None:
     from clef.datasets import open_dataset
     from clef.faces.crop import crop_shard
     from clef.ingest.inventory import shard_sequences
@@ -79,24 +74,23 @@ def _crop(dataset: str, crop: str, raw: Path, shard: str, out: Path) -> None:
     from clef.runtime.progress import notice, progress
 
     params = dataset_params(dataset, crop)
-    if params.crop.device == "cuda":
-        claim_gpus(1)
-    listed = shard_sequences(open_dataset(params), raw, shard)
-    expected = sum(sequence.frames or 1 for sequence in listed)
-    done = 0
+    with attempted(params, out, attempt):
+        if params.crop.device == "cuda":
+            claim_gpus(1)
+        sequences = shard_sequences(open_dataset(params), raw, shard)
+        expected, done = sum(sequence.frames or 1 for sequence in sequences), 0
+        with leased(out), progress("frame") as report_progress:
 
-    with leased(out), progress("frame") as tell:
+            def add(sequence: str, frames: int) -> None:
+                nonlocal done
+                done += frames
+                report_progress(done, max(done, expected))
 
-        def add(sequence: str, frames: int) -> None:
-            nonlocal done
-            done += frames
-            tell(done, max(done, expected))
-
-        report = crop_shard(raw, listed, params.crop, out, out.with_suffix(".work"), add)
-    for name, problem in report.problems:
-        log.warning("%s: %s", name, problem)
-    counts = ", ".join(f"{count} {status}" for status, count in report.statuses.items() if count)
-    notice("%d frames: %s", report.frames, counts)
+            report = crop_shard(raw, sequences, params.crop, out, out.with_suffix(".work"), add)
+        for name, problem in report.problems:
+            log.warning("%s: %s", name, problem)
+        counts = ", ".join(f"{count} {status}" for status, count in report.statuses.items() if count)
+        notice("%d frames: %s", report.frames, counts)
 
 
 @step(
@@ -120,14 +114,7 @@ def manifest(
     from clef.runtime.progress import notice, progress
 
     adapter = open_dataset(dataset_params(dataset, crop))
-    shard_paths = shards(adapter.shards(), crops)
-    with leased(out), progress("shard") as tell:
-        table = build_manifest(
-            adapter,
-            read_sequences(sequences),
-            read_labels(labels),
-            shard_paths,
-            out,
-            tell,
-        )
+    inventory = read_sequences(sequences), read_labels(labels)
+    with leased(out), progress("shard") as report_progress:
+        table = build_manifest(adapter, *inventory, shards(adapter.shards(), crops), out, report_progress)
     notice("%d frames, %d labelled", len(table), table["labelled"].sum())

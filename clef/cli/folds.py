@@ -1,4 +1,4 @@
-"""The subcommand that shows who is tested in which fold."""
+"""The subcommand that shows folds and their subjects."""
 
 from typing import TYPE_CHECKING
 
@@ -7,13 +7,12 @@ from clef.cli.find_run import run_params
 from clef.cli.options import Run
 
 if TYPE_CHECKING:
-    from clef.datasets.base import Dataset
     from clef.manifest.folds import Fold
 
 
 @app.command(rich_help_panel=DATA, epilog="Example: clef folds demo")
 def folds(run: Run) -> None:
-    """Show the folds of a run with their test subjects, since publications number the same folds differently."""
+    """Show the folds of a run with their test subjects. Publications number the same folds differently."""
     from rich.console import Console
     from rich.table import Table
 
@@ -29,27 +28,23 @@ def folds(run: Run) -> None:
     table = Table(title=f"{run}: {'on ' + params.test.run if params.test is not None else protocol}")
     table.add_column("fold")
     table.add_column("trained on", justify="right")
-    table.add_column("tested")
+    table.add_column("tested on")
     if published:
         table.add_column("published as")
     for fold, name in zip(made, published or [""] * len(made), strict=True):
         table.add_row(str(fold.number), *_sides(fold), *([name] if published else []))
-    left_out = _left_out(dataset, made)
-    if left_out:
+    used = {subject for fold in made for subject in (*fold.train_subjects, *fold.test_subjects)}
+    left_out = sorted(set(dataset.subjects()) - used)
+    if used and left_out:
         table.caption = f"In no fold: {' '.join(left_out)}"
     Console().print(table)
 
 
 def _sides(fold: "Fold") -> tuple[str, str]:
-    """How many train, and who is tested."""
+    """Describe the training and the test side."""
     if fold.number == "all":
         trained_on = str(len(fold.train_subjects)) if fold.train_subjects else "train split"
-        return trained_on, "everybody of the other data set"
+        return trained_on, "all subjects of the other data set"
     if fold.by_split:
         return "train split", "test split"
     return str(len(fold.train_subjects)), f"{len(fold.test_subjects)}: {' '.join(fold.test_subjects)}"
-
-
-def _left_out(dataset: "Dataset", made: "list[Fold]") -> list[str]:
-    taking_part = {subject for fold in made for subject in (*fold.train_subjects, *fold.test_subjects)}
-    return sorted(set(dataset.subjects()) - taking_part) if taking_part else []

@@ -1,4 +1,4 @@
-"""Subcommands about versions of the data."""
+"""The subcommand that versions raw data."""
 
 import logging
 import sys
@@ -21,13 +21,15 @@ log = logging.getLogger(__name__)
 @app.command("version-data", rich_help_panel=DATA, epilog="Example: clef version-data bp4d --push")
 def version_data(
     dataset: DatasetName,
-    push: Annotated[bool, typer.Option("--push", help="Then send the files to the default remote.")] = False,
-    remote: Annotated[str | None, typer.Option(help="Then send the files to this remote.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Send licensed recordings off this machine unasked.")] = False,
+    push: Annotated[bool, typer.Option("--push", help="Also send the files to the default remote.")] = False,
+    remote: Annotated[str | None, typer.Option(help="Also send the files to this remote.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Send licensed recordings off this machine without asking.")
+    ] = False,
 ) -> None:
-    """Give the raw files of a data set a version: DVC pointers in data/raw, a shard at a time.
+    """Record a version of the raw files of a data set, as one DVC pointer in data/raw per shard.
 
-    The pointers are small text files to commit to git. docs/data-versions.md tells what they are good for.
+    The pointers are small text files to commit to git; see docs/data-versions.md.
     """
     from clef.datasets import open_dataset
     from clef.ingest.versions.dvc import is_local, open_repository, remote_address
@@ -44,26 +46,26 @@ def version_data(
     if target is not None and not is_local(target[1]) and not yes:
         _ask_for_consent(adapter, *target)
     first = not existing_pointers(adapter, root)
-    with progress("pointer") as tell:
-        changed = run_version_data(repository, adapter, root, tell)
+    with progress("pointer") as report_progress:
+        changed = run_version_data(repository, adapter, root, report_progress)
     pointers = existing_pointers(adapter, root)
     log.info("%s: %d pointers, %d of them new or changed", root, len(pointers), len(changed))
     if changed:
         log.info("next: git add %s/*.dvc && git commit -m 'Version of %s'", root, dataset)
     if first and interim_folder(dataset).exists():
-        log.info("and, for every run that these files gave: snakemake --touch --cores 1 results/RUN/summary.csv")
+        log.info("and for every run made from these files: snakemake --touch --cores 1 results/RUN/summary.csv")
     if target is not None:
-        with progress("pointer sent") as tell:
-            files = run_push(repository, pointers, target[0], tell)
+        with progress("pointer sent") as report_progress:
+            files = run_push(repository, pointers, target[0], report_progress)
         log.info("%d files sent to %s (%s)", files, *target)
 
 
 def _ask_for_consent(dataset: "Dataset", remote: str, address: str) -> None:
-    """Licensed recordings leave this machine only when someone says so."""
+    """Ask before licensed recordings leave this machine. Rendered data needs no consent."""
     if dataset.completion_marker() is not None:
         return
-    what = f"{dataset.name} is not made by this project, and its licence may forbid to send it to {address} ({remote})"
+    what = f"{dataset.name} is not made by this project, and its licence may forbid sending it to {address} ({remote})"
     if not sys.stdin.isatty():
-        raise ClefError(f"{what}; where it allows it, say --yes")
+        raise ClefError(f"{what}; if it is allowed, give --yes")
     if not typer.confirm(f"{what}. Send it?", default=False, err=True):
         raise ClefError("nothing was sent")
