@@ -62,7 +62,7 @@ def _wait(child: subprocess.Popen[str]) -> str:
     """
 
     def stop_waiting(number: int, frame: object) -> None:
-        raise InterruptedError("interrupted by SIGTERM")
+        raise TimeoutError("interrupted by SIGTERM")
 
     previous = signal.signal(signal.SIGTERM, stop_waiting)
     try:

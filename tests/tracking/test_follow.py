@@ -1,0 +1,257 @@
+"""Real trainings with stores that work, are missing, broken, locked or hanging, and trainings that are interrupted."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clef.tracking import follow
+from clef.tracking.store import Store
+from clef.tracking.sync import sync_records
+from clef.training.inputs import Inputs
+from tests.toy import make_toy, toy_params
+from tests.tracking.conftest import (
+    HANG_SECONDS,
+    ROOT,
+    all_runs,
+    curve,
+    curve_in_file,
+    free_port,
+    http_server,
+    make_record,
+    wait_until,
+)
+
+NAME = "toy seed 0 fold 0 pretrain"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Inputs:
+    return make_toy(tmp_path_factory.mktemp("data"), toy_params())
+
+
+def start_training(
+    folder: Path, data: Inputs, epochs: int, every_steps: int, mlflow: bool = True, **environment: str
+) -> subprocess.Popen[str]:
+    """Start `clef pretrain` in a checkout."""
+    settings = {"epochs": epochs, "checkpoint": {"every_steps": every_steps}}
+    params = toy_params(pretrain=settings, tracking={"mlflow": mlflow}).model_dump(mode="json", by_alias=True)
+    (folder / "params").mkdir(exist_ok=True)
+    (folder / "params" / "toy.yaml").write_text(yaml.safe_dump(params))
+    command = [sys.executable, "-m", "clef", "pretrain", "toy", "--seed", "0", "--fold", "0"]
+    command += ["--manifest", str(data.manifest), "--crops", str(data.manifest.parent), "--out", str(target_in(folder))]
+    environment = {"PYTHONPATH": str(ROOT), **environment}
+    return subprocess.Popen(command, cwd=folder, env=os.environ | environment, stderr=subprocess.PIPE, text=True)
+
+
+def end(training: subprocess.Popen[str]) -> tuple[int, list[str]]:
+    """Exit code of a training, and what it says about tracking."""
+    _, errors = training.communicate(timeout=HANG_SECONDS)
+    return training.returncode, [line for line in errors.splitlines() if "tracking:" in line]
+
+
+def target_in(folder: Path) -> Path:
+    return folder / "results" / "toy" / "seed0" / "fold0" / "pretrain.safetensors"
+
+
+def steps_in_file(folder: Path) -> int:
+    return len(curve_in_file(target_in(folder), "train/loss"))
+
+
+def steps_shown(store: Path | str) -> int:
+    run = all_runs(store).get(NAME)
+    return 0 if run is None else len(curve(store, run, "train/loss"))
+
+
+def sync_toy(folder: Path) -> int:
+    sent, failure = sync_records(Store(folder), [target_in(folder).with_suffix(".track.json")])
+    assert failure is None
+    return sent
+
+
+def require_complete(folder: Path, store: Path | str) -> None:
+    """Require one finished run with every step of the metrics file once, at its original time."""
+    run = all_runs(store)[NAME]
+    points = curve(store, run, "train/loss")
+    assert points == curve_in_file(target_in(folder), "train/loss")
+    assert [step for step, _, _ in points] == [*range(1, len(points) + 1)]
+    assert run.info.status == "FINISHED"
+
+
+@pytest.fixture(scope="module")
+def weights_without_mlflow(tmp_path_factory, data) -> bytes:
+    folder = tmp_path_factory.mktemp("without")
+    assert end(start_training(folder, data, 1, 3, mlflow=False)) == (0, [])
+    return target_in(folder).read_bytes()
+
+
+@pytest.mark.slow
+def test_tracking_changes_no_byte_and_mlflow_has_everything(checkout, data, weights_without_mlflow):
+    assert end(start_training(checkout, data, 1, 3)) == (0, [])
+    assert target_in(checkout).read_bytes() == weights_without_mlflow
+    require_complete(checkout, checkout)
+
+
+@contextmanager
+def hanging_server() -> Iterator[str]:
+    """A server that accepts connections and never answers."""
+    ended = threading.Event()
+    with http_server(lambda request: ended.wait() and None) as uri:
+        yield uri
+        ended.set()
+
+
+def answer_500(request: BaseHTTPRequestHandler) -> None:
+    request.send_error(500)
+
+
+@contextmanager
+def broken_store(kind: str, checkout: Path) -> Iterator[str]:
+    """Address of a store that does not work."""
+    if kind == "missing":
+        yield f"http://127.0.0.1:{free_port()}"
+    elif kind == "answers 500":
+        with http_server(answer_500) as uri:
+            yield uri
+    elif kind == "hangs":
+        with hanging_server() as uri:
+            yield uri
+    else:
+        database = sqlite3.connect(checkout / "results" / "mlflow.db")
+        database.execute("BEGIN EXCLUSIVE")
+        yield f"sqlite:///{checkout / 'results' / 'mlflow.db'}"
+        database.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["missing", "answers 500", "hangs", "locked"])
+def test_a_broken_store_changes_no_byte_and_a_sync_completes_it(checkout, data, weights_without_mlflow, kind):
+    with broken_store(kind, checkout) as uri:
+        code, warnings = end(start_training(checkout, data, 1, 3, MLFLOW_TRACKING_URI=uri))
+    assert (code, target_in(checkout).read_bytes()) == (0, weights_without_mlflow)
+    (line,) = warnings
+    assert "tracking: MLflow lacks part of pretrain of toy (" in line
+    assert line.endswith("run: clef track sync toy")
+    sync_toy(checkout)
+    require_complete(checkout, checkout)
+    assert sync_toy(checkout) == 0
+
+
+@pytest.mark.slow
+def test_sigterm_is_not_delayed_by_a_server_that_never_answers(checkout, data):
+    with hanging_server() as uri:
+        patient = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_HTTP_REQUEST_TIMEOUT": str(HANG_SECONDS)}
+        training = start_training(checkout, data, 500, 10, **patient)
+        wait_until(lambda: steps_in_file(checkout) > 20)
+        training.send_signal(signal.SIGTERM)
+        assert end(training) == (75, []), "a line about tracking would show that it waited"
+    before = steps_in_file(checkout)
+    sync_toy(checkout)
+    assert all_runs(checkout)[NAME].info.status == "KILLED"
+    assert steps_shown(checkout) == before, "the interrupted training saved its last step"
+
+
+def test_sigterm_during_the_last_sync_ends_only_the_wait():
+    script = "import os, signal, sys; sys.stdin.read(); os.kill(os.getppid(), signal.SIGTERM); signal.pause()"
+    handler = signal.getsignal(signal.SIGTERM)
+    with subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1, text=True) as child:
+        failure = follow._wait(child)
+        child.kill()
+    assert failure == "interrupted by SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+@pytest.mark.slow
+def test_a_server_that_is_restarted_during_a_training_gets_every_point_once(bare_checkout, data, server):
+    server.start()
+    training = start_training(bare_checkout, data, 400, 5, MLFLOW_TRACKING_URI=server.uri)
+    wait_until(lambda: steps_shown(server.uri) > 0)
+    server.kill()
+    before = steps_in_file(bare_checkout)
+    wait_until(lambda: steps_in_file(bare_checkout) > before + 20)
+    assert training.poll() is None
+    server.start()
+    assert end(training)[0] == 0
+    command = [sys.executable, "-m", "clef", "track", "sync"]
+    subprocess.run(command, cwd=bare_checkout, env=os.environ | {"MLFLOW_TRACKING_URI": server.uri}, check=True)
+    require_complete(bare_checkout, server.uri)
+
+
+@pytest.mark.slow
+def test_a_killed_and_resumed_training_is_one_run_with_one_curve(checkout, data):
+    training = start_training(checkout, data, 300, 10)
+    wait_until(lambda: steps_shown(checkout) > 0)
+    training.kill()
+    training.communicate()
+    wait_until(lambda: all_runs(checkout)[NAME].info.status == "KILLED")
+    assert end(start_training(checkout, data, 300, 10))[0] == 0
+    sync_toy(checkout)
+    require_complete(checkout, checkout)
+
+
+TRACKED = """
+import sys
+from pathlib import Path
+import clef.cli, clef.training.finetune, clef.training.pretrain
+from clef.tracking.hooks import track_training
+from clef.training.metrics_file import MetricsFile
+from tests.toy import toy_params
+params, fold = toy_params(tracking={"mlflow": True}), int(sys.argv[1])
+target = Path(f"results/toy/seed0/fold{fold}/pretrain.safetensors")
+sidecar = {"stage": "pretrain", "seed": 0, "fold": fold, "steps": 5, "manifest": "m" * 64, "package": "p"}
+print("ready", flush=True)
+sys.stdin.readline()
+with track_training(params, target, Path("manifest.parquet"), f"key {fold}", sidecar, "cpu"):
+    for step in range(1, 6):
+        MetricsFile(target.with_suffix(".metrics.jsonl")).append(step, {"train/loss": 1 / step})
+assert "mlflow" not in sys.modules
+"""
+
+
+@pytest.mark.slow
+def test_16_trainings_that_start_at_once_without_a_store_lose_nothing(bare_checkout):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", TRACKED, str(fold)],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for fold in range(16)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.wait(HANG_SECONDS) for process in processes] == [0] * 16
+    records = sorted((bare_checkout / "results").rglob("*.track.json"))
+    assert sync_records(Store(bare_checkout), records)[1] is None
+    runs = all_runs(bare_checkout)
+    assert len(runs) == 17
+    for fold in range(16):
+        run = runs[f"toy seed 0 fold {fold} pretrain"]
+        assert run.info.status == "FINISHED"
+        assert [step for step, _, _ in curve(bare_checkout, run, "train/loss")] == [1, 2, 3, 4, 5]
+
+
+def test_the_last_sync_of_a_summary_includes_all_trainings_of_the_run(checkout):
+    for fold in (0, 1):
+        make_record(checkout, 3, fold=fold)
+    record = checkout / "results" / "toy" / "run.track.json"
+    reading, writing = os.pipe()
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        assert follow.follow(record, pipe) is None
+    assert set(all_runs(checkout)) == {"toy", "toy fold 0", "toy fold 1"}
