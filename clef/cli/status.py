@@ -1,7 +1,7 @@
 """The subcommand that shows the progress of a run."""
 
 import json
-import time
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,10 +67,11 @@ def _watch(run: str, states: "list[State]", console: "Console") -> "list[State]"
 
     from clef.runs.status_table import format_status
 
+    pause = threading.Event()
     try:
         with Live(format_status(run, states), console=console, auto_refresh=False, vertical_overflow="visible") as live:
             while _can_change(states):
-                time.sleep(REDRAW_SECONDS)
+                pause.wait(REDRAW_SECONDS)
                 states = _states(run)
                 live.update(format_status(run, states), refresh=True)
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import clef, on_a_terminal
+from tests.cli.conftest import on_a_terminal
 
 UNUSED = "data/interim/demo/00000000"
 LISTED = "   2.0 kB  data/interim/demo/00000000  (crops of settings that no params file uses)"
@@ -21,62 +21,56 @@ def checkout(tmp_path) -> Path:
     return tmp_path
 
 
-def test_a_dry_run_lists_and_removes_nothing(checkout):
-    ran = clef("clean", "--dry-run", folder=checkout)
-    assert ran.returncode == 0
+def test_a_dry_run_lists_and_removes_nothing(checkout, clef_here):
+    ran = clef_here("clean", "--dry-run", folder=checkout)
+    assert not ran.returncode
     assert LISTED in ran.stdout
-    assert "results without params file, forgotten; --results takes them too" in ran.stdout
-    assert "2.0 kB could go; nothing was removed" in ran.stdout
+    assert "Kept results without params file: forgotten; --results removes them too" in ran.stdout
+    assert "2.0 kB can be removed; nothing was removed" in ran.stdout
     assert (checkout / UNUSED).exists()
 
 
-def test_without_a_terminal_it_refuses_unless_told_yes(checkout):
-    ran = clef("clean", folder=checkout)
+def test_without_a_terminal_it_needs_yes(checkout, clef_here):
+    ran = clef_here("clean", folder=checkout)
     assert ran.returncode == 1
-    assert "no terminal to ask on; say --yes" in ran.stderr
+    assert "no terminal to ask on; use --yes" in ran.stderr
     assert (checkout / UNUSED).exists()
-    ran = clef("clean", "--yes", folder=checkout)
-    assert ran.returncode == 0
-    assert "2.0 kB removed" in ran.stdout
+    assert "2.0 kB removed" in clef_here("clean", "--yes", folder=checkout).stdout
     assert not (checkout / UNUSED).exists()
     assert (checkout / "data/raw/demo/videos/F001/T1.mp4").exists()
     assert (checkout / "results/forgotten").exists()
-    assert "Nothing to remove" in clef("clean", "--yes", folder=checkout).stdout
-
-
-@pytest.mark.parametrize(("answer", "there"), [(b"n\n", True), (b"\n", True), (b"y\n", False)])
-def test_on_a_terminal_it_asks(answer, there, checkout):
-    code, shown = on_a_terminal("clean", folder=checkout, answer=answer)
-    assert code == 0
-    assert "Remove these, 2.0 kB? [y/N]" in shown
-    assert (checkout / UNUSED).exists() == there
-
-
-def test_results_go_when_asked_for(checkout):
-    clef("clean", "--yes", "--results", folder=checkout)
+    assert "Nothing to remove" in clef_here("clean", "--yes", folder=checkout).stdout
+    clef_here("clean", "--yes", "--results", folder=checkout)
     assert not (checkout / "results/forgotten").exists()
 
 
-def test_only_what_belongs_to_a_run(checkout):
+@pytest.mark.parametrize(("answer", "kept"), [(b"\n", True), (b"y\n", False)])
+def test_on_a_terminal_it_asks(answer, kept, checkout):
+    code, shown = on_a_terminal("clean", folder=checkout, answer=answer)
+    assert code == 0
+    assert "Remove these, 2.0 kB? [y/N]" in shown
+    assert (checkout / UNUSED).exists() == kept
+
+
+def test_only_files_of_given_runs_are_listed(checkout, clef_here):
     (checkout / "params/other.yaml").write_text("dataset: {adapter: demo, name: other}\nrender: {}\n")
-    assert "Nothing to remove" in clef("clean", "-n", "other", folder=checkout).stdout
-    assert LISTED in clef("clean", "-n", "demo", folder=checkout).stdout
-    ran = clef("clean", "-n", "xyz", folder=checkout)
+    assert "Nothing to remove" in clef_here("clean", "-n", "other", folder=checkout).stdout
+    assert LISTED in clef_here("clean", "-n", "demo", folder=checkout).stdout
+    ran = clef_here("clean", "-n", "xyz", folder=checkout)
     assert ran.returncode == 1
     assert "no run xyz; expected one of demo, other, forgotten" in ran.stderr
 
 
-def test_a_broken_params_file_stops_it(checkout):
-    """It might be the one that uses these crops."""
+def test_a_broken_params_file_stops_it_since_it_may_use_these_crops(checkout, clef_here):
     (checkout / "params/broken.yaml").write_text("dataset: {adaptor: demo}\n")
-    assert clef("clean", "--yes", folder=checkout).returncode == 1
+    assert clef_here("clean", "--yes", folder=checkout).returncode == 1
     assert (checkout / UNUSED).exists()
 
 
-def test_nothing_goes_while_a_workflow_is_at_work(checkout):
+def test_nothing_is_removed_while_a_workflow_runs(checkout, clef_here):
     (checkout / ".snakemake/locks").mkdir(parents=True)
     (checkout / ".snakemake/locks/0.input.lock").write_text("")
-    ran = clef("clean", "--yes", folder=checkout)
+    ran = clef_here("clean", "--yes", folder=checkout)
     assert ran.returncode == 1
-    assert "a workflow is at work here" in ran.stderr
+    assert "a workflow is running here" in ran.stderr
     assert (checkout / UNUSED).exists()

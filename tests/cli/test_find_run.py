@@ -1,4 +1,4 @@
-"""Whom a run tests on another data set, and who joins its stage 1."""
+"""Params, folds and shards of a run, and of the other data sets that it tests or trains on."""
 
 import pytest
 import yaml
@@ -27,7 +27,7 @@ def runs(tmp_path, monkeypatch):
     return {name: find_run.run_params(name) for name in ("plus", "second")}
 
 
-def test_the_other_data_set_is_tested_whole_by_its_own_threshold(runs, tmp_path):
+def test_every_subject_of_the_other_data_set_is_tested_at_its_own_threshold(runs, tmp_path):
     tested = find_run.tested(runs["plus"], tmp_path / "manifest.parquet", tmp_path / "crops")
     assert tested is not None
     assert tested.dataset == "second"
@@ -36,7 +36,7 @@ def test_the_other_data_set_is_tested_whole_by_its_own_threshold(runs, tmp_path)
     assert set(tested.inputs.shards.values()) == {tmp_path / "crops" / f"{s}.arrow" for s in tested.fold.test_subjects}
 
 
-def test_the_files_of_the_other_data_set_are_given_with_a_test_section_and_not_without(runs, tmp_path):
+def test_files_of_the_other_data_set_are_required_with_a_test_section_only(runs, tmp_path):
     assert find_run.tested(runs["second"], None, None) is None
     with pytest.raises(ClefError, match="the run has no `test` section; leave both out"):
         find_run.tested(runs["second"], tmp_path / "manifest.parquet", None)
@@ -44,7 +44,7 @@ def test_the_files_of_the_other_data_set_are_given_with_a_test_section_and_not_w
         find_run.tested(runs["plus"], tmp_path / "manifest.parquet", None)
 
 
-def test_the_fold_of_a_training_is_found_by_its_name(runs, tmp_path):
+def test_a_fold_is_found_by_its_name(runs, tmp_path):
     params, fold, shards = find_run.training("plus", "all", tmp_path)
     assert fold.train_subjects == ("F001", "F002", "M001", "M002")
     assert (fold.test_subjects, len(shards)) == ((), 4)
@@ -54,7 +54,7 @@ def test_the_fold_of_a_training_is_found_by_its_name(runs, tmp_path):
     assert find_run.training("second", "0", tmp_path)[1].test_subjects
 
 
-def test_who_joins_stage_1_comes_with_all_subjects_and_the_files_that_are_given(runs, tmp_path):
+def test_another_data_set_takes_part_in_stage_1_with_all_subjects(runs, tmp_path):
     section = runs["plus"].pretrain.model_copy(update={"also": ["second"]})
     params = runs["plus"].model_copy(update={"pretrain": section})
     (joined,) = find_run.joining(params, [tmp_path / "manifest.parquet"], [tmp_path / "crops"])

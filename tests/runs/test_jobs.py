@@ -3,7 +3,6 @@
 import pytest
 
 from clef.runs.jobs import jobs_of
-from clef.runs.load import named_runs
 from tests.toy import toy_params
 
 PLUS = toy_params(dataset={"name": "plus"})
@@ -19,16 +18,18 @@ PLUS = toy_params(dataset={"name": "plus"})
         ({"test": {"run": "plus"}}, {("toy", "all")}, {"toy", "plus"}),
     ],
 )
-def test_what_a_run_takes_from_others_is_among_its_jobs(changes, pretrained, cropped):
+def test_jobs_of_other_runs_that_a_run_needs_are_included(changes, pretrained, cropped):
     runs = {"toy": toy_params(**changes), "plus": PLUS, "joined": toy_params(pretrain={"also": ["plus"]})}
     jobs = jobs_of("toy", runs)
-    assert {(job.of, job.fold) for job in jobs if job.step == "pretrain"} == pretrained
-    assert {job.of for job in jobs if job.step == "crop"} == cropped
+    assert {(job.owner, job.fold) for job in jobs if job.step == "pretrain"} == pretrained
+    assert {job.owner for job in jobs if job.step == "crop"} == cropped
     assert len({job.target for job in jobs}) == len(jobs)
 
 
-def test_the_runs_that_a_run_names():
-    params = toy_params(pretrain={"also": ["one", "two"]}, test={"run": "three"})
-    assert named_runs(params) == ["one", "two", "three"]
-    assert named_runs(toy_params(pretrain={"from": "one"})) == ["one"]
-    assert named_runs(toy_params(pretrain=None)) == []
+def test_a_job_has_the_name_that_its_log_shows():
+    params = toy_params(tune={"held_out": 0.3})
+    names = {job.step: job.name for job in jobs_of("toy", {"toy": params}) if job.fold in (None, 0)}
+    assert names["render-demo"] == "render-demo toy"
+    assert names["crop"].startswith("crop toy ")
+    assert names["inner"] == "finetune toy seed 0 fold 0 inner"
+    assert names["summarize"] == "summarize toy"

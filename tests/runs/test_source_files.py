@@ -1,0 +1,27 @@
+import ast
+
+from clef.runs.source_files import CHECKOUT, source_files
+
+EVALUATION = "clef.evaluation.fold.evaluate_fold"
+
+
+def test_every_module_that_the_evaluation_imports_is_found():
+    found = source_files(EVALUATION)
+    for module in (
+        "clef/manifest/select.py",
+        "clef/training/checkpoint.py",
+        "clef/datasets/votes.py",
+        "clef/errors.py",
+    ):
+        assert module in found
+    for path in found:
+        for node in ast.walk(ast.parse((CHECKOUT / path).read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("clef."):
+                base = node.module.replace(".", "/")
+                assert f"{base}.py" in found or (CHECKOUT / base).is_dir()
+
+
+def test_imports_are_followed_into_some_packages_only():
+    found = source_files("clef.datasets.bp4d", within=("clef.datasets",))
+    assert "clef/datasets/bp4d_family.py" in found
+    assert all(path.startswith("clef/datasets/") for path in found)
