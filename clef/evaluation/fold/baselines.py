@@ -26,12 +26,7 @@ class ActivityOnly:
 
     @classmethod
     def fit(cls, truth: Floats, activity: NDArray) -> "ActivityOnly":
-        """Learn from training frames.
-
-        Args:
-            truth: (frames, labels): 1 present, 0 absent, NaN unknown.
-            activity: (frames,) of str or None.
-        """
+        """Learn from truth (frames, labels) and activity (frames,), str or None, of training frames."""
         overall = _rate(truth)
         rates = {}
         for name in sorted({name for name in activity if name is not None}):

@@ -75,15 +75,7 @@ def stack_labels(units: Sequence[BootstrapUnits]) -> BootstrapUnits:
 def units_by_subject(
     truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray
 ) -> BootstrapUnits:
-    """Count by subject, or by sequence if a subject is unknown.
-
-    Args:
-        truth: (frames, labels), see `clef.evaluation.fold.metrics`.
-        probability: (frames, labels).
-        threshold: A label is predicted where probability >= threshold.
-        subject: (frames,) of str or None.
-        sequence: (frames,) of str.
-    """
+    """Count by subject, or by sequence if the subject of any frame is None."""
     anonymous = any(name is None for name in subject)
     names, unit = np.unique((sequence if anonymous else subject).astype(str), return_inverse=True)
     by_unit = [unit == i for i in range(len(names))]
@@ -95,11 +87,9 @@ def units_by_subject(
 def units_by_image(confusion: NDArray[np.int64]) -> BootstrapUnits:
     """Group images by true and predicted class.
 
-    Groups are ordered by true class, correct before wrong. Seeds that use the same random numbers then draw the same
-    true classes, and as far as possible the same errors.
-
-    Args:
-        confusion: (classes, classes + 1): true class by predicted class; the last column is "no crop".
+    `confusion` is (classes, classes + 1): true class by predicted class; the last column is "no crop". Groups are
+    ordered by true class, correct before wrong. Seeds that use the same random numbers then draw the same true classes,
+    and as far as possible the same errors.
     """
     classes = len(confusion)
     groups = sorted(zip(*np.nonzero(confusion), strict=True), key=lambda group: (group[0], group[0] != group[1]))

@@ -39,14 +39,10 @@ def evaluate_fold(
     inner: Path | None = None,
     other_dataset: EvaluationData | None = None,
 ) -> None:
-    """Write the predictions and the metrics of one seed and fold.
+    """Write the predictions and then the metrics of one seed and fold.
 
-    Args:
-        epochs: Test predictions after each epoch of stage 2.
-        predictions: Parquet file to write.
-        target: JSON file of metrics to write, after the predictions.
-        inner: Predictions of the inner stage 2 for the subjects that `tune` holds out.
-        other_dataset: Test on this data instead of the fold's test subjects.
+    `epochs` has the test predictions after each epoch of stage 2; `inner` has those of the inner stage 2 for the
+    subjects that `tune` holds out. `other_dataset` replaces the fold's test subjects. `seed` is only recorded.
 
     Raises:
         ClefError: The weights saw a test subject, or were trained with other crop settings, texts or params.

@@ -63,7 +63,7 @@ def join_labels(
         _require_all(
             index[any_known(probability)], index[any_known(values)], f"frames have a crop but no epoch {epoch}"
         )
-        by_epoch[int(epoch)] = values[known]
+        by_epoch[int(rows["epoch"].iloc[0])] = values[known]
     _require_unseen_subjects(train_labels, predictions)
     status = predictions.loc[known, "status"].value_counts().sort_index()
     return FoldArrays(

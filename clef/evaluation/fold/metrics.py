@@ -92,16 +92,8 @@ def average_precision(truth: Floats, probability: Floats) -> Floats:
 def within_activity_f1(truth: Floats, probability: Floats, activity: NDArray, threshold: float) -> Floats:
     """Mean of each label's F1 within single activities, over the activities in which the label occurs.
 
-    Knowing the activity does not help here. All activities weigh the same. Frames without an activity are left out.
-
-    Args:
-        truth: (frames, labels).
-        probability: (frames, labels).
-        activity: (frames,) of str or None.
-        threshold: A label is predicted where probability >= threshold.
-
-    Returns:
-        (labels,); NaN for a label that occurs in no activity.
+    Knowing the activity does not help here. All activities weigh the same. Frames without an activity are left out. A
+    label that occurs in no activity has NaN.
     """
     per_activity = []
     for name in sorted({name for name in activity if name is not None}):
@@ -118,7 +110,7 @@ def with_mean(values: Floats) -> Floats:
 
 def any_known(values: Floats) -> NDArray[np.bool_]:
     """Mark the frames of (frames, labels) with a value for at least one label."""
-    known: NDArray[np.bool_] = (~np.isnan(values)).any(axis=1)
+    known: NDArray[np.bool_] = np.any(np.logical_not(np.isnan(values)), axis=1)
     return known
 
 

@@ -21,16 +21,10 @@ def margins(
     names: list[str],
     bootstrap: int,
 ) -> dict[str, dict[str, list[float]]]:
-    """Compute intervals of F1 minus each baseline.
+    """Compute intervals of F1 minus each baseline: baseline to label or `mean` to lower and upper end.
 
-    Args:
-        model: For each fold, under each seed: units with the counts of the run's predictions.
-        activity_only: The same units with the counts of the activity-only baseline; None without activities.
-        names: The labels; `mean` is added.
-        bootstrap: Number of draws; 0 for none.
-
-    Returns:
-        Baseline to label to lower and upper end.
+    `model` has, for each fold under each seed, the units with the counts of the run's predictions; `activity_only` has
+    the same units with the counts of that baseline, or is None without activities.
     """
     labels = len(names)
 

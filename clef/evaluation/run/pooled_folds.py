@@ -20,11 +20,7 @@ AVERAGED = ("auc", "ap")
 
 
 def pooled_rows(folds: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Compute the summary rows of one seed: label, `mean` or `accuracy` to metrics, NaN if undefined.
-
-    Args:
-        folds: The result of `score_fold` for each fold.
-    """
+    """Compute the summary rows of one seed from its `metrics.json` files: label to metrics, NaN if undefined."""
     labels = folds[0]["labels"]
     units = [BootstrapUnits.from_records(fold["resampled"], fold["counts"]) for fold in folds]
     strict = concatenate_units(units).total()

@@ -20,12 +20,7 @@ CLASSES = {"rafdb": 7, "affectnet7": 7, "affectnet8": 8, "ferplus": 8}
 
 
 def published_rows(dataset: str) -> list[dict[str, Any]]:
-    """The rows of a data set, in file order, with `year` as int and `value` as float, in percent.
-
-    Args:
-        dataset: `bp4d`, `bp4d_plus`, `disfa`, `raf_db`, `affectnet7`, `affectnet8` or `fer_plus`; case and punctuation
-            are ignored.
-    """
+    """The rows of a data set, with `year` as int and `value` as float. Case and punctuation of its name are ignored."""
     text = resources.files("clef.evaluation.run").joinpath("published.csv").read_text(encoding="utf-8")
     rows = [row for row in csv.DictReader(text.splitlines()) if row["dataset"] == _key(dataset)]
     return [{**row, "year": int(row["year"]), "value": float(row["value"])} for row in rows]
@@ -35,9 +30,6 @@ def published_protocol(dataset: "Dataset") -> str | None:
     """The data set whose published results are comparable with a run; None if the run is tested differently.
 
     A run is comparable if it uses the published folds or splits, all their subjects, and every labelled frame.
-
-    Args:
-        dataset: The adapter with the run's settings.
     """
     params = dataset.params
     as_published = params.folds.protocol in ("standard", "official") and dataset.tests_as_published
@@ -45,16 +37,11 @@ def published_protocol(dataset: "Dataset") -> str | None:
 
 
 def published_methods(dataset: str, labels: list[str]) -> list[dict[str, Any]]:
-    """Published results on the same data set and labels, one dict per method.
+    """Published results on the same data set and labels: `method`, `year`, `protocol`, `source` and `values` of each.
 
-    `mean` and `accuracy` are left out unless the run predicts exactly the labels that they average over.
-
-    Args:
-        dataset: As in `published_rows`, or `affectnet`: the number of labels selects the variant.
-        labels: The labels of the run.
-
-    Returns:
-        `method`, `year`, `protocol`, `source`, and `values`: label to a number between 0 and 1.
+    `values` maps a label to a number between 0 and 1.
+    `mean` and `accuracy` are left out unless the run predicts exactly the labels that they average over. For
+    `affectnet` the number of labels selects the variant.
     """
     key = _key(dataset)
     if key == "affectnet":

@@ -65,9 +65,6 @@ def summarize(
 
     Returns:
         The table of `summary.csv`, and the data of `summary.json`.
-
-    Raises:
-        ClefError: See `cross_validation`.
     """
     grid = cross_validation(fold_metrics)
     first_seed = next(iter(grid.values()))

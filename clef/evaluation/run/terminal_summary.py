@@ -7,12 +7,12 @@ from rich.table import Table
 from clef.evaluation.run.margins import BASELINES
 
 NOT_ABOVE = "NOT above"
-UNCLEAR = "above, but not clearly,"
+UNCLEAR = "not clearly above"
 
 
 def format_summary(summary: dict[str, Any]) -> Table:
     """Format the data of `summary.json` as a table in percent, with the verdict as its caption."""
-    folds = f"{len(summary['folds'])}{', counts of all together' if summary.get('pooled') else ''}"
+    folds = f"{len(summary['folds'])}{', pooled' if summary.get('pooled') else ''}"
     trained_on = summary.get("trained_on", summary["dataset"])
     across = "" if trained_on == summary["dataset"] else f"trained on {trained_on}, tested on {summary['dataset']}; "
     table = Table(title=f"{summary['run']} ({across}folds: {folds}, seeds: {len(summary['seeds'])})")
@@ -68,7 +68,7 @@ def verdict(summary: dict[str, Any]) -> str:
     row = summary["rows"]["accuracy" if accuracy else "mean"]
     names = {
         "floor": "the floor of the most frequent class" if accuracy else "the always-positive floor",
-        "activity_only": "knowing the activity only",
+        "activity_only": "the activity-only baseline",
     }
     parts = [
         f"{_relation(summary, 'accuracy' if accuracy else 'mean', key)} {name} ({_percent(row[key])})"

@@ -63,7 +63,7 @@ def test_the_summary_of_pooled_folds(tables, metrics):
     assert rows[["f1_field", "f1_field_max", "f1_within_activity"]].isna().all(axis=None)
     assert rows[["activity_only", "f1_faces", "floor", "auc", "coverage"]].notna().all(axis=None)
     assert summary["pooled"] is True
-    assert "folds: 5, counts of all together" in str(format_summary(summary).title)
+    assert "folds: 5, pooled" in str(format_summary(summary).title)
 
 
 def test_the_interval_draws_among_the_subjects_of_all_folds(metrics):

@@ -61,10 +61,10 @@ def test_the_verdict_of_expressions_uses_the_most_frequent_class(expression_tabl
         (
             (0.66, 0.48, 0.52),
             (0.1, 0.2),
-            "66.0 is above the always-positive floor (48.0) and above knowing the activity",
+            "66.0 is above the always-positive floor (48.0) and above the activity-only",
         ),
-        ((0.53, 0.48, 0.52), (-0.01, 0.05), "and above, but not clearly, knowing the activity only (52.0)"),
-        ((0.50, 0.48, 0.52), (-0.1, 0.05), "and NOT above knowing the activity only (52.0)"),
+        ((0.53, 0.48, 0.52), (-0.01, 0.05), "and not clearly above the activity-only baseline (52.0)"),
+        ((0.50, 0.48, 0.52), (-0.1, 0.05), "and NOT above the activity-only baseline (52.0)"),
         (
             (0.48, 0.48, None),
             (0.1, 0.2),
