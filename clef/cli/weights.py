@@ -1,4 +1,4 @@
-"""The subcommand that fetches what the project does not ship."""
+"""The subcommand that downloads weights."""
 
 import json
 from pathlib import Path
@@ -17,30 +17,30 @@ CLIP = "ViT-B-16-quickgelu/openai"
 
 @app.command("fetch-weights", cls=JobCommand, rich_help_panel=DATA, epilog="Example: clef fetch-weights yunet")
 def fetch_weights(
-    whose: Annotated[
-        str, typer.Argument(help="retinaface or yunet; clip, or open_clip's name and tag of a model: NAME/TAG.")
+    name: Annotated[
+        str, typer.Argument(help="retinaface, yunet, clip, or an open_clip model with its pretrained tag: NAME/TAG.")
     ],
     to: Annotated[
         Path | None,
         typer.Option(
-            help="File to write, as `crop.weights` names it; in weights/ without. Of a model, whose file lies where "
-            "open_clip looks for it: a note of that file and its hash."
+            help="File to write. For a detector: its weights, by default in weights/. For a model, whose weights are "
+            "in open_clip's cache: a JSON file with their path and hash."
         ),
     ] = None,
 ) -> None:
-    """Download published weights and check their hash; without a network, say what to get from where.
+    """Download published weights and check their hash.
 
-    The workflow does it by itself, before anything long.
+    The workflow does this before its first long job. Without a network, the error says where to get the file.
     """
-    release = DETECTOR_RELEASES.get(whose)
+    release = DETECTOR_RELEASES.get(name)
     if release is not None:
         _fetch_release(release, to or WEIGHTS / release.file)
         return
-    name, slash, tag = (CLIP if whose == "clip" else whose).rpartition("/")
+    model, slash, tag = (CLIP if name == "clip" else name).rpartition("/")
     if not slash:
         known = ", ".join(DETECTOR_RELEASES)
-        raise ClefError(f"fetch-weights: no weights of {whose}; expected one of {known}, clip, or NAME/TAG of a model")
-    _fetch_model(name, tag, to)
+        raise ClefError(f"fetch-weights: unknown weights {name}; expected one of {known}, clip, or a model's NAME/TAG")
+    _fetch_model(model, tag, to)
 
 
 def _fetch_release(release: Release, target: Path) -> None:
@@ -49,17 +49,17 @@ def _fetch_release(release: Release, target: Path) -> None:
 
     if target.is_dir():
         target /= release.file
-    with progress("MB") as tell:
-        fetched = fetch(release, target, tell)
-    notice("%s: %s, SHA-256 %s", target, "fetched" if fetched else "there already", file_hash(target))
+    with progress("MB") as show:
+        fetched = fetch(release, target, show)
+    notice("%s: %s, SHA-256 %s", target, "downloaded" if fetched else "exists already", file_hash(target))
 
 
-def _fetch_model(name: str, tag: str, to: Path | None) -> None:
+def _fetch_model(model: str, tag: str, to: Path | None) -> None:
     from clef.runtime.files import write_text
     from clef.runtime.progress import notice
     from clef.weights.open_clip import fetch_pretrained
 
-    path, found = fetch_pretrained(name, tag)
-    notice("%s: SHA-256 %s", path, found)
+    path, digest = fetch_pretrained(model, tag)
+    notice("%s: SHA-256 %s", path, digest)
     if to is not None:
-        write_text(to, json.dumps({"model": name, "tag": tag, "file": str(path), "sha256": found}, indent=1) + "\n")
+        write_text(to, json.dumps({"model": model, "tag": tag, "file": str(path), "sha256": digest}, indent=1) + "\n")

@@ -21,7 +21,7 @@ from clef.errors import ClefError
 from clef.model import losses
 from clef.model.texts import LabelTexts, Templates, fill
 from clef.params.schema import FinetuneParams, LabelParams, ModelParams, PretrainParams
-from clef.weights.open_clip import not_to_be_had
+from clef.weights.open_clip import download_error
 
 open_clip.add_model_config(Path(__file__).with_name("configs"))
 
@@ -164,7 +164,7 @@ def _create(settings: ModelParams) -> nn.Module:
             ) from None
         if tag is None or not isinstance(error, OSError | RuntimeError):
             raise
-        raise not_to_be_had(settings.name, tag, error) from None
+        raise download_error(settings.name, tag, error) from None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Fetching a published file of weights where there is a network, and saying what to do where there is none."""
+"""Download a published file of weights."""
 
 import http.client
 import logging
@@ -13,59 +13,57 @@ from clef.weights.releases import Release, hash_problem
 
 log = logging.getLogger(__name__)
 
-SECONDS = 60
-"""How long a server may say nothing."""
+TIMEOUT_SECONDS = 60
 MEGABYTE = 1_000_000
 
 
-def fetch(release: Release, target: Path, tell: Callable[[int, int], None] | None = None) -> bool:
-    """Download a release, unless it is there already. Nothing that is not the whole release is left at `target`.
+def fetch(release: Release, target: Path, show: Callable[[int, int], None] | None = None) -> bool:
+    """Download a release, unless it exists already.
 
     Args:
-        release: What, from where, and its hash.
-        target: The file to write.
-        tell: Called with megabytes that have come and megabytes in all, where the server says how many.
+        release: File, address and hash.
+        target: The file to write; it is never left incomplete.
+        show: Called with the megabytes received and the total, if the server reports a size.
 
     Returns:
-        False where it was there already.
+        Whether the file was downloaded.
 
     Raises:
-        ClefError: There is another file of that name, no network, no such file at the address, a download that broke
-            off, or another hash. The line names file, address, hash and place.
+        ClefError: The download failed, or the hash differs; the message says how to get the file by hand.
     """
     if target.exists():
         problem = hash_problem(release, file_hash(target))
         if problem and release.confirmed:
-            raise ClefError(f"{target}: there is another file already, {problem}; remove it and run this again")
+            raise ClefError(f"{target}: a different file exists already, {problem}; remove it and run this again")
         return False
     with atomic_write(target) as partial:
-        _download(release, partial, target, tell)
+        _download(release, partial, target, show)
         problem = hash_problem(release, file_hash(partial))
         if problem and release.confirmed:
-            raise _by_hand(release, target, f"what came is another file, {problem}")
+            raise _failure(release, target, f"the server sent a different file, {problem}")
         if problem:
             log.warning("%s: may not be the release: %s", target, problem)
     return True
 
 
-def _download(release: Release, partial: Path, target: Path, tell: Callable[[int, int], None] | None) -> None:
+def _download(release: Release, partial: Path, target: Path, show: Callable[[int, int], None] | None) -> None:
     try:
-        with urllib.request.urlopen(release.address, timeout=SECONDS) as answer, open(partial, "wb") as file:
-            declared = answer.headers.get("Content-Length")
-            while chunk := answer.read(MEGABYTE):
+        with urllib.request.urlopen(release.address, timeout=TIMEOUT_SECONDS) as response, open(partial, "wb") as file:
+            size = response.headers.get("Content-Length")
+            while chunk := response.read(MEGABYTE):
                 file.write(chunk)
-                if tell is not None and declared is not None:
-                    tell(-(-file.tell() // MEGABYTE), -(-int(declared) // MEGABYTE))
+                if show is not None and size is not None:
+                    show(-(-file.tell() // MEGABYTE), -(-int(size) // MEGABYTE))
     except urllib.error.HTTPError as error:
-        raise _by_hand(release, target, f"the server says {error.code} {error.reason}") from None
+        raise _failure(release, target, f"the server answered {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
-        raise _by_hand(release, target, f"no way there from here ({error.reason})") from None
+        raise _failure(release, target, f"no connection ({error.reason})") from None
     except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise _by_hand(release, target, f"the download broke off ({type(error).__name__})") from None
+        raise _failure(release, target, f"the download broke off ({type(error).__name__})") from None
     received = partial.stat().st_size
-    if declared is not None and received != int(declared):
-        raise _by_hand(release, target, f"the download broke off after {received} of {declared} bytes")
+    if size is not None and received != int(size):
+        raise _failure(release, target, f"the download broke off after {received} of {size} bytes")
 
 
-def _by_hand(release: Release, target: Path, reason: str) -> ClefError:
-    return ClefError(f"{target}: not fetched, {reason}; try again, or get {release} elsewhere and put it at {target}")
+def _failure(release: Release, target: Path, reason: str) -> ClefError:
+    return ClefError(f"{target}: download failed, {reason}; try again, or get {release} and put it at {target}")

@@ -1,12 +1,13 @@
-"""Files of weights that the project does not ship: what they are, where they come from, and their hashes."""
+"""Published files of weights: addresses, hashes, and where the workflow looks for them."""
 
+import json
 import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from clef.errors import ClefError
-from clef.params.schema import MODEL_SUFFIXES
+from clef.params.schema import MODEL_SUFFIXES, ModelParams
 from clef.runtime.files import file_hash
 from clef.runtime.paths import WEIGHTS
 
@@ -20,18 +21,18 @@ class Release:
     file: str
     address: str
     sha256: str
-    """Its SHA-256 as hexadecimal digits, or the first of them."""
+    """Its SHA-256 in hexadecimal digits, or their beginning."""
     confirmed: bool = True
-    """False where nothing says that those digits are a SHA-256: another hash is then told and not refused."""
+    """False if the digits are only assumed to be a SHA-256: another hash is then a warning and no error."""
 
     def __str__(self) -> str:
-        digits = f"begins with {self.sha256}" if len(self.sha256) < 64 else f"is {self.sha256}"
-        unsure = "" if self.confirmed else ", going by its name"
-        return f"{self.file} (its SHA-256 {digits}{unsure}) from {self.address}"
+        digits = f"{self.sha256}..." if len(self.sha256) < 64 else self.sha256
+        unsure = "" if self.confirmed else ", according to its name"
+        return f"{self.file} (SHA-256 {digits}{unsure}) from {self.address}"
 
 
 DETECTOR_RELEASES = {
-    # Nine digits are all that is published: they stand in the file's name, as torch.hub's convention has it.
+    # The only published digits are those in the file's name, which follows the convention of torch.hub.
     "retinaface": Release(
         "retinaface_resnet50_2020-07-20-f168fae3c.zip",
         "https://github.com/ternaus/retinaface/releases/download/0.01/retinaface_resnet50_2020-07-20-f168fae3c.zip",
@@ -44,27 +45,26 @@ DETECTOR_RELEASES = {
         "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
     ),
 }
-"""What to get for each detector that needs a file."""
+"""The weights of each detector that needs some."""
 
 
 def detector_weights(detector: str, weights: str | None) -> Path | None:
-    """The file of a detector's weights; None where the detector needs none.
-
-    A file that bears the name of the release must be the release. Weights of one's own bear another name.
+    """Return the file of a detector's weights, or None if the detector needs none.
 
     Args:
         detector: `crop.detector` of the params.
-        weights: `crop.weights` of the params; None for where `clef fetch-weights` puts them.
+        weights: `crop.weights` of the params; None for the file that `clef fetch-weights` writes.
 
     Raises:
-        ClefError: The file is not there, or it has the release's name and another hash.
+        ClefError: The file is missing, or it has the name of the release but another hash.
     """
     if detector not in DETECTOR_RELEASES:
         return None
     release = DETECTOR_RELEASES[detector]
-    path = WEIGHTS / release.file if weights is None else Path(weights)
+    default = WEIGHTS / release.file
+    path = default if weights is None else Path(weights)
     if not path.is_file():
-        command = f"clef fetch-weights {detector}" + ("" if path == WEIGHTS / release.file else f" --to {path}")
+        command = f"clef fetch-weights {detector}" + ("" if path == default else f" --to {path}")
         raise ClefError(f"crop.weights: no file {path}; run `{command}`, or get {release} and put it there")
     if path.name == release.file:
         state = path.stat()
@@ -72,7 +72,7 @@ def detector_weights(detector: str, weights: str | None) -> Path | None:
         if problem and release.confirmed:
             raise ClefError(
                 f"crop.weights: {path} is not the release of that name: {problem}; get it again from "
-                f"{release.address}, or give weights of your own another name"
+                f"{release.address}, or rename your own weights"
             )
         if problem:
             log.warning("crop.weights: %s may not be the release of that name: %s", path, problem)
@@ -80,7 +80,7 @@ def detector_weights(detector: str, weights: str | None) -> Path | None:
 
 
 def fetchable(detector: str, weights: str | None) -> Path | None:
-    """The release that `clef fetch-weights` would put where these settings look for it; None where it need not."""
+    """Return the missing file that `clef fetch-weights` can write for these settings, or None."""
     if detector not in DETECTOR_RELEASES:
         return None
     path = WEIGHTS / DETECTOR_RELEASES[detector].file
@@ -88,33 +88,45 @@ def fetchable(detector: str, weights: str | None) -> Path | None:
 
 
 def model_note(name: str, pretrained: str | None) -> Path | None:
-    """The note that says which file of published weights was fetched for a model.
+    """Return the note that `clef fetch-weights` writes about the pretrained weights of a model.
 
     Args:
         name: `model.name` of the params.
-        pretrained: `model.pretrained` of the params: a tag of open_clip's, or a file.
+        pretrained: `model.pretrained` of the params, an open_clip tag or a file.
 
     Returns:
-        None where the model starts from a file or from nothing.
+        None if the model starts from a file or from scratch.
 
     Raises:
-        ClefError: It should start from a file that is not there.
+        ClefError: The file that the model starts from is missing.
     """
     if pretrained is None or Path(pretrained).is_file():
         return None
     if "/" in pretrained or Path(pretrained).suffix in MODEL_SUFFIXES:
-        raise ClefError(f"model.pretrained: no file {pretrained}; put it there, or give a tag of open_clip's")
+        raise ClefError(f"model.pretrained: no file {pretrained}; put it there, or give an open_clip tag")
     return WEIGHTS / f"{name}.{pretrained}.json"
 
 
+def require_fetched(model: ModelParams) -> None:
+    """Raise a ClefError if the file that a model's note names was removed since, as from an emptied cache."""
+    note = model_note(model.name, model.pretrained)
+    if note is not None and note.is_file():
+        file = json.loads(note.read_text(encoding="utf-8"))["file"]
+        if not Path(file).is_file():
+            raise ClefError(
+                f"model.pretrained: {file} was fetched and is gone; run `clef fetch-weights "
+                f"{model.name}/{model.pretrained} --to {note}` on a machine with a network"
+            )
+
+
 def hash_problem(release: Release, found: str) -> str | None:
-    """What is wrong with the SHA-256 of a file that should be the release; None where nothing is."""
+    """Say how the SHA-256 of a file differs from the release's; None if it does not."""
     if found.startswith(release.sha256):
         return None
-    return f"its SHA-256 begins with {found[:9]}, expected {release.sha256[:9]}"
+    return f"its SHA-256 is {found[:9]}..., expected {release.sha256[:9]}..."
 
 
 @lru_cache
 def _hash_of_state(path: Path, size: int, time: int) -> str:
-    """Hash of a file in one state: a rule graph asks for the same hundred megabytes once a shard."""
+    """Hash a file once per state: a workflow asks for the same large file once per shard."""
     return file_hash(path)

@@ -1,4 +1,4 @@
-"""Downloads from a real server on this machine."""
+"""Downloads from a server on this machine."""
 
 import threading
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Server(BaseHTTPRequestHandler):
         self.wfile.write(CONTENT if self.path == "/whole" else CONTENT[: len(CONTENT) // 2])
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+        """Stay silent."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def sha256(tmp_path) -> str:
 
 
 @pytest.mark.parametrize("detector", sorted(DETECTOR_RELEASES))
-def test_the_command_fetches_what_a_detector_needs(server, sha256, tmp_path, monkeypatch, detector):
+def test_the_command_downloads_the_weights_of_a_detector(server, sha256, tmp_path, monkeypatch, detector):
     monkeypatch.chdir(tmp_path)
     published = replace(DETECTOR_RELEASES[detector], address=f"{server}/whole", sha256=sha256)
     monkeypatch.setitem(DETECTOR_RELEASES, detector, published)
@@ -57,30 +57,25 @@ def test_the_command_fetches_what_a_detector_needs(server, sha256, tmp_path, mon
     assert detector_weights(detector, None).read_bytes() == CONTENT
 
 
-def test_how_much_has_come_is_told(server, sha256, tmp_path, monkeypatch):
+def test_a_download_shows_its_progress_and_happens_once(server, sha256, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "MEGABYTE", 200_000)
-    told = []
-    release = Release("net.onnx", f"{server}/whole", sha256)
-    fetch(release, tmp_path / "net.onnx", lambda done, total: told.append((done, total)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
-
-
-def test_a_good_file_is_fetched_once(server, sha256, tmp_path):
-    release, target = Release("net.onnx", f"{server}/whole", sha256), tmp_path / "weights" / "net.onnx"
-    assert fetch(release, target) is True
+    shown = []
+    target = tmp_path / "weights" / "net.onnx"
+    assert fetch(Release("net.onnx", f"{server}/whole", sha256), target, lambda *counts: shown.append(counts))
+    assert shown == [(1, 3), (2, 3), (3, 3)]
     assert target.read_bytes() == CONTENT
-    assert fetch(Release("net.onnx", f"{server}/nowhere", sha256), target) is False
+    assert not fetch(Release("net.onnx", f"{server}/nowhere", sha256), target)
 
 
 @pytest.mark.parametrize(
     ("page", "digits", "reason"),
     [
-        ("whole", "0" * 64, r"what came is another file, its SHA-256 begins with \w{9}, expected 000000000"),
-        ("nowhere", "0" * 64, "the server says 404 Not Found"),
+        ("whole", "0" * 64, r"the server sent a different file, its SHA-256 is \w{9}\.\.\., expected 000000000"),
+        ("nowhere", "0" * 64, "the server answered 404 Not Found"),
         ("cut", "0" * 64, f"the download broke off after {len(CONTENT) // 2} of {len(CONTENT)} bytes"),
     ],
 )
-def test_what_is_not_the_release_is_not_left_there(server, tmp_path, page, digits, reason):
+def test_a_failed_download_leaves_no_file_and_says_how_to_get_it(server, tmp_path, page, digits, reason):
     target = tmp_path / "net.onnx"
     with pytest.raises(ClefError, match=reason) as caught:
         fetch(Release("net.onnx", f"{server}/{page}", digits), target)
@@ -90,24 +85,24 @@ def test_what_is_not_the_release_is_not_left_there(server, tmp_path, page, digit
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_network_the_line_says_what_to_get(tmp_path, nobodys_port):
-    target, port = tmp_path / "net.onnx", nobodys_port
-    with pytest.raises(ClefError, match=r"no way there from here \(.*refused.*\)") as caught:
+def test_without_a_network_the_error_says_what_to_get(tmp_path, closed_port):
+    target, port = tmp_path / "net.onnx", closed_port
+    with pytest.raises(ClefError, match=r"no connection \(.*refused.*\)") as caught:
         fetch(Release("net.onnx", f"http://127.0.0.1:{port}/whole", "0" * 64), target)
-    assert f"get net.onnx (its SHA-256 is {'0' * 64}) from http://127.0.0.1:{port}/whole" in str(caught.value)
+    assert f"get net.onnx (SHA-256 {'0' * 64}) from http://127.0.0.1:{port}/whole" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unconfirmed_hash_is_told_and_not_refused(server, tmp_path, caplog):
+def test_a_download_with_an_unconfirmed_hash_is_a_warning(server, tmp_path, caplog):
     target = tmp_path / "net.zip"
     assert fetch(Release("net.zip", f"{server}/whole", "f168fae3c", confirmed=False), target) is True
-    assert "may not be the release: its SHA-256 begins with" in caplog.text
+    assert "may not be the release: its SHA-256 is" in caplog.text
     assert target.read_bytes() == CONTENT
 
 
-def test_another_file_of_that_name_is_left_alone(server, sha256, tmp_path):
+def test_a_different_file_of_that_name_is_kept(server, sha256, tmp_path):
     target = tmp_path / "net.onnx"
     target.write_bytes(b"trained here")
-    with pytest.raises(ClefError, match=r"there is another file already, .*; remove it and run this again"):
+    with pytest.raises(ClefError, match=r"a different file exists already, .*; remove it and run this again"):
         fetch(Release("net.onnx", f"{server}/whole", sha256), target)
     assert target.read_bytes() == b"trained here"

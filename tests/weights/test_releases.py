@@ -1,53 +1,45 @@
+import json
 from dataclasses import replace
 
 import pytest
 
 from clef.errors import ClefError
+from clef.params.schema import ModelParams
 from clef.runtime.files import file_hash
 from clef.runtime.paths import WEIGHTS
-from clef.weights.releases import DETECTOR_RELEASES, detector_weights
+from clef.weights.releases import DETECTOR_RELEASES, detector_weights, model_note, require_fetched
 
 
-def test_a_file_under_the_name_of_the_release_must_be_the_release(tmp_path):
+def test_a_file_with_the_name_of_the_release_must_be_the_release(tmp_path, monkeypatch):
     release = DETECTOR_RELEASES["yunet"]
     path = tmp_path / release.file
-    path.write_bytes(b"a download that was cut off")
-    with pytest.raises(ClefError, match=f"begins with {file_hash(path)[:9]}, expected {release.sha256[:9]}; get it"):
+    path.write_bytes(b"as published")
+    monkeypatch.setitem(DETECTOR_RELEASES, "yunet", replace(release, sha256=file_hash(path)))
+    assert detector_weights("yunet", str(path)) == path
+    path.write_bytes(b"cut off")
+    with pytest.raises(
+        ClefError, match=rf"not the release of that name: its SHA-256 is {file_hash(path)[:9]}"
+    ):
         detector_weights("yunet", str(path))
 
 
-def test_digits_that_may_be_no_hash_only_warn(tmp_path, caplog):
+def test_an_unconfirmed_hash_is_a_warning(tmp_path, caplog):
     release = DETECTOR_RELEASES["retinaface"]
     path = tmp_path / release.file
-    path.write_bytes(b"the release, for all that is known")
+    path.write_bytes(b"possibly the release")
     assert detector_weights("retinaface", str(path)) == path
-    assert f"begins with {file_hash(path)[:9]}, expected {release.sha256}" in caplog.text
+    assert f"is {file_hash(path)[:9]}..., expected {release.sha256}" in caplog.text
 
 
-def test_the_release_itself_is_taken(tmp_path, monkeypatch):
-    path = tmp_path / "face_detection_yunet_2023mar.onnx"
-    path.write_bytes(b"as published")
-    release = DETECTOR_RELEASES["yunet"]
-    published = replace(release, sha256=file_hash(path))
-    monkeypatch.setitem(DETECTOR_RELEASES, "yunet", published)
-    assert detector_weights("yunet", str(path)) == path
-    path.write_bytes(b"as nobody published")
-    with pytest.raises(ClefError, match="is not the release of that name"):
-        detector_weights("yunet", str(path))
-
-
-def test_weights_of_ones_own_bear_another_name(tmp_path):
+def test_own_weights_have_another_name_and_some_detectors_need_none(tmp_path):
     path = tmp_path / "ours.onnx"
     path.write_bytes(b"trained here")
     assert detector_weights("yunet", str(path)) == path
-
-
-def test_a_detector_without_weights_needs_no_file():
     assert detector_weights("lbp", None) is None
 
 
 @pytest.mark.parametrize("detector", ["yunet", "retinaface"])
-def test_what_is_missing_is_named_with_the_command_and_its_address(detector, tmp_path, monkeypatch):
+def test_missing_weights_are_an_error_with_the_command_and_the_address(detector, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for weights in (None, str(tmp_path), str(tmp_path / "none.onnx")):
         command = f"clef fetch-weights {detector}" + ("" if weights is None else f" --to {weights}")
@@ -56,12 +48,24 @@ def test_what_is_missing_is_named_with_the_command_and_its_address(detector, tmp
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("detector", ["yunet", "retinaface"])
-def test_fetched_weights_are_found_without_being_named(detector, tmp_path, monkeypatch):
+def test_a_model_from_a_file_or_from_scratch_has_no_note(tmp_path):
+    path = tmp_path / "own.pt"
+    with pytest.raises(ClefError, match=r"model\.pretrained: no file .*own\.pt; put it there"):
+        model_note("clef-tiny", str(path))
+    path.touch()
+    assert model_note("clef-tiny", str(path)) is None
+    assert model_note("clef-tiny", None) is None
+
+
+def test_a_note_without_its_weights_does_not_count_as_fetched(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    path = WEIGHTS / DETECTOR_RELEASES[detector].file
-    path.parent.mkdir()
-    path.write_bytes(b"as published")
-    published = replace(DETECTOR_RELEASES[detector], sha256=file_hash(path))
-    monkeypatch.setitem(DETECTOR_RELEASES, detector, published)
-    assert detector_weights(detector, None) == path
+    model = ModelParams(pretrained="openai")
+    require_fetched(model)  # nothing was fetched yet: the workflow fetches it
+    cached, note = tmp_path / "cache.safetensors", model_note(model.name, "openai")
+    assert note == WEIGHTS / "ViT-B-16-quickgelu.openai.json"
+    note.parent.mkdir()
+    note.write_text(json.dumps({"file": str(cached)}))
+    with pytest.raises(ClefError, match=f"is gone; run `clef fetch-weights ViT-B-16-quickgelu/openai --to {note}`"):
+        require_fetched(model)
+    cached.touch()
+    require_fetched(model)

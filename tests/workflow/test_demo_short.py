@@ -108,7 +108,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, checkout, step, not
     assert not list(checkout.glob("**/*.lease"))
     if gone_on:
         logs = [path.read_text() for path in checkout.glob(f"results/demo-short/seed0/fold*/{gone_on}")]
-        assert any("going on from step" in log for log in logs)
+        assert any("resuming from step" in log for log in logs)
 
 
 def put_noise_for_labels(folder: Path, subjects: list[str]) -> None:
