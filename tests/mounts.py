@@ -1,4 +1,4 @@
-"""Disks of their own for a test: small ones, and such that cannot be written."""
+"""Disks of their own for tests: small ones, and ones that are not writable."""
 
 import os
 import subprocess
@@ -11,13 +11,14 @@ import pytest
 
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """A file system in memory at a folder, which is made. Where it cannot be mounted the test skips; in CI it fails."""
+    """Mount a file system in memory at a new folder. If that is impossible, skip the test, but fail in CI."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, check=False)
-    if made.returncode:
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
         if "CI" in os.environ and os.getuid() == 0:
-            pytest.fail(f"CI is to mount what this needs: {made.stderr.decode().strip()}")
-        pytest.skip("only root may mount the file system that this needs")
+            pytest.fail(f"CI must be able to mount a file system: {ran.stderr.strip()}")
+        pytest.skip("only root may mount a file system")
     try:
         yield folder
     finally:
@@ -26,10 +27,10 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
 
 @contextmanager
 def unwritable(folder: Path) -> Iterator[Path]:
-    """A folder that is made and cannot be written; to root modes say nothing, a read-only disk does."""
+    """Make a folder that is not writable, also for root."""
     if os.getuid() == 0:
-        with mounted(folder, "ro") as made:
-            yield made
+        with mounted(folder, "ro"):
+            yield folder
         return
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o555)

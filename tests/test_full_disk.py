@@ -1,9 +1,8 @@
-"""A disk that is really full: nothing half-made is left, and with some space the same call goes on."""
+"""On a full disk, nothing is left half-written; once there is space, the same call resumes."""
 
 import errno
 from collections.abc import Callable
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +25,13 @@ from tests.toy import make_toy, toy_fold, toy_params
 
 @pytest.fixture
 def disk(tmp_path):
-    """Make a real file system of some bytes."""
-    with ExitStack() as made:
-        numbers = count()
-        yield lambda size: made.enter_context(mounted(tmp_path / f"disk{next(numbers)}", f"size={size}"))
+    """A function that makes a file system of some bytes."""
+    with ExitStack() as mounts:
+        yield lambda size: mounts.enter_context(mounted(tmp_path / "disk", f"size={size}"))
 
 
 def fill(folder: Path, left: int) -> Path:
-    """Take all space but about `left` bytes."""
+    """Use all space except about `left` bytes."""
     filler = folder / "filler"
     with open(filler, "wb", buffering=0) as file:
         try:
@@ -67,24 +65,24 @@ WRITERS: dict[str, Callable[[Path], Callable[[], None]]] = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_writer_names_its_file_and_keeps_what_was_there(name, disk):
+def test_writers_name_their_file_and_keep_the_old_one(name, disk):
     small = disk(1_000_000)
     target = small / "out.safetensors"
-    target.write_text("the one before")
+    target.write_text("old")
     write = WRITERS[name](target)
-    filler = fill(small, left=20_000)  # enough for what goes beside it
+    filler = fill(small, left=20_000)  # enough for the small file beside it
     with pytest.raises(OSError, match="No space left on device") as caught:
         write()
     assert caught.value.errno == errno.ENOSPC
     assert str(caught.value.filename) == str(target)
-    assert target.read_text() == "the one before"
+    assert target.read_text() == "old"
     assert not list(small.rglob("*.partial"))
     filler.unlink()
     write()
-    assert target.read_bytes() != b"the one before"
+    assert target.read_bytes() != b"old"
 
 
-def test_weights_are_whole_or_not_there(disk):
+def test_weights_are_complete_or_missing(disk):
     small = disk(1_000_000)
     filler = fill(small, left=50_000)
     weights = {"w": torch.zeros(50_000)}
@@ -97,7 +95,7 @@ def test_weights_are_whole_or_not_there(disk):
     assert {path.name for path in small.iterdir()} == {"w.json", "w.safetensors"}
 
 
-def test_cropping_keeps_what_it_has_and_goes_on(disk, tmp_path):
+def test_cropping_keeps_finished_parts_and_resumes(disk, tmp_path):
     sequences = []
     for number in (1, 2, 3):
         folder = tmp_path / "raw" / f"s{number}"
@@ -121,16 +119,16 @@ def test_cropping_keeps_what_it_has_and_goes_on(disk, tmp_path):
     first = small / "s.work" / "s1.arrow"
     assert first.exists()
     assert not list(small.rglob("*.partial"))
-    made = first.stat().st_mtime_ns
+    modified = first.stat().st_mtime_ns
     filler.unlink()
     kept = small / "kept.arrow"
     kept.hardlink_to(first)
     assert crop(small) == undisturbed
-    assert kept.stat().st_mtime_ns == made  # the finished part was not made again
+    assert kept.stat().st_mtime_ns == modified  # the finished part was not repeated
     assert {path.name for path in small.iterdir()} == {"s.arrow", "kept.arrow"}
 
 
-def test_a_training_keeps_its_checkpoint_and_goes_on_to_the_same_weights(disk, tmp_path):
+def test_training_keeps_its_checkpoint_and_resumes_to_the_same_weights(disk, tmp_path):
     params = toy_params(pretrain={"epochs": 4, "checkpoint": {"every_steps": 2}})
     inputs = make_toy(tmp_path / "toy", params)
 

@@ -65,6 +65,7 @@ class Cluster:
         self._configuration = self.folder / "etc" / "slurm.conf"
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
 
+    @property
     def environment(self) -> dict[str, str]:
         """The environment in which programs and jobs find this cluster.
 

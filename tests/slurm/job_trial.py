@@ -41,9 +41,9 @@ def run_interrupted_on_slurm(
     with own_disk(folder) if on_full_disk else nullcontext():
         shutil.copytree(prepared, folder, symlinks=True, dirs_exist_ok=True)
         began = time.monotonic()
-        run = start(cluster, folder)
+        run = start(cluster.environment, folder)
         job, moment = _interrupt(cluster, folder, run, name, step, draw)
-        resumes = finish(cluster, folder, run, may_fail=on_full_disk)
+        resumes = finish(cluster.environment, folder, run, may_fail=on_full_disk)
         found = problems(folder, reference)
         seconds = time.monotonic() - began
         kill_processes_in(folder)

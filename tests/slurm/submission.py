@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tests.interruption.comparison import TARGET
 from tests.interruption.trial import SNAKEMAKE
-from tests.slurm.cluster import Cluster
 
 OPTIONS = [
     *("--profile", "workflow/profiles/slurm", "--slurm-init-seconds-before-status-checks", "2"),
@@ -24,22 +23,25 @@ MAX_RESUMES = 5
 
 
 def start(
-    cluster: Cluster, folder: Path, *resources: str, targets: Sequence[str] = (TARGET,), options: Sequence[str] = ()
+    environment: dict[str, str],
+    folder: Path,
+    *resources: str,
+    targets: Sequence[str] = (TARGET,),
+    options: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start Snakemake as on a login node; its output is appended to `snakemake.out`."""
+    """Start Snakemake in the environment of a cluster; its output is appended to `snakemake.out`."""
     command = [*SNAKEMAKE, *targets, *OPTIONS, *options, "--set-resources", *FAKE_GPUS, *resources]
-    environment = os.environ | cluster.environment()
     with open(folder / "snakemake.out", "ab") as output:
         return subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+            command, cwd=folder, env=os.environ | environment, stdout=output, stderr=output, start_new_session=True
         )
 
 
-def finish(cluster: Cluster, folder: Path, run: subprocess.Popen[bytes], may_fail: bool = False) -> int:
+def finish(environment: dict[str, str], folder: Path, run: subprocess.Popen[bytes], may_fail: bool = False) -> int:
     """Wait for a run; resume it as long as Snakemake was killed or left its lock.
 
     Args:
-        cluster: The cluster.
+        environment: The cluster's.
         folder: The checkout.
         run: From `start`.
         may_fail: Whether the run may fail, as on a full disk.
@@ -56,10 +58,9 @@ def finish(cluster: Cluster, folder: Path, run: subprocess.Popen[bytes], may_fai
         locked = "--unlock" in output
         assert code < 0 or locked or (may_fail and resumes == 0), output
         if locked:
-            environment = os.environ | cluster.environment()
             unlock = [*SNAKEMAKE, "--unlock", TARGET]
-            subprocess.run(unlock, cwd=folder, env=environment, check=True, capture_output=True)
-        run = start(cluster, folder)
+            subprocess.run(unlock, cwd=folder, env=os.environ | environment, check=True, capture_output=True)
+        run = start(environment, folder)
     raise AssertionError(f"{folder}: the same command failed {MAX_RESUMES} times; see snakemake.out")
 
 

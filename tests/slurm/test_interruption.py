@@ -31,10 +31,10 @@ PRETRAIN, FINETUNE = (CHECKPOINT.format(stage=stage) for stage in ("pretrain", "
 )
 def test_interrupted_training_is_resumed(cluster, cropped, reference, tmp_path, name, pattern, final_state):
     folder = copy_of(cropped, tmp_path / "checkout")
-    run = start(cluster, folder)
+    run = start(cluster.environment, folder)
     job = wait_for_job(folder, run, DRAW, pattern)
     JOB_INTERRUPTIONS[name](cluster, job, run)
-    finish(cluster, folder, run)
+    finish(cluster.environment, folder, run)
     assert cluster.jobs()[job.number].state == final_state
     assert RESUMED in job.target.with_suffix(".log").read_text()
     assert problems(folder, reference) == []
@@ -44,24 +44,24 @@ def test_interrupted_training_is_resumed(cluster, cropped, reference, tmp_path, 
 def test_jobs_that_end_while_the_controller_is_down_are_not_repeated(cluster, cropped, reference, tmp_path):
     folder = copy_of(cropped, tmp_path / "checkout")
     before = {*cluster.jobs()}
-    run = start(cluster, folder)
+    run = start(cluster.environment, folder)
     job = wait_for_job(folder, run, DRAW, FINETUNE)
     JOB_INTERRUPTIONS["kill -9 of slurmctld"](cluster, job, run)
-    finish(cluster, folder, run)
+    finish(cluster.environment, folder, run)
     assert [job.state for number, job in cluster.jobs().items() if number not in before] == ["COMPLETED"] * 9
     assert problems(folder, reference) == []
 
 
 def test_training_saves_before_its_time_limit_and_is_resumed_by_another_job(cluster, cropped, reference, tmp_path):
     folder = copy_of(cropped, tmp_path / "checkout")
-    run = start(cluster, folder, "pretrain:runtime=1")
+    run = start(cluster.environment, folder, "pretrain:runtime=1")
     job = wait_for_job(folder, run, DRAW, PRETRAIN)
     # Keep SLURM from enforcing the limit, and the training from finishing before its budget is used up.
     cluster.call("scontrol", "update", f"JobId={job.number}", "TimeLimit=10")
     job.process.send_signal(signal.SIGSTOP)
     wait_until(lambda: time.time() - job.process.create_time() > 50, "the time budget is used up")
     job.process.send_signal(signal.SIGCONT)
-    finish(cluster, folder, run)
+    finish(cluster.environment, folder, run)
     assert "run the same command to resume" in output_of(folder)
     assert cluster.jobs()[job.number].state == "FAILED"
     assert RESUMED in job.target.with_suffix(".log").read_text()

@@ -34,7 +34,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def on_path(cluster, monkeypatch) -> Cluster:
-    monkeypatch.setenv("PATH", cluster.environment()["PATH"])
+    monkeypatch.setenv("PATH", cluster.environment["PATH"])
     return cluster
 
 
@@ -42,7 +42,7 @@ def submit(cluster: Cluster, folder: Path, record: str = "", *options: str) -> s
     """Submit an endless job with a name like Snakemake's, recorded unless `record` is empty; return its number."""
     command = ["sbatch", "--parsable", "--chdir", str(folder), "--job-name", f"clef_{uuid.uuid4()}", "--mem=100"]
     command += ["--output", "/dev/null", *options, "--wrap", "exec tail -f /dev/null"]
-    path = os.pathsep.join([str(PROGRAMS), cluster.environment()["PATH"]])
+    path = os.pathsep.join([str(PROGRAMS), cluster.environment["PATH"]])
     environment = {"PATH": path, RECORD_VARIABLE: record}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -116,9 +116,9 @@ def test_two_snakemakes_with_different_outputs_leave_each_others_jobs_alone(clus
     folder = copy_of(cropped, tmp_path / "checkout")
     before = {*cluster.jobs()}
     targets = [f"results/demo-short/seed0/fold{fold}/pretrain.safetensors" for fold in (0, 1)]
-    first = start(cluster, folder, targets=targets[:1])
+    first = start(cluster.environment, folder, targets=targets[:1])
     wait_for_job(folder, first, random.Random(0), CHECKPOINT.format(stage="pretrain"))
-    second = start(cluster, folder, targets=targets[1:])
+    second = start(cluster.environment, folder, targets=targets[1:])
     assert (wait(first, folder), wait(second, folder)) == (0, 0), output_of(folder)
     assert "left in the queue" not in output_of(folder)
     assert [job.state for number, job in cluster.jobs().items() if number not in before] == ["COMPLETED"] * 2
@@ -132,7 +132,7 @@ def test_slurm_that_does_not_answer_is_one_line(cluster, monkeypatch, tmp_path):
     with pytest.raises(ClefError, match=r"SLURM: no `squeue` found; start Snakemake on a login node"):
         cancel_orphans(tmp_path)
     with running_cluster() as other:
-        monkeypatch.setenv("PATH", other.environment()["PATH"])
+        monkeypatch.setenv("PATH", other.environment["PATH"])
         other.kill_controller()
         with pytest.raises(ClefError, match=r"SLURM: `squeue` failed \(.*\); try again when `sinfo` answers"):
             cancel_orphans(tmp_path)

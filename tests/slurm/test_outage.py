@@ -94,11 +94,18 @@ def test_outage_during_submissions_and_queries_costs_no_attempt(cluster, rendere
     params = load_params(folder / "params" / "demo-short.yaml")
     crops = crops_folder(params.dataset.name, params.crop_digest)
     shards = [f"{crops}/{shard}.arrow" for shard in open_dataset(params).shards()]
-    run = start(cluster, folder, targets=shards, options=["--max-jobs-per-timespan", "2/10s"])
+    counting = tmp_path / "bin" / "squeue"
+    counting.parent.mkdir()
+    counting.write_text(f'#!/bin/sh\necho >> {tmp_path}/queries\nexec {cluster.programs}/squeue "$@"\n')
+    counting.chmod(0o755)
+    path = os.pathsep.join([str(counting.parent), cluster.environment["PATH"]])
+    options = ["--max-jobs-per-timespan", "2/10s"]
+    run = start({"PATH": path}, folder, targets=shards, options=options)
     wait_until(lambda: SUBMITTED in output_of(folder), "Snakemake has submitted a job")
     cluster.stop_controller()
-    failed_query = "squeue"
-    wait_until(lambda: output_of(folder).count(failed_query) >= FAILED_QUERIES, "several queries have failed")
+    queries = tmp_path / "queries"
+    queries.write_text("")
+    wait_until(lambda: queries.read_text().count("\n") >= FAILED_QUERIES, "several queries have failed")
     before = output_of(folder)
     cluster.start_controller()
     assert wait(run, folder) == 0, output_of(folder)

@@ -19,7 +19,7 @@ LOGS = ["data/interim/demo-short/**/*.log", "data/processed/**/*.log", "results/
 def test_every_step_is_a_job_and_results_are_those_of_one_machine(cluster, rendered, reference, tmp_path):
     folder = copy_of(rendered, tmp_path / "checkout")
     before = {*cluster.jobs()}
-    finish(cluster, folder, start(cluster, folder))
+    finish(cluster.environment, folder, start(cluster.environment, folder))
     assert problems(folder, reference) == []
     assert "Nothing to be done" in snakemake(folder, TARGET)  # without SLURM
 
@@ -46,7 +46,7 @@ def test_failing_step_is_tried_by_three_jobs_and_once_in_each(cluster, rendered,
     folder = copy_of(rendered, tmp_path / "checkout")
     shutil.rmtree(folder / "data" / "raw" / "demo-short" / "videos")
     before = {*cluster.jobs()}
-    run = start(cluster, folder, targets=["data/interim/demo-short/sequences.parquet"])
+    run = start(cluster.environment, folder, targets=["data/interim/demo-short/sequences.parquet"])
     assert wait(run, folder) == 1
     assert [job.state for number, job in cluster.jobs().items() if number not in before] == ["FAILED"] * 3
     logs = [log.read_text() for log in folder.glob(".snakemake/slurm_logs/rule_*/**/*.log")]
