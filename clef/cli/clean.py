@@ -30,10 +30,11 @@ def clean(
 
     These are leftovers of interrupted jobs, and crops and manifests of settings that no params file uses.
     """
+    from rich.filesize import decimal
+
     from clef.params.suggestion import suggestion
     from clef.runs import clean as cleaning
     from clef.runs.load import load_all
-    from clef.runtime.disk_space import format_size
     from clef.runtime.paths import INTERIM, PROCESSED, results_folder
 
     root, known = Path(), load_all(settings.params_folder)
@@ -49,13 +50,13 @@ def clean(
             folders |= {INTERIM / dataset, PROCESSED / dataset}
         found = [item for item in found if folders & {item.path, *item.path.parents}]
     for item in found:
-        print(f"{format_size(item.size):>10}  {item.path}  ({item.reason})")
+        print(f"{decimal(item.size):>10}  {item.path}  ({item.reason})")
     if orphaned and not results:
         print(f"Kept results without params file: {', '.join(orphaned)}; --results removes them too")
     if not found:
         print("Nothing to remove")
         return
-    total = format_size(sum(item.size for item in found))
+    total = decimal(sum(item.size for item in found))
     if dry_run:
         print(f"{total} can be removed; nothing was removed (--dry-run)")
         return

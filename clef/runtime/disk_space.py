@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+from rich.filesize import decimal
 
 from clef.errors import ClefError
 from clef.params.schema import CropParams, ModelParams, RenderParams
@@ -75,21 +76,12 @@ def require_space(needs: Mapping[Path, float], at_least: bool = False, purpose: 
         where = " and ".join(f"{folder}/" for folder in folders)
         if total / 2 > free:
             raise ClefError(
-                f"{where}: {purpose} {about} {format_size(total)}, the disk has {format_size(free)} free; "
+                f"{where}: {purpose} {about} {decimal(round(total))}, the disk has {decimal(free)} free; "
                 "free some space (`clef clean` lists what can go) or put these folders on another disk"
             )
         warning = " - TIGHT: the disk may fill up" if total * 1.2 > free else ""
-        lines.append(f"{about} {format_size(total)} needed in {where}, {format_size(free)} free{warning}")
+        lines.append(f"{about} {decimal(round(total))} needed in {where}, {decimal(free)} free{warning}")
     return lines
-
-
-def format_size(size: float) -> str:
-    """A size such as `1.2 GB`."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def _existing(folder: Path) -> Path:

@@ -4,9 +4,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -22,12 +22,8 @@ LINE_SECONDS = 15.0
 _display: "Progress | None" = None
 """The display of all bars: nested steps share it."""
 
-
-class ReportProgress(Protocol):
-    """A function that reports progress."""
-
-    def __call__(self, done: int, total: int, note: str = "") -> None:
-        """Report how much of how much is done, with a note."""
+ReportProgress = Callable[..., None]
+"""Called with the number done, the number in all, and optionally a note."""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clef.errors import ClefError, Unfinished
 from clef.runtime.files import write_text
-from clef.runtime.lease import LeaseHeldError
+from clef.runtime.lease import holder_of
 
 log = logging.getLogger(__name__)
 
@@ -20,25 +20,12 @@ class KilledError(ClefError):
     """A child process was killed, for example because memory ran out."""
 
 
-class ReportedExit(Exception):  # noqa: N818 - the child process has already reported its error
-    """A child process exited and has already reported the reason to the user.
-
-    Args:
-        code: Its exit code.
-        message: Its error, if it failed.
-    """
-
-    def __init__(self, code: int, message: str | None = None) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
-
-
 @contextmanager
 def limit_retries(target: Path, key: str, attempt: int) -> Iterator[None]:
     """Record failures of the block in a file beside its output, and refuse a retry after two equal failures.
 
     A retry cannot fix an error that follows from settings and inputs, and might take hours to hit it again.
-    Interruptions, kills and a lease that another process holds are not counted.
+    Interruptions, kills, and a lease that another process holds are not counted.
 
     Args:
         target: The output that the block makes.
@@ -60,9 +47,8 @@ def limit_retries(target: Path, key: str, attempt: int) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, ReportedExit) and error.code == 0:
-            path.unlink(missing_ok=True)
-        elif (message := failure_message(error)) is not None:
+        if not isinstance(error, Unfinished | KilledError) and holder_of(target) is None:
+            message = " ".join(f"{type(error).__name__}: {error}".split())
             times = times + 1 if _without_numbers(message) == _without_numbers(earlier) else 1
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps({"key": key, "message": message, "times": times}) + "\n")
@@ -70,15 +56,6 @@ def limit_retries(target: Path, key: str, attempt: int) -> Iterator[None]:
                 log.warning("failed %d times with the same error; further retries are refused", times)
         raise
     path.unlink(missing_ok=True)
-
-
-def failure_message(error: BaseException) -> str | None:
-    """One line about a failure; None if a retry may succeed, or if it was no failure."""
-    if isinstance(error, ReportedExit):
-        return error.message
-    if isinstance(error, Unfinished | KilledError | LeaseHeldError) or not isinstance(error, Exception):
-        return None
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _without_numbers(message: str) -> str:

@@ -16,7 +16,6 @@ from clef.runtime import disk_space
 from clef.runtime.disk_space import (
     crop_bytes,
     demo_bytes,
-    format_size,
     require_space,
     require_writable,
     training_bytes,
@@ -70,11 +69,11 @@ def test_needed_space_is_reported_with_a_warning(size, tight, tmp_path, free):
 
 def test_too_little_space_is_an_error(tmp_path, free):
     free(4e8)
-    with pytest.raises(ClefError, match=r"needs about 1\.0 GB, the disk has 400 MB free; free some space") as raised:
+    with pytest.raises(ClefError, match=r"needs about 1\.0 GB, the disk has 400\.0 MB free; free some space") as raised:
         require_space({tmp_path / "data": 1e9})
     assert "\n" not in str(raised.value)
     (line,) = require_space({tmp_path: 1e8}, at_least=True)
-    assert line.startswith("at least 100 MB needed in")
+    assert line.startswith("at least 100.0 MB needed in")
 
 
 def test_ingest_refuses_crops_that_do_not_fit(tmp_path, free, monkeypatch):
@@ -115,10 +114,3 @@ def test_disks_are_counted_separately(tmp_path):
     if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("no second file system here")
     assert len(require_space({tmp_path: 1.0, other: 1.0})) == 2
-
-
-@pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1234, "1.2 kB"), (56e9, "56 GB"), (3e15, "3000.0 TB")]
-)
-def test_format_size(size, text):
-    assert format_size(size) == text

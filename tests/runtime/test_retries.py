@@ -1,10 +1,8 @@
-import json
-
 import pytest
 
 from clef.errors import ClefError, Unfinished
-from clef.runtime.lease import LeaseHeldError
-from clef.runtime.retries import KilledError, ReportedExit, limit_retries
+from clef.runtime.retries import KilledError, limit_retries
+from tests.leases import hold_elsewhere
 
 
 @pytest.fixture
@@ -48,21 +46,17 @@ def test_different_errors_are_not_counted_together(target):
     fail(target, 3, ValueError("one"))
 
 
-@pytest.mark.parametrize(
-    "error",
-    [Unfinished("time is up"), KeyboardInterrupt(), KilledError("SIGKILL"), ReportedExit(75), LeaseHeldError("busy")],
-    ids=lambda error: type(error).__name__,
-)
+@pytest.mark.parametrize("error", [Unfinished("time is up"), KeyboardInterrupt(), KilledError("SIGKILL")], ids=repr)
 def test_interruptions_are_not_counted(target, error):
     for attempt in range(1, 6):
         fail(target, attempt, error)
     assert not record(target).exists()
 
 
-def test_error_of_a_child_process_is_counted_and_its_success_clears_the_record(target):
-    fail(target, 1, ReportedExit(1, "ClefError: no crops"))
-    assert json.loads(record(target).read_text())["message"] == "ClefError: no crops"
-    fail(target, 2, ReportedExit(0))
+def test_lease_that_another_process_holds_is_not_counted(target):
+    hold_elsewhere(target)
+    for attempt in range(1, 6):
+        fail(target, attempt, ClefError("is already working on it"))
     assert not record(target).exists()
 
 
