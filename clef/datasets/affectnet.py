@@ -56,7 +56,7 @@ class AffectNet(ImageDataset):
     def packaging(self, root: Path) -> Packaging:
         release = self._release(root)
         other = _other_release(release, root)
-        unused = "" if other is None else f"; also {other.location(root)}, which are not used"
+        unused = "" if other is None else f"; also {other.description(root)}, which are not used"
         return Packaging(release.name, release.description(root) + unused)
 
     def _find(self, root: Path) -> NpyRelease | CsvRelease | None:

@@ -90,13 +90,9 @@ class NpyRelease:
         base = find_folder(root, list(FOLDERS.values()))
         return None if base is None else cls(base)
 
-    def location(self, root: Path) -> str:
-        """Name the parts of the copy, for messages."""
-        return ("" if self.base == root else f"{relative(self.base, root)}/: ") + "train_set and val_set"
-
     def description(self, root: Path) -> str:
         """Describe the copy on one line."""
-        return f"{self.location(root)}, cropped images, a .npy file per label"
+        return f"{relative(self.base / 'train_set', root)} and val_set, cropped images, a .npy file per label"
 
     def images(self) -> Iterator[ListedImage]:
         """List the images, including missing ones that have a label."""
@@ -193,10 +189,6 @@ class CsvRelease:
                 )
             return cls({split: base / name for split, name in names.items()}, images)
         return None
-
-    def location(self, root: Path) -> str:
-        """Name the parts of the copy, for messages."""
-        return f"lists in {relative(self.lists['train'].parent, root)}"
 
     def description(self, root: Path) -> str:
         """Describe the copy on one line."""

@@ -16,56 +16,55 @@ def write(path: Path, rows: list[str], newline: str = "\n", mark: str = "") -> P
 GOOD = ["0,1,2,3,4,99", "7,1,0,9,9,0", "8,0,0,9,1,0", "9,1,1,9,1,1"]
 
 
-def test_columns_go_by_their_header_and_uncodable_frames_are_9(tmp_path):
+def test_the_header_names_columns_and_uncodable_frames_are_9(tmp_path):
     table = read_occurrence_csv(write(tmp_path / "a.csv", GOOD), AUS)
     assert table["frame"].tolist() == [7, 8, 9]
     assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[1, 0, 9], [0, 0, 1], [9, 9, 9]]
 
 
-@pytest.mark.parametrize(("newline", "mark"), [("\r\n", ""), ("\n", "\ufeff"), ("\r\n", "\ufeff")])
-def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path, newline, mark):
-    plain = read_occurrence_csv(write(tmp_path / "a.csv", GOOD), AUS)
-    odd = read_occurrence_csv(write(tmp_path / "b.csv", GOOD, newline, mark), AUS)
-    assert plain.equals(odd)
+SPACED = [*(row.replace(",", ", ") for row in GOOD), "", ""]
 
 
-def test_blank_lines_and_spaces_after_commas_change_nothing(tmp_path):
+@pytest.mark.parametrize(
+    ("rows", "newline", "mark"),
+    [(GOOD, "\r\n", ""), (GOOD, "\n", "\ufeff"), (GOOD, "\r\n", "\ufeff"), (SPACED, "\n", "")],
+)
+def test_line_ends_byte_order_mark_blank_lines_and_spaces_change_nothing(tmp_path, rows, newline, mark):
     plain = read_occurrence_csv(write(tmp_path / "a.csv", GOOD), AUS)
-    odd = read_occurrence_csv(write(tmp_path / "b.csv", [*(row.replace(",", ", ") for row in GOOD), "", ""]), AUS)
-    assert plain.equals(odd)
+    assert plain.equals(read_occurrence_csv(write(tmp_path / "b.csv", rows, newline, mark), AUS))
 
 
 @pytest.mark.parametrize("last", ["99", "64", "occlusion", "uncodable?", ""])
-def test_a_last_column_that_is_no_action_units_flags_frames_that_cannot_be_coded(tmp_path, last):
+def test_a_last_column_that_is_no_action_unit_flags_uncodable_frames(tmp_path, last):
     rows = [f"0,1,2,4,{last}", "1,1,0,1,0", "2,1,0,1,1"]
     table = read_occurrence_csv(write(tmp_path / "a.csv", rows), AUS)
     assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[1, 0, 1], [9, 9, 9]]
 
 
 @pytest.mark.parametrize("last", [4, 28, 39])
-def test_a_last_column_of_an_action_unit_flags_nothing(tmp_path, last):
+def test_a_last_column_with_an_action_unit_flags_nothing(tmp_path, last):
     rows = [",".join(map(str, range(last + 1))), ",".join(["1", *["1"] * last])]
     table = read_occurrence_csv(write(tmp_path / "a.csv", rows), AUS)
     assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[1, 1, 1]]
 
 
-PLACES = [0, 4, 1, 2, 99]
+POSITIONS = [0, 4, 1, 2, 99]
 
 
 @pytest.mark.parametrize(
     "header",
     ["frame,AU,AU,AU,AU", "0,,,,", ",,,,", "0,1,1,2,99", "a,b,c,d,e", "0,1,2,3,4"],
 )
-def test_a_header_that_does_not_tell_the_columns_leaves_it_to_their_places(tmp_path, header):
-    table = read_occurrence_csv(write(tmp_path / "a.csv", [header, "1,1,0,0,0", "2,1,0,0,1"]), AUS, PLACES)
+def test_positions_name_the_columns_if_the_header_does_not(tmp_path, header):
+    table = read_occurrence_csv(write(tmp_path / "a.csv", [header, "1,1,0,0,0", "2,1,0,0,1"]), AUS, POSITIONS)
     assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[0, 0, 1], [9, 9, 9]]
 
 
-def test_a_header_that_tells_the_columns_counts_more_than_their_places(tmp_path):
-    table = read_occurrence_csv(write(tmp_path / "a.csv", ["0,1,2,4,99", "1,1,0,0,0"]), AUS, PLACES)
+def test_a_header_that_names_the_columns_wins_over_positions(tmp_path):
+    table = read_occurrence_csv(write(tmp_path / "a.csv", ["0,1,2,4,99", "1,1,0,0,0"]), AUS, POSITIONS)
     assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[1, 0, 0]]
     with pytest.raises(ClefError, match="the header has 'AU', which is no column number"):
-        read_occurrence_csv(write(tmp_path / "a.csv", ["0,AU,AU,4,99,7", "1,1,0,0,0,0"]), AUS, PLACES)
+        read_occurrence_csv(write(tmp_path / "a.csv", ["0,AU,AU,4,99,7", "1,1,0,0,0,0"]), AUS, POSITIONS)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +77,8 @@ def test_a_header_that_tells_the_columns_counts_more_than_their_places(tmp_path)
             ["0,1,2,4", "1,0,0,0", "1,0,0,0"],
             "frame 1 appears twice; expected one row per frame; correct the row",
         ),
-        (["0,1,2,4", "-1,0,0,0"], "frame -1; expected the number of a frame; correct the row, or restore the file"),
-        (["0,1,2,4", f"{2**32 + 1},0,0,0"], f"frame {2**32 + 1}; expected the number of a frame"),
+        (["0,1,2,4", "-1,0,0,0"], "frame -1; expected a frame number; correct the row, or restore the file"),
+        (["0,1,2,4", f"{2**32 + 1},0,0,0"], f"frame {2**32 + 1}; expected a frame number"),
         (["frame,brow,lid,lip", "1,0,0,0"], "the header has 'brow', which is no column number"),
         (["1,1,2,4", "1,0,0,0"], "the header has '1', which is no column number"),
         (["7,1,2,4", "1,0,0,0"], "the header has '7', which is no column number"),
@@ -96,7 +95,7 @@ def test_a_header_that_tells_the_columns_counts_more_than_their_places(tmp_path)
         ([""], "no rows; expected comma-separated integers"),
     ],
 )
-def test_a_broken_file_is_one_line_with_file_and_place(tmp_path, rows, message):
+def test_a_broken_file_is_one_line_with_file_and_location(tmp_path, rows, message):
     path = write(tmp_path / "F001_T1.csv", rows)
     with pytest.raises(ClefError) as caught:
         read_occurrence_csv(path, AUS)
@@ -105,24 +104,26 @@ def test_a_broken_file_is_one_line_with_file_and_place(tmp_path, rows, message):
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_text_file_is_one_line(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"cannot be read \(No such file or directory\); .* restore it"),
+        (b"", "no rows"),
+        ("\n".join(GOOD).encode("utf-16"), "the text is UTF-16; .* save it as UTF-8"),
+        (bytes(range(256)), "the text is not UTF-8"),
+    ],
+)
+def test_an_unreadable_file(tmp_path, content, message):
     path = tmp_path / "F001_T1.csv"
-    with pytest.raises(ClefError, match=r"F001_T1\.csv: cannot be read \(No such file or directory\); .* restore it"):
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ClefError, match=rf"F001_T1\.csv: {message}"):
         read_occurrence_csv(path, AUS)
-    path.write_bytes(b"")
-    with pytest.raises(ClefError, match="no rows"):
-        read_occurrence_csv(path, AUS)
-    path.write_bytes("\n".join(GOOD).encode("utf-16"))
-    with pytest.raises(ClefError, match=r"the text is UTF-16; .* save it as UTF-8"):
-        read_occurrence_csv(path, AUS)
-    path.write_bytes(bytes(range(256)))
-    with pytest.raises(ClefError, match="the text is not UTF-8"):
-        read_occurrence_csv(path, AUS)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(ClefError, match="Is a directory"):
-        read_occurrence_csv(path, AUS)
-    path.rmdir()
-    path.symlink_to(path.name)
-    with pytest.raises(ClefError, match="Too many levels of symbolic links"):
-        read_occurrence_csv(path, AUS)
+
+
+def test_a_folder_or_a_circular_link_in_place_of_a_file(tmp_path):
+    (tmp_path / "a.csv").mkdir()
+    (tmp_path / "b.csv").symlink_to("b.csv")
+    for name, message in (("a", "Is a directory"), ("b", "Too many levels of symbolic links")):
+        with pytest.raises(ClefError, match=message):
+            read_occurrence_csv(tmp_path / f"{name}.csv", AUS)
