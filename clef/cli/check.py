@@ -17,9 +17,9 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of printing.")] = None,
 ) -> None:
-    """Compare a raw copy with what is expected: a table and a verdict, in seconds also on terabytes.
+    """Check a raw copy against what its data set should contain, in seconds even for terabytes.
 
-    The exit code is 1 if something would stop the workflow. Differences from published counts are marked only.
+    The exit code is 1 if something would stop the workflow. Differences from published counts are only marked.
     """
     from json import dumps
     from shutil import get_terminal_size

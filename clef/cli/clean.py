@@ -17,11 +17,11 @@ def clean(
         list[str] | None, typer.Argument(help="Only files of these runs and their data sets; all if none is given.")
     ] = None,
     results: Annotated[
-        bool, typer.Option("--results", help="Also results of runs whose params file is missing.")
+        bool, typer.Option("--results", help="Include results of runs whose params file is missing.")
     ] = False,
     stage1: Annotated[
         bool,
-        typer.Option("--stage1", help="Also stage 1 weights of finished runs; a changed stage 2 needs them again."),
+        typer.Option("--stage1", help="Include stage 1 weights of finished runs; a changed stage 2 needs them again."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="List only, remove nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

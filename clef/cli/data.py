@@ -39,7 +39,7 @@ def render_demo(
 def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
     """List the raw recordings, read the labels, and check both.
 
-    Writes labels.parquet and check.txt beside the list of recordings, and nothing if the copy is not usable.
+    Writes labels.parquet and check.txt next to the list of recordings, and nothing if the copy is not usable.
     """
     from clef.datasets import open_dataset
     from clef.ingest.inventory import ingest as run_ingest
@@ -66,7 +66,7 @@ def crop(
     out: Out,
     attempt: Attempt = None,
 ) -> None:
-    """Crop the faces of one shard: one row for every frame."""
+    """Crop the faces of one shard, with one row per frame."""
     from clef.datasets import open_dataset
     from clef.faces.crop import crop_shard
     from clef.ingest.inventory import shard_sequences
@@ -106,7 +106,7 @@ def manifest(
     crops: Crops,
     out: Out,
 ) -> None:
-    """Join crops and labels into one table with a row for every frame."""
+    """Join crops and labels into one table with one row per frame."""
     from clef.datasets import open_dataset
     from clef.ingest.inventory import read_labels, read_sequences
     from clef.manifest.table import build_manifest

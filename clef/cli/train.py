@@ -42,7 +42,7 @@ def pretrain(
     time_budget: TimeBudget = None,
     attempt: Attempt = None,
 ) -> None:
-    """Stage 1: contrast with the activity as the weak label."""
+    """Stage 1: contrastive pretraining with the activity as a weak label."""
     params, split, shards = training(run, fold, crops)
     from clef.training.inputs import Inputs
     from clef.training.pretrain import pretrain as train
@@ -64,17 +64,17 @@ def finetune(
     manifest: Manifest,
     crops: Crops,
     out: Out,
-    epochs: Annotated[Path, typer.Option(help="Test predictions after each epoch, to write.")],
-    stage1: Annotated[Path | None, typer.Option(help="Encoders to start from.")] = None,
+    epochs: Annotated[Path, typer.Option(help="File to write: test predictions after each epoch.")],
+    stage1: Annotated[Path | None, typer.Option(help="Weights of stage 1 to start from.")] = None,
     inner: Annotated[
-        bool, typer.Option("--inner", help="Hold out the training subjects of `tune`, and predict them.")
+        bool, typer.Option("--inner", help="Train without the subjects that `tune` holds out, and predict them.")
     ] = False,
     test_manifest: TestManifest = None,
     test_crops: TestCrops = None,
     time_budget: TimeBudget = None,
     attempt: Attempt = None,
 ) -> None:
-    """Stage 2: match images with the texts of the labels."""
+    """Stage 2: learn to match images with the texts of the labels."""
     params, split, shards = training(run, fold, crops)
     from clef.manifest.folds import inner_split
     from clef.training.finetune import finetune as train
