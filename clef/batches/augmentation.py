@@ -1,4 +1,4 @@
-"""Random changes to training images: drawn for each image by itself, applied to a batch on its device."""
+"""Random changes to training images: drawn per image, applied to a whole batch on its device."""
 
 import functools
 from dataclasses import dataclass
@@ -13,48 +13,50 @@ from clef.batches.randomness import uniform
 from clef.params.schema import AugmentParams
 
 GREY = (0.299, 0.587, 0.114)  # luma of red, green and blue, ITU-R BT.601
-BLUR = (0.002, 0.009)  # least and largest standard deviation of the blur as a share of the image's side
-SHRINK_ABOVE = 1.25  # plain bilinear sampling of anything larger than this times the wanted side would alias
+BLUR = (0.002, 0.009)  # range of the blur's standard deviation, as a share of the image's side
+SHRINK_ABOVE = 1.25  # images larger than this times the output are resized first, since sampling them would alias
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What happens to each image of a batch; every array is `(batch,)`."""
+    """The changes to each image of a batch. Every array is (batch,)."""
 
     degrees: np.ndarray
     """Rotation, anticlockwise."""
     side: np.ndarray
-    """Side of the square that is seen, as a share of the crop's side."""
+    """Side of the visible square, as a share of the crop's side."""
     right: np.ndarray
     down: np.ndarray
-    """How far the square's middle lies off the crop's, as a share of half the crop's side."""
+    """Offset of the square's centre from the crop's, as a share of half the crop's side."""
     mirror: np.ndarray
-    """Whether left and right change places."""
+    """Whether to swap left and right."""
     brightness: np.ndarray
     contrast: np.ndarray
     saturation: np.ndarray
-    """Factors; 1 leaves the image as it is. Saturation 0 is grey."""
+    """Factors; 1 changes nothing, and saturation 0 is grey."""
     blur: np.ndarray
-    """Standard deviation of the Gaussian as a share of the image's side; 0 for none."""
+    """Standard deviation of the Gaussian blur as a share of the image's side; 0 for none."""
 
 
 def draw(settings: AugmentParams, seed: int, stream: str, counters: np.ndarray | int, samples: np.ndarray) -> Draws:
-    """Draw changes as a pure function of the integers, so that a resumed run repeats them.
+    """Draw changes as a pure function of integers, so that a resumed run repeats them.
 
     Args:
-        settings: Ranges and chances.
-        seed: Of the run.
-        stream: Tells views of one image apart, such as `view 0`.
-        counters: Step or epoch; one number, or one for each image.
-        samples: Number of each image, `(batch,)`. What an image gets does not depend on the others in its
-            batch.
+        settings: Ranges and probabilities.
+        seed: The training's seed.
+        stream: Distinguishes the views of an image.
+        counters: Step or epoch, one for all images or one per image.
+        samples: Number of each image, (batch,). The changes to an image do not depend on the rest of its batch.
     """
 
     def between(name: str, low: float, high: float) -> np.ndarray:
         return low + (high - low) * uniform(seed, f"{stream} {name}", counters, samples)
 
-    def chance(name: str, share: float) -> np.ndarray:
-        return uniform(seed, f"{stream} {name}", counters, samples) < share
+    def chance(name: str, probability: float) -> np.ndarray:
+        return uniform(seed, f"{stream} {name}", counters, samples) < probability
+
+    def factor(name: str, change: float) -> np.ndarray:
+        return between(name, 1 - change, 1 + change).clip(min=0)
 
     side = np.sqrt(between("scale", *settings.scale))
     room = settings.shift * (1 - side)
@@ -64,89 +66,73 @@ def draw(settings: AugmentParams, seed: int, stream: str, counters: np.ndarray |
         right=between("right", -1, 1) * room,
         down=between("down", -1, 1) * room,
         mirror=chance("flip", settings.flip),
-        brightness=between("brightness", 1 - settings.brightness, 1 + settings.brightness).clip(min=0),
-        contrast=between("contrast", 1 - settings.contrast, 1 + settings.contrast).clip(min=0),
-        saturation=np.where(
-            chance("grey", settings.grey),
-            0,
-            between("saturation", 1 - settings.saturation, 1 + settings.saturation).clip(min=0),
-        ),
+        brightness=factor("brightness", settings.brightness),
+        contrast=factor("contrast", settings.contrast),
+        saturation=np.where(chance("grey", settings.grey), 0, factor("saturation", settings.saturation)),
         blur=np.where(chance("blur", settings.blur), between("blur width", *BLUR), 0),
     )
 
 
 def augment(images: Tensor, draws: Draws, size: int) -> Tensor:
-    """Apply the draws: rotate, scale, shift and mirror in one sampling, then change colours, then blur.
+    """Rotate, scale, shift and mirror in one resampling, then change colours, then blur.
 
-    What lies beyond the crop's borders is its reflection.
+    Areas outside the crop show its reflection.
 
     Args:
-        images: Square RGB images, uint8, `(batch, 3, side, side)`.
-        draws: One of each for every image.
+        images: Square RGB images, uint8, (batch, 3, side, side).
+        draws: The changes to each image.
         size: Side of the result in pixels.
 
     Returns:
-        Float32 from 0 to 1 on the images' device, `(batch, 3, size, size)`.
+        Float32 from 0 to 1 on the images' device, (batch, 3, size, size).
     """
-    seen = _warp(_shrink(_unit(images), size), draws, size)
-    return _blur(_recolour(seen, draws), draws)
+    pixels = images.float() / 255
+    largest = round(SHRINK_ABOVE * size)
+    if pixels.shape[-1] > largest:
+        pixels = _resize(pixels, largest)
+    return _blur(_recolour(_warp(pixels, draws, size), draws), draws)
 
 
 def centre(images: Tensor, size: int) -> Tensor:
-    """Resize whole images, antialiased, as evaluation sees them.
+    """Resize whole images with antialiasing, as for evaluation.
 
     Args:
-        images: RGB images, uint8, `(batch, 3, side, side)`.
+        images: RGB images, uint8, (batch, 3, side, side).
         size: Side of the result in pixels.
 
     Returns:
-        Float32 from 0 to 1, `(batch, 3, size, size)`.
+        Float32 from 0 to 1, (batch, 3, size, size).
     """
-    return _resize(_unit(images), size)
+    return _resize(images.float() / 255, size)
 
 
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Subtract a model's channel means and divide by its standard deviations; `(batch, 3, height, width)`."""
+    """Subtract a model's channel means and divide by its standard deviations, (batch, 3, height, width)."""
     return (images - images.new_tensor(mean)[:, None, None]) / images.new_tensor(std)[:, None, None]
-
-
-def _unit(images: Tensor) -> Tensor:
-    return images.float() / 255
 
 
 def _resize(images: Tensor, size: int) -> Tensor:
     return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
-def _shrink(images: Tensor, size: int) -> Tensor:
-    largest = round(SHRINK_ABOVE * size)
-    return _resize(images, largest) if images.shape[-1] > largest else images
-
-
 def _warp(images: Tensor, draws: Draws, size: int) -> Tensor:
-    # From a place in the result to the place in the crop seen there; both run from -1 to 1, y downwards.
+    # Affine maps from points of the result to points of the crop. Coordinates run from -1 to 1, y downwards.
     radians = np.deg2rad(draws.degrees)
     cosine, sine = draws.side * np.cos(radians), draws.side * np.sin(radians)
     sign = np.where(draws.mirror, -1, 1)
-    across = np.stack([sign * cosine, -sine, draws.right], axis=-1)
-    downwards = np.stack([sign * sine, cosine, draws.down], axis=-1)
-    maps = _like(images, np.stack([across, downwards], axis=1))  # (batch, 2, 3)
+    x = np.stack([sign * cosine, -sine, draws.right], axis=-1)  # (batch, 3)
+    y = np.stack([sign * sine, cosine, draws.down], axis=-1)
+    maps = _like(images, np.stack([x, y], axis=1))  # (batch, 2, 3)
     grid = F.affine_grid(maps, [len(images), 3, size, size], align_corners=False)  # (batch, size, size, 2)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
 def _recolour(images: Tensor, draws: Draws) -> Tensor:
-    # Brightness b, contrast c and saturation s one after the other, each a mixture with black, with the mean
-    # grey or with the pixel's own grey, come to b c (s x + (1 - s) grey) + b (1 - c) mean grey.
-    brightness, contrast, saturation = draws.brightness, draws.contrast, draws.saturation
-    own, grey_share, mean_share = (
-        _like(images, share)[:, None, None, None]
-        for share in (
-            brightness * contrast * saturation,
-            brightness * contrast * (1 - saturation),
-            brightness * (1 - contrast),
-        )
-    )
+    # Brightness b, contrast c and saturation s are applied in this order. They mix the image with black, with its mean
+    # grey, and with the grey of each pixel. Together: b c (s x + (1 - s) grey) + b (1 - c) mean grey.
+    b, c, s = draws.brightness, draws.contrast, draws.saturation
+    shares = (b * c * s, b * c * (1 - s), b * (1 - c))
+    own, grey_share, mean_share = (_like(images, share)[:, None, None, None] for share in shares)  # (batch, 1, 1, 1)
     luma = images.new_tensor(GREY)[None, :, None, None]
     grey = (images * luma).sum(dim=1, keepdim=True)  # (batch, 1, size, size)
     mean = grey.mean(dim=(2, 3), keepdim=True)  # (batch, 1, 1, 1)
@@ -159,16 +145,17 @@ def _blur(images: Tensor, draws: Draws) -> Tensor:
         return images
     size = images.shape[-1]
     radius = ceil(3 * BLUR[1] * size)
+    # (blurred, tap)
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / (draws.blur[chosen, None] * size)) ** 2)
     weights = _like(images, taps / taps.sum(axis=1, keepdims=True))[:, :, None, None, None]
-    places = torch.as_tensor(chosen, device=images.device)
-    padded = F.pad(images[places], (radius,) * 4, mode="reflect")
-    blurred = _smear(_smear(padded, weights, 2, size), weights, 3, size)
-    return images.index_copy(0, places, blurred)
+    indices = torch.as_tensor(chosen, device=images.device)
+    padded = F.pad(images[indices], (radius,) * 4, mode="reflect")
+    blurred = _convolve(_convolve(padded, weights, 2, size), weights, 3, size)
+    return images.index_copy(0, indices, blurred)
 
 
-def _smear(images: Tensor, weights: Tensor, dim: int, size: int) -> Tensor:
-    """Convolve along one dimension, with weights `(batch, tap, 1, 1, 1)` of each image's own."""
+def _convolve(images: Tensor, weights: Tensor, dim: int, size: int) -> Tensor:
+    """Convolve each image with its own weights, (batch, tap, 1, 1, 1), along one dimension."""
     taps = (weights[:, k] * images.narrow(dim, k, size) for k in range(weights.shape[1]))
     return functools.reduce(torch.add, taps)
 

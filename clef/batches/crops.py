@@ -1,4 +1,4 @@
-"""Crops to batches: encoded faces are read by memory map and decoded, one whole batch at a time."""
+"""Load batches of crops: encoded images are memory-mapped, and decoded a batch at a time."""
 
 import signal
 from collections.abc import Callable, Sequence
@@ -27,13 +27,13 @@ class Crops:
         fingerprint: The manifest's crop fingerprint.
 
     Raises:
-        ClefError: A shard is missing, was cropped otherwise, or has other frames than the manifest says.
+        ClefError: A shard is missing, or has other crop settings or frames than the manifest.
     """
 
     def __init__(self, shards: dict[str, Path], frames: pd.DataFrame, fingerprint: dict[str, Any]) -> None:
         missing = sorted(set(frames["shard"]) - set(shards))
         if missing:
-            raise ClefError(f"crops: no shard {missing[0]} among those given; expected every shard of the manifest")
+            raise ClefError(f"crops: no shard {missing[0]}; expected every shard of the manifest")
         for name, used in frames.groupby("shard", sort=False):
             _require_same(shards[str(name)], used, fingerprint)
         self._paths = shards
@@ -44,7 +44,7 @@ class Crops:
         return len(self._row)
 
     def __getstate__(self) -> dict[str, object]:
-        # A worker process maps the files itself; a pickled table would be a copy.
+        # Workers map the files themselves; pickled tables would be copies.
         return {key: value for key, value in self.__dict__.items() if key != "_columns"}
 
     @cached_property
@@ -52,38 +52,35 @@ class Crops:
         return {name: open_shard(path)["crop"] for name, path in self._paths.items()}
 
     def decode(self, indices: np.ndarray) -> Tensor:
-        """RGB images, uint8 (batch, 3, height, width), of the frames at these positions.
-
-        Raises:
-            ClefError: A crop is damaged.
-        """
+        """Decode the crops of frame indices to RGB images, uint8 (batch, 3, height, width)."""
         images = []
         for index in indices:
             encoded = self._columns[self._shard[index]][int(self._row[index])].as_buffer()
             image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
             if image is None:
                 path = self._paths[self._shard[index]]
-                raise ClefError(f"{path}: row {self._row[index]}: crop is no JPEG; delete the shard and crop again")
+                raise ClefError(f"{path}: row {self._row[index]} is not a JPEG; delete the shard and crop again")
             images.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
 def _require_same(path: Path, frames: pd.DataFrame, fingerprint: dict[str, Any]) -> None:
-    if read_fingerprint(path) != fingerprint:
-        raise ClefError(f"{path}: cropped as {read_fingerprint(path)}, the manifest says {fingerprint}; crop again")
+    """Raise a ClefError if a shard does not match the manifest's fingerprint and its rows for this shard."""
+    if (found := read_fingerprint(path)) != fingerprint:
+        raise ClefError(f"{path}: crop settings are {found}, but the manifest has {fingerprint}; crop again")
     keys = open_shard(path).select(["sequence", "frame"])
     rows = frames["row"].to_numpy()
-    same = len(rows) == 0 or rows.max() < len(keys)
+    same = bool(rows.max(initial=-1) < len(keys))
     if same:
-        there = keys.take(rows)
-        same = there["sequence"].to_pylist() == frames["sequence"].tolist()
-        same = same and bool((there["frame"].to_numpy() == frames["frame"].to_numpy()).all())
+        keys = keys.take(rows)
+        same = keys["sequence"].to_pylist() == frames["sequence"].tolist()
+        same = same and np.array_equal(keys["frame"].to_numpy(), frames["frame"].to_numpy())
     if not same:
-        raise ClefError(f"{path}: its frames are not those of the manifest; build the manifest again")
+        raise ClefError(f"{path}: its frames differ from those of the manifest; build the manifest again")
 
 
 class _Steps(Dataset[tuple[np.ndarray, Tensor]]):
-    """Item n is the whole batch of step n."""
+    """A data set whose items are the batches of steps."""
 
     def __init__(self, crops: Crops, batch: Callable[[int], np.ndarray]) -> None:
         self.crops = crops
@@ -97,15 +94,14 @@ class _Steps(Dataset[tuple[np.ndarray, Tensor]]):
 def load_steps(
     crops: Crops, batch: Callable[[int], np.ndarray], steps: range, workers: int, pin_memory: bool = False
 ) -> DataLoader[tuple[np.ndarray, Tensor]]:
-    """Batches of the given steps in order: positions (batch,) and images (batch, 3, height, width).
+    """Load the batches of steps in order: frame indices (batch,) and images (batch, 3, height, width).
 
     Args:
         crops: The frames to draw from.
-        batch: Positions of the frames of a step, a pure function of the step. Where processes are not forked, as on
-            macOS, it is pickled for each that decodes: no closure.
-        steps: The steps to load; a resumed training gives those still to do.
-        workers: Processes that decode ahead; 0 decodes in this one.
-        pin_memory: Faster copies to a GPU.
+        batch: Returns the frame indices of a step. Not a closure: it is pickled for workers, unless they are forked.
+        steps: The steps to load.
+        workers: Number of worker processes; 0 decodes in this process.
+        pin_memory: Use pinned memory, for faster copies to a GPU.
     """
     return DataLoader(
         _Steps(crops, batch),
@@ -113,30 +109,25 @@ def load_steps(
         batch_size=None,
         num_workers=workers,
         pin_memory=pin_memory,
-        collate_fn=_as_it_is,
-        worker_init_fn=_outlive_signals,
+        collate_fn=_unchanged,
+        worker_init_fn=_ignore_first_signals,
         persistent_workers=False,
     )
 
 
-def _as_it_is(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _outlive_signals(worker: int) -> None:
-    """Keep a signal to every process from ending a decoder under a training that has yet to save.
+def _ignore_first_signals(worker: int) -> None:
+    """Survive ctrl-C or SIGTERM to the whole process group, so that the training can save.
 
-    That is ctrl-C in a terminal, or SIGTERM to a cluster's job. A second SIGTERM does end one: PyTorch ends so what is
-    left over.
+    A second SIGTERM ends the worker: PyTorch uses it for workers that do not exit.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _once)
-
-
-def _once(number: int, frame: Any) -> None:
-    signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
 
 
 def in_batches(count: int, size: int) -> Sequence[np.ndarray]:
-    """Positions 0 to count - 1, in order, in batches of at most `size`."""
+    """Split the indices 0 to count - 1 into consecutive batches of at most `size`."""
     return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]

@@ -1,6 +1,6 @@
-"""Which frames make a batch: every sampler is a pure function of a seed and a step.
+"""Which frames make up a batch, as a pure function of a seed and a step.
 
-A resumed run therefore needs only the step's number to meet the same batches.
+A resumed run therefore only needs the number of the step to continue with the same batches.
 """
 
 import functools
@@ -12,24 +12,23 @@ import numpy as np
 from clef.batches.randomness import integers, permutation
 from clef.errors import ClefError
 
-_order = functools.lru_cache(maxsize=16)(permutation)  # neighbouring steps ask for the same long orders
+_order = functools.lru_cache(maxsize=16)(permutation)  # consecutive steps need the same long permutations
 
 
 class EpochBatches:
-    """Batches for stage 2: every sample once an epoch, in an order of its own.
+    """Batches for stage 2: each sample once per epoch, in a new order.
 
     Args:
         samples: Number of samples.
-        batch_size: Samples in a batch. With fewer samples than that, all of them are the only batch of an
-            epoch; otherwise what is left after the last whole batch of an epoch is dropped, another part each
-            time.
-        seed: Draws the orders.
-        classes: Class index of each sample, `(sample,)`, to draw every class that occurs equally often
-            instead. Each class's samples then take turns in shuffled rounds of their own, so that a rare
-            class is seen several times an epoch and a frequent one only in part.
+        batch_size: Samples in a batch. With fewer samples, all of them are the only batch of an epoch. Otherwise each
+            epoch drops a different remainder.
+        seed: Seed of the orders.
+        classes: Class index of each sample, (sample,), to draw every class equally often. The samples of a class then
+            come in shuffled rounds: those of a rare class several times per epoch, those of a frequent one not in every
+            epoch.
 
     Attributes:
-        steps_per_epoch: Batches in an epoch, which is as long with `classes` as without.
+        steps_per_epoch: Batches in an epoch, the same with and without `classes`.
     """
 
     def __init__(self, samples: int, batch_size: int, seed: int, classes: np.ndarray | None = None) -> None:
@@ -42,54 +41,53 @@ class EpochBatches:
             self._members = [np.flatnonzero(classes == value) for value in np.unique(classes)]
 
     def batch(self, step: int) -> np.ndarray:
-        """Sample indices of a step, counted from 0 over all epochs, `(batch,)`."""
+        """Return the sample indices of a step, counted from 0 over all epochs, (batch,)."""
         if self._members is not None:
             return self._balanced(step, self._members)
-        epoch, place = divmod(step, self.steps_per_epoch)
-        start = place * self.batch_size
+        epoch, number = divmod(step, self.steps_per_epoch)
+        start = number * self.batch_size
         return _order(self.seed, "epoch", epoch, self.samples)[start : start + self.batch_size].copy()
 
     def _balanced(self, step: int, members: list[np.ndarray]) -> np.ndarray:
         first, last = step * self.batch_size, (step + 1) * self.batch_size
         chosen = []
-        # Each turn meets every class once, so its number is also that of the class's own draw.
+        # A turn draws one sample of every class, so its number also counts the draws of each class.
         for turn in range(first // len(members), -(-last // len(members))):
-            for place, which in enumerate(permutation(self.seed, "classes", turn, len(members))):
-                if first <= turn * len(members) + place < last:
-                    own = members[which]
-                    lap, position = divmod(turn, len(own))
-                    chosen.append(own[_order(self.seed, f"class {which}", lap, len(own))[position]])
+            for position, label in enumerate(permutation(self.seed, "classes", turn, len(members))):
+                if first <= turn * len(members) + position < last:
+                    own = members[label]
+                    lap, index = divmod(turn, len(own))
+                    chosen.append(own[_order(self.seed, f"class {label}", lap, len(own))[index]])
         return np.array(chosen)
 
 
 class CrossedBatches:
-    """Batches for stage 1: some subjects, each in the same activities, and a few frames of each such clip.
+    """Batches for stage 1: S subjects, each in the same A activities, and m frames of each such clip.
 
-    In such a batch subject and activity are independent: knowing whose face it is tells nothing about the
-    activity. Subjects and activities take turns in shuffled rounds, so that with a complete table all are met
-    equally often. A subject that lacks a clip is met in activities that it has. Frames of one clip in a batch
-    lie evenly apart around the clip (two: half a clip), and from round to round they move along it so that
-    all are met.
+    Subject and activity are independent in such a batch, so the subject's identity does not help to tell activities
+    apart. Subjects and activities come in shuffled rounds, so all are drawn equally often if every subject has every
+    activity. A subject that lacks some activities is drawn with those it has. The frames of a clip in a batch are
+    evenly spaced over the clip (two frames: half a clip apart), and shift from round to round until all were drawn.
 
     Args:
-        subject: Subject of each usable frame, `(frame,)`, any sortable type.
+        subject: Subject of each usable frame, (frame,), of any sortable type.
         activity: Activity of each frame.
-        clip: Clip of each frame; a subject may have several of an activity, which take turns.
+        clip: Clip of each frame. The clips of one subject and activity take turns.
         position: Order of each frame in its clip; gaps do not matter.
-        seed: Draws everything.
-        subjects: Subjects in a batch, S.
-        activities: Activities of each of them in a batch, A.
-        frames: Frames of each clip in a batch, m.
+        seed: Seed of all draws.
+        subjects: S.
+        activities: A.
+        frames: m.
 
     Attributes:
         batch_size: S * A * m.
-        steps_per_epoch: Steps that draw as many frames as can be drawn.
-        never_drawn: Subjects no batch can hold, since too few others share A of their activities.
-        unused: Indices of all frames that no batch can hold: of such subjects, of activities that too few
-            subjects have, of clips with fewer than m frames.
+        steps_per_epoch: Steps that draw as many frames as there are usable ones.
+        never_drawn: Subjects that fit into no batch, because too few others share A of their activities.
+        unused: Indices of the frames that fit into no batch: those of such subjects, of activities with too few
+            subjects, and of clips with fewer than m frames.
 
     Raises:
-        ClefError: There are fewer subjects or activities than asked for, or no S subjects share A activities.
+        ClefError: No S subjects share A activities.
     """
 
     def __init__(
@@ -136,58 +134,59 @@ class CrossedBatches:
         self.steps_per_epoch = -(-int(used.sum()) // self.batch_size)
 
     def batch(self, step: int) -> np.ndarray:
-        """Frame indices of a step, `(S * A * m,)`; reshaped to `(S, A, m)` they show the crossing."""
+        """Return the frame indices of a step, (S * A * m,), in the order of (S, A, m)."""
         subject_order, subject_round = self._turn("subjects", step, len(self._drawn), self.subjects)
         activity_order, _ = self._turn("activities", step, len(self._offered), self.activities)
-        lead = self._drawn[subject_order[0]]  # its activities are chosen, so an incomplete subject is met too
+        # The first subject determines the activities, so that subjects with few activities are drawn too.
+        lead = self._drawn[subject_order[0]]
         candidates = [int(a) for a in self._offered[activity_order] if self._reachable[lead, a]]
         chosen = next(self._shared(candidates, (), -1))
         together = functools.reduce(int.__and__, (self._having[a] for a in chosen))
         eligible = np.array([together >> int(s) & 1 for s in self._drawn[subject_order]], dtype=bool)
-        places = np.flatnonzero(eligible)[: self.subjects]
-        members = self._drawn[subject_order[places]]
-        return self._frames_of(np.ix_(members, np.array(chosen)), subject_round[places, None])
+        first = np.flatnonzero(eligible)[: self.subjects]
+        members = self._drawn[subject_order[first]]
+        return self._frames_of(np.ix_(members, np.array(chosen)), subject_round[first, None])
 
     def _turn(self, what: str, step: int, n: int, taken: int) -> tuple[np.ndarray, np.ndarray]:
-        """Everybody in a step's order of preference, and how often each had been offered before."""
-        steps = n // gcd(n, taken)  # after so many steps, all have been among the first `taken` equally often
-        lap, place = divmod(step, steps)
-        offered = place * taken + np.arange(n)
+        """Return n items in a step's order of preference, and how often each was among the first `taken` before."""
+        steps = n // gcd(n, taken)  # after this many steps, all items were equally often among the first
+        lap, step_of_lap = divmod(step, steps)
+        offered = step_of_lap * taken + np.arange(n)
         order = permutation(self.seed, what, lap, n)[offered % n]
         return order, lap * (steps * taken // n) + offered // n
 
     def _frames_of(self, cells: tuple[np.ndarray, ...], visit: np.ndarray) -> np.ndarray:
-        """Frames of each cell of subject and activity at a visit, `(subject, 1)`."""
+        """Return the frames of cells of subject and activity at their visits, (subject, 1)."""
         clips = self._clips[cells]  # (subject, activity)
         lap, turn = np.divmod(visit, clips)
         shift = integers(self.seed, "clip", lap, self._first_clip[cells], high=clips)
         clip = self._first_clip[cells] + (shift + turn) % clips
         length = self._length[clip]
-        # Steps of about 0.618 clip, coprime to its length: in `length` visits every phase comes once, and
-        # visits that follow each other are far apart in time.
+        # Strides of about 0.618 of a clip that are coprime to its length: `length` visits use every phase once, and
+        # consecutive visits are far apart in time.
         phase = integers(self.seed, "phase", lap // length, clip, high=length) + lap * self._stride[clip]
         apart = np.arange(self.frames) * length[..., None] // self.frames  # (subject, activity, frame)
         within = (phase[..., None] + apart) % length[..., None]
         return self._sorted[self._start[clip][..., None] + within].ravel()
 
     def _shared(self, candidates: list[int], chosen: tuple[int, ...], together: int) -> Iterator[tuple[int, ...]]:
-        """Sets of A activities that S subjects share, in the order of the candidates.
+        """Yield sets of A activities that S subjects share, in the order of the candidates.
 
         Args:
             candidates: Activities to choose from.
-            chosen: Activities chosen already.
-            together: The subjects who have all of these, one bit each.
+            chosen: Activities chosen so far.
+            together: The subjects that have all chosen activities, one bit each.
         """
         if len(chosen) == self.activities:
             yield chosen
             return
-        for place in range(len(candidates) - (self.activities - len(chosen)) + 1):
-            left = together & self._having[candidates[place]]
+        for index in range(len(candidates) - (self.activities - len(chosen)) + 1):
+            left = together & self._having[candidates[index]]
             if left.bit_count() >= self.subjects:
-                yield from self._shared(candidates[place + 1 :], (*chosen, candidates[place]), left)
+                yield from self._shared(candidates[index + 1 :], (*chosen, candidates[index]), left)
 
     def _reach(self) -> np.ndarray:
-        """Whether some batch holds a subject in an activity, `(subject, activity)`."""
+        """Find the cells that fit into some batch, (subject, activity)."""
         reachable = np.zeros_like(self._clips, dtype=bool)
         if next(self._shared(list(range(len(self._having))), (), -1), None) is None:
             return reachable
@@ -209,20 +208,20 @@ class CrossedBatches:
         for what, number in found.items():
             if number < wanted[what]:
                 return (
-                    f"crossed batches: {number} {what} have clips of {self.frames} or more usable frames; "
-                    f"pretrain.{what} asks for {wanted[what]}: lower it, or use more recordings"
+                    f"crossed batches: {number} {what} have clips of {self.frames} or more usable frames, but "
+                    f"pretrain.{what} is {wanted[what]}; lower it, or use more recordings"
                 )
         enough = int((present.sum(axis=1) >= self.activities).sum())
         return (
             f"crossed batches: no {self.subjects} subjects share {self.activities} activities "
-            f"({enough} subjects have as many at all); lower pretrain.subjects or pretrain.activities"
+            f"({enough} subjects have that many); lower pretrain.subjects or pretrain.activities"
         )
 
 
 def cross_subject_share(subjects: np.ndarray, activities: np.ndarray) -> float:
-    """Share of pairs of images of the same activity whose subjects differ; NaN without such a pair.
+    """Return the share of pairs with the same activity that have different subjects; NaN without any pair.
 
-    Where it is small, the contrast of activities is largely a contrast of faces.
+    If it is small, the contrastive loss mostly compares faces.
     """
     _, subject_of = np.unique(subjects, return_inverse=True)
     _, activity_of = np.unique(activities, return_inverse=True)
@@ -235,11 +234,12 @@ def cross_subject_share(subjects: np.ndarray, activities: np.ndarray) -> float:
 
 
 def _bits(flags: np.ndarray) -> int:
-    return sum(1 << int(place) for place in np.flatnonzero(flags))
+    """Pack flags into an integer, the first in the lowest bit."""
+    return sum(1 << int(index) for index in np.flatnonzero(flags))
 
 
 def _golden_stride(length: int) -> int:
-    """Number nearest to 0.618 of `length` that shares no factor with it."""
+    """Return the number nearest to 0.618 * `length` that is coprime to it."""
     steps = np.arange(1, length + 1)
     coprime = steps[np.gcd(steps, length) == 1]
     return int(coprime[np.abs(coprime - 0.618 * length).argmin()])

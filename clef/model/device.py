@@ -1,4 +1,4 @@
-"""The device that params ask for, enforced, and how it computes."""
+"""The device of a run, and how it computes."""
 
 import os
 
@@ -10,10 +10,10 @@ from clef.runtime.gpus import NO_GPU
 
 
 def prepare_device(params: Params) -> torch.device:
-    """Set threads and determinism as the run wants them and return its device.
+    """Set threads and determinism, and return the device that the params ask for.
 
     Raises:
-        ClefError: cuda asked for where there is none.
+        ClefError: The params ask for cuda, and torch sees no GPU.
     """
     if params.device == "cuda" and not torch.cuda.is_available():
         raise ClefError(f"device: {NO_GPU}")
@@ -21,7 +21,7 @@ def prepare_device(params: Params) -> torch.device:
     if params.device == "cpu" or params.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-        # Nothing here reads memory before it is written; filling it all takes a tenth of a small model's time.
+        # Filling uninitialised memory takes a tenth of a small model's time, and nothing here reads such memory.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if params.device == "cuda":
         return torch.device("cuda", torch.cuda.current_device())
@@ -29,12 +29,12 @@ def prepare_device(params: Params) -> torch.device:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 on CUDA, float32 on a CPU."""
+    """Compute in bfloat16 on CUDA, and in float32 on a CPU."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
 
 
 def describe_device(device: torch.device) -> str:
-    """Such as `cuda (NVIDIA A100)` or `cpu (4 threads)`."""
+    """Return a text such as `cuda (NVIDIA A100)` or `cpu (4 threads)`."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return f"cpu ({torch.get_num_threads()} threads)"

@@ -1,4 +1,4 @@
-"""The losses of both stages: pure functions of tensors, in float32 at least, also under autocast."""
+"""The losses of both stages: pure functions of tensors that compute at least in float32, also under autocast."""
 
 from collections.abc import Sequence
 
@@ -10,20 +10,19 @@ from clef.errors import ClefError
 
 
 def supervised_contrastive(features: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Pull views of the same label together and push all others apart, also those of the same subject.
+    """Pull views with the same label together, and push all others apart.
 
-    Stage 1, between images: the label is the activity. Khosla et al.: Supervised Contrastive Learning,
-    NeurIPS 2020, equation 2, the form with the mean over positives outside the logarithm. With two views of
-    each image and no two images alike in label it is the NT-Xent loss of SimCLR.
+    Stage 1, between images: the label is the activity. Khosla et al.: Supervised Contrastive Learning, NeurIPS 2020,
+    equation 2, with the mean over positives outside the logarithm. With two views per image and a different label for
+    each image it is the NT-Xent loss of SimCLR.
 
     Args:
-        features: L2-normalised features of all views, `(view, dim)`.
-        labels: Integer label of each view, `(view,)`.
+        features: L2-normalised features of all views, (view, dim).
+        labels: Integer label of each view, (view,).
         temperature: Divides the cosine similarities.
 
     Returns:
-        Mean over the views that have a positive. A view without one has no term of its own and is only a
-        negative of the others; without any positive at all the loss is zero.
+        Mean over the views with a positive, or zero if there are none. The other views are only negatives.
     """
     logits = _similarities(features, features) / temperature  # (view, view)
     itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
@@ -35,22 +34,21 @@ def supervised_contrastive(features: Tensor, labels: Tensor, temperature: float)
 
 
 def image_text(images: Tensor, texts: Tensor, targets: Tensor, logit_scale: Tensor | float) -> Tensor:
-    """Match images with the distinct texts of a batch, each of which may belong to several images.
+    """Match images with distinct texts, each of which may belong to several images.
 
-    Stage 1, between images and activity texts: the symmetric loss of CLIP (Radford et al.: Learning
-    Transferable Visual Models From Natural Language Supervision, ICML 2021, figure 3) with the mean over a
-    text's images as its target, since images that share a text must not be each other's negatives. With one
-    image for each text it is CLIP's loss itself.
+    Stage 1, between images and activity texts: the symmetric loss of CLIP (Radford et al.: Learning Transferable Visual
+    Models From Natural Language Supervision, ICML 2021, figure 3). The target of a text is the mean over its images,
+    since images that share a text must not be each other's negatives. With one image per text it is CLIP's loss.
 
     Args:
-        images: L2-normalised image features, `(image, dim)`.
-        texts: L2-normalised features of the distinct texts, `(text, dim)`.
-        targets: Index of each image's text, `(image,)`.
-        logit_scale: Multiplies the cosine similarities; not its logarithm.
+        images: L2-normalised image features, (image, dim).
+        texts: L2-normalised features of the distinct texts, (text, dim).
+        targets: Index of each image's text, (image,).
+        logit_scale: Multiplies the cosine similarities (not a logarithm).
 
     Returns:
-        Mean of both directions. A text without an image is a negative of every image, and is left out of the
-        mean over texts.
+        Mean of both directions. Texts without images are negatives of all images, and do not count in the mean over
+        texts.
     """
     logits = logit_scale * _similarities(images, texts)  # (image, text)
     to_text = F.cross_entropy(logits, targets)
@@ -62,32 +60,31 @@ def image_text(images: Tensor, texts: Tensor, targets: Tensor, logit_scale: Tens
 
 
 def name_description(names: Tensor, descriptions: Tensor, logit_scale: Tensor | float) -> Tensor:
-    """Match every label's name with its description: the text-text loss of stage 2.
+    """Match the name of each label with its description: the text-text loss of stage 2.
 
-    InfoNCE in both directions; van den Oord et al.: Representation Learning with Contrastive Predictive
-    Coding, 2018, equation 4.
+    InfoNCE in both directions; van den Oord et al.: Representation Learning with Contrastive Predictive Coding, 2018,
+    equation 4.
 
     Args:
-        names: L2-normalised features of the label names, `(label, dim)`.
-        descriptions: L2-normalised features of the descriptions in the same order, `(label, dim)`.
-        logit_scale: Multiplies the cosine similarities; not its logarithm.
+        names: L2-normalised features of the label names, (label, dim).
+        descriptions: L2-normalised features of the descriptions in the same order, (label, dim).
+        logit_scale: Multiplies the cosine similarities (not a logarithm).
     """
     return image_text(names, descriptions, torch.arange(len(names), device=names.device), logit_scale)
 
 
 def occurrence(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Binary cross-entropy of action units, over what is known.
+    """Binary cross-entropy of action units, over the known targets.
 
     Args:
-        logits: `(batch, action unit)`; the sigmoid is the probability of presence.
-        targets: 1 present, 0 absent, NaN unknown, `(batch, action unit)`.
-        weight: Weight of each action unit, `(action unit,)`, as from `inverse_rate_weight`.
+        logits: Logits of presence, (batch, action unit).
+        targets: 1 present, 0 absent, NaN unknown, (batch, action unit).
+        weight: Weight of each action unit, (action unit,), such as from `inverse_rate_weight`.
 
     Returns:
-        Weighted mean over the known entries: the sum of weight times loss over the sum of weight. Only the
-        ratios of weights matter. Where nothing is known it is zero, and so is its gradient.
+        Weighted mean over the known entries. It and its gradient are zero if there are none.
     """
-    known = ~targets.isnan()
+    known = ~targets.isnan()  # (batch, action unit)
     logits = _at_least_float32(logits).masked_fill(~known, 0)
     loss = F.binary_cross_entropy_with_logits(logits, targets.nan_to_num().to(logits), reduction="none")
     share = known.to(logits) if weight is None else known * weight.to(logits)  # (batch, action unit)
@@ -95,12 +92,12 @@ def occurrence(logits: Tensor, targets: Tensor, weight: Tensor | None = None) ->
 
 
 def occurrence_pair(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Cross-entropy of each action unit between an absent and a present text, over what is known.
+    """Cross-entropy of each action unit between a text of absence and one of presence, over the known targets.
 
-    A softmax over two is the sigmoid of their difference, so this is `occurrence` of it.
+    A softmax over two logits is the sigmoid of their difference, so this is `occurrence` of the difference.
 
     Args:
-        logits: `(batch, action unit, 2)`, the match with the text of absence and with that of presence.
+        logits: Match with the text of absence and with that of presence, (batch, action unit, 2).
         targets: As in `occurrence`.
         weight: As in `occurrence`.
     """
@@ -109,17 +106,16 @@ def occurrence_pair(logits: Tensor, targets: Tensor, weight: Tensor | None = Non
 
 
 def expression(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Softmax cross-entropy over expressions, over what is known.
+    """Softmax cross-entropy of expressions, over the known targets.
 
     Args:
-        logits: `(batch, class)`.
-        targets: Class index with -1 for unknown, `(batch,)`; or a distribution over classes, such as the
-            shares of annotators' votes, with rows of zeros or NaN for unknown, `(batch, class)`.
-        weight: Weight of each class, `(class,)`.
+        logits: (batch, class).
+        targets: Class indices with -1 for unknown, (batch,); or distributions over classes, such as shares of votes,
+            with rows of zeros or NaN for unknown, (batch, class).
+        weight: Weight of each class, (class,).
 
     Returns:
-        Weighted mean over the known images, where an image weighs as much as the class of its target. Where
-        nothing is known it is zero, and so is its gradient.
+        Mean over the known images, each weighted like its class. It and its gradient are zero if there are none.
     """
     logits = _at_least_float32(logits)
     if targets.ndim == 1:
@@ -134,17 +130,16 @@ def expression(logits: Tensor, targets: Tensor, weight: Tensor | None = None) ->
 
 
 def inverse_rate_weight(rates: Tensor | Sequence[float]) -> Tensor:
-    """Weigh action units by the inverse of how often they occur: `(1 / r_i) / sum_j(1 / r_j) * n`.
+    """Weight action units by the inverse of their rates: `(1 / r_i) / sum_j(1 / r_j) * n`.
 
-    The field's convention; Shao et al.: JAA-Net, IJCV 2021. Rates are those of the training frames.
+    The convention of the field; Shao et al.: JAA-Net, IJCV 2021.
 
     Args:
-        rates: Occurrence rate of each action unit as a share or in per cent, `(action unit,)`. One that never
-            occurs (0) or is never known (NaN) weighs as much as the rarest that occurs, since its inverse
-            would leave nothing for the others.
+        rates: Rate of each action unit in the training frames, as a share or in per cent, (action unit,). One that
+            never occurs (0) or is never known (NaN) gets the weight of the rarest that occurs.
 
     Returns:
-        Weights with mean 1, float32, `(action unit,)`.
+        Weights with mean 1, float32, (action unit,).
 
     Raises:
         ClefError: No action unit occurs.
@@ -161,7 +156,7 @@ def inverse_rate_weight(rates: Tensor | Sequence[float]) -> Tensor:
 
 
 def _similarities(left: Tensor, right: Tensor) -> Tensor:
-    # Autocast would run this product in half precision, whose rounding the temperature then magnifies.
+    # In half precision, as under autocast, the temperature would magnify rounding errors.
     with torch.autocast(left.device.type, enabled=False):
         return _at_least_float32(left) @ _at_least_float32(right).T
 

@@ -1,4 +1,4 @@
-"""Label probabilities of frames."""
+"""Predict the label probabilities of frames."""
 
 from collections.abc import Sequence
 
@@ -17,40 +17,40 @@ KEYS = ["dataset", "subject", "activity", "sequence", "frame", "status"]
 
 @torch.no_grad()
 def probabilities(task: LabelTask, crops: Crops, batch: int, device: torch.device, workers: int = 0) -> np.ndarray:
-    """Probability of every label for every frame, float32 (frame, label).
+    """Predict the probability of each label for each frame, float32 (frame, label).
 
     Args:
-        task: Stage 2, moved to `device`; it is left in evaluation mode.
-        crops: The frames, each with a crop.
-        batch: Images at a time.
+        task: A stage-2 task on `device`; it is left in evaluation mode.
+        crops: The frames.
+        batch: Batch size.
         device: Where to compute.
-        workers: Processes that decode ahead; 0 decodes in this one.
+        workers: Number of processes that decode; 0 decodes in this process.
     """
     task.eval()
     encoders = task.encoders
     results = []
-    with autocast(device), progress("test frame") as tell:
+    with autocast(device), progress("test frame") as show:
         texts = task.texts_for_prediction()
         batches = in_batches(len(crops), batch)
         steps = range(len(batches))
-        for positions, pictures in load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"):
-            images = centre(pictures.to(device, non_blocking=True), encoders.image_size)
+        for indices, crops_of_step in load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"):
+            images = centre(crops_of_step.to(device, non_blocking=True), encoders.image_size)
             images = normalise(images, encoders.mean, encoders.std)
             results.append(task.probabilities(images, texts).float().cpu().numpy())
-            tell(int(positions[-1]) + 1, len(crops))
+            show(int(indices[-1]) + 1, len(crops))
     return np.concatenate(results)
 
 
 def prediction_table(
     frames: pd.DataFrame, names: Sequence[str], values: np.ndarray, cropped: np.ndarray
 ) -> pd.DataFrame:
-    """Keys of the frames and a column `p_` per label; missing where a frame has no crop.
+    """Make a table of the frames' keys and one column `p_LABEL` per label, missing for frames without a crop.
 
     Args:
         frames: Rows of the manifest.
-        names: The labels.
-        values: (cropped frame, label).
-        cropped: Which of the frames have a crop, (frame,).
+        names: Names of the labels.
+        values: Probabilities, (cropped frame, label).
+        cropped: Whether each frame has a crop, (frame,).
     """
     full = np.full((len(frames), len(names)), np.nan, dtype=np.float32)
     full[cropped] = values

@@ -19,39 +19,33 @@ class LabelTexts:
     name: str
     """Such as `inner brow raiser`."""
     description: str
-    """A clause that says what is seen."""
+    """A clause about what the label looks like."""
 
 
 @dataclass(frozen=True)
 class Templates:
-    """Sentences with one `{}` each, where a text goes."""
+    """Sentences in which `{}` stands for a text."""
 
     name: str
     """For the name of a label."""
     absent: str
     """For the name of an action unit that is absent."""
     descriptions: Sequence[str]
-    """For descriptions; one is drawn for each at every step."""
+    """For descriptions; each step draws one for each description."""
 
 
 def load_texts(settings: TextParams) -> dict[str, Any]:
-    """Read the texts file: the package's own, or the user's.
-
-    Raises:
-        ParamsError: No such file, no YAML, or not the expected sections.
-    """
+    """Read the texts file of the params, or the packaged one; raise a ParamsError if it is unusable."""
     path = _file(settings)
     try:
-        text = path.read_bytes()
+        texts = _parse(path.read_bytes(), path)
     except FileNotFoundError:
         raise ParamsError(f"texts.file: {path}: no such file") from None
     except OSError as error:
         raise ParamsError(f"texts.file: {path}: cannot be read ({error.strerror}); expected a texts file") from None
-    texts = _parsed(text, path)
     if not isinstance(texts, dict):
         raise ParamsError(f"texts.file: {path}: expected sections activities and labels, as in {PACKAGED.name}")
-    missing = {"activities", "labels"} - set(texts)
-    if missing:
+    if missing := {"activities", "labels"} - set(texts):
         raise ParamsError(f"{path}: no section {min(missing)}; expected activities and labels")
     return texts
 
@@ -61,17 +55,13 @@ def _file(settings: TextParams) -> Path:
 
 
 @cache
-def _parsed(text: bytes, path: Path) -> Any:
-    """Once for all runs of a params folder."""
+def _parse(text: bytes, path: Path) -> Any:
+    """Parse once for all runs of a params folder."""
     return parse_yaml(text, path)
 
 
 def label_templates(settings: TextParams) -> Templates:
-    """The templates of names and descriptions; the package's own where the user's file has none.
-
-    Raises:
-        ParamsError: One is not as expected.
-    """
+    """Return the templates of the texts file, with the packaged ones for those that it lacks."""
     where = f"{_file(settings)}: templates"
     found: dict[str, Any] = {}
     for texts in (load_texts(TextParams()), load_texts(settings)):
@@ -84,19 +74,19 @@ def label_templates(settings: TextParams) -> Templates:
         raise ParamsError(f"{where}.descriptions: expected a list of sentences, found {descriptions!r}")
     for template in (found["name"], found["absent"], *descriptions):
         if not isinstance(template, str) or template.count("{}") != 1:
-            raise ParamsError(f"{where}: {template!r}: expected one {{}} where the text goes")
+            raise ParamsError(f"{where}: {template!r}: expected one {{}} in place of the text")
     return Templates(found["name"], found["absent"], descriptions)
 
 
 def activity_texts(settings: TextParams, activities: Mapping[str, str]) -> dict[str, str]:
-    """One description for each activity of a data set, by activity id.
+    """Return the description of each activity of a data set, by activity id.
 
     Args:
-        settings: Which file.
+        settings: The texts file.
         activities: Activity id to the key of its description, as `Dataset.activities`.
 
     Raises:
-        ParamsError: An activity has no description in the file.
+        ParamsError: The file lacks a description.
     """
     known = load_texts(settings)["activities"]
     missing = [key for key in activities.values() if key not in known]
@@ -106,11 +96,7 @@ def activity_texts(settings: TextParams, activities: Mapping[str, str]) -> dict[
 
 
 def label_texts(settings: TextParams, labels: LabelParams) -> list[LabelTexts]:
-    """Name and description of each label of a run, in its order.
-
-    Raises:
-        ParamsError: A label has no texts in the file.
-    """
+    """Return name and description of each label of a run; raise a ParamsError if the file lacks a label."""
     known = load_texts(settings)["labels"]
     missing = [label for label in labels.names if label not in known]
     if missing:
@@ -119,20 +105,16 @@ def label_texts(settings: TextParams, labels: LabelParams) -> list[LabelTexts]:
 
 
 def as_recorded(texts: Sequence[LabelTexts], templates: Templates) -> dict[str, Any]:
-    """What a training of stage 2 says of its texts, as plain values."""
+    """Return label texts and templates as plain values for a sidecar."""
     return {"label_texts": [[text.name, text.description] for text in texts], "templates": asdict(templates)}
 
 
 def texts_in_use(settings: TextParams, labels: LabelParams) -> dict[str, Any]:
-    """All that a run may say of labels and activities, as plain values: another file may say the same.
-
-    Raises:
-        ParamsError: As the functions above.
-    """
+    """Return all texts that a run may use, as plain values that do not depend on the file's name."""
     recorded = as_recorded(label_texts(settings, labels), label_templates(settings))
     return recorded | {"activities": load_texts(settings)["activities"]}
 
 
 def fill(template: str, texts: Sequence[str]) -> list[str]:
-    """Each text in its template, `a photo of a person with {}`."""
+    """Put each text into a template, such as `a photo of a person with {}`."""
     return [template.replace("{}", text) for text in texts]

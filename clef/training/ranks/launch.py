@@ -88,7 +88,7 @@ def _run(train: Callable[[], None]) -> None:
     except ClefError as error:
         raise ClefError(error) from None  # the launcher knows errors by the name of their class
     except RuntimeError as error:
-        if "peer" in str(error):
-            # Another process has failed. Let the launcher end this one, so that it reports the cause.
+        if "peer" in str(error) and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            # Another process has failed. Wait until the launcher ends this one, so that it reports the cause.
             threading.Event().wait(PEER_SECONDS)
         raise
