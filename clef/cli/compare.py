@@ -21,16 +21,16 @@ def compare(
     ],
     metric: Annotated[str, typer.Option(help="f1, precision or recall.")] = "f1",
     csv: Annotated[Path | None, typer.Option(help="File to write the differences to.")] = None,
-    resamples: Annotated[int, typer.Option(help="Draws of the bootstrap; 0 for no intervals.", min=0)] = 2000,
+    resamples: Annotated[int, typer.Option(help="Bootstrap draws; 0 for no intervals.", min=0)] = 2000,
 ) -> None:
-    """Set runs beside each other: differences to the first of them, with intervals, and the settings that differ."""
+    """Compare runs with the first of them: differences with intervals, and the settings that differ."""
     from rich.console import Console
 
     from clef.comparison.comparison_table import format_comparison
+    from clef.comparison.csv_export import write_differences
     from clef.comparison.differences import compare as compare_runs
-    from clef.comparison.finished import read_run
-    from clef.comparison.settings import differing_settings
-    from clef.comparison.table import write_differences
+    from clef.comparison.finished_run import read_run
+    from clef.comparison.setting_differences import differing_settings
     from clef.runtime.paths import RESULTS, results_folder
 
     if len(set(runs)) < 2 or len(set(runs)) < len(runs):
@@ -48,7 +48,7 @@ def compare(
 
 
 def _params_of(run: str) -> "Params | None":
-    """Params of a run; None where its file is gone or cannot be read any more."""
+    """Params of a run; None if its file is missing or invalid."""
     try:
         return run_params(run)
     except ClefError:

@@ -1,4 +1,4 @@
-"""A comparison on the terminal: the runs, how they differ, and the settings that differ."""
+"""Format a comparison for the terminal: the runs, their differences, and the settings that differ."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clef.comparison.differences import AgainstFirst, Comparison, Difference
-from clef.comparison.finished import FinishedRun
-from clef.comparison.settings import SettingDifferences
+from clef.comparison.differences import ComparedRun, Comparison, Difference
+from clef.comparison.finished_run import FinishedRun
+from clef.comparison.setting_differences import SettingDifferences
 
 COLUMNS = {
     "f1_tuned": "tuned",
@@ -21,7 +21,7 @@ COLUMNS = {
     "floor": "floor",
     "activity_only": "activity\nonly",
 }
-"""Beside the headline and its interval; columns that no run has are left out."""
+"""Columns beside the headline and its interval; columns without values are left out."""
 
 LABEL_WIDTH, CELL_WIDTH = 15, 26
 
@@ -29,21 +29,21 @@ LABEL_WIDTH, CELL_WIDTH = 15, 26
 def format_comparison(
     runs: Sequence[FinishedRun], comparison: Comparison, settings: SettingDifferences, width: int
 ) -> Iterator[RenderableType]:
-    """Everything that `clef compare` prints, part by part, for a terminal of so many columns."""
-    yield from _runs_part(runs, comparison)
-    yield from _headline_part(comparison)
-    yield from _labels_part(comparison, width)
-    yield _small_print(comparison, one_seed=all(len(run.grid) == 1 for run in runs))
-    yield from _settings_part(runs, settings)
+    """Yield the parts of the output of `clef compare`, for a terminal with `width` columns."""
+    yield from _runs(runs, comparison)
+    yield from _headline(comparison)
+    yield from _labels(comparison, width)
+    yield _explanation(comparison, one_seed=all(len(run.grid) == 1 for run in runs))
+    yield from _settings(runs, settings)
 
 
-def _runs_part(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[RenderableType]:
-    yield _title(f"{runs[0].summary['dataset']}, {_number(comparison.folds, 'fold')}, per cent")
+def _runs(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[RenderableType]:
+    folds = f"{comparison.folds} fold{'s' * (comparison.folds != 1)}"
+    yield _title(f"{runs[0].summary['dataset']}, {folds}, per cent")
     rows = [run.summary["rows"][comparison.headline] for run in runs]
     shown = [key for key in COLUMNS if any(row.get(key) is not None for row in rows)]
-    table = _table("run", "accuracy" if comparison.headline == "accuracy" else "F1\nstrict", "95 %\ninterval")
-    for key in shown:
-        table.add_column(COLUMNS[key], justify="right", no_wrap=True)
+    headline = "accuracy" if comparison.headline == "accuracy" else "F1\nstrict"
+    table = _table("run", headline, "95 %\ninterval", *(COLUMNS[key] for key in shown))
     for run, row in zip(runs, rows, strict=True):
         interval = "" if row["ci_low"] is None else f"{_percent(row['ci_low'])} - {_percent(row['ci_high'])}"
         table.add_row(run.name, _percent(row["f1"]), interval, *(_percent(row.get(key)) for key in shown))
@@ -51,14 +51,15 @@ def _runs_part(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[
     if "f1_field" in shown:
         yield _dim("* the best epoch on the test folds: optimistic")
     for run_name, labels in comparison.left_out.items():
-        yield _dim(f"{run_name} has {', '.join(labels)} too: counted in its row above, not compared below")
+        yield _dim(f"{run_name} also has {', '.join(labels)}: included in its row above, not compared below")
 
 
-def _headline_part(comparison: Comparison) -> Iterator[RenderableType]:
-    what = "accuracy" if comparison.headline == "accuracy" else f"mean {_metric(comparison)}"
-    yield _title(f"{what}, less that of {comparison.first}; percentage points")
-    things = "expressions" if comparison.headline == "accuracy" else "AUs"
-    table = _table("run", "difference", "95 % interval", "folds won", f"{things} won")
+def _headline(comparison: Comparison) -> Iterator[RenderableType]:
+    accuracy = comparison.headline == "accuracy"
+    value = "accuracy" if accuracy else f"mean {_metric(comparison)}"
+    yield _title(f"{value}, minus that of {comparison.first}; percentage points")
+    won = "expressions won" if accuracy else "AUs won"
+    table = _table("run", "difference", "95 % interval", "folds won", won)
     for other in comparison.others:
         row = other.rows[comparison.headline]
         folds = f"{other.folds_won} of {comparison.folds}"
@@ -67,47 +68,50 @@ def _headline_part(comparison: Comparison) -> Iterator[RenderableType]:
     yield table
 
 
-def _labels_part(comparison: Comparison, width: int) -> Iterator[RenderableType]:
-    """As many runs side by side as fit."""
-    yield _title(f"{_metric(comparison)} of each label, less that of {comparison.first}; percentage points")
-    step = max(1, (width - LABEL_WIDTH) // CELL_WIDTH)
-    for start in range(0, len(comparison.others), step):
+def _labels(comparison: Comparison, width: int) -> Iterator[RenderableType]:
+    """Tables of all labels, each with as many runs as fit side by side."""
+    yield _title(f"{_metric(comparison)} of each label, minus that of {comparison.first}; percentage points")
+    number = max(1, (width - LABEL_WIDTH) // CELL_WIDTH)
+    for start in range(0, len(comparison.others), number):
         if start:
             yield ""
-        yield _labels_table(comparison, comparison.others[start : start + step])
+        yield _labels_table(comparison.first, comparison.others[start : start + number])
 
 
-def _labels_table(comparison: Comparison, others: list[AgainstFirst]) -> Table:
-    table = _table("", comparison.first, *(other.run for other in others))
+def _labels_table(first: str, others: list[ComparedRun]) -> Table:
+    table = _table("", first, *(other.run for other in others))
     for column in table.columns:
         column.no_wrap, column.overflow = False, "fold"
-    for label in others[0].rows:
-        table.add_row(label, _percent(others[0].rows[label].first), *(_cell(other.rows[label]) for other in others))
+    for label, row in others[0].rows.items():
+        table.add_row(label, _percent(row.first), *(_difference(other.rows[label]) for other in others))
     return table
 
 
-def _cell(row: Difference) -> Text:
+def _difference(row: Difference) -> Text:
     interval = _interval(row)
     text = f"{_points(row.difference)} ({interval})" if interval else _points(row.difference)
-    return Text(f"{text} !" if row.excludes_zero else f"{text}  ", style="bold" if row.excludes_zero else "")
+    return Text(f"{text} !", style="bold") if row.excludes_zero else Text(f"{text}  ")
 
 
-def _small_print(comparison: Comparison, one_seed: bool) -> Text:
+def _explanation(comparison: Comparison, one_seed: bool) -> Text:
     if not comparison.resamples:
-        return _dim("no intervals: no resamples were asked for")
-    how = f"paired bootstrap over {comparison.resampled} within folds"
+        return _dim("no intervals, because --resamples is 0")
+    method = f"paired bootstrap over {comparison.resampled} within folds"
     if not comparison.paired:
-        how = "bootstrap over images, run by run, since metrics do not tell image from image: wider than a paired one"
+        method = (
+            "bootstrap over the images of each run separately, because the metrics do not identify single images; "
+            "wider than a paired one"
+        )
     number = len(comparison.labels)
     return _dim(
-        f"\nIntervals: 95 %, {comparison.resamples} draws, {how}; conditional on the trained models"
-        f"{': with one seed, nothing here tells a better method from a luckier start' if one_seed else ''}.\n"
-        f"! interval without 0; not corrected for {number} comparisons a run, of which chance alone would mark about "
-        f"{0.05 * number:.1f}."
+        f"\nIntervals: 95 %, {comparison.resamples} draws, {method}; conditional on the trained models"
+        f"{'. With one seed, they cannot tell a better method from a luckier start' if one_seed else ''}.\n"
+        f"! the interval excludes 0; not corrected for {number} comparisons per run, of which chance alone would mark "
+        f"about {0.05 * number:.1f}."
     )
 
 
-def _settings_part(runs: Sequence[FinishedRun], settings: SettingDifferences) -> Iterator[RenderableType]:
+def _settings(runs: Sequence[FinishedRun], settings: SettingDifferences) -> Iterator[RenderableType]:
     yield _title("settings that differ" if settings.values else "no setting differs")
     if settings.values:
         table = _table("key", *(run.name for run in runs))
@@ -129,7 +133,7 @@ def _dim(text: str) -> Text:
 
 
 def _table(first: str, *others: str) -> Table:
-    """A table without edges: the first column to the left, and may be folded; numbers to the right."""
+    """A table without borders. The first column is left-aligned and may wrap; the others are right-aligned."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(first, overflow="fold", vertical="bottom")
     for heading in others:
@@ -145,18 +149,14 @@ def _interval(row: Difference) -> str:
     return "" if math.isnan(row.low) else f"{_points(row.low)} to {_points(row.high)}"
 
 
-def _points(share: float) -> str:
-    """Percentage points with a sign; nothing where undefined, and no sign on what rounds to nothing."""
-    if math.isnan(share):
+def _points(value: float) -> str:
+    """Percentage points with a sign; empty if undefined, and without a sign if they round to zero."""
+    if math.isnan(value):
         return ""
-    text = f"{100 * share:+.1f}"
+    text = f"{100 * value:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text
 
 
-def _percent(share: Any) -> str:
-    """Per cent of a share, rounded by way of the four decimals of the summary, so that both print the same."""
-    return "" if share is None or math.isnan(share) else f"{100 * round(share, 4):.1f}"
-
-
-def _number(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+def _percent(value: Any) -> str:
+    """Per cent, first rounded to the four decimals of the summary, so that both print the same value."""
+    return "" if value is None or math.isnan(value) else f"{100 * round(value, 4):.1f}"

@@ -1,15 +1,15 @@
 """Differences between runs, with intervals from a paired bootstrap.
 
-Both runs of a pair were tested on the same people. In each draw the test subjects of every fold are drawn anew with
-replacement, the *same* ones for all runs, and each run is scored on them as its summary is: per fold, mean over seeds,
-mean over folds. The interval holds the middle of the differences. What a hard or an easy subject does to both runs
-alike cancels, so it is narrower than two separate intervals suggest.
+Both runs of a pair were tested on the same subjects. Each draw resamples the test subjects of every fold with
+replacement, the *same* subjects for all runs, and scores each run on them as its summary does: per fold, mean over
+seeds, mean over folds. The interval contains the middle 95 % of the differences. Subjects that are easy or hard for
+both runs cancel out, so the interval is narrower than two separate intervals suggest.
 
-Like the summary's, it is conditional on the trained models: it says how far the difference depends on who was tested,
-and nothing of what other training seeds would have given.
+Like the summary's intervals, these are conditional on the trained models. They show how much the difference depends on
+the test subjects, not what other training seeds would give.
 
-Images of unnamed people are counted by true and predicted class only. Which of them both runs get right is not known,
-so runs are then drawn apart from each other, and the interval is wider than a paired one would be.
+Images without named subjects are counted by true and predicted class only. It is not known which of them both runs
+classify correctly, so each run is resampled separately, and the interval is wider than a paired one.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clef.comparison.finished import FinishedRun
-from clef.comparison.pairing import common_labels, require_same_frames, units_of
+from clef.comparison.comparability import aligned_units, common_labels, require_same_frames
+from clef.comparison.finished_run import FinishedRun
 from clef.errors import ClefError
 from clef.evaluation.fold import metrics
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits
@@ -26,12 +26,12 @@ from clef.evaluation.fold.metrics import Counts, Floats, mean_known
 from clef.evaluation.run.bootstrap import bootstrap_values, percentile_interval
 
 METRICS = {"f1": metrics.f1, "precision": metrics.precision, "recall": metrics.recall}
-"""What follows from the confusion counts of each subject. Areas under curves do not."""
+"""Metrics that follow from the confusion counts of each subject. Areas under curves do not."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One label, or the mean: shares between 0 and 1, NaN where undefined."""
+    """The difference in one label, or in the mean. Values are between 0 and 1, NaN if undefined."""
 
     first: float
     other: float
@@ -40,31 +40,31 @@ class Difference:
 
     @property
     def difference(self) -> float:
-        """The other run less the first."""
+        """The other run minus the first."""
         return self.other - self.first
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of no difference."""
+        """Whether zero is outside the interval."""
         return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
-class AgainstFirst:
-    """One run against the first."""
+class ComparedRun:
+    """One run compared with the first."""
 
     run: str
     rows: dict[str, Difference]
-    """Each common label, `mean`, and for expressions `accuracy`."""
+    """Each common label, `mean`, and `accuracy` for expressions."""
     folds_won: int
     """Folds in which its headline is higher."""
     labels_won: int
-    """Labels that are higher."""
+    """Labels in which it is higher."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several runs against the first."""
+    """Several runs compared with the first."""
 
     first: str
     metric: str
@@ -76,12 +76,12 @@ class Comparison:
     """`subjects`, `sequences` or `images`."""
     resamples: int
     left_out: dict[str, list[str]]
-    """Run to its labels that not all have; runs without such labels are not in it."""
-    others: list[AgainstFirst]
+    """Labels that not all runs have, by run; only runs with such labels."""
+    others: list[ComparedRun]
 
     @property
     def paired(self) -> bool:
-        """Whether the runs share their draws."""
+        """Whether all runs are resampled together."""
         return self.resampled != "images"
 
 
@@ -91,33 +91,34 @@ def compare(runs: Sequence[FinishedRun], metric: str = "f1", resamples: int = 20
     Args:
         runs: Two or more.
         metric: One of `METRICS`.
-        resamples: Draws of the bootstrap; 0 for no intervals.
-        seed: Of the draws.
+        resamples: Number of bootstrap draws; 0 for no intervals.
+        seed: Seed of the draws.
 
     Raises:
-        ClefError: Runs that were not tested alike (see `clef.comparison.pairing`), or another metric.
+        ClefError: The runs were tested on different data (see `clef.comparison.comparability`), or the metric is
+            unknown.
     """
     if metric not in METRICS:
         raise ClefError(
-            f"--metric: {metric} does not follow from the counts per subject that the results hold, so it has no "
-            f"interval; expected one of {', '.join(METRICS)}"
+            f"--metric: {metric} has no interval, because it does not follow from the counts per subject that the "
+            f"results contain; expected one of {', '.join(METRICS)}"
         )
     labels = common_labels(runs)
     for run in runs[1:]:
         require_same_frames(runs[0], run, labels)
     rows = [*labels, "mean", *(["accuracy"] if runs[0].summary["kind"] == "expressions" else [])]
-    units = [units_of(run, labels) for run in runs]
-    scores = [_fold_scores(of_run, metric, len(rows)) for of_run in units]  # each (folds, rows)
-    drawn = _draws(units, metric, len(rows), resamples, seed)  # each (resamples, rows)
     headline = rows[-1]
+    units = [aligned_units(run, labels) for run in runs]
+    scores = [_fold_scores(run_units, metric, len(rows)) for run_units in units]  # each (folds, rows)
+    drawn = _draws(units, metric, len(rows), resamples, seed)  # each (resamples, rows)
     others = []
     for run, own, values in zip(runs[1:], scores[1:], drawn[1:], strict=True):
         low, high = percentile_interval(values - drawn[0])
-        pairs = zip(rows, mean_known(scores[0], axis=0), mean_known(own, axis=0), low, high, strict=True)
-        differences = {row: Difference(*map(float, numbers)) for row, *numbers in pairs}
-        higher = own[:, rows.index(headline)] > scores[0][:, rows.index(headline)]
-        won = sum(differences[label].difference > 0 for label in labels)
-        others.append(AgainstFirst(run.name, differences, int(higher.sum()), won))
+        columns = zip(rows, mean_known(scores[0], axis=0), mean_known(own, axis=0), low, high, strict=True)
+        differences = {row: Difference(*map(float, numbers)) for row, *numbers in columns}
+        folds_won = int((own[:, -1] > scores[0][:, -1]).sum())  # the headline is the last row
+        labels_won = sum(differences[label].difference > 0 for label in labels)
+        others.append(ComparedRun(run.name, differences, folds_won, labels_won))
     missing = {run.name: [label for label in run.labels if label not in labels] for run in runs}
     return Comparison(
         first=runs[0].name,
@@ -138,37 +139,36 @@ def _draws(units: list[list[list[BootstrapUnits]]], metric: str, rows: int, resa
         return [np.full((1, rows), np.nan) for _ in units]
     if not units[0][0][0].names:
         return [
-            bootstrap_values(of_run, lambda counts: _rows(counts, metric, rows), resamples, seed=seed + number)
-            for number, of_run in enumerate(units)
+            bootstrap_values(folds, lambda counts: _rows(counts, metric, rows), resamples, seed=seed + number)
+            for number, folds in enumerate(units)
         ]
-    # Counts of all runs and seeds side by side in one unit: whoever is drawn is drawn for all of them.
-    together = [[_side_by_side([one for of_run in units for one in of_run[fold]])] for fold in range(len(units[0]))]
-    ends = np.cumsum([len(of_run[0]) for of_run in units])[:-1]
+    # Put the counts of all runs and seeds side by side in each unit, so that all of them draw the same units.
+    together = [[_side_by_side([u for folds in units for u in folds[fold]])] for fold in range(len(units[0]))]
+    ends = np.cumsum([len(folds[0]) for folds in units])[:-1]
 
     def statistic(counts: Floats) -> Floats:
         """(draws, runs and seeds x labels, 4) to (draws, runs x rows), each run's mean over its seeds."""
         trainings = counts.reshape(len(counts), -1, units[0][0][0].counts.shape[1], 4)
-        of_runs = np.split(_rows(trainings, metric, rows), ends, axis=1)
-        return np.concatenate([mean_known(values, axis=1) for values in of_runs], axis=1)
+        by_run = np.split(_rows(trainings, metric, rows), ends, axis=1)
+        return np.concatenate([mean_known(values, axis=1) for values in by_run], axis=1)
 
     return np.split(bootstrap_values(together, statistic, resamples, seed), len(units), axis=1)
 
 
 def _side_by_side(trainings: list[BootstrapUnits]) -> BootstrapUnits:
     first = trainings[0]
-    return BootstrapUnits(
-        first.kind, first.names, first.number, np.concatenate([units.counts for units in trainings], axis=1)
-    )
+    counts = np.concatenate([units.counts for units in trainings], axis=1)
+    return BootstrapUnits(first.kind, first.names, first.number, counts)
 
 
 def _fold_scores(folds: list[list[BootstrapUnits]], metric: str, rows: int) -> Floats:
     """The rows of a run in each fold, mean over seeds: (folds, rows)."""
-    totals = [np.stack([np.tensordot(units.number, units.counts, 1) for units in seeds]) for seeds in folds]
+    totals = [np.stack([units.total() for units in seeds]) for seeds in folds]
     return np.stack([mean_known(_rows(counts, metric, rows), axis=0) for counts in totals])
 
 
 def _rows(counts: Counts, metric: str, rows: int) -> Floats:
-    """Confusion counts (..., labels, 4) to the metric of each label, their mean, and accuracy if there is one more."""
+    """Convert confusion counts (..., labels, 4) to the metric of each label, their mean, and accuracy if needed."""
     values = METRICS[metric](counts)
     parts = [values, mean_known(values)[..., None]]
     if rows > values.shape[-1] + 1:

@@ -1,4 +1,4 @@
-"""Finished runs: with counts drawn at random, and as `clef summarize` writes them."""
+"""Finished runs, from random counts and as `clef summarize` writes them."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clef.comparison.finished import FinishedRun
+from clef.comparison.finished_run import FinishedRun
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.json_data import write_json
 from clef.evaluation.fold.metrics import FN, FP, TN, TP
@@ -21,21 +21,21 @@ __all__ = ["action_unit_tables", "expression_tables"]
 FOLDS = [(("F001", "F002", "F003"), ("M001", "M002")), (("M001", "M002"), ("F001", "F002", "F003"))]
 
 
-def people(rng: np.random.Generator, number: int, labels: int, frames: int = 60) -> np.ndarray:
-    """How often each subject shows each label, in frames: (subjects, labels)."""
-    return rng.binomial(frames, rng.beta(2, 3, size=(number, labels)))
+def random_frames(rng: np.random.Generator, subjects: int, labels: int, frames: int = 60) -> np.ndarray:
+    """In how many of its frames each subject shows each label: (subjects, labels)."""
+    return rng.binomial(frames, rng.beta(2, 3, size=(subjects, labels)))
 
 
-def found(rng: np.random.Generator, present: np.ndarray, skill: np.ndarray, frames: int = 60) -> np.ndarray:
-    """Counts (subjects, labels, 4) of a model that finds so large a share of each subject's labels."""
-    tp = rng.binomial(present, skill)
-    fp = rng.binomial(frames - present, 0.5 * (1 - skill))
+def random_counts(rng: np.random.Generator, present: np.ndarray, recall: np.ndarray, frames: int = 60) -> np.ndarray:
+    """Counts (subjects, labels, 4) of a model with this recall for each subject and label."""
+    tp = rng.binomial(present, recall)
+    fp = rng.binomial(frames - present, 0.5 * (1 - recall))
     counts = np.zeros((*present.shape, 4), dtype=np.int64)
     counts[..., TP], counts[..., FN], counts[..., FP], counts[..., TN] = tp, present - tp, fp, frames - present - fp
     return counts
 
 
-def run_of(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[str] | None = None) -> FinishedRun:
+def make_run(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[str] | None = None) -> FinishedRun:
     """A run with these counts (subjects, labels, 4) by seed and fold."""
     first = next(iter(counts.values()))
     names = labels or [f"AU{i:02d}" for i in range(1, next(iter(first.values())).shape[1] + 1)]
@@ -44,8 +44,8 @@ def run_of(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[str
         for fold, values in folds.items():
             subjects = tuple(f"F{fold}{i:02d}" for i in range(len(values)))
             units = BootstrapUnits("subjects", subjects, np.ones(len(values), dtype=np.int64), values)
-            m = {"resampled": "subjects", "counts": units.to_records(), "subjects": list(subjects)}
-            grid.setdefault(seed, {})[fold] = m
+            metrics = {"resampled": "subjects", "counts": units.to_records(), "subjects": list(subjects)}
+            grid.setdefault(seed, {})[fold] = metrics
     summary = {"dataset": "bp4d", "kind": "action_units", "resampled": "subjects", "labels": names}
     summary |= {"seeds": list(counts), "threshold": 0.5}
     summary["folds"] = [{"fold": fold, "subjects": grid[min(grid)][fold]["subjects"]} for fold in first]
@@ -54,19 +54,19 @@ def run_of(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[str
 
 @pytest.fixture
 def finish(tmp_path, action_unit_tables, expression_tables) -> Callable[..., Path]:
-    """Write a run's results below `tmp_path/results` and return its folder."""
+    """Write the results of a run below `tmp_path/results`; returns its folder."""
 
     def write(name: str, seeds: tuple[int, ...] = (0,), kind: str = "action_units", skip: int = 0) -> Path:
-        metrics = []
+        all_metrics = []
         folder = tmp_path / "results" / name
         for seed in seeds:
             for fold in (0, 1) if kind == "action_units" else (0,):
                 own = seed + skip
                 tables = action_unit_tables(own, *FOLDS[fold]) if kind == "action_units" else expression_tables(own)
-                m = score_fold(*tables.parts(), EvaluateParams()) | {"seed": seed, "fold": fold}
-                write_json(folder / f"seed{seed}" / f"fold{fold}" / "metrics.json", m)
-                metrics.append(m)
-        write_summary(folder, *summarize(metrics, name, 50))
+                metrics = score_fold(*tables.parts(), EvaluateParams()) | {"seed": seed, "fold": fold}
+                write_json(folder / f"seed{seed}" / f"fold{fold}" / "metrics.json", metrics)
+                all_metrics.append(metrics)
+        write_summary(folder, *summarize(all_metrics, name, 50))
         return folder
 
     return write

@@ -1,4 +1,4 @@
-"""A finished run as `results/{run}/` holds it: `summary.json` and the `metrics.json` of every seed and fold."""
+"""Read a finished run from `results/{run}/`: `summary.json` and the `metrics.json` of every seed and fold."""
 
 import json
 from dataclasses import dataclass
@@ -11,10 +11,13 @@ from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.manifest.folds import FoldName
 from clef.runtime.paths import seed_and_fold
 
+ROUNDING = 2e-4
+"""Largest difference between a mean of the metrics and the summary's value, which has four decimals."""
+
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """One run, read."""
+    """The results of one run."""
 
     name: str
     """As the user gave it."""
@@ -24,16 +27,16 @@ class FinishedRun:
 
     @property
     def labels(self) -> list[str]:
-        """What it predicts, in order."""
+        """The labels that it predicts, in order."""
         return list(self.summary["labels"])
 
     @property
     def folds(self) -> list[FoldName]:
-        """Numbers of its folds, the same under every seed."""
+        """Its folds, which are the same for every seed."""
         return list(next(iter(self.grid.values())))
 
     def training_folders(self) -> list[Path]:
-        """Where the weights of each seed and fold and their JSON lie."""
+        """The folder of each seed and fold."""
         return [self.folder / seed_and_fold(seed, fold) for seed, folds in self.grid.items() for fold in folds]
 
 
@@ -41,40 +44,35 @@ def read_run(name: str, results: Path) -> FinishedRun:
     """Read a run.
 
     Args:
-        name: Of a run, or the path of a folder with its results.
+        name: Name of a run, or path of a folder with its results.
         results: Folder of all runs.
 
     Raises:
-        ClefError: A file is missing, is no JSON, or lacks what is read here; or the summary is of other metrics than
-            those beside it.
+        ClefError: A file is missing, invalid or incomplete, or the summary does not match the metrics.
     """
     folder = Path(name) if "/" in name else results / name
     summary = _read_json(folder / "summary.json", "finish the run, or give the path of a folder with its results")
     try:
-        places = [(seed, fold["fold"]) for seed in summary["seeds"] for fold in summary["folds"]]
+        trainings = [(seed, fold["fold"]) for seed in summary["seeds"] for fold in summary["folds"]]
         headline = summary["rows"]["mean"]["f1"]
     except (KeyError, TypeError):
         raise ClefError(f"{folder}/summary.json: not a summary; expected what `clef summarize` wrote") from None
-    paths = [folder / seed_and_fold(seed, fold) / "metrics.json" for seed, fold in places]
-    grid = cross_validation([_read_json(path, "its counts are needed for the differences") for path in paths])
+    paths = [folder / seed_and_fold(seed, fold) / "metrics.json" for seed, fold in trainings]
+    grid = cross_validation([_read_json(path, "the comparison needs its counts") for path in paths])
     if summary.get("pooled"):
         means = [[pooled_rows(list(folds.values()))["mean"]["f1"]] for folds in grid.values()]
     else:
-        means = [[m["rows"]["mean"]["f1"] for m in folds.values()] for folds in grid.values()]
-    known = [sum(column) / len(column) for column in zip(*means, strict=True) if None not in column]
-    if headline is not None and known and abs(sum(known) / len(known) - headline) > ROUNDING:
-        raise ClefError(f"{folder}/summary.json: of other metrics than those beside it; summarize the run again")
+        means = [[metrics["rows"]["mean"]["f1"] for metrics in folds.values()] for folds in grid.values()]
+    by_fold = [sum(values) / len(values) for values in zip(*means, strict=True) if None not in values]
+    if headline is not None and by_fold and abs(sum(by_fold) / len(by_fold) - headline) > ROUNDING:
+        raise ClefError(f"{folder}/summary.json: does not match the metrics of its folds; summarize the run again")
     return FinishedRun(name, folder, summary, grid)
 
 
-ROUNDING = 2e-4
-"""How far a mean of the metrics may lie from the summary's, which has four decimals."""
-
-
-def _read_json(path: Path, why: str) -> Any:
+def _read_json(path: Path, advice: str) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise ClefError(f"{path}: no such file; {why}") from None
+        raise ClefError(f"{path}: no such file; {advice}") from None
     except ValueError:
-        raise ClefError(f"{path}: not valid JSON; make it again") from None
+        raise ClefError(f"{path}: not valid JSON; create it again") from None

@@ -1,4 +1,4 @@
-"""The differences as a csv file: one row a run and label."""
+"""Write the differences as a csv file."""
 
 import csv
 import io
@@ -12,17 +12,17 @@ COLUMNS = ["first", "run", "label", "metric", "value_first", "value", "differenc
 
 
 def write_differences(target: Path, comparison: Comparison) -> None:
-    """Write shares between 0 and 1, with four decimals; `difference` and its interval are `run` less `first`."""
+    """Write one row per run and label: values between 0 and 1, four decimals; `difference` is `run` minus `first`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for other in comparison.others:
         for label, row in other.rows.items():
             metric = "accuracy" if label == "accuracy" else comparison.metric
-            numbers = (row.first, row.other, row.difference, row.low, row.high)
-            writer.writerow([comparison.first, other.run, label, metric, *map(_number, numbers)])
+            values = (row.first, row.other, row.difference, row.low, row.high)
+            writer.writerow([comparison.first, other.run, label, metric, *map(_format, values)])
     write_text(target, text.getvalue())
 
 
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{round(value, 4) + 0.0:.4f}"  # no minus before zero
+def _format(value: float) -> str:
+    return "" if math.isnan(value) else f"{round(value, 4) + 0.0:.4f}"  # adding 0.0 turns -0.0 into 0.0

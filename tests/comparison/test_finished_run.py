@@ -1,6 +1,6 @@
 import pytest
 
-from clef.comparison.finished import read_run
+from clef.comparison.finished_run import read_run
 from clef.errors import ClefError
 from tests.comparison.conftest import edit
 
@@ -18,24 +18,24 @@ def test_a_run_is_read_by_name_or_by_folder(finish, tmp_path):
     ("path", "change", "message"),
     [
         ("summary.json", None, "summary.json: no such file; finish the run"),
-        ("seed0/fold1/metrics.json", None, "fold1/metrics.json: no such file; its counts are needed"),
+        ("seed0/fold1/metrics.json", None, "fold1/metrics.json: no such file; the comparison needs its counts"),
         ("summary.json", lambda summary: summary.pop("rows"), "summary.json: not a summary"),
-        ("summary.json", lambda s: s["rows"]["mean"].update(f1=0.1), "of other metrics than those beside it"),
-        ("seed0/fold1/metrics.json", lambda metrics: metrics.update(threshold=0.3), "threshold 0.3, another has 0.5"),
+        ("summary.json", lambda summary: summary["rows"]["mean"].update(f1=0.1), "does not match the metrics"),
+        ("seed0/fold1/metrics.json", lambda metrics: metrics.update(threshold=0.3), "has threshold 0.3, another"),
     ],
 )
-def test_what_is_not_whole_is_one_line(finish, tmp_path, path, change, message):
+def test_incomplete_results_are_one_error_line(finish, tmp_path, path, change, message):
     folder = finish("demo")
     if change is None:
         (folder / path).unlink()
     else:
         edit(folder / path, change)
-    with pytest.raises(ClefError, match=message) as stopped:
+    with pytest.raises(ClefError, match=message) as error:
         read_run("demo", tmp_path / "results")
-    assert "\n" not in str(stopped.value)
+    assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_no_json_is_named(finish, tmp_path):
+def test_invalid_json_is_reported_with_its_path(finish, tmp_path):
     (finish("demo") / "summary.json").write_text("{")
     with pytest.raises(ClefError, match=r"summary\.json: not valid JSON"):
         read_run("demo", tmp_path / "results")
