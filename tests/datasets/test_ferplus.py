@@ -4,26 +4,24 @@ import numpy as np
 import pytest
 
 from clef.datasets import open_dataset
-from clef.datasets.ferplus import EMOTIONS, VOTES, FerPlus
+from clef.datasets.ferplus import EMOTIONS, FER2013_EMOTIONS, VOTES, FerPlus
 from clef.datasets.readers.ferplus_votes import FOLDERS, HEADER
 from clef.datasets.votes import classes
 from clef.errors import ClefError
 from clef.params.schema import Params
+from tests.datasets.files import put
 
 USAGES = list(FOLDERS)
 
 
 def open_with(votes: str | None = "majority", max_bad: float = 0.0, **options: str) -> FerPlus:
-    return open_dataset(
-        Params.model_validate(
-            {
-                "dataset": {"adapter": "ferplus", "options": {"blocks": 2, **options}},
-                "labels": {"kind": "expressions", "expressions": list(EMOTIONS), "votes": votes},
-                "folds": {"protocol": "official", "number": 1},
-                "ingest": {"max_bad": max_bad},
-            }
-        )
-    )
+    params = {
+        "dataset": {"adapter": "ferplus", "options": {"blocks": 2, **options}},
+        "labels": {"kind": "expressions", "expressions": list(EMOTIONS), "votes": votes},
+        "folds": {"protocol": "official", "number": 1},
+        "ingest": {"max_bad": max_bad},
+    }
+    return open_dataset(Params.model_validate(params))
 
 
 def counted(happiness: int, fear: int = 0) -> list[int]:
@@ -48,22 +46,19 @@ AGAIN = {
 
 def write_images(path: Path, usages: list[str], emotions: list[int] | None = None) -> None:
     lines = [f"{emotion},1 2 3 4,{usage}" for usage, emotion in zip(usages, emotions or [0] * len(usages), strict=True)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(["emotion,pixels,Usage", *lines]) + "\n")
+    put(path.parent, path.name, content="\n".join(["emotion,pixels,Usage", *lines]) + "\n")
 
 
 def write_rows(path: Path, rows: list[tuple[str, str, list[int]]], header: list[str] = HEADER) -> None:
     lines = [",".join(header), *(",".join(map(str, (usage, name, *votes))) for usage, name, votes in rows)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\r\n".join(lines))
+    put(path.parent, path.name, content="\r\n".join(lines))
 
 
 def write_again(folder: Path, labels: dict[str, tuple[str, list[int]]]) -> None:
-    for usage, place in FOLDERS.items():
+    for usage, split_folder in FOLDERS.items():
         own = [(name, votes) for name, (of, votes) in labels.items() if of == usage]
-        (folder / place).mkdir(parents=True, exist_ok=True)
         text = "".join(f'{name},"(0, 0, 48, 48)",{",".join(map(str, votes))}\n' for name, votes in own)
-        (folder / place / "label.csv").write_text(text)
+        put(folder / split_folder, "label.csv", content=text)
 
 
 @pytest.fixture
@@ -79,13 +74,13 @@ def votes_of(dataset: FerPlus, root: Path) -> dict[str, list[int]]:
     return dict(zip(table["sequence"], table[VOTES].to_numpy().tolist(), strict=True))
 
 
-def test_the_table_goes_by_row_and_a_row_without_a_name_has_no_label(root):
+def test_votes_of_the_table_are_joined_by_row_and_rows_without_a_name_have_none(root):
     assert votes_of(open_with(labels="fer2013new.csv"), root) == {
         f"row{row:05d}": votes for row, (_, name, votes) in enumerate(ROWS) if name
     }
 
 
-def test_the_other_labels_go_by_name_and_the_later_row_of_a_shared_name_has_them(root):
+def test_votes_of_label_csv_are_joined_by_name_and_go_to_the_later_row_of_a_shared_name(root):
     assert votes_of(open_with(), root) == {
         "row00000": counted(7, 1),
         "row00003": counted(4, 5),
@@ -95,14 +90,14 @@ def test_the_other_labels_go_by_name_and_the_later_row_of_a_shared_name_has_them
 
 
 @pytest.mark.parametrize(("tested", "splits"), [("private", ["unused", "test"]), ("public", ["test", "unused"])])
-def test_either_test_set_may_be_tested_and_the_other_is_not_used(root, tested, splits):
+def test_one_test_set_is_tested_and_the_other_is_not_used(root, tested, splits):
     images = {image.sequence: image for image in open_with(tested=tested).sequences(root)}
     assert [images[f"row{row:05d}"].split for row in range(6)] == ["train"] * 4 + splits
     assert [images[f"row{row:05d}"].inside for row in range(6)] == ["0", "1", "2", "3", "4", "5"]
     assert {image.source for image in images.values()} == {"fer2013/fer2013.csv"}
 
 
-def test_the_images_may_lie_in_kaggles_other_table(root):
+def test_images_may_be_in_kaggles_other_table(root):
     (root / "fer2013" / "fer2013.csv").unlink()
     lines = ["emotion, Usage, pixels", *(f"0, {usage},1 2 3 4" for usage, _, _ in ROWS)]
     (root / "icml_face_data.csv").write_text("\n".join(lines))
@@ -112,7 +107,7 @@ def test_the_images_may_lie_in_kaggles_other_table(root):
     assert len(votes_of(dataset, root)) == 4
 
 
-def test_tables_that_are_not_row_for_row_of_the_same_images_are_refused(root):
+def test_tables_with_different_rows_are_refused(root):
     usages = [usage for usage, _, _ in ROWS]
     write_images(root / "fer2013" / "fer2013.csv", usages[:-1])
     with pytest.raises(ClefError, match=r"fer2013\.csv: 5 rows, fer2013new\.csv has 6"):
@@ -122,29 +117,25 @@ def test_tables_that_are_not_row_for_row_of_the_same_images_are_refused(root):
         open_with().sequences(root)
 
 
-FER2013 = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-"""By code."""
-
-
 def emotion_of(votes: list[int]) -> int:
-    """What FER2013 might say of an image; contempt it does not know."""
-    leading = [*EMOTIONS, "neutral", "neutral"][votes.index(max(votes))]
-    return FER2013.index(leading) if leading in FER2013 else FER2013.index("neutral")
+    """A code of FER2013, which has no contempt, that agrees with the votes."""
+    winner = [*EMOTIONS, "neutral", "neutral"][votes.index(max(votes))]
+    return FER2013_EMOTIONS.index(winner if winner in FER2013_EMOTIONS else "neutral")
 
 
 @pytest.mark.parametrize("order", ["permuted", "one off", "right", "few"])
 @pytest.mark.parametrize("usage", USAGES)
-def test_rows_in_another_order_are_noticed_by_their_emotions(tmp_path, order, usage):
+def test_rows_in_another_order_are_detected_by_their_emotions(tmp_path, order, usage):
     number = 20 if order == "few" else 200
     leads = np.random.default_rng(7).choice(8, size=(number, 3), p=(0.3, 0.26, 0.12, 0.12, 0.1, 0.02, 0.05, 0.03))
     rows = [
-        (of, f"fer{3 * image + place:07d}.png", [8 if column == lead else 0 for column in range(10)])
-        for place, of in enumerate(USAGES)
-        for image, lead in enumerate(leads[:, place])
+        (of, f"fer{3 * image + split_folder:07d}.png", [8 if column == lead else 0 for column in range(10)])
+        for split_folder, of in enumerate(USAGES)
+        for image, lead in enumerate(leads[:, split_folder])
     ]
     emotions = {of: [emotion_of(votes) for usage, _, votes in rows if usage == of] for of in USAGES}
     for code in range(0, number, 4):
-        emotions[usage][code] = 0  # annotators who disagree are nothing unusual
+        emotions[usage][code] = 0  # some annotators disagree
     if order != "right":
         moved = np.random.default_rng(8).permutation(emotions[usage]).tolist()
         emotions[usage] = moved if order == "permuted" else [*emotions[usage][1:], emotions[usage][0]]
@@ -160,7 +151,7 @@ def test_rows_in_another_order_are_noticed_by_their_emotions(tmp_path, order, us
         dataset.sequences(tmp_path)
 
 
-def test_swapped_test_folders_are_noticed(root):
+def test_swapped_test_folders_are_detected(root):
     swapped = {"PublicTest": "PrivateTest", "PrivateTest": "PublicTest"}
     labels = {name: (swapped.get(usage, usage), votes) for name, (usage, votes) in AGAIN.items()}
     write_again(root / "FERPlus" / "data", labels)
@@ -168,7 +159,7 @@ def test_swapped_test_folders_are_noticed(root):
         votes_of(open_with(), root)
 
 
-def test_labels_of_unknown_images_and_images_without_labels_are_told(root):
+def test_labels_of_unknown_images_and_images_without_labels(root):
     write_again(root / "FERPlus" / "data", AGAIN | {"fer0009999.png": ("Training", counted(5))})
     with pytest.raises(ClefError, match=r"fer0009999\.png is not in fer2013new\.csv"):
         votes_of(open_with(), root)
@@ -188,7 +179,7 @@ def test_labels_of_unknown_images_and_images_without_labels_are_told(root):
         ([], HEADER, "no rows"),
     ],
 )
-def test_a_table_that_does_not_fit_is_named(root, rows, header, message):
+def test_a_broken_table(root, rows, header, message):
     write_rows(root / "FERPlus" / "fer2013new.csv", rows, header)
     with pytest.raises(ClefError, match=message):
         open_with().sequences(root)
@@ -206,13 +197,13 @@ def test_a_table_that_does_not_fit_is_named(root, rows, header, message):
         ('fer0000000.png,"(0, 0, 48, 48)",0,8,0,0,0,0,0,0,2,0\n' * 2, r"line 2: fer0000000\.png appears twice"),
     ],
 )
-def test_labels_that_do_not_fit_are_named(root, text, message):
+def test_a_broken_label_csv(root, text, message):
     (root / "FERPlus/data/FER2013Train/label.csv").write_text(text)
     with pytest.raises(ClefError, match=message):
         votes_of(open_with(), root)
 
 
-def test_a_missing_part_is_named_with_what_to_do(root):
+def test_a_missing_part_of_the_copy(root):
     (root / "FERPlus/data/FER2013Train/label.csv").unlink()
     with pytest.raises(ClefError, match=r"no FER2013Train.*or `options: \{labels: fer2013new\.csv\}`"):
         open_with().packaging(root)
@@ -225,7 +216,7 @@ def test_a_missing_part_is_named_with_what_to_do(root):
         open_with().packaging(root)
 
 
-def test_votes_must_be_made_something_of():
+def test_votes_need_a_rule():
     with pytest.raises(
         ClefError, match=r"labels\.votes: ferplus has votes; expected majority, probability or plurality"
     ):
@@ -238,7 +229,7 @@ def test_votes_must_be_made_something_of():
 
 @pytest.mark.parametrize("source", ["label.csv", "fer2013new.csv"])
 @pytest.mark.parametrize("tested", ["private", "public"])
-def test_the_real_label_files_have_the_known_counts(ferplus_labels, tmp_path, source, tested):
+def test_the_real_label_files_have_the_published_counts(ferplus_labels, tmp_path, source, tested):
     folder = ferplus_labels
     raw = tmp_path / "raw"
     raw.mkdir()

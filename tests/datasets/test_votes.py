@@ -23,11 +23,11 @@ def table(*rows: list[int]) -> pd.DataFrame:
 
 
 def one_by_one(raw: list[int]) -> list[float] | None:
-    """The shares of one image, walked through vote by vote."""
+    """Compute the shares of one image vote by vote, as in FER+'s code."""
     left = [vote if vote > 1 else 0 for vote in raw]
-    total, taken, held, walking = sum(left), [0.0] * TEN, 0, True
+    total, taken, held, open_ = sum(left), [0.0] * TEN, 0, True
     number = 0
-    while held < 0.75 * total and number < 3 and walking:
+    while held < 0.75 * total and number < 3 and open_:
         most = max(left)
         for place in range(TEN):
             if left[place] != most:
@@ -35,7 +35,7 @@ def one_by_one(raw: list[int]) -> list[float] | None:
             taken[place], left[place] = most, 0
             held, number = held + most, number + 1
             if place >= len(EMOTIONS):
-                walking = False
+                open_ = False
                 if sum(taken) > most:
                     taken[place], number = 0, number - 1
                 break
@@ -45,7 +45,7 @@ def one_by_one(raw: list[int]) -> list[float] | None:
 
 
 @given(st.lists(st.lists(st.integers(0, 6), min_size=TEN, max_size=TEN), min_size=1, max_size=20))
-def test_shares_are_those_of_a_walk_from_vote_to_vote(rows):
+def test_shares_are_those_of_the_slow_version(rows):
     shares = votes.probability(np.array(rows), len(EMOTIONS))
     for found, raw in zip(shares, rows, strict=True):
         expected = one_by_one(raw)
@@ -59,8 +59,8 @@ def test_shares_are_those_of_a_walk_from_vote_to_vote(rows):
     ("raw", "majority", "plurality"),
     [
         (row(fear=6, surprise=4), "fear", "fear"),
-        (row(fear=5, surprise=5), None, "surprise"),  # the first of equals
-        (row(fear=4, surprise=3, anger=1, sadness=1, neutral=1), "fear", "fear"),  # lone votes do not count
+        (row(fear=5, surprise=5), None, "surprise"),  # the first of two
+        (row(fear=4, surprise=3, anger=1, sadness=1, neutral=1), "fear", "fear"),  # single votes do not count
         (row(unknown=6, anger=4), None, None),
         (row(no_face=10), None, None),
         (row(neutral=1, fear=1, anger=1), None, "neutral"),
@@ -73,15 +73,15 @@ def test_the_class_of_a_row(raw, majority, plurality):
     assert votes.classes(table(raw), "plurality").tolist() == [plurality]
 
 
-def test_distributions_go_by_the_expressions_of_the_run():
+def test_distributions_are_over_the_expressions_of_the_run():
     rows = table(row(fear=6, surprise=4), row(contempt=8, fear=2), row(contempt=10), row(no_face=10))
     shares = votes.distributions(rows, ["surprise", "fear", "neutral"])
     np.testing.assert_allclose(shares[0], [0.4, 0.6, 0.0], rtol=1e-6)
-    assert np.isnan(shares[1:]).all()  # eight of ten are enough to take contempt alone, which the run has not
+    assert np.isnan(shares[1:]).all()  # contempt alone has enough votes, and the run does not use it
     np.testing.assert_allclose(votes.distributions(rows, list(EMOTIONS))[1][EMOTIONS.index("contempt")], 1.0)
 
 
-def test_votes_for_no_emotion_may_stand_in_any_column():
+def test_vote_columns_may_have_any_order():
     raw = table(row(fear=6, surprise=4), row(unknown=7, anger=3))
     turned = raw[list(reversed(raw.columns))].assign(frame=0)
     assert votes.classes(turned, "plurality").tolist() == ["fear", None]
@@ -132,7 +132,7 @@ def test_votes_for_no_emotion_may_stand_in_any_column():
         ),
     ],
 )
-def test_the_counts_of_the_published_label_files_are_met_to_the_image(ferplus_labels, source, rule, expected):
+def test_classes_of_the_real_label_files_have_the_published_counts(ferplus_labels, source, rule, expected):
     folder = ferplus_labels
     rows = read_rows(folder / "fer2013new.csv")
     own = [votes_ if name else None for _, name, votes_ in rows]
@@ -149,7 +149,7 @@ def test_the_counts_of_the_published_label_files_are_met_to_the_image(ferplus_la
         assert tuple(np.bincount(found, minlength=len(EMOTIONS) + 1)) == counts
 
 
-def test_the_two_label_files_disagree_where_they_are_known_to(ferplus_labels):
+def test_the_real_label_files_disagree_for_1602_images(ferplus_labels):
     rows = read_rows(ferplus_labels / "fer2013new.csv")
     other = by_row(rows, read_labels(ferplus_labels), ferplus_labels)
     pairs = [(usage, raw, own) for (usage, _, raw), own in zip(rows, other, strict=True) if own is not None]
@@ -159,8 +159,7 @@ def test_the_two_label_files_disagree_where_they_are_known_to(ferplus_labels):
     assert sum(raw.index(max(raw)) != own.index(max(own)) for _, raw, own in differing) == 282
 
 
-def test_the_first_image_has_the_votes_of_its_line(ferplus_labels):
-    """Against Python's own csv reader."""
+def test_rows_of_the_real_table_are_read_like_python_does(ferplus_labels):
     path = ferplus_labels / "fer2013new.csv"
     with path.open(newline="") as file:
         lines = list(csv.DictReader(file))
