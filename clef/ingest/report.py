@@ -69,8 +69,10 @@ class Report:
         (self.problem if stops else self.remark)(message)
 
     def _relative(self, message: str) -> str:
-        """Remove the root from paths: reports are made to be shown to others."""
-        return re.sub(rf"(?<![\w./-]){re.escape(self.root.rstrip('/'))}(?:/|: )", "", message)
+        """Remove the root from paths, except in commands: reports are made to be shown to others."""
+        pattern = rf"(?<![\w./-]){re.escape(self.root.rstrip('/'))}(?:/|: )"
+        parts = message.split("`")  # every second one is a command
+        return "`".join([part if number % 2 else re.sub(pattern, "", part) for number, part in enumerate(parts)])
 
     @property
     def usable(self) -> bool:

@@ -66,8 +66,8 @@ class RawDigests:
     def remember(self) -> None:
         """Write down the digests of files when jobs start, for files that are later removed from the disk."""
         if not self._pointers and not self._settings:
-            folders = self._remembered.get("label_folders", {}) | self._label_folders
-            memory = {"shards": self._shards(), "labels": self.labels, "label_folders": folders}
+            memory: dict[str, Any] = {"shards": self._shards(), "labels": self.labels}  # reads the label folders
+            memory["label_folders"] = self._remembered.get("label_folders", {}) | self._label_folders
             write_text(self._memory, json.dumps(memory, indent=1) + "\n")
 
     def _shards(self) -> dict[str, str]:

@@ -1,0 +1,121 @@
+"""Labels compared with recordings that were opened, or not, without any files but label files."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from clef.datasets import open_dataset
+from clef.datasets.published_counts import PublishedCounts
+from clef.ingest.check_labels import check_labels, coverage
+from clef.ingest.check_recordings import CheckedRecordings, Copy
+from clef.ingest.report import Report
+from clef.recordings.sequence import MISSING, RecordedSequence
+from tests.toy import FRAMES, make_toy, toy_params
+
+
+@pytest.fixture
+def toy(tmp_path):
+    params = toy_params()
+    make_toy(tmp_path, params)
+    sequences = [
+        RecordedSequence("toy", f"{s}_{a}", s, a, None, s, "video", f"videos/{s}/{a}.mp4", 1, frames=FRAMES)
+        for s in open_dataset(params).subjects()
+        for a in ("T1", "T2", "T3")
+    ]
+    return params, tmp_path / "raw", sequences
+
+
+def check(toy, **ingest) -> tuple[Report, pd.DataFrame | None]:
+    params, root, sequences = toy
+    params = params.model_copy(update={"ingest": params.ingest.model_copy(update=ingest)})
+    copy = Copy(open_dataset(params), root, PublishedCounts(""), Report("toy", "demo", str(root)))
+    return copy.report, check_labels(copy, CheckedRecordings(sequences, {}, {}))
+
+
+def label(toy, frame: int) -> None:
+    path = toy[1] / "AUCoding" / "AU_OCC" / "F002_T2.csv"
+    text = path.read_text()
+    path.write_text(f"{text}{frame},{text.splitlines()[-1].partition(',')[2]}\n")
+
+
+def test_recording_without_labels_counts_towards_max_bad(toy):
+    folder = toy[1] / "AUCoding" / "AU_OCC"
+    (folder / "F002_T1.csv").unlink()
+    report, labels = check(toy, max_bad=1 / 18)
+    assert "F002_T1" not in set(labels["sequence"])
+    assert report.remarks == [
+        "1 of 18 recordings without labels, ingest.max_bad allows 1: F002_T1; restore their files"
+    ]
+    (folder / "F002_T2.csv").unlink()
+    (problem,) = check(toy, max_bad=1 / 18)[0].problems
+    assert "2 of 18 recordings without labels, ingest.max_bad allows 1: F002_T1, F002_T2; restore" in problem
+
+
+def test_frame_that_is_labelled_twice_is_a_problem(toy, monkeypatch):
+    adapter = type(open_dataset(toy[0]))
+    read = adapter.labels
+    monkeypatch.setattr(adapter, "labels", lambda *arguments: pd.concat([t := read(*arguments), t.tail(1)]))
+    (problem,) = check(toy)[0].problems
+    assert problem == "1 frames are labelled twice: M003_T3 frame 12; expected one label a frame"
+
+
+@pytest.mark.parametrize(("kind", "frame"), [("video", 0), ("image", FRAMES + 1)])
+def test_frames_past_end_allows_no_label_before_a_video_or_beyond_an_image(toy, kind, frame):
+    params, root, sequences = toy
+    label(toy, frame)
+    report, _ = check((params, root, [replace(sequence, kind=kind) for sequence in sequences]), frames_past_end=5)
+    (problem,) = report.problems
+    assert f"F002_T2 (frames 1 to {FRAMES}, labels " in problem
+
+
+def test_labels_of_a_damaged_video_are_kept(toy):
+    params, root, sequences = toy
+    label(toy, FRAMES + 1)
+    damaged = [replace(s, frames=1, problem="cannot be opened") if s.sequence == "F002_T2" else s for s in sequences]
+    report, labels = check((params, root, damaged), max_bad=0.5)
+    assert report.usable
+    assert FRAMES + 1 in set(labels.loc[labels["sequence"] == "F002_T2", "frame"])
+
+
+def numbered(name: str, frames: int | None = None, problem: str | None = None) -> RecordedSequence:
+    return RecordedSequence("toy", name, "F001", "T1", None, "F001", "images", name, 0, frames=frames, problem=problem)
+
+
+def labels_of(frames_of) -> pd.DataFrame:
+    rows = [(name, frame) for name, frames in frames_of.items() for frame in frames]
+    return pd.DataFrame(rows, columns=["sequence", "frame"])
+
+
+def test_coverage_counts_the_rows_of_the_manifest():
+    sequences = [numbered("a", 4), numbered("b", problem="cut off"), numbered("c", problem=MISSING), numbered("d", 3)]
+    labels = labels_of({"a": [1, 2, 9], "b": [5, 6], "c": [5, 6]})
+    found = coverage(sequences, labels, {"a": [0, 1, 2, 3], "d": [0, 1, 2]})
+    # b has at least one frame, which has no label; c has only its labelled frames
+    assert (found.frames, found.undecodable) == (5 + 3 + 2 + 3, 1 + 3 + 2)
+    assert (found.without_image, found.unreadable) == ({"a": 1}, {"b": 2, "c": 2})
+    assert (found.shift, found.labelled) == (None, 3)
+
+
+def test_recordings_that_were_not_opened_count_like_the_others():
+    opened = [numbered("a", 4), numbered("b", 6)]
+    labels = labels_of({name: [1, 2, 9] for name in "acd"})
+    images = {"a": [0, 1, 2, 3], "b": range(6)}
+    alone = coverage(opened, labels, images)
+    assert (alone.frames, alone.undecodable) == (11, 1)
+    found = coverage([*opened, *(numbered(name) for name in "cdef")], labels, images)
+    assert (found.frames, found.undecodable) == (33, 3)  # three times as many recordings, and labelled ones
+
+
+@pytest.mark.parametrize(("first", "shift"), [(1, -1), (-1, 1), (0, None)])
+def test_wrong_numbering_is_told_from_gaps(first, shift):
+    sequences = [numbered(name, 4) for name in "abc"]
+    labels = labels_of({name: range(first, first + 4) for name in "abc"})
+    assert coverage(sequences, labels, dict.fromkeys("abc", range(4))).shift == shift
+
+
+def test_single_images_that_cannot_be_read_are_undecodable():
+    sequences = [replace(numbered(name, 1), kind="image") for name in "abc"]
+    sequences[1] = replace(sequences[1], problem="empty")
+    found = coverage(sequences, labels_of({"a": [0], "b": [0]}), {})
+    assert (found.frames, found.undecodable, found.unreadable) == (3, 1, {})

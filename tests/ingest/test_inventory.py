@@ -1,0 +1,448 @@
+"""Inventories of whole, incomplete and damaged copies: findings of a quick check, and files written by `ingest`."""
+
+import json
+import logging
+import shutil
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from clef.datasets import open_dataset
+from clef.datasets.base import Dataset
+from clef.datasets.bp4d import Bp4d
+from clef.datasets.published_counts import PublishedCounts
+from clef.demo.render import render_demo
+from clef.errors import ClefError
+from clef.fixtures import bp4d, write_fixture
+from clef.fixtures.formats import put_zip
+from clef.fixtures.size import FixtureSize
+from clef.ingest import check_recordings
+from clef.ingest.inventory import ingest, read_labels, read_sequences, shard_sequences, take_inventory
+from clef.ingest.report import Report
+from clef.params.schema import Params
+from tests.datasets import full_size
+
+SUBJECTS = ("F001", "M001")
+SIZE = FixtureSize(subjects=SUBJECTS, frames=6, pixels=64)
+LABELS = "AUCoding/AU_OCC"
+OCCURRENCE = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
+
+
+@pytest.fixture(scope="session")
+def copies(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("copies")
+    for dataset, packaging in (("bp4d", "full"), ("bp4d", "fera2015"), ("bp4d", "videos"), ("bp4dplus", "zips")):
+        write_fixture(dataset, packaging, folder / packaging, SIZE)
+    return folder
+
+
+@pytest.fixture
+def full(copies, tmp_path) -> Path:
+    return Path(shutil.copytree(copies / "full", tmp_path / "raw"))
+
+
+@pytest.fixture
+def videos(copies, tmp_path) -> Path:
+    return Path(shutil.copytree(copies / "videos", tmp_path / "raw"))
+
+
+def dataset(adapter: str = "bp4d", max_bad: float = 0.05, frames_past_end: int = 0, **options) -> Dataset:
+    values = {"dataset": {"adapter": adapter, "options": {"subjects": list(SUBJECTS)} | options}}
+    values["ingest"] = {"max_bad": max_bad, "frames_past_end": frames_past_end}
+    return open_dataset(Params.model_validate(values))
+
+
+def checked(root: Path, adapter: str = "bp4d", max_bad: float = 0.05, **changes) -> Report:
+    return take_inventory(dataset(adapter, max_bad, **changes), root, full=False).report
+
+
+def row(report: Report, what: str) -> tuple[object, object, bool]:
+    (found,) = [row for row in report.rows if row.what == what]
+    return found.found, found.expected, found.differs
+
+
+def note(report: Report, what: str) -> str:
+    (found,) = [row for row in report.rows if row.what == what]
+    return found.note
+
+
+def label_more(root: Path, name: str, *frames: int) -> None:
+    """Append labels with the codes of the last line."""
+    path = root / LABELS / f"{name}.csv"
+    lines = path.read_text().splitlines()
+    codes = lines[-1].partition(",")[2]
+    path.write_text("\n".join([*lines, *(f"{frame},{codes}" for frame in frames)]) + "\n")
+
+
+def true_rates() -> dict[str, float]:
+    """Share of the labelled frames of the full release in which each action unit is present."""
+    frames = [(recording, frame) for recording in bp4d.recordings(SIZE, "full") for frame in recording.labelled]
+    return {f"AU{unit:02d}": sum(r.code(f, unit) for r, f in frames) / len(frames) for unit in OCCURRENCE}
+
+
+# Counts
+
+
+def test_whole_copy_has_the_published_counts(full, monkeypatch):
+    lost = sum(bp4d.is_missing(r, frame) for r in bp4d.recordings(SIZE, "full") for frame in r.labelled)
+    published = PublishedCounts("fixture", subjects=2, sequences=16, labelled_frames=64, rates=true_rates())
+    monkeypatch.setattr(Bp4d, "published_counts", published)
+    report = checked(full)
+    assert report.usable
+    assert row(report, "packaging")[0] == "full release"
+    assert row(report, "frame number")[0] == "label = image +1"
+    assert row(report, "subjects") == (2, 2, False)
+    assert row(report, "sequences") == (16, 16, False)
+    assert row(report, "labelled frames") == (64, 64, False)
+    assert row(report, "labelled frames without an image") == (lost, 0, lost > 0)
+    for name, share in true_rates().items():
+        assert row(report, f"rate of {name}") == (pytest.approx(share), share, False)
+
+
+def test_rate_that_differs_from_the_published_one_is_marked(full, monkeypatch):
+    rates = true_rates() | {"AU12": true_rates()["AU12"] - 0.01}
+    monkeypatch.setattr(Bp4d, "published_counts", PublishedCounts("fixture", labelled_frames=64, rates=rates))
+    report = checked(full)
+    assert [r.what for r in report.rows if r.differs and r.part == "rates"] == ["rate of AU12"]
+    assert report.usable
+    assert "rate of AU12" in report.verdict
+
+
+def test_published_rates_are_not_expected_of_some_of_the_subjects(full, monkeypatch):
+    published = PublishedCounts("fixture", subjects=41, sequences=328, labelled_frames=9, rates=true_rates())
+    monkeypatch.setattr(Bp4d, "published_counts", published)
+    report = checked(full)
+    assert report.usable
+    assert [r.what for r in report.rows if r.part == "rates" and r.expected is not None] == []
+    assert row(report, "sequences") == (16, 16, False)
+
+
+def test_recording_known_to_be_missing_is_not_counted_as_missing(full, monkeypatch):
+    shutil.rmtree(full / "Sequences" / "M001" / "T3")
+    published = PublishedCounts("fixture", subjects=2, sequences=16, known_missing={"M001_T3": "lost by its makers"})
+    monkeypatch.setattr(Bp4d, "published_counts", published)
+    report = checked(full, max_bad=0.1)
+    assert row(report, "sequences") == (15, 15, False)
+    assert row(report, "missing sequences") == (0, 0, False)
+    assert note(report, "missing sequences") == "without M001_T3 (lost by its makers)"
+    assert [remark for remark in report.remarks if "M001_T3" in remark]
+    assert not checked(full, max_bad=0.0).usable  # it counts towards max_bad all the same
+
+
+@pytest.fixture(scope="module")
+def full_disfa(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("disfa")
+    full_size.write_disfa(root)
+    return root
+
+
+@pytest.mark.parametrize(("options", "frames", "rates"), [({}, 130_814, 8), ({"leave_out": "jaa"}, 126_144, 0)])
+def test_counts_of_disfa_depend_on_the_frames_left_out(full_disfa, options, frames, rates):
+    values = {"dataset": {"adapter": "disfa", "options": options}, "labels": {"action_units": [1, 2], "threshold": 2}}
+    report = take_inventory(open_dataset(Params.model_validate(values)), full_disfa, full=False).report
+    assert row(report, "labelled frames") == (frames, frames, False)
+    assert not [r.what for r in report.rows if r.part in ("labels", "rates") and r.differs]
+    assert len([r for r in report.rows if r.part == "rates" and r.expected is not None]) == rates
+
+
+def test_uncodable_frame_counts_for_no_rate(full):
+    path = full / LABELS / "F001_T1.csv"
+    header, first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([header, ",".join([first.split(",")[0], *["9"] * 98, "1"]), *rest]) + "\n")
+    report = checked(full)
+    assert row(report, "uncodable frames")[0] == 1
+    assert row(report, "labelled frames")[0] == 64
+    frames = [(r, f) for r in bp4d.recordings(SIZE, "full") for f in r.labelled if (r.name, f) != ("F001_T1", 2)]
+    share = sum(r.code(frame, 12) for r, frame in frames) / len(frames)
+    assert row(report, "rate of AU12")[0] == pytest.approx(share)
+
+
+def test_frames_are_counted_by_activity_and_fold(full, monkeypatch):
+    by = {"activity": {"T1": 8, "T2": 9}, "fold": {"P1": 64, "P2": 0}}  # both subjects are in the first part
+    monkeypatch.setattr(Bp4d, "published_counts", PublishedCounts(source="fixture", frames_by=by))
+    report = checked(full)
+    assert row(report, "labelled frames of activity T1") == (8, 8, False)
+    assert row(report, "labelled frames of activity T2") == (8, 9, True)
+    assert row(report, "labelled frames of fold P1") == (64, 64, False)
+    assert row(report, "labelled frames of fold P2") == (0, 0, False)
+
+
+def test_classes_are_counted_by_split(tmp_path):
+    write_fixture("rafdb", "aligned", tmp_path / "raw", FixtureSize(frames=4, pixels=64))
+    values = {
+        "dataset": {"adapter": "rafdb"},
+        "labels": {"kind": "expressions", "expressions": ["surprise", "fear"]},
+        "crop": {"detector": "none"},
+        "folds": {"protocol": "official", "number": 1},
+    }
+    report = take_inventory(open_dataset(Params.model_validate(values)), tmp_path / "raw", full=False).report
+    assert report.usable
+    assert row(report, "train surprise") == (4, 1290, True)
+    assert row(report, "test neutral") == (4, 680, True)
+    assert note(report, "test neutral") == "not a class of the run"
+
+
+@pytest.mark.parametrize(
+    ("folds", "splits"), [({"number": 2}, {"all"}), ({"protocol": "official", "number": 1}, {"train", "test"})]
+)
+def test_only_splits_that_a_fold_uses_need_every_class(tmp_path, folds, splits):
+    lines = [f"{subject}/{name}.jpg,{subject},{name}" for subject in ("P01", "P02") for name in ("fear", "joy")]
+    for line in lines:
+        path = tmp_path / line.partition(",")[0]
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / "labels.csv").write_text("\n".join(["path,subject,expression", *lines, ""]))
+    values = {
+        "dataset": {"adapter": "folder", "name": "mine", "options": {"subjects": ["P01", "P02"], "test_share": 0}},
+        "labels": {"kind": "expressions", "expressions": ["fear", "joy"]},
+        "folds": folds,
+    }
+    report = take_inventory(open_dataset(Params.model_validate(values)), tmp_path, full=False).report
+    assert {r.what.split()[0] for r in report.rows if r.part == "classes"} == splits
+    assert report.usable == (splits == {"all"})
+
+
+# Recordings and labels
+
+
+@pytest.mark.parametrize(
+    ("packaging", "path"),
+    [
+        ("full", "Sequences/F001/T6"),
+        ("fera2015", "BP4D-training/F001/T6"),
+        ("videos", "BP4D-Spontaneous/2F01_10.avi"),
+        ("zips", "F001/T6"),
+    ],
+)
+@pytest.mark.parametrize("unreadable", [False, True])
+@pytest.mark.parametrize(("labelled", "max_bad"), [(4, 0.09), (40, 0.09), (40, 0.4)])
+def test_one_bad_recording_counts_by_its_frames_too(copies, tmp_path, packaging, path, unreadable, labelled, max_bad):
+    """A quick check and `ingest` agree, also about one recording with many labelled frames."""
+    root = Path(shutil.copytree(copies / packaging, tmp_path / "raw"))
+    lose(root, path, unreadable)
+    (label_file,) = root.rglob("F001_T6.csv")
+    header, first, *_ = label_file.read_text().splitlines()
+    rows = [",".join([str(frame), first.partition(",")[2]]) for frame in range(2, 2 + labelled)]
+    label_file.write_text("\n".join([header, *rows]) + "\n")
+    adapter = dataset("bp4dplus" if packaging == "zips" else "bp4d", max_bad)
+    for full in (False, True):
+        report = take_inventory(adapter, root, full).report
+        assert report.usable == (labelled == 4 or max_bad == 0.4), report.problems
+        assert not [line for line in report.remarks if "belong" in line]
+        assert report.usable or "F001_T6 (40)" in report.verdict
+
+
+def lose(root: Path, path: str, unreadable: bool) -> None:
+    """Remove a recording, or make it unreadable."""
+    source = root / path
+    if (zipped := next(root.rglob("F001.zip"), None)) is not None:
+        with zipfile.ZipFile(zipped) as archive:
+            members = {name: archive.read(name) for name in archive.namelist() if not name.startswith(f"{path}/")}
+        put_zip(zipped, members)
+    elif source.is_dir():
+        shutil.rmtree(source)
+        if unreadable:
+            source.mkdir()
+    elif unreadable:
+        source.write_bytes(b"")
+    else:
+        source.unlink()
+
+
+def test_labelled_recording_that_does_not_exist_is_missing_and_not_unreadable(full):
+    shutil.rmtree(full / "Sequences" / "M001" / "T3")
+    report = checked(full, max_bad=0.1)
+    assert report.usable
+    assert row(report, "missing sequences") == (1, 0, True)
+    assert row(report, "unreadable recordings")[0] == 0
+    assert row(report, "files of no recording") == (0, 0, False)  # its labelled frames count
+    assert [line for line in report.remarks if line.startswith("1 recording is missing, ") and "M001_T3" in line]
+
+
+@pytest.mark.parametrize("max_bad", [0.02, 0.6])
+def test_zip_that_is_cut_off_stops_whatever_max_bad_is(copies, tmp_path, max_bad):
+    root = Path(shutil.copytree(copies / "zips", tmp_path / "raw"))
+    (path,) = root.rglob("M001.zip")
+    path.write_bytes(path.read_bytes()[:-500])
+    named = [message for message in checked(root, "bp4dplus", max_bad).problems if "M001.zip" in message]
+    assert named[0].startswith("10 recordings cannot be read, ")
+    assert "M001.zip (not a whole zip file; cut off: did copying it break off?); copy them again" in named[0]
+
+
+def test_every_broken_label_file_is_named(full):
+    (full / LABELS / "F001_T2.csv").write_text("")
+    (full / LABELS / "M001_T3.csv").write_text("0,1\nfoo,bar\n")
+    problems = checked(full).problems
+    assert [problem.split(":")[0] for problem in problems] == [f"{LABELS}/F001_T2.csv", f"{LABELS}/M001_T3.csv"]
+
+
+def test_labelled_frames_without_an_image_are_counted(full):
+    for path in sorted((full / "Sequences" / "F001" / "T1").glob("*.jpg"))[2:5]:
+        path.unlink()
+    before = sum(bp4d.is_missing(r, frame) for r in bp4d.recordings(SIZE, "full") for frame in r.labelled)
+    report = checked(full, max_bad=0.2)
+    assert row(report, "labelled frames without an image")[0] == before + 3
+    assert any("F001_T1 (3)" in remark for remark in report.remarks)
+
+
+def test_numbering_that_is_off_by_one_is_recognised(copies):
+    assert checked(copies / "fera2015").usable
+    (problem,) = checked(copies / "fera2015", first_image=0).problems
+    assert "none would if images were numbered lower by one: set dataset.options.first_image" in problem
+
+
+def test_advice_about_unreadable_videos_is_given_once(videos):
+    (videos / "BP4D-Spontaneous" / "2F01_01.avi").write_bytes(b"no video")
+    (problem,) = [problem for problem in checked(videos).problems if "cannot be read" in problem]
+    assert "2F01_01.avi (cannot be opened (" in problem
+    assert problem.count(";") == 1
+    assert problem.endswith(")); copy them again")
+
+
+@pytest.mark.parametrize("frame", [0, 999])
+def test_label_outside_of_its_video_is_a_problem(videos, frame):
+    label_more(videos, "F001_T1", frame)
+    report = checked(videos)
+    assert row(report, "windows past the video's end") == (1, 0, True)
+    first, last = min(frame, 2), max(frame, 5)
+    (problem,) = report.problems
+    assert f"F001_T1 (frames 1 to 6, labels {first} to {last})" in problem
+    assert "raise ingest.frames_past_end, which allows 0 past the end" in problem
+
+
+def test_labels_may_reach_past_the_end_by_frames_past_end(videos):
+    label_more(videos, "F001_T1", 7, 8)
+    report = checked(videos, frames_past_end=2)
+    assert report.usable
+    assert row(report, "windows past the video's end") == (0, 0, False)
+    assert any("past the end of their video in 1 recording," in remark for remark in report.remarks)
+    assert any(remark.endswith("not decodable: F001_T1 (2)") for remark in report.remarks)
+    assert not checked(videos, frames_past_end=1).usable
+
+
+def test_sample_prefers_labelled_recordings(tmp_path, monkeypatch):
+    """Six of the ten tasks of BP4D+ have no labels, so opening their videos checks no labels."""
+    write_fixture("bp4dplus", "videos", tmp_path, FixtureSize(subjects=SUBJECTS, frames=4, pixels=64))
+    monkeypatch.setattr(check_recordings, "OPENED", 9)
+    for path in (tmp_path / LABELS).iterdir():
+        label_more(tmp_path, path.stem, 999)
+    report = checked(tmp_path, "bp4dplus")
+    assert row(report, "windows past the video's end") == (8, 0, True)
+    assert note(report, "unreadable recordings") == "9 of 20 were opened"
+
+
+def test_images_that_cannot_be_decoded_are_a_problem(full):
+    for path in full.rglob("*.jpg"):
+        path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    report = checked(full, max_bad=0.5)
+    assert any("the first image cannot be decoded in 16 of 16 recordings opened" in p for p in report.problems)
+
+
+def test_unexpected_folder_is_named(full):
+    shutil.copytree(full / "Sequences" / "F001" / "T1", full / "Sequences" / "F001" / "T1 (copy)")
+    report = checked(full)
+    assert row(report, "files of no recording") == (1, 0, True)
+    assert any("Sequences/F001/T1 (copy)" in remark for remark in report.remarks)
+
+
+def test_report_contains_no_path_outside_the_raw_folder(full):
+    (full / LABELS / "F001_T2.csv").write_text("")
+    shutil.rmtree(full / "Sequences" / "M001" / "T1")
+    report = checked(full)
+    assert report.root == str(full)
+    assert str(full.parent) not in json.dumps(report.as_dict() | {"root": ""})
+    assert set(report.versions) >= {"clef", "python", "av", "pyarrow"}
+
+
+# What `ingest` writes
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("raw")
+    render_demo(demo().params.render, root, workers=1)
+    return root
+
+
+@pytest.fixture
+def raw(rendered, tmp_path) -> Path:
+    return Path(shutil.copytree(rendered, tmp_path / "raw"))
+
+
+def demo(max_bad: float = 0.0) -> Dataset:
+    render = {"subjects": 2, "activities": 2, "size": 160, "seconds": [0.6, 0.8]}
+    values = {"dataset": {"adapter": "demo"}, "render": render, "folds": {"number": 2}, "ingest": {"max_bad": max_bad}}
+    return open_dataset(Params.model_validate(values))
+
+
+def test_recordings_labels_and_report_are_written(rendered, tmp_path):
+    inventory = ingest(demo(), rendered, tmp_path / "sequences.parquet")
+    sequences = read_sequences(tmp_path / "sequences.parquet")
+    assert inventory.sequences == sequences
+    assert [s.sequence for s in sequences] == ["F001_T1", "F001_T2", "M001_T1", "M001_T2"]
+    for sequence in sequences:
+        assert (sequence.width, sequence.height, sequence.fps, sequence.first_frame) == (160, 160, 25.0, 1)
+        assert 15 <= (sequence.frames or 0) <= 20
+        assert sequence.problem is None
+    labels = read_labels(tmp_path / "labels.parquet")
+    assert labels.equals(demo().labels(rendered, sequences))
+    assert "verdict: complete: all as expected" in (tmp_path / "check.txt").read_text()
+    for shard in ("F001", "M001"):
+        assert shard_sequences(demo(), rendered, shard) == [s for s in sequences if s.shard == shard]
+
+
+def test_broken_video_is_named_and_more_than_allowed_write_nothing(raw, tmp_path, caplog, capsys):
+    (raw / "videos" / "F001" / "T2.mp4").write_bytes(b"")
+    ingest(demo(max_bad=0.25), raw, tmp_path / "made" / "sequences.parquet")
+    (broken,) = [s for s in read_sequences(tmp_path / "made" / "sequences.parquet") if s.problem]
+    assert broken.sequence == "F001_T2"
+    assert any(message.startswith("videos/F001/T2.mp4 (") for message in caplog.messages)
+    with pytest.raises(ClefError, match=r"^not usable: 1 recording cannot be read, .* 0 of 4: videos/F001/T2\.mp4"):
+        ingest(demo(max_bad=0.2), raw, tmp_path / "none" / "sequences.parquet")
+    assert "verdict: not usable: " in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_shard_without_recordings_is_an_error(rendered, tmp_path):
+    with pytest.raises(ClefError, match="demo: no shard F002; expected one of F001, M001"):
+        shard_sequences(demo(), rendered, "F002")
+    with pytest.raises(ClefError, match="no recordings of M001 found"):
+        shard_sequences(demo(), tmp_path, "M001")
+
+
+@pytest.fixture
+def versioned(raw) -> Path:
+    for subject in ("F001", "M001"):
+        write_pointer(raw, subject, *(f"videos/{subject}/{activity}.mp4" for activity in ("T1", "T2")))
+    write_pointer(raw, "labels", "render.json")
+    return raw
+
+
+def write_pointer(root: Path, name: str, *paths: str) -> None:
+    outs = [{"path": path, "size": (root / path).stat().st_size, "hash": "md5"} for path in paths]
+    (root / f"{name}.dvc").write_text(json.dumps({"outs": outs}))
+
+
+def test_versioned_recordings_that_were_not_pulled_are_named(versioned, tmp_path):
+    (versioned / "videos" / "M001" / "T2.mp4").unlink()
+    expected = r"versioned, but not pulled: M001; run `dvc pull \S+M001\.dvc`"
+    with pytest.raises(ClefError, match=expected):
+        ingest(demo(), versioned, tmp_path / "sequences.parquet")
+    with pytest.raises(ClefError, match=expected):
+        shard_sequences(demo(), versioned, "M001")
+    assert len(shard_sequences(demo(), versioned, "F001")) == 2
+
+
+def test_raw_files_that_differ_from_their_pointers_are_a_remark(versioned, tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        ingest(demo(), versioned, tmp_path / "sequences.parquet")
+        assert caplog.messages == []
+        video = versioned / "videos" / "M001" / "T2.mp4"
+        video.write_bytes(video.read_bytes() + b"more")
+        ingest(demo(), versioned, tmp_path / "sequences.parquet")
+    (message,) = caplog.messages
+    assert "T2.mp4: 1 file and " in message
+    assert "but M001.dvc records 1 file and " in message

@@ -1,0 +1,141 @@
+"""Digests of raw copies: which of them change with a file."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clef.datasets import open_dataset
+from clef.datasets.base import Dataset
+from clef.ingest.versions import digests
+from clef.ingest.versions.digests import RawDigests
+from clef.params.schema import Params
+
+LABELS = "AUCoding/AU_OCC/F001_T1.csv"
+POINTER = "outs:\n- md5: {}\n  size: 1\n  hash: md5\n  path: {}\n"
+
+
+def bp4d() -> Dataset:
+    return open_dataset(
+        Params.model_validate({"dataset": {"adapter": "bp4d", "options": {"subjects": ["F001", "M001"]}}})
+    )
+
+
+def expressions(adapter: str, **changes) -> Dataset:
+    labels = {"kind": "expressions", "expressions": ["happiness", "neutral"]}
+    values = {"dataset": {"adapter": adapter}, "labels": labels, "folds": {"protocol": "official"}}
+    return open_dataset(Params.model_validate(values | changes))
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    root = tmp_path / "raw"
+    for subject in ("F001", "M001"):
+        for task in range(1, 9):
+            put(root, *(f"Sequences/{subject}/T{task}/{image:04d}.jpg" for image in range(3)))
+            put(root, f"AUCoding/AU_OCC/{subject}_T{task}.csv", content="0,1\n")
+    return root
+
+
+def put(root: Path, *names: str, content: str = "") -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+
+
+def parts(dataset: Dataset, root: Path, memory: Path | None = None) -> dict[str, str]:
+    found = RawDigests(dataset, root, memory or root / "none")
+    return {name: found.shard(name) for name in dataset.shards()} | {"labels": found.labels, "whole": found.whole}
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {name for name in before if before[name] != after[name]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("Sequences/F001/T1/Thumbs.db", "", set()),
+        ("Sequences/F001/T7/0003.jpg", "", {"F001", "whole"}),
+        (LABELS, "0,1\n", set()),
+        (LABELS, "0,0\n", {"labels", "whole"}),
+        ("AUCoding/AU_OCC/F001_T9.csv", "", {"labels", "whole"}),
+    ],
+)
+def test_a_file_changes_only_its_own_part(root, name, content, expected):
+    before = parts(bp4d(), root)
+    for path in root.rglob("*.*"):
+        os.utime(path, (0, 0))
+    put(root, name, content=content)
+    assert changed(before, parts(bp4d(), root)) == expected
+
+
+def test_label_files_are_read_again_only_if_they_changed(root, monkeypatch, tmp_path):
+    RawDigests(bp4d(), root, tmp_path / "memory.json").remember()
+    read = []
+    monkeypatch.setattr(digests, "file_hash", lambda path: read.append(path.name) or path.read_text())
+    parts(bp4d(), root, tmp_path / "memory.json")
+    assert read == []
+    put(root, LABELS, content="0,0\n")
+    parts(bp4d(), root, tmp_path / "memory.json")
+    assert len(read) == 16
+
+
+def test_removed_files_keep_their_remembered_digests(root, tmp_path):
+    memory = tmp_path / "memory.json"
+    before = parts(bp4d(), root)
+    RawDigests(bp4d(), root, memory).remember()
+    shutil.rmtree(root / "Sequences" / "F001")
+    assert changed(before, parts(bp4d(), root, memory)) == set()
+    shutil.rmtree(root)
+    assert changed(before, parts(bp4d(), root, memory)) == set()
+    assert changed(before, parts(bp4d(), root)) == set(before)
+
+
+def test_labels_in_numpy_files_are_compared_by_content(tmp_path):
+    """AffectNet has one .npy file per label, and a corrected one has the same size."""
+    for split in ("train_set", "val_set"):
+        put(tmp_path, f"{split}/images/1.jpg", f"{split}/annotations/1_lnd.npy")
+        np.save(tmp_path / split / "annotations" / "1_exp.npy", np.int64(3))
+    before = parts(expressions("affectnet"), tmp_path)
+    np.save(tmp_path / "val_set" / "annotations" / "1_exp.npy", np.int64(5))
+    assert changed(before, parts(expressions("affectnet"), tmp_path)) == {"labels", "whole"}
+
+
+def test_copy_whose_shards_are_only_known_from_tables_changes_as_a_whole(tmp_path):
+    put(tmp_path, "basic/EmoLabel/list_patition_label.txt", content="train_00001.jpg 4\n")
+    put(tmp_path, "basic/Image/aligned/train_00001_aligned.jpg")
+    dataset = expressions("rafdb", crop={"detector": "none"})
+    before = parts(dataset, tmp_path)
+    put(tmp_path, "basic/Image/aligned/train_00002_aligned.jpg")
+    assert changed(before, parts(dataset, tmp_path)) == set(before)
+
+
+def test_pointers_stand_for_the_files(root):
+    for name in ("F001", "M001", "labels"):
+        put(root, f"{name}.dvc", content=POINTER.format("0" * 32, name))
+    before = parts(bp4d(), root)
+    put(root, "Sequences/F001/T7/0003.jpg")
+    put(root, "F001.dvc", content=POINTER.format("0" * 32, "F001"))  # a checkout of the same version
+    assert changed(before, parts(bp4d(), root)) == set()
+    put(root, "F001.dvc", content=POINTER.format("1" * 32, "F001"))
+    assert changed(before, parts(bp4d(), root)) == {"F001", "whole"}
+    put(root, "labels.dvc", content=POINTER.format("1" * 32, "labels"))
+    assert changed(before, parts(bp4d(), root)) == {"F001", "labels", "whole"}
+
+
+def test_rendered_set_depends_on_its_settings(tmp_path):
+    def rendered(**render) -> dict[str, str]:
+        values = {"dataset": {"adapter": "demo"}, "render": {"subjects": 2} | render, "folds": {"number": 2}}
+        memory = tmp_path / "memory.json"
+        RawDigests(open_dataset(Params.model_validate(values)), tmp_path, memory).remember()
+        assert not memory.exists()
+        return parts(open_dataset(Params.model_validate(values)), tmp_path)
+
+    before = rendered()
+    put(tmp_path, "render.json", content=json.dumps({}))
+    assert changed(before, rendered()) == set()
+    assert changed(before, rendered(seed=7)) == set(before)
