@@ -1,13 +1,13 @@
-"""What the people of the demo do: activities, how often each shows which action unit, and expressions.
+"""Behaviour of the demo's people: activities, rates of action units in each, and expressions.
 
-Plain tables, without any import, because the rule graph is built from them.
+This module imports nothing, because the workflow reads it to build its rules.
 """
 
 ACTION_UNITS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
-"""The action units that are coded, BP4D's twelve."""
+"""The labelled action units, the twelve of BP4D."""
 
 UPPER_FACE = (1, 2, 4, 6, 7)
-"""Those that stay visible while a hand covers the mouth."""
+"""The action units that stay visible while a hand covers the mouth."""
 
 ACTIVITIES = {
     "T1": "joke",
@@ -17,7 +17,7 @@ ACTIVITIES = {
     "T5": "insult",
     "T6": "smell",
 }
-"""Activity id to the name under which its description stands in the texts file."""
+"""Name of each activity, which is the key of its description in the texts file."""
 
 RATES = {
     #               1     2     4     6     7    10    12    14    15    17    23    24
@@ -30,31 +30,15 @@ RATES = {
 }  # fmt: skip
 """Share of frames with each action unit, by activity, for a person without habits.
 
-On the model of the rates per task in BP4D: distinct profiles that overlap, so that the activity hints at the
-action units and does not give them away.
+As in BP4D, the profiles differ but overlap, so the activity hints at the action units without determining them.
 """
 
 CO_OCCURRENCE = {
-    (1, 2): 0.60,
-    (1, 15): 0.20,
-    (2, 4): -0.25,
-    (4, 7): 0.45,
-    (4, 10): 0.20,
-    (6, 7): 0.35,
-    (6, 10): 0.25,
-    (6, 12): 0.60,
-    (7, 10): 0.25,
-    (10, 12): 0.20,
-    (10, 24): -0.35,
-    (12, 14): 0.15,
-    (12, 15): -0.30,
-    (12, 24): -0.20,
-    (15, 17): 0.50,
-    (17, 23): 0.20,
-    (17, 24): 0.40,
-    (23, 24): 0.40,
-}
-"""Correlation of the drives behind two action units; pairs that are not listed have none of their own."""
+    (1, 2): 0.60, (1, 15): 0.20, (2, 4): -0.25, (4, 7): 0.45, (4, 10): 0.20, (6, 7): 0.35, (6, 10): 0.25,
+    (6, 12): 0.60, (7, 10): 0.25, (10, 12): 0.20, (10, 24): -0.35, (12, 14): 0.15, (12, 15): -0.30,
+    (12, 24): -0.20, (15, 17): 0.50, (17, 23): 0.20, (17, 24): 0.40, (23, 24): 0.40,
+}  # fmt: skip
+"""Correlation of the drives behind two action units; 0 for other pairs."""
 
 EXPRESSIONS = {
     "neutral": {},
@@ -65,18 +49,13 @@ EXPRESSIONS = {
     "anger": {4: 0.9, 7: 0.8, 23: 0.7, 24: 0.6},
     "disgust": {9: 0.9, 10: 0.8, 17: 0.6, 7: 0.3},
 }
-"""Prototypes of the expressions as action units and intensities, after EMFACS (Friesen and Ekman, 1983)."""
+"""Action units and intensities of each expression, after EMFACS (Friesen and Ekman, 1983)."""
 
 EXPRESSION_SHARES = {
-    "neutral": 0.22,
-    "happiness": 0.34,
-    "sadness": 0.14,
-    "surprise": 0.12,
-    "fear": 0.04,
-    "anger": 0.09,
+    "neutral": 0.22, "happiness": 0.34, "sadness": 0.14, "surprise": 0.12, "fear": 0.04, "anger": 0.09,
     "disgust": 0.05,
-}
-"""How common each expression is among the stills: unbalanced, as in RAF-DB."""
+}  # fmt: skip
+"""Share of each expression among the stills: unbalanced, as in RAF-DB."""
 
 
 def subject_ids(number: int) -> list[str]:

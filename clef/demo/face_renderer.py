@@ -1,4 +1,4 @@
-"""One frame of one person: the head with its expression, turned and moved, before the person's room."""
+"""Draw one frame of one person: the head with its expression, turned and moved, before the person's room."""
 
 import math
 
@@ -15,16 +15,15 @@ from clef.demo.room import paint_body, paint_room
 from clef.demo.shapes import gaussian_spot
 from clef.demo.wrinkles import paint_wrinkles
 
-TURNED = 0.5
-"""Radians of yaw from which the back of the head is drawn too."""
+TURNED = 0.5  # radians of yaw from which the back of the head is drawn too
 PIVOT = 60
-"""Pixels below the head's centre about which it rolls and grows."""
+"""Distance in pixels from the head's centre down to the point about which the head rolls and grows."""
 TOP, LEFT, RIGHT = 50, 78, 242
-"""The part of the drawing in which skin moves; it ends a little below the chin."""
+"""The part of the drawing in which skin moves. It ends a little below the chin."""
 
 
 class FaceRenderer:
-    """A person ready to be drawn frame by frame."""
+    """Draws a person frame by frame."""
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
@@ -41,11 +40,9 @@ class FaceRenderer:
         self.side = np.clip((x - CENTRE[0]) / (identity.half_width * 1.02), -1, 1).astype(np.float32)
 
     def backdrop(self, shift: tuple[int, int], brightness: float) -> ImageArray:
-        """The room with neck and shoulders, as one clip has it, (320, 320, 3) RGB.
+        """Draw the room with neck and shoulders, (320, 320, 3) RGB.
 
-        Args:
-            shift: Pixels, down and to the right, by which the wall lies elsewhere than in other clips.
-            brightness: Factor on the wall's light.
+        Clips differ in the wall's shift, in pixels down and to the right, and in its brightness.
         """
         wall = cv2.convertScaleAbs(np.roll(self.room, shift, axis=(0, 1)), alpha=brightness)
         i, (x, y) = self.identity, CENTRE
@@ -54,11 +51,11 @@ class FaceRenderer:
         return self.body.warp(matrix, (SIDE, SIDE), cv2.BORDER_REPLICATE).over(wall)
 
     def draw(self, pose: Pose, backdrop: ImageArray) -> ImageArray:
-        """Draw one frame, (320, 320, 3) RGB, without the camera's faults."""
-        return self._turned(self._expression(pose), pose).warp(self.placement(pose), (SIDE, SIDE)).over(backdrop)
+        """Draw one frame, (320, 320, 3) RGB, as it is before the camera."""
+        return self._turn(self._draw_expression(pose), pose).warp(self.placement(pose), (SIDE, SIDE)).over(backdrop)
 
     def placement(self, pose: Pose) -> ImageArray:
-        """The affine map, (2, 3), from the drawing of the head to the frame."""
+        """Return the affine map, (2, 3), from the drawing of the head to the frame."""
         i = self.identity
         size = i.frame_scale * pose.scale
         cos, sin = size * math.cos(pose.roll), size * math.sin(pose.roll)
@@ -67,8 +64,8 @@ class FaceRenderer:
         to_y = CENTRE[1] + PIVOT * i.frame_scale + i.frame_y + pose.shift[1]
         return affine([[cos, -sin, to_x - cos * x + sin * y], [sin, cos, to_y - sin * x - cos * y]])
 
-    def _expression(self, pose: Pose) -> ImageArray:
-        """The head's colours with folds, eyes, brows and mouth."""
+    def _draw_expression(self, pose: Pose) -> ImageArray:
+        """Draw the head's colours with wrinkles, eyes, brows and mouth."""
         image = self.head.front.colour.copy()
         shade = np.full(self.depth.shape, 128, np.float32)
         for number, fold in self.wrinkles.items():
@@ -83,8 +80,8 @@ class FaceRenderer:
         draw_glasses(image, self.identity)
         return image
 
-    def _turned(self, image: ImageArray, pose: Pose) -> Layer:
-        """Turn the head as an ellipsoid, and pull the skin as cheeks, nose, chin and jaw do."""
+    def _turn(self, image: ImageArray, pose: Pose) -> Layer:
+        """Turn the head as an ellipsoid, and move the skin of cheeks, nose, chin and jaw."""
         units, radius = pose.units, self.identity.half_width
         lift = {
             "cheeks": 4.5 * units.get(6, 0.0) + 3.0 * units.get(12, 0.0),
@@ -117,7 +114,7 @@ class FaceRenderer:
 
 
 def _pulls(identity: Identity) -> dict[str, ImageArray]:
-    """How much of an upward pull each point of the skin follows, 0 to 1."""
+    """Share of an upward pull that each point of the skin follows, 0 to 1."""
     i, (x, y) = identity, CENTRE
     rows = np.arange(SIDE, dtype=np.float32)[:, None] - y
     below_mouth = np.clip((rows - i.mouth_y - 2) / (i.below - i.mouth_y), 0, 1)

@@ -1,4 +1,4 @@
-"""Brows, eyes and mouth, drawn anew for every frame in the shape that the action units give them."""
+"""Brows, eyes and mouth, drawn for every frame in the shape that the action units give them."""
 
 from collections.abc import Mapping
 
@@ -15,10 +15,10 @@ Intensities = Mapping[int, float]
 """Intensity, 0 to 1, of the action units that are present."""
 
 BROW_RISE = np.array([[-9.0, -5.5, -1.5, 0.0, 0.0], [0.0, -2.0, -7.5, -8.5, -6.0], [7.0, 5.0, 3.0, 1.5, 1.0]])
-"""Pixels downwards at full intensity of action units 1, 2 and 4, from a brow's inner to its outer end."""
+"""Downward pixels at full intensity of action units 1, 2 and 4, from a brow's inner to its outer end."""
 
 ACROSS = np.array([-1.0, -0.62, -0.28, 0.0, 0.28, 0.62, 1.0])
-"""Where the mouth's contours have their knots, from corner to corner."""
+"""Knots of the mouth's contours, from corner to corner."""
 
 
 def draw_brows(image: ImageArray, identity: Identity, units: Intensities) -> None:
@@ -31,14 +31,15 @@ def draw_brows(image: ImageArray, identity: Identity, units: Intensities) -> Non
         half = np.column_stack([np.zeros_like(half), half])
         contour = np.vstack([curve(middle - half, 14), curve(middle + half, 14)[::-1]])
         fill(mask, contour - (left, top), 215)
-    _blend(region, cv2.GaussianBlur(mask, (3, 3), 0.8), identity.brows)
+    paint = np.empty_like(region)
+    paint[:] = np.rint(np.array(identity.brows) * 255)
+    _blend(region, cv2.GaussianBlur(mask, (3, 3), 0.8), paint)
 
 
 def brow_course(identity: Identity, units: Intensities, side: int) -> tuple[Points, Points]:
-    """Where a brow runs: 1 raises its inner end, 2 its outer one, 4 lowers it and draws it to the other.
+    """Five points along a brow from its inner end, and half its height there.
 
-    Returns:
-        Five points from the inner to the outer end, in pixels of the drawing, and half its height there.
+    Action unit 1 raises the inner end, 2 the outer end, and 4 lowers the brow and draws it inwards.
     """
     i = identity
     inner, outer, lower = units.get(1, 0.0), units.get(2, 0.0), units.get(4, 0.0)
@@ -51,30 +52,21 @@ def brow_course(identity: Identity, units: Intensities, side: int) -> tuple[Poin
 def draw_eyes(
     image: ImageArray, identity: Identity, units: Intensities, blink: float, gaze: tuple[float, float]
 ) -> None:
-    """Draw both eyes in place.
-
-    Args:
-        image: The head, RGB.
-        identity: Whose eyes.
-        units: Intensities.
-        blink: 0 open to 1 shut.
-        gaze: Direction of sight, -1 to 1 to the right and down.
-    """
+    """Draw both eyes in place; blink and gaze are as in `Pose`."""
     i = identity
-    lash = tuple(round(200 * c) for c in i.brows)
     for side in (-1, 1):
         over, under = lids(identity, units, blink, side)
         crease = over - (0, 3.0 + 2.0 * blink - 1.2 * units.get(7, 0.0))
-        stroke(image, crease[2:-2], tuple(round(165 * c) for c in i.skin), 1)
+        stroke(image, crease[2:-2], _shade(i.skin, 165), 1)
         if blink < 0.85:
             centre = to_pixels([side * i.eye_x, i.eye_y])
-            _eyeball(image, identity, centre, np.vstack([over, under[::-1]]), gaze)
-        stroke(image, under, tuple(round(150 * c) for c in i.skin), 1)
-        stroke(image, over, lash, 2)
+            _draw_eyeball(image, identity, centre, np.vstack([over, under[::-1]]), gaze)
+        stroke(image, under, _shade(i.skin, 150), 1)
+        stroke(image, over, _shade(i.brows, 200), 2)
 
 
 def lids(identity: Identity, units: Intensities, blink: float, side: int) -> tuple[Points, Points]:
-    """Edges of the upper and the lower lid: 7 narrows the eye, 6 pushes the lower lid up, 5 opens it wide."""
+    """Edges of the upper and lower lid: 7 narrows the eye, 6 pushes the lower lid up, 5 opens the eye wide."""
     i = identity
     wide, cheek, tight = units.get(5, 0.0), units.get(6, 0.0), units.get(7, 0.0)
     upper = 0.60 * i.eye_open * (1 + 0.50 * wide - 0.48 * tight - 0.08 * cheek)
@@ -88,39 +80,39 @@ def lids(identity: Identity, units: Intensities, blink: float, side: int) -> tup
     return to_pixels(curve(over, 15)), to_pixels(curve(under, 15))
 
 
-def _eyeball(image: ImageArray, identity: Identity, centre: Points, contour: Points, gaze: tuple[float, float]) -> None:
+def _draw_eyeball(
+    image: ImageArray, identity: Identity, centre: Points, contour: Points, gaze: tuple[float, float]
+) -> None:
     left, top = int(centre[0]) - 22, int(centre[1]) - 16
     region = image[top : top + 32, left : left + 44]
     ball: ImageArray = np.full(region.shape, (222, 216, 212), np.uint8)
     ball[:14] = (188, 180, 176)
     ball = cv2.GaussianBlur(ball, (1, 7), 2.5)
     pupil = centre - (left, top) + (4.0 * gaze[0], 2.0 * gaze[1] - 0.5)
-    iris = tuple(round(255 * c) for c in identity.iris)
+    iris = _shade(identity.iris, 255)
     disc(ball, pupil, 6.4, tuple(round(0.5 * c) for c in iris))
     disc(ball, pupil, 5.4, iris)
     disc(ball, pupil, 2.7, (14, 12, 12))
     disc(ball, pupil + np.array([2.0 * np.sign(identity.light[0]), -2.2]), 1.3, (245, 245, 245))
     mask = np.zeros(region.shape[:2], np.uint8)
     fill(mask, contour - (left, top), 255)
-    _lay(region, mask, ball)
+    _blend(region, mask, ball)
 
 
 def draw_mouth(image: ImageArray, identity: Identity, units: Intensities, jaw: float) -> None:
-    """Draw the mouth in place, opened by `jaw` (0 to 1) as far as the action units let it."""
+    """Draw the mouth in place, opened by `jaw` (0 to 1) as far as the action units allow."""
     i = identity
     rim, inner_upper, inner_lower, base = mouth_contours(identity, units, jaw)
-    low, left = int(CENTRE[1] + i.mouth_y) - 30, 160 - 54
-    region = image[low : low + 80, left : left + 108]
-    origin = (left, low)
-    dark = tuple(round(255 * c) for c in (0.30 * i.lips[0], 0.16 * i.lips[1], 0.16 * i.lips[2]))
-    upper_lip = tuple(round(230 * c) for c in i.lips)
-    lower_lip = tuple(min(round(275 * c), 255) for c in i.lips)
+    top, left = int(CENTRE[1] + i.mouth_y) - 30, 160 - 54
+    region = image[top : top + 80, left : left + 108]
+    origin = (left, top)
+    dark = _shade((0.30 * i.lips[0], 0.16 * i.lips[1], 0.16 * i.lips[2]), 255)
+    upper_lip, lower_lip = _shade(i.lips, 230), _shade(i.lips, 275)
     gap = float((inner_lower - inner_upper)[:, 1].max())
     if gap > 0.8:
         fill(region, np.vstack([inner_upper, inner_lower[::-1]]) - origin, dark)
-        depth = min(0.55 * gap, 5.5)
-        edge = np.minimum(inner_upper + np.array([0, depth]), np.maximum(inner_lower, inner_upper))
-        fill(region, np.vstack([inner_upper, edge[::-1]])[2:-2] - origin, (226, 220, 208))
+        teeth = np.minimum(inner_upper + np.array([0, min(0.55 * gap, 5.5)]), np.maximum(inner_lower, inner_upper))
+        fill(region, np.vstack([inner_upper, teeth[::-1]])[2:-2] - origin, (226, 220, 208))
     half = len(rim) // 2
     fill(region, np.vstack([rim[:half], inner_upper[::-1]]) - origin, upper_lip)
     fill(region, np.vstack([inner_lower, rim[half:]]) - origin, lower_lip)
@@ -129,16 +121,14 @@ def draw_mouth(image: ImageArray, identity: Identity, units: Intensities, jaw: f
     if gap <= 2.0:
         stroke(region, 0.5 * (inner_upper + inner_lower) - origin, dark, 1 + round(units.get(24, 0.0) + 0.3))
     for corner in (base[0], base[-1]):
-        disc(region, corner - origin, 1.6, tuple(round(110 * c) for c in i.skin))
+        disc(region, corner - origin, 1.6, _shade(i.skin, 110))
     region[:] = cv2.GaussianBlur(region, (3, 3), 0.7)
 
 
 def mouth_contours(identity: Identity, units: Intensities, jaw: float) -> tuple[Points, Points, Points, Points]:
-    """The lips' contours in pixels of the drawing.
+    """Contours of the lips: outer rim, inner edges of the upper and the lower lip, and line of the closed mouth.
 
-    Returns:
-        The outer rim (upper edge from left to right, then lower edge from right to left), the upper lip's and
-        the lower lip's inner edge, and the line of the closed mouth.
+    The rim runs along the upper edge from left to right, then along the lower edge from right to left.
     """
     i = identity
     raise_, smile, dimple, down = (units.get(number, 0.0) for number in (10, 12, 14, 15))
@@ -155,10 +145,9 @@ def mouth_contours(identity: Identity, units: Intensities, jaw: float) -> tuple[
     closed = i.mouth_y + corner * np.abs(ACROSS) ** 1.6 - (4.5 * chin) * arch - 1.0 * press
     top = closed - 5.5 * raise_ * bump - 0.10 * opening * arch
     bottom = closed + 0.90 * opening * arch**0.7 - 2.8 * raise_ * bump
-    x = width * ACROSS
 
     def contour(y: NDArray[np.float64]) -> Points:
-        return to_pixels(curve(np.column_stack([x, y]), 25))
+        return to_pixels(curve(np.column_stack([width * ACROSS, y]), 25))
 
     over = contour(top - upper * np.array([0.0, 0.62, 1.08, 0.84, 1.08, 0.62, 0.0]))
     under = contour(bottom + lower * np.array([0.0, 0.72, 1.0, 1.02, 1.0, 0.72, 0.0]))
@@ -166,7 +155,7 @@ def mouth_contours(identity: Identity, units: Intensities, jaw: float) -> tuple[
 
 
 def draw_glasses(image: ImageArray, identity: Identity) -> None:
-    """Draw the frame of the person's glasses, if any, in place."""
+    """Draw the person's glasses, if any, in place."""
     i = identity
     if i.glasses == "none":
         return
@@ -185,12 +174,11 @@ def draw_glasses(image: ImageArray, identity: Identity) -> None:
     stroke(image, to_pixels(curve([(-6, i.eye_y + 1), (0, i.eye_y - 2), (6, i.eye_y + 1)])), colour, 2)
 
 
-def _blend(region: ImageArray, mask: ImageArray, colour: Colour) -> None:
-    paint = np.empty_like(region)
-    paint[:] = np.rint(np.array(colour) * 255)
-    _lay(region, mask, paint)
+def _shade(colour: Colour, level: float) -> tuple[int, ...]:
+    """Scale a colour to pixel values, with `level` for 1."""
+    return tuple(min(round(level * c), 255) for c in colour)
 
 
-def _lay(region: ImageArray, mask: ImageArray, paint: ImageArray) -> None:
+def _blend(region: ImageArray, mask: ImageArray, paint: ImageArray) -> None:
     share = mask.astype(np.float32) * (1 / 255)
     region[:] = cv2.blendLinear(paint, region, share, 1 - share)

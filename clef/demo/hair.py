@@ -4,27 +4,28 @@ import cv2
 import numpy as np
 
 from clef.demo.head_shape import CENTRE, SHAPE, SIDE, mirrored, outline, to_pixels
-from clef.demo.identity import Identity
+from clef.demo.identity import HEADWEAR, Identity
 from clef.demo.layers import ImageArray, Painting
-from clef.demo.shapes import Points, closed_curve, polygon_mask
+from clef.demo.shapes import Points, closed_curve, polygon_mask, streaks
 
 VOLUME = {
     "long": 11, "bob": 13, "fringe": 10, "bun": 6, "curly": 20, "headscarf": 12, "short": 9,
     "buzz": 2, "side": 10, "receding": 4, "beanie": 10,
 }  # fmt: skip
-"""How far each style stands off the skull, in pixels."""
+"""Distance of each style from the skull in pixels."""
 STRANDS = {
     "curly": (2.0, 2.0), "buzz": (0.8, 0.8), "short": (0.9, 4.0),
     "headscarf": (5.0, 18.0), "beanie": (1.2, 8.0),
 }  # fmt: skip
-"""Width and length of the strands, where they are not long and straight."""
+"""Width and length of the strands that are not long and straight."""
 TEMPLE = {"long": 70, "bob": 74, "fringe": 70, "headscarf": 300, "curly": 8, "beanie": -44}
-"""How far below the head's centre each style comes down before the ears, where it is not just to the ears."""
-CLOTH = ("headscarf", "beanie")
+"""How far below the head's centre hair reaches before the ears, if not just to the ears."""
+
+Coordinates = list[tuple[float, float]]
 
 
 def paint_back_hair(identity: Identity, painting: Painting, rng: np.random.Generator) -> None:
-    """Paint what hangs or stands behind the face."""
+    """Paint the hair behind the face."""
     shapes = _behind_face(identity)
     if identity.hair_style == "curly":
         mask = _curls(identity, rng)
@@ -40,7 +41,7 @@ def paint_back_hair(identity: Identity, painting: Painting, rng: np.random.Gener
 
 
 def paint_front_hair(identity: Identity, painting: Painting, rng: np.random.Generator) -> None:
-    """Paint the hair over forehead and temples, with the shadow that it casts on the skin."""
+    """Paint the hair over forehead and temples, with its shadow on the skin."""
     style, w = identity.hair_style, identity.half_width
     if style == "bald":
         return
@@ -59,24 +60,24 @@ def paint_front_hair(identity: Identity, painting: Painting, rng: np.random.Gene
 
 def _behind_face(identity: Identity) -> list[Points]:
     style, w, top = identity.hair_style, identity.half_width, identity.above
-    hanging: dict[str, list[tuple[float, float]]] = {
+    half_long: Coordinates = [(0, -80), (w + 12, -20), (w + 20, 40), (w + 8, 84), (w * 0.6, 88)]
+    hanging: dict[str, Coordinates] = {
         "long": [(0, -90), (w + 9, -30), (w + 16, 50), (w + 10, 125), (w * 0.5, 135)],
-        "bob": [(0, -80), (w + 12, -20), (w + 20, 40), (w + 8, 84), (w * 0.6, 88)],
-        "fringe": [(0, -80), (w + 12, -20), (w + 20, 40), (w + 8, 84), (w * 0.6, 88)],
+        "bob": half_long,
+        "fringe": half_long,
         "headscarf": [(0, -80), (w + 14, -20), (w + 16, 60), (w + 26, 135), (w * 0.6, 145)],
     }
     if style == "bun":
-        knot: list[tuple[float, float]] = [(0, -top - 38), (26, -top - 20), (16, -top + 12)]
-        return [to_pixels(closed_curve(mirrored(knot)))]
+        return [to_pixels(closed_curve(mirrored([(0, -top - 38), (26, -top - 20), (16, -top + 12)])))]
     if style in hanging:
         return [outline(identity, VOLUME[style]), to_pixels(closed_curve(mirrored(hanging[style])))]
     return []
 
 
-def _forehead(identity: Identity) -> list[tuple[float, float]]:
+def _forehead(identity: Identity) -> Coordinates:
     """The hair's edge over the forehead from left to right."""
     style, w, line = identity.hair_style, identity.half_width, -identity.hairline
-    edges: dict[str, list[tuple[float, float]]] = {
+    edges: dict[str, Coordinates] = {
         "side": [(-0.80 * w, line + 18), (-0.45 * w, line - 8), (0.35 * w, line + 10), (0.86 * w, line + 32)],
         "fringe": [(-0.84 * w, -47), (-0.4 * w, -51), (0.4 * w, -51), (0.84 * w, -47)],
         "long": [(-0.86 * w, line + 34), (-0.35 * w, line), (0, line - 16), (0.35 * w, line),
@@ -86,13 +87,7 @@ def _forehead(identity: Identity) -> list[tuple[float, float]]:
         "beanie": [(-0.99 * w, -54), (0, -60), (0.99 * w, -54)],
         "headscarf": [(-0.8 * w, -34), (-0.5 * w, line + 6), (0, line), (0.5 * w, line + 6), (0.8 * w, -34)],
     }  # fmt: skip
-    plain: list[tuple[float, float]] = [
-        (-0.9 * w, line + 22),
-        (-0.5 * w, line + 2),
-        (0, line),
-        (0.5 * w, line + 2),
-        (0.9 * w, line + 22),
-    ]
+    plain = [(-0.9 * w, line + 22), (-0.5 * w, line + 2), (0, line), (0.5 * w, line + 2), (0.9 * w, line + 22)]
     edge = edges.get(style, plain)
     if style == "side" and identity.light[0] < 0:
         return [(-x, y) for x, y in reversed(edge)]
@@ -100,15 +95,14 @@ def _forehead(identity: Identity) -> list[tuple[float, float]]:
 
 
 def _strands(identity: Identity, rng: np.random.Generator) -> ImageArray:
-    """The hair's, or the cloth's, colour with its grain and its shine."""
-    cloth = identity.hair_style in CLOTH
-    wide, long = STRANDS.get(identity.hair_style, (0.9, 9.0))
-    streaks = cv2.GaussianBlur(rng.normal(0, 1, SHAPE).astype(np.float32), (0, 0), sigmaX=wide, sigmaY=long)
-    streaks *= (0.08 if cloth else 0.16) / streaks.std()
+    """Colour of the hair or cloth with its grain and shine."""
+    cloth = identity.hair_style in HEADWEAR
+    grain = streaks(rng, SHAPE, *STRANDS.get(identity.hair_style, (0.9, 9.0)))
+    grain *= (0.08 if cloth else 0.16) / grain.std()
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     crown = np.exp(-0.5 * ((y - 95 - 0.004 * (x - CENTRE[0]) ** 2) / 12) ** 2) * (0.1 if cloth else 0.35)
     sheen = 1 + identity.light[0] * (x - CENTRE[0]) / 200
-    return np.array(identity.hair) * (sheen * (1 + streaks + crown))[..., None] + 0.04 * crown[..., None]
+    return np.array(identity.hair) * (sheen * (1 + grain + crown))[..., None] + 0.04 * crown[..., None]
 
 
 def _curls(identity: Identity, rng: np.random.Generator) -> ImageArray:

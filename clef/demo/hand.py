@@ -1,4 +1,4 @@
-"""A hand that moves before the face: frames whose lower half, or the whole face, nobody can code."""
+"""A hand that moves before the face: frames in which the lower half or the whole face cannot be coded."""
 
 import cv2
 import numpy as np
@@ -11,24 +11,23 @@ from clef.demo.shapes import closed_curve, curve, polygon_mask, stroke_mask
 HEIGHT = 2 * SIDE
 SHAPE = (HEIGHT, SIDE)
 PALM = np.array([160.0, 200.0])
-CONTOUR = ((-60, -30), (0, -48), (58, -34), (62, 30), (34, 92), (-36, 92), (-64, 34))
+OUTLINE = ((-60, -30), (0, -48), (58, -34), (62, 30), (34, 92), (-36, 92), (-64, 34))
 FINGERS = (
     ((-44, -22), (-60, -118), 32),
     ((-14, -34), (-20, -142), 34),
     ((17, -34), (20, -136), 34),
     ((45, -24), (58, -108), 30),
 )
-"""Root, tip and thickness about the palm's middle."""
+"""Root and tip relative to the palm's centre, and thickness."""
 THUMB = ((-48, 50), (-84, 16), (-98, -18))
-LENGTH = 142
-"""From the palm's middle to the longest finger's tip."""
+LENGTH = 142  # from the palm's centre to the tip of the longest finger
 
 
 class Hand:
-    """One person's hand, ready to be laid over frames."""
+    """One person's hand."""
 
     def __init__(self, identity: Identity) -> None:
-        hand = polygon_mask(SHAPE, PALM + closed_curve(CONTOUR), 1.2)
+        hand = polygon_mask(SHAPE, PALM + closed_curve(OUTLINE), 1.2)
         gaps = np.zeros(SHAPE, np.float32)
         for root, tip, thick in FINGERS:
             line = curve([root, tip], 8) + PALM
@@ -36,23 +35,18 @@ class Hand:
             for side in (-1, 1):
                 gaps = np.maximum(gaps, stroke_mask(SHAPE, line + np.array([side * thick / 2, 0]), 2, 2.0))
         hand = np.maximum(hand, stroke_mask(SHAPE, curve(THUMB, 8) + PALM, 32, 1.2))
-        hand = np.maximum(hand, _limb(40, 66, top=70))
+        hand = np.maximum(hand, _arm(40, 66, top=70))
         light = 1 + 0.10 * (cv2.GaussianBlur(hand, (0, 0), 16) - 0.7) - 0.35 * gaps * hand
         painting = Painting(HEIGHT, SIDE)
         painting.paint(hand, 0.97 * np.array(identity.skin) * light[..., None])
-        painting.paint(_limb(52, 84, top=124), identity.clothes)
+        painting.paint(_arm(52, 84, top=124), identity.clothes)
         self.layer = painting.finish()
         self.scale = identity.half_width / 66 * identity.frame_scale
         self.mouth = CENTRE[1] + identity.frame_y + (identity.mouth_y + 6) * identity.frame_scale
         self.across = CENTRE[0] + identity.frame_x
 
     def lay_over(self, frame: ImageArray, height: float) -> ImageArray:
-        """Lay the hand over a drawing.
-
-        Args:
-            frame: (320, 320, 3) RGB.
-            height: 0 out of sight, 0.5 with the fingers before the mouth, 1 before the whole face.
-        """
+        """Lay the hand over a drawing, (320, 320, 3) RGB, at a height as in `Performance.hand`."""
         if height <= 0:
             return frame
         out_of_sight = SIDE + self.scale * LENGTH + 8
@@ -63,6 +57,6 @@ class Hand:
         return self.layer.warp(matrix, (SIDE, SIDE)).over(frame)
 
 
-def _limb(above: float, below: float, top: float) -> ImageArray:
+def _arm(above: float, below: float, top: float) -> ImageArray:
     corners = [(-above, top), (above, top), (below, HEIGHT), (-below, HEIGHT)]
     return polygon_mask(SHAPE, PALM + np.array(corners), 1.5)

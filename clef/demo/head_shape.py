@@ -1,4 +1,4 @@
-"""Where the head lies in the drawing, and its contour and depth."""
+"""Position, outline and depth of the head in the drawing."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,16 +11,16 @@ SIDE = 320
 """Height and width of the drawing."""
 SHAPE = (SIDE, SIDE)
 CENTRE = np.array([160.0, 158.0])
-"""Of the head, a little above midway between the top of the skull and the chin."""
+"""Of the head, slightly above the middle between the top of the skull and the chin."""
 
 
 def to_pixels(points: ArrayLike) -> Points:
-    """From coordinates about the head's centre to pixels of the drawing."""
+    """Convert coordinates relative to the head's centre to pixels of the drawing."""
     return np.asarray(points, float) + CENTRE
 
 
 def outline(identity: Identity, grow: float = 0.0) -> Points:
-    """The face's closed contour, `grow` pixels outside the true one."""
+    """Closed outline of the face, moved outwards by `grow` pixels."""
     w, top, low = identity.half_width + grow, identity.above + grow, identity.below + grow
     half = [
         (0.52 * w, -0.88 * top),
@@ -34,12 +34,12 @@ def outline(identity: Identity, grow: float = 0.0) -> Points:
 
 
 def mirrored(right: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """A closed contour from its right half, from the top down; points on the axis are not doubled."""
+    """Complete a closed outline from its right half, which runs downwards. Points on the axis are not doubled."""
     return right + [(-x, y) for x, y in reversed(right) if x != 0]
 
 
 def depth(identity: Identity) -> ImageArray:
-    """Height of the skull above the picture's plane, (320, 320): 1 at the middle, 0 from the rim on."""
+    """Depth of the head, (320, 320): 1 in the middle, 0 at the rim and outside."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     u = (x - CENTRE[0]) / (identity.half_width * 1.02)
     reach = np.where(y < CENTRE[1], identity.above, identity.below) * 1.02

@@ -1,7 +1,7 @@
-"""What differs between people: the shape and colours of a face, hair, the room, the light and the camera.
+"""What differs between people: shape and colours of the face, hair, room, light and camera.
 
-Lengths are pixels of the 320-pixel drawing, colours RGB from 0 to 1. Everything that could tell a recording
-apart, other than the face's behaviour, belongs to the person and never to the activity.
+Lengths are pixels of the 320-pixel drawing, colours RGB from 0 to 1. Everything that distinguishes recordings, except
+facial behaviour, belongs to the person and never to the activity.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SKIN = (
     (0.97, 0.82, 0.73), (0.93, 0.75, 0.63), (0.87, 0.68, 0.52), (0.78, 0.58, 0.43), (0.70, 0.50, 0.37),
     (0.60, 0.41, 0.31),
 )  # fmt: skip
-"""From fair to dark."""
+"""From light to dark."""
 HAIR = (
     (0.09, 0.08, 0.09), (0.20, 0.13, 0.10), (0.34, 0.21, 0.13), (0.50, 0.25, 0.13), (0.80, 0.64, 0.38),
     (0.62, 0.61, 0.60),
@@ -26,13 +26,14 @@ CLOTHES = (
 IRIS = ((0.22, 0.13, 0.08), (0.30, 0.20, 0.10), (0.24, 0.36, 0.52), (0.28, 0.40, 0.26), (0.35, 0.37, 0.40))
 WOMENS_HAIR = ("long", "bob", "fringe", "bun", "curly", "headscarf", "short")
 MENS_HAIR = ("short", "buzz", "side", "curly", "bald", "receding", "beanie")
+HEADWEAR = ("headscarf", "beanie")
 BEARDS = ("none", "none", "none", "stubble", "moustache", "full")
 ROOMS = ("plain", "blobs", "stripes", "shelves", "window", "tiles")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """One person in their room before their camera."""
+    """One person in their room before their camera. Positions are relative to the face's centre."""
 
     skin: Colour
     lips: Colour
@@ -43,93 +44,64 @@ class Identity:
     hair_style: str
     beard: str
     glasses: str
-    half_width: float
-    """Of the face, at the cheekbones."""
-    above: float
-    """Skull above the face's centre."""
-    below: float
-    """Chin below the face's centre."""
-    jaw: float
-    """Width at the jaw's corner, as a share of the face's."""
-    chin: float
-    """Width just above the chin, as a share of the face's."""
-    hairline: float
-    """Of the forehead, above the centre."""
+    half_width: float  # of the face, at the cheekbones
+    above: float  # height of the skull
+    below: float  # to the chin
+    jaw: float  # width at the jaw's corner, as a share of the face's
+    chin: float  # width just above the chin, as a share of the face's
+    hairline: float  # height of the forehead
     eye_x: float
     eye_y: float
-    eye_length: float
-    """Half the width of an eye."""
-    eye_open: float
-    """Height of the open eye."""
-    eye_tilt: float
-    """How far the outer corner lies above the inner one."""
+    eye_length: float  # half the width of an eye
+    eye_open: float  # height of the open eye
+    eye_tilt: float  # height of the outer corner above the inner one
     brow_y: float
     brow_thick: float
     brow_arch: float
     nose_y: float
     nose_width: float
     mouth_y: float
-    mouth_width: float
-    """Half the width of the mouth."""
+    mouth_width: float  # half the width of the mouth
     upper_lip: float
     lower_lip: float
     freckles: int
     moles: int
-    lines: float
-    """How deep skin folds: scales the contrast of wrinkles."""
+    lines: float  # scales the contrast of wrinkles
     room: str
     room_colours: tuple[Colour, Colour]
-    light: tuple[float, float]
-    """Horizontal and vertical direction that the light comes from."""
-    contrast: float
-    """Share of the light that is directional."""
+    light: tuple[float, float]  # horizontal and vertical direction that the light comes from
+    contrast: float  # share of the light that is directional
     tint: Colour
-    noise: float
-    """Standard deviation of the camera's noise, in grey levels."""
-    blur: float
-    """Standard deviation of the camera's blur, in pixels."""
-    frame_x: float
+    noise: float  # standard deviation of the camera's noise, in grey levels
+    blur: float  # standard deviation of the camera's blur, in pixels
+    frame_x: float  # shift of the head in the frame
     frame_y: float
-    frame_scale: float
-    """Where the camera has the head: shift from the middle and magnification."""
-    texture_seed: int
-    """Draws the grain of skin, hair and room."""
+    frame_scale: float  # magnification of the head
+    texture_seed: int  # for the grain of skin, hair and room
 
 
 def random_identity(
-    rng: np.random.Generator,
-    woman: bool,
-    tone: int | None = None,
-    style: str | None = None,
-    room: str | None = None,
+    rng: np.random.Generator, woman: bool, tone: int | None = None, style: str | None = None, room: str | None = None
 ) -> Identity:
-    """A random person.
-
-    Args:
-        rng: Draws whatever is not given.
-        woman: Or a man.
-        tone: Index in `SKIN`.
-        style: Of the hair.
-        room: One of `ROOMS`.
-    """
+    """Draw a random person, except for what is given: index in `SKIN`, hair style, and one of `ROOMS`."""
     tone = int(rng.integers(len(SKIN))) if tone is None else tone
     skin = _vary(rng, SKIN[tone], 0.02)
     hair_choice = rng.integers(len(HAIR)) if tone < 3 else rng.integers(3)
     hair = _vary(rng, HAIR[hair_choice], 0.015)
     style = style or str(rng.choice(WOMENS_HAIR if woman else MENS_HAIR))
-    if style in ("headscarf", "beanie"):
+    if style in HEADWEAR:
         hair = _vary(rng, CLOTHES[rng.integers(len(CLOTHES))], 0.08)
     redness = rng.uniform(0.1, 0.75) if woman else rng.uniform(0.0, 0.3)
     lips = _mix((skin[0] * 0.80, skin[1] * 0.60, skin[2] * 0.60), (0.72, 0.18, 0.24), redness)
-    dark = _mix(hair, (0.08, 0.06, 0.05), 0.55) if style not in ("headscarf", "beanie") else (0.13, 0.09, 0.07)
     width = rng.uniform(60, 72) * (0.97 if woman else 1.02)
     wall = rng.uniform(0.2, 0.85)
     room_base = _vary(rng, (wall, wall, wall), 0.07)
+    # The order of the arguments below fixes the order of the random numbers.
     return Identity(
         skin=skin,
         lips=lips,
         hair=hair,
-        brows=dark,
+        brows=(0.13, 0.09, 0.07) if style in HEADWEAR else _mix(hair, (0.08, 0.06, 0.05), 0.55),
         iris=_vary(rng, IRIS[rng.integers(len(IRIS)) if tone < 3 else rng.integers(2)], 0.03),
         clothes=_vary(rng, CLOTHES[rng.integers(len(CLOTHES))], 0.08),
         hair_style=style,

@@ -1,8 +1,8 @@
-"""What one person does in one clip, frame by frame: action units, speech, blinks, movements, and labels.
+"""What one person does in one clip, frame by frame: action units, speech, blinks, movements and labels.
 
-Action units follow a smooth random drive each, correlated as in life; where the drive exceeds the threshold
-that gives the activity's rate, the action unit is present, and the excess sets its intensity: onset, apex and
-offset come from the drive's course. Everything else is drawn without regard to the activity.
+Each action unit follows a smooth random drive. An action unit is present while its drive exceeds the threshold that
+gives the activity's rate, and its intensity grows with the excess. The drives are correlated as in real faces. All else
+is drawn independently of the activity.
 """
 
 from dataclasses import dataclass
@@ -16,53 +16,42 @@ from clef.demo.pose import Pose
 
 FPS = 25
 NOT_CODED = 9
-HABIT_SPREAD = 0.35
-"""Standard deviation of people's habits, in units of the drive."""
+HABIT_SPREAD = 0.35  # standard deviation of people's habits, in units of the drive
 OVERUSE = 0.7
-"""What is added to the drive of each person's pet action unit, and taken from all so that rates stay."""
-CLIP_SHARE = 0.25
-"""Share of the drive's variance that stays the same throughout a clip."""
+"""Added to the drive of each person's favourite action unit, and subtracted from all so that rates stay the same."""
+CLIP_SHARE = 0.25  # share of the drive's variance that is constant in a clip
 DRIVE_SMOOTHNESS = 0.42
-"""Standard deviation, in seconds, of the kernel that smooths the drive: an event lasts one to two seconds."""
-TURNED_AWAY = 0.45
-"""Radians of yaw from which coders give up."""
+"""Standard deviation of the drive's smoothing kernel in seconds: an event lasts one to two seconds."""
+TURNED_AWAY = 0.45  # radians of yaw from which a face cannot be coded
 MOUTH_COVERED, FACE_COVERED = 0.32, 0.62
-"""Height of the hand from which the mouth, and then the whole face, cannot be coded."""
+"""Height of the hand from which the mouth, or the whole face, cannot be coded."""
 
 Series = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Habits:
-    """How one person differs from the activity's rates."""
+    """How one person differs from the activity's rates. Arrays are `(action units,)`."""
 
-    leaning: Series
-    """(action units,), added to the drive."""
-    ceiling: Series
-    """(action units,), greatest intensity, 0 to 1."""
+    leaning: Series  # added to the drive
+    ceiling: Series  # greatest intensity, 0 to 1
 
 
 @dataclass(frozen=True)
 class Performance:
-    """One clip, before it is drawn. Arrays have one row a frame."""
+    """One clip before it is drawn. Arrays have one row per frame."""
 
-    intensity: Series
-    """(frames, action units), 0 to 1; above 0 a little beyond an event, as skin moves before it counts."""
-    present: NDArray[np.bool_]
-    """(frames, action units)."""
-    codes: NDArray[np.int8]
-    """(frames, action units): 1 present, 0 absent, 9 where the face or its lower half cannot be seen."""
-    uncodable: NDArray[np.bool_]
-    """(frames,): no part of the face can be coded."""
-    window: tuple[int, int]
-    """First labelled frame and the one after the last, from 0."""
-    hand: Series
-    """(frames,), height of a hand: 0 out of sight, 0.5 before the mouth, 1 before the whole face."""
+    intensity: Series  # (frames, action units), 0 to 1, above 0 already shortly before and after an event
+    present: NDArray[np.bool_]  # (frames, action units)
+    codes: NDArray[np.int8]  # (frames, action units): 1 present, 0 absent, 9 if the face or its lower half is hidden
+    uncodable: NDArray[np.bool_]  # (frames,): the whole face is hidden
+    window: tuple[int, int]  # first labelled frame and the one after the last, from 0
+    hand: Series  # (frames,), height of the hand: 0 out of sight, 0.5 before the mouth, 1 before the whole face
     poses: list[Pose]
 
 
 def random_habits(rng: np.random.Generator) -> Habits:
-    """Habits of a person, with one action unit that they overuse."""
+    """Draw random habits, with one action unit that the person overuses."""
     leaning = rng.normal(0, HABIT_SPREAD, len(ACTION_UNITS))
     leaning -= OVERUSE / len(ACTION_UNITS)
     leaning[rng.integers(len(ACTION_UNITS))] += OVERUSE
@@ -70,22 +59,11 @@ def random_habits(rng: np.random.Generator) -> Habits:
 
 
 def perform(
-    rng: np.random.Generator,
-    activity: str,
-    habits: Habits,
-    frames: int,
-    labelled_share: float,
-    event: str | None,
+    rng: np.random.Generator, activity: str, habits: Habits, frames: int, labelled_share: float, event: str | None
 ) -> Performance:
-    """Draw a clip.
+    """Draw a random performance of an activity, a key of `RATES`, with a share of its frames labelled.
 
-    Args:
-        rng: Of this clip.
-        activity: Name, a key of `RATES`.
-        habits: The person's.
-        frames: Length of the clip.
-        labelled_share: Share of the clip in the labelled window.
-        event: `turn` away from the camera, a `hand` before the face, a hand over the `mouth`, or nothing.
+    The event is a `turn` away from the camera, a `hand` before the face, a hand over the `mouth`, or None.
     """
     labelled = max(1, round(labelled_share * frames)) if labelled_share > 0 else 0
     start = int(rng.integers(frames - labelled + 1))
@@ -111,9 +89,9 @@ def _action_units(
 ) -> tuple[Series, NDArray[np.bool_]]:
     number = len(ACTION_UNITS)
     mixing = _mixing()
-    lasting = mixing @ rng.normal(size=number)
-    passing = np.column_stack([_smooth_noise(rng, frames, DRIVE_SMOOTHNESS) for _ in range(number)]) @ mixing.T
-    drive = np.sqrt(CLIP_SHARE) * lasting + np.sqrt(1 - CLIP_SHARE) * passing + habits.leaning
+    constant = mixing @ rng.normal(size=number)
+    varying = np.column_stack([_smooth_noise(rng, frames, DRIVE_SMOOTHNESS) for _ in range(number)]) @ mixing.T
+    drive = np.sqrt(CLIP_SHARE) * constant + np.sqrt(1 - CLIP_SHARE) * varying + habits.leaning
     spread = np.sqrt(1 + HABIT_SPREAD**2)
     threshold = np.array([-NormalDist().inv_cdf(rate) * spread for rate in RATES[activity]])
     excess = drive - threshold
@@ -123,7 +101,7 @@ def _action_units(
 
 
 def _mixing() -> Series:
-    """Matrix that gives independent drives the correlations of `CO_OCCURRENCE` and unit variance."""
+    """Return the matrix that gives independent drives the correlations of `CO_OCCURRENCE` and unit variance."""
     correlation = np.eye(len(ACTION_UNITS))
     for (one, other), value in CO_OCCURRENCE.items():
         i, j = ACTION_UNITS.index(one), ACTION_UNITS.index(other)
@@ -134,7 +112,7 @@ def _mixing() -> Series:
 
 
 def _event_course(rng: np.random.Generator, frames: int) -> Series:
-    """From 0 up to 1, a while there, and back."""
+    """Rise from 0 to 1, hold, and return."""
     pace = min(1.0, frames / FPS / 4)
     ramp, hold = 0.4 * pace, rng.uniform(0.5, 1.0) * pace
     middle = rng.uniform(0.25, 0.75) * frames / FPS
@@ -150,22 +128,11 @@ def _poses(rng: np.random.Generator, intensity: Series, yaw: Series, frames: int
     jaw = np.clip(speaking * (0.28 + 0.30 * _smooth_noise(rng, frames, 0.07)), 0, 0.9)
     blink = _blinks(rng, frames)
     gaze = _gaze(rng, frames)
+    series = zip(jaw, blink, gaze, yaw, pitch, roll, shift, scale, strict=True)
     poses = []
-    for t in range(frames):
-        units = {number: float(value) for number, value in zip(ACTION_UNITS, intensity[t], strict=True) if value > 0.01}
-        poses.append(
-            Pose(
-                units=units,
-                jaw=float(jaw[t]),
-                blink=float(blink[t]),
-                gaze=(float(gaze[t, 0]), float(gaze[t, 1])),
-                yaw=float(yaw[t]),
-                pitch=float(pitch[t]),
-                roll=float(roll[t]),
-                shift=(float(shift[t, 0]), float(shift[t, 1])),
-                scale=float(scale[t]),
-            )
-        )
+    for intensities, values in zip(intensity.tolist(), series, strict=True):
+        units = {number: value for number, value in zip(ACTION_UNITS, intensities, strict=True) if value > 0.01}
+        poses.append(Pose(units, *(value.tolist() for value in values)))
     return poses
 
 
@@ -178,18 +145,18 @@ def _blinks(rng: np.random.Generator, frames: int) -> Series:
 
 
 def _gaze(rng: np.random.Generator, frames: int) -> Series:
-    """Fixations of half a second to two, mostly at the camera."""
+    """Fixations of half a second to two seconds, mostly at the camera."""
     gaze = np.zeros((frames, 2))
-    at = 0
-    while at < frames:
+    start = 0
+    while start < frames:
         length = int(rng.uniform(0.5, 2.0) * FPS)
-        gaze[at : at + length] = np.clip(rng.normal(0, [0.35, 0.25]), -1, 1)
-        at += length
+        gaze[start : start + length] = np.clip(rng.normal(0, [0.35, 0.25]), -1, 1)
+        start += length
     return gaze
 
 
 def _smooth_noise(rng: np.random.Generator, frames: int, seconds: float) -> Series:
-    """Gaussian noise of unit variance, smoothed by a kernel of that standard deviation in seconds."""
+    """Gaussian noise of unit variance, smoothed by a Gaussian of this standard deviation in seconds."""
     width = seconds * FPS
     reach = int(4 * width) + 1
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)

@@ -1,4 +1,4 @@
-"""Write a whole demo set, videos or stills, and last of all the list of what was written."""
+"""Write a whole demo set, videos or stills, and finally the list of its files."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import cv2
 
@@ -20,45 +20,39 @@ from clef.params.schema import RenderParams
 from clef.runtime.files import write_text
 
 FORMAT = 1
-"""Raised when the same settings come to give other files."""
-STILLS_A_TASK = 25
+"""Raise this when the same settings give different files."""
+STILLS_PER_TASK = 25
 TABLE = "labels.csv"
 
-Progress = Callable[[int, int], None]
-Piece = TypeVar("Piece", Clip, Still)
-
-_stopped = threading.Event()
+_interrupted = threading.Event()
 
 
-def render_demo(settings: RenderParams, root: Path, workers: int, progress: Progress | None = None) -> int:
-    """Write the set below `root`; the same settings give the same bytes, whatever the number of workers.
+def render_demo(
+    settings: RenderParams, root: Path, workers: int, progress: Callable[[int, int], None] | None = None
+) -> int:
+    """Write the set below `root`. The same settings give the same bytes for any number of worker processes.
 
-    `render.json`, with the settings and the SHA-256 of every file, is written last: where it is, the set is
-    whole. What an earlier rendering left and this one does not write is removed, and nothing else.
+    `render.json`, with the settings and the SHA-256 of every file, is written last: if it exists, the set is complete.
+    Files of earlier renderings that do not belong to this one are removed, and no other files.
 
-    Args:
-        settings: What to draw.
-        root: Folder of the set: new, empty, or filled by an earlier rendering, whole or not.
-        workers: Processes that draw.
-        progress: Called with the number of videos or images that are done, and of all.
+    `progress` is called with the number of finished videos or images, and of all.
 
     Returns:
-        Number of files that make up the set.
+        Number of files in the set.
 
     Raises:
-        ClefError: The folder holds what no rendering wrote, or is a link.
+        ClefError: The folder is a link, or holds files that were not rendered.
     """
     root = Path(root)
-    planned = _planned(settings)
-    prepare_folder(root, planned)
     if settings.kind == "videos":
-        # A chunk is one person, who is painted once and then filmed in every activity.
-        written = _in_processes(
-            partial(render_clip, root=root), _clips(settings), workers, settings.activities, progress
-        )
+        clips = [Clip(settings, s, a) for s in range(settings.subjects) for a in range(settings.activities)]
+        prepare_folder(root, {path for clip in clips for path in (clip.video, clip.labels)})
+        # A task is one person, who is painted once for all activities.
+        written = _run_tasks(partial(render_clip, root=root), clips, workers, settings.activities, progress)
     else:
         stills = plan_stills(settings)
-        written = _in_processes(partial(render_still, root=root), stills, workers, STILLS_A_TASK, progress)
+        prepare_folder(root, {TABLE, *(still.path for still in stills)})
+        written = _run_tasks(partial(render_still, root=root), stills, workers, STILLS_PER_TASK, progress)
         write_text(root / TABLE, stills_csv(stills))
         written.append(TABLE)
     record = {
@@ -70,42 +64,32 @@ def render_demo(settings: RenderParams, root: Path, workers: int, progress: Prog
     return len(written)
 
 
-def _clips(settings: RenderParams) -> list[Clip]:
-    return [Clip(settings, s, a) for s in range(settings.subjects) for a in range(settings.activities)]
-
-
-def _planned(settings: RenderParams) -> set[str]:
-    """Every file of the set, relative to its folder."""
-    if settings.kind == "videos":
-        return {path for clip in _clips(settings) for path in (clip.video, clip.labels)}
-    return {TABLE, *(still.path for still in plan_stills(settings))}
-
-
-def _in_processes(
-    render: Callable[[Piece], list[str]],
-    pieces: Sequence[Piece],
+def _run_tasks(
+    render: Callable[[Any], list[str]],
+    items: Sequence[Clip | Still],
     workers: int,
-    chunk: int,
-    progress: Progress | None,
+    items_per_task: int,
+    progress: Callable[[int, int], None] | None,
 ) -> list[str]:
     written: list[str] = []
-    # Spawned, not forked: the caller may hold threads or a CUDA context.
+    # Spawned, not forked, because the caller may have threads or a CUDA context.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max(1, workers), context, initializer=_prepare_worker) as pool:
-        for done, paths in enumerate(pool.map(partial(_in_worker, render), pieces, chunksize=chunk), start=1):
+        tasks = pool.map(partial(_render_unless_interrupted, render), items, chunksize=items_per_task)
+        for done, paths in enumerate(tasks, start=1):
             written += paths
             if progress is not None:
-                progress(done, len(pieces))
+                progress(done, len(items))
     return written
 
 
 def _prepare_worker() -> None:
     cv2.setNumThreads(1)
-    # Ctrl-C reaches every process of the terminal: a worker ends its piece and draws no other.
-    signal.signal(signal.SIGINT, lambda *_: _stopped.set())
+    # Ctrl-C reaches every process of the terminal: a worker finishes its item and draws no other.
+    signal.signal(signal.SIGINT, lambda *_: _interrupted.set())
 
 
-def _in_worker(render: Callable[[Piece], list[str]], piece: Piece) -> list[str]:
-    if _stopped.is_set():
+def _render_unless_interrupted(render: Callable[[Any], list[str]], item: Any) -> list[str]:
+    if _interrupted.is_set():
         raise KeyboardInterrupt
-    return render(piece)
+    return render(item)

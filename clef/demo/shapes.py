@@ -1,4 +1,4 @@
-"""Smooth curves and soft marks: the strokes that all drawing is made of. Points are (x, y) in pixels."""
+"""Smooth curves and soft spots, from which everything is drawn. Points are (x, y) in pixels."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -10,26 +10,24 @@ from numpy.typing import ArrayLike, NDArray
 from clef.demo.layers import ImageArray
 
 Points = NDArray[np.float64]
-Colour = Sequence[float] | float
+PixelValue = Sequence[float] | float
 SHIFT = 4
-"""Fractional bits of the coordinates given to OpenCV, so that slow movements are not rounded to pixels."""
+"""Fractional bits of OpenCV coordinates, so that slow movements are not rounded to pixels."""
 
 
 @lru_cache(maxsize=64)
 def _catmull_rom(knots: int, samples: int, closed: bool) -> NDArray[np.float64]:
-    """Matrix that takes knots to points of the Catmull-Rom curve through them."""
+    """Return the matrix from knots to points on the Catmull-Rom curve through them."""
     spans = knots if closed else knots - 1
     t = np.linspace(0, spans, samples, endpoint=not closed)
     span = np.minimum(t.astype(int), spans - 1)
     f = t - span
-    weights = np.stack(
-        [
-            -0.5 * f + f**2 - 0.5 * f**3,
-            1 - 2.5 * f**2 + 1.5 * f**3,
-            0.5 * f + 2 * f**2 - 1.5 * f**3,
-            -0.5 * f**2 + 0.5 * f**3,
-        ]
-    )
+    weights = [
+        -0.5 * f + f**2 - 0.5 * f**3,
+        1 - 2.5 * f**2 + 1.5 * f**3,
+        0.5 * f + 2 * f**2 - 1.5 * f**3,
+        -0.5 * f**2 + 0.5 * f**3,
+    ]
     matrix = np.zeros((samples, knots))
     for offset in range(4):
         index = span + offset - 1
@@ -39,58 +37,63 @@ def _catmull_rom(knots: int, samples: int, closed: bool) -> NDArray[np.float64]:
 
 
 def curve(points: ArrayLike, samples: int = 16) -> Points:
-    """Smooth open curve through the points."""
+    """Sample a smooth open curve through the points."""
     knots = np.asarray(points, float)
     return _catmull_rom(len(knots), samples, False) @ knots
 
 
 def closed_curve(points: ArrayLike, samples: int = 64) -> Points:
-    """Smooth closed curve through the points."""
+    """Sample a smooth closed curve through the points."""
     knots = np.asarray(points, float)
     return _catmull_rom(len(knots), samples, True) @ knots
 
 
-def _fixed(points: Points) -> NDArray[np.int32]:
+def _fixed_point(points: Points) -> NDArray[np.int32]:
     return np.rint(points * (1 << SHIFT)).astype(np.int32)
 
 
-def fill(image: ImageArray, points: Points, colour: Colour) -> None:
-    """Fill a polygon in place, with smooth edges."""
-    cv2.fillPoly(image, [_fixed(points)], colour, cv2.LINE_AA, SHIFT)
+def fill(image: ImageArray, points: Points, colour: PixelValue) -> None:
+    """Fill a polygon in place."""
+    cv2.fillPoly(image, [_fixed_point(points)], colour, cv2.LINE_AA, SHIFT)
 
 
-def stroke(image: ImageArray, points: Points, colour: Colour, thickness: int = 1) -> None:
-    """Draw an open curve in place, with smooth edges."""
-    cv2.polylines(image, [_fixed(points)], False, colour, thickness, cv2.LINE_AA, SHIFT)
+def stroke(image: ImageArray, points: Points, colour: PixelValue, thickness: int = 1) -> None:
+    """Draw an open curve in place."""
+    cv2.polylines(image, [_fixed_point(points)], False, colour, thickness, cv2.LINE_AA, SHIFT)
 
 
-def disc(image: ImageArray, centre: ArrayLike, radius: float, colour: Colour, thickness: int = -1) -> None:
+def disc(image: ImageArray, centre: ArrayLike, radius: float, colour: PixelValue, thickness: int = -1) -> None:
     """Draw a filled circle, or a ring, in place."""
-    x, y = _fixed(np.asarray(centre, float))
+    x, y = _fixed_point(np.asarray(centre, float))
     cv2.circle(image, (int(x), int(y)), round(radius * (1 << SHIFT)), colour, thickness, cv2.LINE_AA, SHIFT)
 
 
 def polygon_mask(shape: tuple[int, int], points: Points, blur: float = 0.0) -> ImageArray:
-    """Coverage of a polygon, 0 to 1, with softened edges where `blur` is a standard deviation in pixels."""
+    """Coverage of a polygon, 0 to 1, blurred by a standard deviation in pixels."""
     mask = np.zeros(shape, np.uint8)
     fill(mask, points, 255)
-    return _soft(mask, blur)
+    return _blurred(mask, blur)
 
 
 def stroke_mask(shape: tuple[int, int], points: Points, thickness: int = 1, blur: float = 0.0) -> ImageArray:
-    """Coverage of an open curve, 0 to 1, as `polygon_mask`."""
+    """Coverage of an open curve, as `polygon_mask`."""
     mask = np.zeros(shape, np.uint8)
     stroke(mask, points, 255, thickness)
-    return _soft(mask, blur)
+    return _blurred(mask, blur)
 
 
-def _soft(mask: ImageArray, blur: float) -> ImageArray:
+def _blurred(mask: ImageArray, blur: float) -> ImageArray:
     coverage = mask.astype(np.float32) / 255
     return cv2.GaussianBlur(coverage, (0, 0), blur) if blur > 0 else coverage
 
 
 def gaussian_spot(shape: tuple[int, int], centre: tuple[float, float], width: float, height: float) -> ImageArray:
-    """A Gaussian spot of height 1; `width` and `height` are standard deviations."""
+    """A Gaussian spot with peak 1; `width` and `height` are standard deviations."""
     x = np.exp(-0.5 * ((np.arange(shape[1]) - centre[0]) / width) ** 2).astype(np.float32)
     y = np.exp(-0.5 * ((np.arange(shape[0]) - centre[1]) / height) ** 2).astype(np.float32)
     return np.outer(y, x)
+
+
+def streaks(rng: np.random.Generator, shape: tuple[int, int], width: float, height: float) -> ImageArray:
+    """White noise, blurred by these standard deviations: the texture of hair, cloth and skin."""
+    return cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), sigmaX=width, sigmaY=height)

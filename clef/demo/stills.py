@@ -1,4 +1,4 @@
-"""Still images of expressions: every image another person, split into train and test, classes unbalanced."""
+"""Still images of expressions: every image shows another person. Train and test split, unbalanced classes."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,27 +27,26 @@ class Still:
 
     settings: RenderParams
     split: str
-    number: int
-    """From 1."""
+    number: int  # from 1
 
     @property
     def image(self) -> str:
-        """Its name in `labels.csv`."""
+        """Name in `labels.csv`."""
         return f"{self.split}/{self.number:05d}.jpg"
 
     @property
     def path(self) -> str:
-        """Path below the set's folder."""
+        """Path relative to the set's folder."""
         return f"images/{self.image}"
 
     @cached_property
     def expression(self) -> str:
-        """What the face shows."""
+        """Random expression."""
         names, shares = zip(*EXPRESSION_SHARES.items(), strict=True)
         return names[int(self._random(0).choice(len(names), p=shares))]
 
     def pose(self) -> Pose:
-        """The expression as this person has it, with whatever else the face does at the moment."""
+        """Draw a random pose with the expression as this person shows it, and some other action units."""
         rng = self._random(1)
         strength = rng.uniform(0.45, 1.0)
         units = {
@@ -69,7 +68,7 @@ class Still:
         )
 
     def draw(self) -> ImageArray:
-        """The image, (size, size, 3) RGB."""
+        """Draw the image, (size, size, 3) RGB."""
         rng = self._random(2)
         identity = random_identity(rng, woman=bool(rng.random() < 0.5))
         face = FaceRenderer(identity)
@@ -81,20 +80,13 @@ class Still:
 
 
 def plan_stills(settings: RenderParams) -> list[Still]:
-    """Every image of the set."""
+    """Return every image of the set."""
     numbers = {"train": settings.train_images, "test": settings.test_images}
     return [Still(settings, split, n + 1) for split in SPLITS for n in range(numbers[split])]
 
 
 def render_still(still: Still, root: Path) -> list[str]:
-    """Draw one image and write it below `root`.
-
-    Returns:
-        Its path, relative to `root`.
-
-    Raises:
-        ClefError: OpenCV cannot encode it.
-    """
+    """Write one image below `root`, and return its relative path; raise a ClefError without JPEG support."""
     bgr = cv2.cvtColor(still.draw(), cv2.COLOR_RGB2BGR)
     written, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not written:
@@ -105,5 +97,5 @@ def render_still(still: Still, root: Path) -> list[str]:
 
 
 def stills_csv(stills: list[Still]) -> str:
-    """Header `image,expression` and one line an image."""
+    """Format the header `image,expression` and one line per image."""
     return "image,expression\n" + "".join(f"{still.image},{still.expression}\n" for still in stills)

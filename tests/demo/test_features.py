@@ -10,82 +10,67 @@ def person(request):
     return random_identity(np.random.default_rng(request.param), woman=request.param % 2 == 0)
 
 
-def shape(person, units, jaw=0.0):
+def measure(person, units, jaw=0.0, blink=0.0, side=1):
+    """Widths, heights and positions of mouth, eye and brow, which point down."""
     rim, inner_upper, inner_lower, closed = mouth_contours(person, units, jaw)
+    over, under = lids(person, units, blink, side)
+    brow, _ = brow_course(person, units, side)
     middle = len(closed) // 2
     return {
         "width": np.ptp(closed[:, 0]),
         "corner": closed[0, 1],
         "middle": closed[middle, 1],
-        "upper": (inner_upper - rim[: len(rim) // 2])[middle, 1],
-        "lower": (rim[len(rim) // 2 :][::-1] - inner_lower)[middle, 1],
-        "upper_edge": rim[middle, 1],
-        "gap": (inner_lower - inner_upper)[middle, 1],
+        "upper lip": (inner_upper - rim[: len(rim) // 2])[middle, 1],
+        "lower lip": (rim[len(rim) // 2 :][::-1] - inner_lower)[middle, 1],
+        "upper edge": rim[middle, 1],
+        "upper lid": over[len(over) // 2, 1],
+        "lower lid": under[len(under) // 2, 1],
+        "inner brow": brow[0, 1],
+        "outer brow": brow[-2, 1],
+        "brow distance": abs(brow[0, 0] - 160),
     }
 
 
-def test_smile_lifts_and_spreads_the_corners(person):
-    rest, smile = shape(person, {}), shape(person, {12: 1.0})
-    assert smile["corner"] < rest["corner"] - 5
-    assert smile["width"] > rest["width"] + 8
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize(
+    ("number", "changed", "same"),
+    [
+        (1, {"inner brow": -6}, ["outer brow"]),
+        (2, {"outer brow": -6}, ["inner brow"]),
+        (4, {"inner brow": 5, "brow distance": -3}, []),
+        (6, {"lower lid": -2}, ["upper lid"]),
+        (7, {"lower lid": -2, "upper lid": 2}, []),
+        (10, {"upper edge": -3}, ["corner"]),
+        (12, {"corner": -5, "width": 8}, []),
+        (15, {"corner": 5}, []),
+        (17, {"middle": -3}, []),
+        (23, {"width": -12, "upper lip": -1.5, "lower lip": -1.5}, []),
+        (24, {"upper lip": -1.5, "lower lip": -1.5}, ["width"]),
+    ],
+)
+def test_each_action_unit_moves_its_features(person, side, number, changed, same):
+    rest, moved = measure(person, {}, side=side), measure(person, {number: 1.0}, side=side)
+    for name, pixels in changed.items():
+        assert (moved[name] - rest[name]) / pixels > 1, name
+    for name in same:
+        assert moved[name] == pytest.approx(rest[name], abs=1.6), name
 
 
-def test_15_lowers_the_corners(person):
-    assert shape(person, {15: 1.0})["corner"] > shape(person, {})["corner"] + 5
-
-
-def test_10_raises_the_upper_lip_and_leaves_the_corners(person):
-    rest, raised = shape(person, {}), shape(person, {10: 1.0})
-    assert raised["upper_edge"] < rest["upper_edge"] - 3
-    assert raised["corner"] == pytest.approx(rest["corner"])
-
-
-def test_17_pushes_the_lower_lip_up(person):
-    assert shape(person, {17: 1.0})["middle"] < shape(person, {})["middle"] - 3
-
-
-def test_23_narrows_and_24_only_thins(person):
-    rest, tight, pressed = shape(person, {}), shape(person, {23: 1.0}), shape(person, {24: 1.0})
-    assert tight["width"] < rest["width"] - 12
-    assert pressed["width"] == pytest.approx(rest["width"])
-    for lips in (tight, pressed):
-        assert lips["upper"] < 0.6 * rest["upper"]
-        assert lips["lower"] < 0.6 * rest["lower"]
+def gap(person, units, jaw):
+    _, inner_upper, inner_lower, _ = mouth_contours(person, units, jaw)
+    return (inner_lower - inner_upper)[:, 1].max()
 
 
 def test_speech_opens_the_mouth_unless_the_lips_are_pressed(person):
-    assert shape(person, {}, jaw=0.6)["gap"] > 6
-    assert shape(person, {24: 1.0}, jaw=0.6)["gap"] < 1.5
+    assert gap(person, {}, jaw=0.6) > 6
+    assert gap(person, {24: 1.0}, jaw=0.6) < 1.5
 
 
-def aperture(person, units, blink=0.0, side=1):
-    over, under = lids(person, units, blink, side)
-    return (under - over)[:, 1].max()
+def test_eyes_open_wide_narrow_and_shut(person):
+    def aperture(units, blink=0.0):
+        over, under = lids(person, units, blink, 1)
+        return (under - over)[:, 1].max()
 
-
-def test_7_narrows_the_eye_from_both_sides_and_6_from_below(person):
-    over, under = lids(person, {}, 0.0, 1)
-    tight_over, tight_under = lids(person, {7: 1.0}, 0.0, 1)
-    cheek_over, cheek_under = lids(person, {6: 1.0}, 0.0, 1)
-    middle = len(over) // 2
-    assert tight_over[middle, 1] > over[middle, 1] + 2
-    assert tight_under[middle, 1] < under[middle, 1] - 2
-    assert cheek_under[middle, 1] < under[middle, 1] - 2
-    assert cheek_over[middle, 1] == pytest.approx(over[middle, 1], abs=1)
-    assert aperture(person, {7: 1.0}) < 0.6 * aperture(person, {})
-
-
-def test_eyes_open_wide_and_shut(person):
-    assert aperture(person, {5: 1.0}) > 1.2 * aperture(person, {})
-    assert aperture(person, {}, blink=1.0) < 1
-
-
-@pytest.mark.parametrize("side", [-1, 1])
-def test_brows_rise_at_their_ends_and_come_together(person, side):
-    rest, inner, outer, lower = (brow_course(person, units, side)[0] for units in ({}, {1: 1.0}, {2: 1.0}, {4: 1.0}))
-    assert inner[0, 1] < rest[0, 1] - 6
-    assert inner[-1, 1] == pytest.approx(rest[-1, 1])
-    assert outer[-2, 1] < rest[-2, 1] - 6
-    assert outer[0, 1] == pytest.approx(rest[0, 1])
-    assert lower[0, 1] > rest[0, 1] + 5
-    assert abs(lower[0, 0] - 160) < abs(rest[0, 0] - 160) - 3
+    assert aperture({5: 1.0}) > 1.2 * aperture({})
+    assert aperture({7: 1.0}) < 0.6 * aperture({})
+    assert aperture({}, blink=1.0) < 1

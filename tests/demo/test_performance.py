@@ -16,15 +16,12 @@ def play(seed: int = 0, activity: str = "joke", frames: int = 175, share: float 
     return perform(rng, activity, random_habits(rng), frames, share, event)
 
 
-def movements(performance: Performance) -> list[dict]:
-    return [{**dataclasses.asdict(pose), "units": None} for pose in performance.poses]
-
-
 @given(st.integers(0, 2**32), st.sampled_from(sorted(RATES)), st.sampled_from([None, "turn", "hand", "mouth"]))
-@settings(max_examples=25, deadline=None)
-def test_nothing_but_action_units_depends_on_the_activity(seed, activity, event):
+@settings(max_examples=25)
+def test_only_action_units_depend_on_the_activity(seed, activity, event):
     one, other = play(seed, "joke", event=event), play(seed, activity, event=event)
-    assert movements(one) == movements(other)
+    movements = [[{**dataclasses.asdict(pose), "units": None} for pose in clip.poses] for clip in (one, other)]
+    assert movements[0] == movements[1]
     assert one.window == other.window
     assert np.array_equal(one.hand, other.hand)
     assert np.array_equal(one.uncodable, other.uncodable)
@@ -37,7 +34,7 @@ def test_rates_are_those_of_the_table(activity):
     np.testing.assert_allclose(np.mean(present, axis=0), RATES[activity], atol=0.06)
 
 
-def test_action_units_occur_together_as_in_life():
+def test_action_units_are_correlated_as_in_real_faces():
     rng = np.random.default_rng(2)
     plain = Habits(np.zeros(len(ACTION_UNITS)), np.ones(len(ACTION_UNITS)))
     present = np.vstack([perform(rng, "cold_water", plain, 60, 1, None).present for _ in range(500)])
@@ -62,22 +59,24 @@ def test_action_units_rise_and_fall_gradually():
     assert performance.intensity[~performance.present].max() < 0.3
 
 
-def test_people_have_habits():
+def test_people_differ_in_habits():
     habits = [random_habits(np.random.default_rng(seed)) for seed in range(200)]
     leanings = np.stack([habit.leaning for habit in habits])
     assert (leanings.max(axis=1) > 0.4).mean() > 0.9
     assert len(set(leanings.argmax(axis=1))) == len(ACTION_UNITS)
     assert abs(leanings.mean()) < 0.03
-    assert len({tuple(np.round(habit.ceiling, 3)) for habit in habits}) == 200
 
 
-def test_a_turned_head_cannot_be_coded():
+def test_a_turned_head_or_a_covered_face_cannot_be_coded():
     performance = play(4, event="turn")
-    yaw = np.array([pose.yaw for pose in performance.poses])
-    assert np.abs(yaw).max() > 2
-    assert performance.uncodable[np.abs(yaw) > 0.5].all()
+    yaw = np.abs([pose.yaw for pose in performance.poses])
+    assert yaw.max() > 2
+    assert performance.uncodable[yaw > 0.5].all()
     assert (performance.codes[performance.uncodable] == NOT_CODED).all()
-    assert not performance.uncodable[np.abs(yaw) < 0.4].any()
+    assert not performance.uncodable[yaw < 0.4].any()
+    performance = play(6, event="hand")
+    assert (performance.hand > 0.95).any()
+    assert performance.uncodable[performance.hand > 0.95].all()
 
 
 def test_a_hand_before_the_mouth_leaves_the_upper_face_coded():
@@ -89,40 +88,27 @@ def test_a_hand_before_the_mouth_leaves_the_upper_face_coded():
     assert (performance.codes[:, UPPER] != NOT_CODED).all()
 
 
-def test_a_hand_before_the_face_leaves_nothing():
-    performance = play(6, event="hand")
-    covered = performance.hand > 0.95
-    assert covered.any()
-    assert performance.uncodable[covered].all()
-
-
 @given(st.integers(0, 1000), st.integers(2, 60), st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
-def test_the_labelled_window_lies_in_the_clip(seed, frames, share):
+@settings(max_examples=40)
+def test_the_labelled_window_is_inside_the_clip(seed, frames, share):
     start, stop = play(seed, frames=frames, share=share).window
     assert 0 <= start <= stop <= frames
     assert abs((stop - start) - share * frames) <= 1
 
 
-def test_people_blink_speak_and_look_about():
+def test_people_blink_speak_and_look_around():
     poses = play(7, frames=3000).poses
-    blinks = np.array([pose.blink for pose in poses])
-    jaw = np.array([pose.jaw for pose in poses])
+    blinks, jaw = (np.array([getattr(pose, name) for pose in poses]) for name in ("blink", "jaw"))
     starts = np.flatnonzero(np.diff((blinks > 0.5).astype(int)) == 1)
     assert 0.1 < len(starts) / (3000 / FPS) < 0.6
     assert 0.2 < (jaw > 0.1).mean() < 0.8
     assert np.std([pose.gaze for pose in poses], axis=0).min() > 0.1
 
 
-@pytest.mark.parametrize(
-    ("movement", "spread"),
-    [("yaw", 0.10), ("pitch", 0.06), ("roll", 0.05), ("across", 4.5), ("down", 3.0), ("scale", 0.02)],
-)
-def test_heads_move_and_do_so_smoothly(movement, spread):
-    performances = [dataclasses.asdict(pose) for seed in range(60) for pose in play(seed, frames=175).poses]
-    across, down = zip(*(pose["shift"] for pose in performances), strict=True)
-    values = {"across": across, "down": down}.get(movement) or [pose[movement] for pose in performances]
-    course = np.reshape(values, (60, 175))
-    assert course.std() == pytest.approx(spread, rel=0.2)
-    assert course.std(axis=1).min() > 0.1 * spread  # in every clip
-    assert np.abs(np.diff(course, axis=1)).max() < 0.4 * spread  # of one frame to the next
+def test_heads_move_smoothly_in_every_clip():
+    clips = [play(seed, frames=175).poses for seed in range(60)]
+    course = np.array([[[p.yaw, p.pitch, p.roll, *p.shift, p.scale] for p in poses] for poses in clips])
+    spread = np.array([0.10, 0.06, 0.05, 4.5, 3.0, 0.02])
+    assert course.std(axis=(0, 1)) == pytest.approx(spread, rel=0.2)
+    assert (course.std(axis=1) > 0.1 * spread).all()
+    assert (np.abs(np.diff(course, axis=1)) < 0.4 * spread).all()

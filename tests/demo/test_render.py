@@ -16,26 +16,15 @@ TINY = RenderParams(subjects=2, activities=2, seconds=(0.6, 0.8), size=160)
 STILLS = RenderParams(kind="stills", train_images=5, test_images=3, size=160)
 
 
-def written_of(settings: RenderParams) -> set[str]:
-    clips = [Clip(settings, s, a) for s in range(settings.subjects) for a in range(settings.activities)]
-    return {path for clip in clips for path in (clip.video, clip.labels)}
-
-
-def list_rendered(root, files) -> None:
-    root.mkdir(exist_ok=True)
-    (root / ".rendered").write_text("".join(f"{path}\n" for path in files))
-
-
 def contents(root) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("settings", [TINY, STILLS], ids=["videos", "stills"])
-def test_same_settings_give_the_same_bytes_with_any_number_of_workers(tmp_path, settings):
+def test_the_same_settings_give_the_same_bytes_with_any_number_of_workers(tmp_path, settings):
     render_demo(settings, tmp_path / "one", workers=1)
     render_demo(settings, tmp_path / "two", workers=2)
-    other = settings.model_copy(update={"seed": 1})
-    render_demo(other, tmp_path / "other", workers=2)
+    render_demo(settings.model_copy(update={"seed": 1}), tmp_path / "other", workers=2)
     one, two, other_seed = (contents(tmp_path / name) for name in ("one", "two", "other"))
     assert one == two
     assert one.keys() == other_seed.keys()
@@ -56,41 +45,37 @@ def test_the_record_lists_every_file_with_its_hash(rendered):
 
 
 def test_files_of_an_earlier_rendering_are_removed(tmp_path):
-    older = [*written_of(TINY), "videos/F009/T1.mp4", "AUCoding/AU_OCC/F009_T1.csv", "labels.csv"]
-    list_rendered(tmp_path, older)
-    half = temporary_path(tmp_path / "videos/F001/T9.mp4").relative_to(tmp_path).as_posix()
-    for path in [*older, half]:
+    clips = [Clip(TINY, subject, activity) for subject in range(2) for activity in range(2)]
+    planned = {path for clip in clips for path in (clip.video, clip.labels)}
+    older = [*planned, "videos/F009/T1.mp4", "AUCoding/AU_OCC/F009_T1.csv", "labels.csv"]
+    (tmp_path / ".rendered").write_text("".join(f"{path}\n" for path in older))
+    unfinished = temporary_path(tmp_path / "videos/F001/T9.mp4").relative_to(tmp_path).as_posix()
+    for path in [*older, unfinished]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("old")
     render_demo(TINY, tmp_path, workers=1)
-    files = json.loads((tmp_path / "render.json").read_text())["files"]
-    assert set(files) == written_of(TINY)
-    assert contents(tmp_path).keys() == {*files, "render.json", ".rendered"}
+    assert set(json.loads((tmp_path / "render.json").read_text())["files"]) == planned
+    found = contents(tmp_path)
+    assert found.keys() == {*planned, "render.json", ".rendered"}
+    assert b"old" not in found.values()
     assert not (tmp_path / "videos/F009").exists()
-    fresh = tmp_path / "fresh"
-    render_demo(TINY, fresh, workers=1)
-    assert contents(fresh) == {path: (tmp_path / path).read_bytes() for path in contents(fresh)}
 
 
-def stopped(settings: RenderParams, root) -> None:
-    def stop(done: int, total: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        render_demo(settings, root, workers=1, progress=stop)
+def interrupt(done: int, total: int) -> None:
+    raise KeyboardInterrupt
 
 
-def test_an_unfinished_rendering_has_no_record_and_is_finished_by_the_next(tmp_path):
+def test_an_interrupted_rendering_has_no_record_and_can_be_repeated(tmp_path):
     render_demo(STILLS, tmp_path / "whole", workers=1)
-    list_rendered(tmp_path / "set", ["images/train/00009.jpg"])
-    stopped(STILLS, tmp_path / "set")
-    assert not (tmp_path / "set" / "render.json").exists()
-    stopped(TINY, tmp_path / "set")
+    for settings in (STILLS, TINY):
+        with pytest.raises(KeyboardInterrupt):
+            render_demo(settings, tmp_path / "set", workers=1, progress=interrupt)
+        assert not (tmp_path / "set" / "render.json").exists()
     render_demo(STILLS, tmp_path / "set", workers=1)
     assert contents(tmp_path / "set") == contents(tmp_path / "whole")
 
 
-def test_recordings_of_ones_own_are_left_alone(tmp_path):
+def test_a_folder_with_other_recordings_is_left_alone(tmp_path):
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "mine.mp4").write_text("mine")
     for settings in (TINY, STILLS):
@@ -103,26 +88,29 @@ def test_progress_counts_up_and_the_record_is_written_last(tmp_path, monkeypatch
     calls, written = [], []
     write = clef.demo.render.write_text
 
-    def watch(target, text):
+    def record(target, text):
         written.append((target.name, len(list(tmp_path.rglob("*.jpg")))))
         write(target, text)
 
-    monkeypatch.setattr(clef.demo.render, "write_text", watch)
+    monkeypatch.setattr(clef.demo.render, "write_text", record)
     render_demo(STILLS, tmp_path, workers=1, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(done, 8) for done in range(1, 9)]
     assert written == [("labels.csv", 8), ("render.json", 8)]
 
 
-def test_a_stopped_worker_ends_its_piece_and_draws_no_other():
-    code = """
+INTERRUPTED_WORKER = """
 import os, signal
-from clef.demo.render import _in_worker, _prepare_worker
+from clef.demo.render import _prepare_worker, _render_unless_interrupted
 _prepare_worker()
-print(_in_worker(lambda piece: os.kill(os.getpid(), signal.SIGINT) or [piece], "first"))
+print(_render_unless_interrupted(lambda item: os.kill(os.getpid(), signal.SIGINT) or [item], "first"))
 try:
-    _in_worker(lambda piece: [piece], "second")
+    _render_unless_interrupted(lambda item: [item], "second")
 except KeyboardInterrupt:
-    print("stopped")
+    print("interrupted")
 """
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.splitlines() == ["['first']", "stopped"]
+
+
+def test_an_interrupted_worker_finishes_its_item_and_draws_no_other():
+    command = [sys.executable, "-c", INTERRUPTED_WORKER]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert process.stdout.splitlines() == ["['first']", "interrupted"]

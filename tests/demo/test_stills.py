@@ -2,50 +2,46 @@ import collections
 
 import cv2
 import numpy as np
+import pytest
 
 from clef.demo.behaviour import EXPRESSION_SHARES, EXPRESSIONS
 from clef.demo.stills import plan_stills, render_still, stills_csv
 from clef.params.schema import RenderParams
 
-SETTINGS = RenderParams(kind="stills", train_images=1400, test_images=350, size=160)
+
+@pytest.fixture(scope="module")
+def stills():
+    return plan_stills(RenderParams(kind="stills", train_images=1400, test_images=350, size=160))
 
 
-def test_the_plan_is_split_and_unbalanced():
-    stills = plan_stills(SETTINGS)
+def test_both_splits_have_the_shares_of_the_table(stills):
     for split, number in (("train", 1400), ("test", 350)):
         counts = collections.Counter(still.expression for still in stills if still.split == split)
         assert sum(counts.values()) == number
         for expression, share in EXPRESSION_SHARES.items():
             assert abs(counts[expression] / number - share) < 4 * np.sqrt(share * (1 - share) / number)
-        assert counts["happiness"] > 3 * counts["disgust"] > 0
 
 
-def test_labels_name_each_image_once():
-    header, *lines = stills_csv(plan_stills(SETTINGS)).splitlines()
+def test_labels_name_each_image_once(stills):
+    header, *lines = stills_csv(stills).splitlines()
     assert header == "image,expression"
     assert lines[0].startswith("train/00001.jpg,")
     assert lines[-1].startswith("test/00350.jpg,")
     assert len({line.split(",")[0] for line in lines}) == len(lines) == 1750
 
 
-def test_faces_show_the_units_of_their_expression():
+def test_faces_show_the_action_units_of_their_expression(stills):
     shown: dict[str, collections.Counter] = {name: collections.Counter() for name in EXPRESSIONS}
-    stills = plan_stills(SETTINGS)
     for still in stills:
         shown[still.expression].update(number for number, level in still.pose().units.items() if level > 0.1)
     counts = collections.Counter(still.expression for still in stills)
     for expression, units in EXPRESSIONS.items():
-        for number in units:
-            assert shown[expression][number] > 0.75 * counts[expression]
+        assert all(shown[expression][number] > 0.75 * counts[expression] for number in units)
     assert shown["neutral"][12] < 0.12 * counts["neutral"]
 
 
-def test_every_image_is_another_person(tmp_path):
-    stills = plan_stills(SETTINGS)[:8]
-    images = []
-    for still in stills:
-        (path,) = render_still(still, tmp_path)
-        images.append(cv2.imread(str(tmp_path / path)).astype(float))
+def test_every_image_shows_another_person(stills, tmp_path):
+    paths = [path for still in stills[:8] for path in render_still(still, tmp_path)]
+    images = [cv2.imread(str(tmp_path / path)).astype(float) for path in paths]
     assert {image.shape for image in images} == {(160, 160, 3)}
-    differences = [np.abs(a - b).mean() for i, a in enumerate(images) for b in images[:i]]
-    assert min(differences) > 10
+    assert min(np.abs(a - b).mean() for i, a in enumerate(images) for b in images[:i]) > 10
