@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,9 @@ from clef.cli.app import DATA, JobCommand, app
 from clef.errors import ClefError
 from clef.runtime.files import file_hash
 from clef.runtime.paths import WEIGHTS
-from clef.weights.releases import DETECTOR_RELEASES, Release
+
+if TYPE_CHECKING:
+    from clef.weights.releases import Release
 
 CLIP = "ViT-B-16-quickgelu/openai"
 
@@ -32,6 +34,8 @@ def fetch_weights(
 
     The workflow does this before its first long job. Without a network, the error says where to get the file.
     """
+    from clef.weights.releases import DETECTOR_RELEASES
+
     release = DETECTOR_RELEASES.get(name)
     if release is not None:
         _fetch_release(release, to or WEIGHTS / release.file)
@@ -43,7 +47,7 @@ def fetch_weights(
     _fetch_model(model, tag, to)
 
 
-def _fetch_release(release: Release, target: Path) -> None:
+def _fetch_release(release: "Release", target: Path) -> None:
     from clef.runtime.progress import notice, progress
     from clef.weights.download import fetch
 
