@@ -58,7 +58,7 @@ def summarize(
     from clef.datasets import open_dataset
     from clef.evaluation.run import summary
     from clef.evaluation.run.published import published_protocol
-    from clef.plots.run import write_plots
+    from clef.plots.all_plots import write_plots
     from clef.runtime.lease import leased
     from clef.tracking.hooks import track_summary
 

@@ -1,4 +1,4 @@
-"""Which expression is taken for which."""
+"""Plot the confusion matrix of expressions."""
 
 from pathlib import Path
 from typing import Any
@@ -7,32 +7,27 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from clef.evaluation.fold.metrics import Counts
-from clef.plots.style import INK, drawing, heading, save
+from clef.plots.style import INK, plot_style, save, subtitle
+
+CELL_INCHES = 0.52
 
 
 def write_confusion_plot(folder: Path, summary: dict[str, Any], fold_metrics: list[dict[str, Any]]) -> None:
-    """Write `confusion.svg` and `confusion.png`.
-
-    Args:
-        folder: The run's `plots`.
-        summary: Of the run.
-        fold_metrics: The metrics of all its seeds and folds; their confusion matrices are added up.
-    """
-    confusion = np.sum([m["confusion"] for m in fold_metrics], axis=0)
-    with drawing():
+    """Write `confusion.svg` and `confusion.png`, with the confusion matrices of all seeds and folds added up."""
+    confusion = np.sum([metrics["confusion"] for metrics in fold_metrics], axis=0)
+    with plot_style():
         save(confusion_figure(summary, confusion), folder, "confusion")
 
 
 def confusion_figure(summary: dict[str, Any], confusion: Counts) -> Figure:
-    """Shares of each true class, with numbers; (classes, classes + 1), the last column "no crop"."""
+    """Draw the shares of each true class from counts (classes, classes + 1); the last column is "no crop"."""
     classes = summary["labels"]
     columns = [*classes, "no face found"]
     if not confusion[:, -1].any():
         confusion, columns = confusion[:, :-1], columns[:-1]
     frames = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, frames, out=np.zeros(confusion.shape), where=frames > 0)
-    side = 0.52
-    figure = Figure(figsize=(2.1 + side * len(columns), 1.9 + side * len(classes)))
+    figure = Figure(figsize=(2.1 + CELL_INCHES * len(columns), 1.9 + CELL_INCHES * len(classes)))
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (i, j), share in np.ndenumerate(shares):
@@ -45,6 +40,6 @@ def confusion_figure(summary: dict[str, Any], confusion: Counts) -> Figure:
     axes.spines[:].set_visible(False)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true (images)" if summary["resampled"] == "images" else "true (frames)")
-    title = f"{summary['run']}: per cent of each true expression\n{heading(summary)}"
+    title = f"{summary['run']}: per cent of each true expression\n{subtitle(summary)}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure

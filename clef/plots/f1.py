@@ -1,4 +1,4 @@
-"""F1 of each label with its interval, against what can be had without looking at a face."""
+"""Plot the F1 of each label with its interval, beside baselines that do not look at the face."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
-from clef.plots.style import BLUE, GREY, INK, ORANGE, drawing, heading, save
+from clef.plots.style import BLUE, GREY, INK, ORANGE, plot_style, save, subtitle
 from clef.runtime.files import write_text
 
 TOTALS = ("mean", "accuracy")
@@ -23,19 +23,14 @@ ACTIVITY_ONLY: dict[str, Any] = {"marker": "D", "markerfacecolor": "white", "mar
 
 
 def write_f1_plot(folder: Path, summary: dict[str, Any]) -> None:
-    """Write `f1.csv`, `f1.svg` and `f1.png`.
-
-    Args:
-        folder: The run's `plots`.
-        summary: What `clef.evaluation.run.summary.summarize` returned.
-    """
+    """Write `f1.csv`, `f1.svg` and `f1.png` of a summary."""
     write_f1_table(folder / "f1.csv", summary)
-    with drawing():
+    with plot_style():
         save(f1_figure(summary), folder, "f1")
 
 
 def write_f1_table(target: Path, summary: dict[str, Any]) -> None:
-    """Write the numbers of the plot, shares between 0 and 1, for tools that draw by themselves."""
+    """Write the values of the plot, between 0 and 1."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["label", *COLUMNS])
@@ -46,20 +41,20 @@ def write_f1_table(target: Path, summary: dict[str, Any]) -> None:
 
 
 def f1_figure(summary: dict[str, Any]) -> Figure:
-    """A row a label from the top, then the mean; F1 in per cent to the right."""
+    """Draw one row per label from the top, then the mean; F1 in per cent is on the horizontal axis."""
     rows, labels = summary["rows"], summary["labels"]
     totals = _in_order(summary)[len(labels) :]
-    places = {label: float(i) for i, label in enumerate(labels)}
-    places |= {label: len(labels) + 0.5 + i for i, label in enumerate(totals)}
-    figure = Figure(figsize=(6.0, 1.45 + ROW_INCHES * len(places)))
+    heights = {label: float(i) for i, label in enumerate(labels)}
+    heights |= {label: len(labels) + 0.5 + i for i, label in enumerate(totals)}
+    figure = Figure(figsize=(6.0, 1.45 + ROW_INCHES * len(heights)))
     axes = figure.subplots()
-    for label, place in places.items():
-        _draw_row(axes, rows[label], place, bold=label in totals)
+    for label, height in heights.items():
+        _draw_row(axes, rows[label], height, bold=label in totals)
     axes.axhline(len(labels) - 0.25, color=GREY, linewidth=0.6)
-    axes.set_yticks(list(places.values()), list(places))
+    axes.set_yticks(list(heights.values()), list(heights))
     for text in axes.get_yticklabels()[len(labels) :]:
         text.set_fontweight("bold")
-    axes.set_ylim(max(places.values()) + 0.7, -0.7)
+    axes.set_ylim(max(heights.values()) + 0.7, -0.7)
     axes.set_xlim(0, 100)
     axes.xaxis.set_major_locator(MultipleLocator(20))
     axes.xaxis.set_minor_locator(MultipleLocator(10))
@@ -77,23 +72,23 @@ def _in_order(summary: dict[str, Any]) -> list[str]:
     return [*summary["labels"], *(name for name in TOTALS if name in summary["rows"])]
 
 
-def _draw_row(axes: Any, row: dict[str, Any], place: float, bold: bool) -> None:
+def _draw_row(axes: Any, row: dict[str, Any], height: float, bold: bool) -> None:
     if row["floor"] is not None:
-        axes.plot(100 * row["floor"], place, **FLOOR, zorder=3)
+        axes.plot(100 * row["floor"], height, **FLOOR, zorder=3)
     if row["activity_only"] is not None:
-        axes.plot(100 * row["activity_only"], place, **ACTIVITY_ONLY, zorder=3)
+        axes.plot(100 * row["activity_only"], height, **ACTIVITY_ONLY, zorder=3)
     if row["f1"] is None:
-        axes.text(1, place, "not defined", color=GREY, va="center", fontsize=7)
+        axes.text(1, height, "not defined", color=GREY, va="center", fontsize=7)
         return
     if row["ci_low"] is not None:
         ends = [100 * row["ci_low"], 100 * row["ci_high"]]
-        axes.plot(ends, [place, place], **INTERVAL, linewidth=2.6 if bold else 1.8)
-    axes.plot(100 * row["f1"], place, **POINT, markersize=7 if bold else 5.5, zorder=4)
+        axes.plot(ends, [height, height], **INTERVAL, linewidth=2.6 if bold else 1.8)
+    axes.plot(100 * row["f1"], height, **POINT, markersize=7 if bold else 5.5, zorder=4)
 
 
 def _title(summary: dict[str, Any]) -> str:
     threshold = "" if summary["threshold"] is None else f", threshold {summary['threshold']:g}"
-    return f"{summary['run']}: strict F1 (last epoch{threshold})\n{heading(summary)}"
+    return f"{summary['run']}: strict F1 (last epoch{threshold})\n{subtitle(summary)}"
 
 
 def _legend(figure: Figure, summary: dict[str, Any]) -> None:

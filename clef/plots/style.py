@@ -1,4 +1,4 @@
-"""The one look of all plots, and files whose bytes depend on nothing but what is drawn."""
+"""A common style for all plots, and files whose bytes depend only on what is drawn."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from clef.runtime.files import atomic_write
 
-# Okabe and Ito's colours, told apart with any colour vision; shapes differ too.
+# Colours of Okabe and Ito, which differ for every kind of colour vision. Plots use different shapes as well.
 BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8A8A", "#222222"
 
 STYLE: dict[str, Any] = {
@@ -35,21 +35,21 @@ STYLE: dict[str, Any] = {
 METADATA = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
 
-def drawing() -> AbstractContextManager[None]:
-    """Draw in this style, on top of matplotlib's own defaults: nobody's matplotlibrc changes a plot."""
+def plot_style() -> AbstractContextManager[None]:
+    """Draw in this style, based on matplotlib's defaults, so that a user's matplotlibrc does not change a plot."""
     defaults: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
     return matplotlib.rc_context(defaults | STYLE)
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as `{name}.svg` and `{name}.png`, without date, host or software in them."""
+    """Write a figure as `{name}.svg` and `{name}.png`, without date, host and software."""
     for suffix, metadata in METADATA.items():
         with atomic_write(folder / f"{name}.{suffix}") as partial:
             figure.savefig(partial, format=suffix, metadata=metadata)
 
 
-def heading(summary: dict[str, Any]) -> str:
-    """What a summary is of, as a line under a title: data set, folds, seeds."""
+def subtitle(summary: dict[str, Any]) -> str:
+    """The line below a title: data set, folds and seeds."""
     folds, seeds = len(summary["folds"]), summary["seeds"]
     split = "official split" if summary["resampled"] == "images" and folds == 1 else f"{folds} fold{'s' * (folds > 1)}"
     return f"data set {summary['dataset']}, {split}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"

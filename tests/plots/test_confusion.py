@@ -1,11 +1,11 @@
 import numpy as np
 
 from clef.plots.confusion import confusion_figure, write_confusion_plot
-from clef.plots.style import drawing
+from clef.plots.style import plot_style
 
 
 def draw(summary, confusion):
-    with drawing():
+    with plot_style():
         return confusion_figure(summary, np.array(confusion)).axes[0]
 
 

@@ -5,13 +5,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from clef.plots.f1 import COLUMNS, f1_figure, write_f1_plot
-from clef.plots.style import drawing
+from clef.plots.style import plot_style
 
 UNDEFINED = dict.fromkeys(("f1", "ci_low", "ci_high", "floor", "activity_only"))
 
 
 def draw(summary) -> Figure:
-    with drawing():
+    with plot_style():
         figure = f1_figure(summary)
         figure.draw_without_rendering()
     return figure

@@ -5,7 +5,7 @@ EVALUATION_CODE = source_files("clef.evaluation.fold.evaluate_fold")
 SUMMARY_CODE = sorted(
     {
         *source_files("clef.evaluation.run.summary"),
-        *source_files("clef.plots.run"),
+        *source_files("clef.plots.all_plots"),
         "clef/evaluation/run/published.csv",
     }
 )

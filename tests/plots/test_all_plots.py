@@ -1,4 +1,4 @@
-from clef.plots.run import write_plots
+from clef.plots.all_plots import write_plots
 from clef.training.metrics_file import MetricsFile
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from clef.plots.style import drawing
-from clef.plots.training import read_curves, stage1_folders, training_figure, write_training_plot
+from clef.plots.style import plot_style
+from clef.plots.training_curves import read_curves, stage1_folders, training_figure, write_training_plot
 from clef.training.metrics_file import MetricsFile
 
 
@@ -20,7 +20,7 @@ def folds(tmp_path):
 
 
 def draw(stages):
-    with drawing():
+    with plot_style():
         return training_figure("demo", stages)
 
 
@@ -61,7 +61,7 @@ def test_stages_stand_side_by_side(folds, tmp_path):
 def test_a_stage_1_of_another_run_is_drawn_from_there_and_said_to_be_so(folds, tmp_path):
     write_training_plot(tmp_path / "plots", "mine", [tmp_path / "mine" / "seed0" / "fold1"], "demo")
     assert (tmp_path / "plots" / "training.svg").exists()
-    with drawing():
+    with plot_style():
         figure = training_figure("mine", {"pretrain": read_curves(folds, "pretrain")}, "demo")
     assert figure.axes[0].get_title(loc="left") == "stage 1, of demo"
 

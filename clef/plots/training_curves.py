@@ -1,6 +1,6 @@
-"""The losses of all trainings of a run, from the metrics files beside their weights.
+"""Plot the losses of all trainings of a run, from the metrics files beside their weights.
 
-These files hold times and may be gone, so this plot is an extra: it is drawn from whatever is there.
+Some of these files may be missing; the plot shows those that exist.
 """
 
 import logging
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from clef.plots.style import BLUE, GREEN, GREY, INK, ORANGE, drawing, save
+from clef.plots.style import BLUE, GREEN, GREY, INK, ORANGE, plot_style, save
 from clef.training.metrics_file import MetricsFile
 
 log = logging.getLogger(__name__)
@@ -24,36 +24,34 @@ PREFIX = "train/"
 TOTAL = "loss"
 NO_LOSS = {"lr_factor", "gradient_norm"}
 STROKES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (INK, ":")]
-"""Of the named losses, in order; folds and seeds share their loss's stroke."""
+"""Colour and dashes of each loss; all folds and seeds of a loss look the same."""
 
 Curves = dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]]
-"""Loss to steps and values of each training."""
+"""Name of a loss to the steps and values of each training."""
 
 
 def write_training_plot(folder: Path, run: str, folds: Sequence[Path], stage1: str | None) -> None:
-    """Write `training.svg` and `training.png` if there is anything to draw.
+    """Write `training.svg` and `training.png` if any metrics file exists.
 
     Args:
-        folder: The run's `plots`.
-        run: Its name.
+        folder: Folder for the plots.
+        run: Name of the run.
         folds: Folders of its seeds and folds.
-        stage1: The run that stage 1 is of, this one or another beside it; None without a stage 1.
+        stage1: The run that trained stage 1, this one or another; None without a stage 1.
     """
     stage1_folds = [] if stage1 is None else stage1_folders(folds, stage1)
     stages = {"pretrain": read_curves(stage1_folds, "pretrain"), "finetune": read_curves(folds, "finetune")}
     drawn = {stage: curves for stage, curves in stages.items() if curves}
     if not drawn:
         return
-    with drawing():
+    with plot_style():
         save(training_figure(run, drawn, stage1), folder, "training")
 
 
 def stage1_folders(folds: Sequence[Path], run: str) -> list[Path]:
     """Folders of the stage 1 that folds start from, each once.
 
-    Args:
-        folds: Folders of seeds and folds.
-        run: The run that trained it, beside theirs: in the same fold, or over another data set in its fold `all`.
+    The run that trained stage 1 has the same fold, or, on another data set, a single fold `all`.
     """
     found = {}
     for fold in folds:
@@ -64,7 +62,7 @@ def stage1_folders(folds: Sequence[Path], run: str) -> list[Path]:
 
 
 def read_curves(folds: Sequence[Path], stage: str) -> Curves:
-    """The losses in the metrics files that are there; one that cannot be read is named in the log."""
+    """The losses in the metrics files that exist. A file that cannot be read is reported in the log."""
     curves: Curves = {}
     for folder in folds:
         path = folder / f"{stage}.metrics.jsonl"
@@ -80,7 +78,7 @@ def read_curves(folds: Sequence[Path], stage: str) -> Curves:
 
 
 def _losses(records: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
-    """Name to (points, 2): step and value; without the total where one loss is all of it."""
+    """Name of a loss to its steps and values (points, 2); without the total if there is a single loss."""
     points: dict[str, list[tuple[int, float]]] = {}
     for record in records:
         for key, value in record.items():
@@ -89,19 +87,19 @@ def _losses(records: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
                 points.setdefault(name, []).append((record["step"], float(value)))
     if len(points) == 2:
         points.pop(TOTAL, None)
-    return {name: np.array(of_loss) for name, of_loss in points.items()}
+    return {name: np.array(values) for name, values in points.items()}
 
 
 def training_figure(run: str, stages: dict[str, Curves], stage1: str | None = None) -> Figure:
-    """A panel a stage; each loss is a line a training, averaged over neighbouring steps, and the total grey."""
+    """Draw one panel per stage, and in it one line per loss and training; the total is grey."""
     figure = Figure(figsize=(3.4 * len(stages) + 0.4, 2.9))
     panels = figure.subplots(1, len(stages), squeeze=False)[0]
     for axes, (stage, curves) in zip(panels, stages.items(), strict=True):
         _draw_stage(axes, curves)
-        borrowed = stage == "pretrain" and stage1 not in (None, run)
-        axes.set_title(f"{STAGES[stage]}, of {stage1}" if borrowed else STAGES[stage])
+        from_other_run = stage == "pretrain" and stage1 not in (None, run)
+        axes.set_title(f"{STAGES[stage]}, of {stage1}" if from_other_run else STAGES[stage])
     panels[0].set_ylabel("training loss")
-    trainings = max(len(of_loss) for curves in stages.values() for of_loss in curves.values())
+    trainings = max(len(lines) for curves in stages.values() for lines in curves.values())
     title = f"{run}: a line for each of {trainings} trainings (seeds and folds)" if trainings > 1 else run
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
@@ -114,7 +112,7 @@ def _draw_stage(axes: Axes, curves: Curves) -> None:
         label = "total" if name == TOTAL else name.replace("_", " and ")
         for steps, values in curves[name]:
             axes.plot(*_smooth(steps, values), dashes, color=colour, linewidth=1, alpha=0.85, label=label)
-            label = "_"  # one entry a loss in the legend
+            label = "_"  # one entry per loss in the legend
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -124,7 +122,7 @@ def _draw_stage(axes: Axes, curves: Curves) -> None:
 
 
 def _smooth(steps: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means over windows of a fiftieth of the training: what is left of the noise of single batches is its trend."""
+    """Means over windows of a fiftieth of the training, which remove the noise of single batches."""
     window = max(1, len(values) // 50)
     whole = len(values) // window * window
     return (

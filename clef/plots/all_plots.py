@@ -1,4 +1,4 @@
-"""All plots of a run, in `results/{run}/plots/`."""
+"""Draw all plots of a run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from clef.plots.confusion import write_confusion_plot
 from clef.plots.f1 import write_f1_plot
-from clef.plots.training import write_training_plot
+from clef.plots.training_curves import write_training_plot
 
 
 def write_plots(
@@ -15,10 +15,10 @@ def write_plots(
     """Draw a run. No plot shows a face.
 
     Args:
-        folder: The run's `plots`.
+        folder: Folder for the plots, `results/{run}/plots/`.
         summary: What `clef.evaluation.run.summary.summarize` returned.
-        fold_metrics: `metrics.json` of each seed and fold, by path: training curves are drawn from the files beside.
-        stage1: The run that stage 1 is of, this one or another; None without a stage 1.
+        fold_metrics: `metrics.json` of each seed and fold by path; the metrics files of training are beside them.
+        stage1: The run that trained stage 1, this one or another; None without a stage 1.
     """
     write_f1_plot(folder, summary)
     if summary["kind"] == "expressions":
