@@ -5,20 +5,20 @@ import pytest
 import torch
 from torch import nn
 
+from clef.batches.randomness import torch_seed
 from clef.errors import ClefError, Unfinished
 from clef.model.tasks import Task
 from clef.params.schema import CheckpointParams, OptimiserParams
 from clef.training.checkpoint import Recovery
 from clef.training.interruption import Interruption
-from clef.training.job import Job
-from clef.training.loop import Plan, train
+from clef.training.loop import Execution, Plan, train
 from clef.training.metrics_file import MetricsFile
 
 STEPS = 12
 
 
 class Line(Task):
-    """A linear fit with dropout, so that a resumed training must also repeat the dropped units."""
+    """A linear fit with dropout, which a resumed training must repeat."""
 
     def __init__(self):
         super().__init__()
@@ -58,7 +58,13 @@ def plan(stop_at: int | None = None, on_epoch=lambda epoch: None, targets=None) 
 
 
 def run(
-    folder, plan: Plan, every_steps: int | None = 3, job: Job | None = None, task: Line | None = None, **more
+    folder,
+    plan: Plan,
+    every_steps: int | None = 3,
+    execution: Execution | None = None,
+    task: Line | None = None,
+    seed: int = 0,
+    **more,
 ) -> Line:
     task = task or Line()
     train(
@@ -67,46 +73,42 @@ def run(
         OptimiserParams(lr_head=0.1),
         CheckpointParams(every_steps=every_steps),
         device=torch.device("cpu"),
-        seed=0,
+        seed=seed,
         recovery=Recovery(folder / "work", "key"),
         metrics=MetricsFile(folder / "metrics.jsonl"),
-        job=job or Job(),
+        execution=execution or Execution(),
         **more,
     )
     return task
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 5, 11])
-def test_a_killed_training_ends_bit_for_bit_as_an_undisturbed_one(tmp_path, stop_at):
+def test_a_killed_training_resumes_to_the_same_bits(tmp_path, stop_at):
     undisturbed = run(tmp_path / "a", plan())
+    losses = [record["train/loss"] for record in MetricsFile(tmp_path / "a" / "metrics.jsonl").read()]
+    assert losses[-1] < losses[0]
     with pytest.raises(Killed):
         run(tmp_path / "b", plan(stop_at))
     resumed = run(tmp_path / "b", plan())
     for name, value in undisturbed.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name])
-    whole, rejoined = (MetricsFile(tmp_path / side / "metrics.jsonl").read() for side in "ab")
-    assert [r["step"] for r in rejoined] == list(range(1, STEPS + 1))
-    assert [r["train/loss"] for r in rejoined] == [r["train/loss"] for r in whole]
+    records = MetricsFile(tmp_path / "b" / "metrics.jsonl").read()
+    assert [record["step"] for record in records] == list(range(1, STEPS + 1))
+    assert [record["train/loss"] for record in records] == losses
 
 
-def test_going_on_does_not_start_over(tmp_path):
+def test_a_resumed_training_does_not_start_over(tmp_path):
     with pytest.raises(Killed):
         run(tmp_path, plan(stop_at=8))
     assert run(tmp_path, plan()).clamped == STEPS - 6  # the last checkpoint was after step 6
 
 
-def test_epochs_end_when_they_should_also_after_a_resume(tmp_path):
+def test_epochs_end_also_after_a_resume(tmp_path):
     ended: list[int] = []
     with pytest.raises(Killed):
         run(tmp_path, plan(stop_at=7, on_epoch=ended.append))
     run(tmp_path, plan(on_epoch=ended.append))
     assert sorted(set(ended)) == [1, 2, 3]
-
-
-def test_the_loss_falls(tmp_path):
-    run(tmp_path, plan())
-    losses = [record["train/loss"] for record in MetricsFile(tmp_path / "metrics.jsonl").read()]
-    assert losses[-1] < losses[0]
 
 
 def test_a_loss_that_is_not_finite_stops_at_once(tmp_path):
@@ -116,7 +118,7 @@ def test_a_loss_that_is_not_finite_stops_at_once(tmp_path):
 
 
 class Steep(Line):
-    """Its loss stays finite where its gradient does not, as at the square root of zero."""
+    """A task whose gradient is infinite at one step, as that of the square root of zero, but not its loss."""
 
     def __init__(self, at: int):
         super().__init__()
@@ -136,7 +138,7 @@ def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(tmp_p
     assert len(MetricsFile(tmp_path / "metrics.jsonl").read()) == at
 
 
-def test_what_checks_after_each_step_stops_before_anything_is_written_of_it(tmp_path):
+def test_a_failed_check_stops_before_the_step_is_written(tmp_path):
     checks = iter([None, None, ClefError("lost")])
 
     def check() -> None:
@@ -148,8 +150,8 @@ def test_what_checks_after_each_step_stops_before_anything_is_written_of_it(tmp_
     assert len(MetricsFile(tmp_path / "metrics.jsonl").read()) == 2
 
 
-class Impatient(Interruption):
-    """Wants to stop after every so many steps."""
+class StopAfter(Interruption):
+    """Requests a stop after some steps."""
 
     def __init__(self, steps: int):
         super().__init__()
@@ -161,17 +163,22 @@ class Impatient(Interruption):
 
 
 @pytest.mark.parametrize("steps", [1, 5])
-def test_a_training_that_stops_by_itself_loses_no_step_and_ends_bit_for_bit_the_same(tmp_path, steps):
+def test_an_interrupted_training_loses_no_step_and_resumes_to_the_same_bits(tmp_path, steps):
     undisturbed = run(tmp_path / "a", plan())
     stops = []
     while True:
         try:
-            resumed = run(tmp_path / "b", plan(), every_steps=None, job=Job(interruption=Impatient(steps)))
+            resumed = run(tmp_path / "b", plan(), every_steps=None, execution=Execution(interruption=StopAfter(steps)))
             break
         except Unfinished as stop:
             stops.append(str(stop))
     saved = range(steps, STEPS, steps)
-    assert stops == [f"enough; step {n} of {STEPS} is saved, and the same command goes on from it" for n in saved]
+    assert stops == [f"enough; saved step {n} of {STEPS}, run the same command to resume" for n in saved]
     for name, value in undisturbed.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name])
     assert [record["step"] for record in MetricsFile(tmp_path / "b" / "metrics.jsonl").read()] == [*range(1, STEPS + 1)]
+
+
+def test_seeds_have_no_upper_limit(tmp_path):
+    run(tmp_path, plan(), seed=2**70)
+    assert [torch_seed(seed) for seed in (-1, 2**64 - 1, 2**64 + 5)] == [-1, 2**64 - 1, 5]

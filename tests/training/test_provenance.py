@@ -1,4 +1,4 @@
-"""What a training is resumed and tracked by: the keys of both stages, as they are when the training would begin."""
+"""What the keys of trainings depend on: a training is resumed and tracked by its key."""
 
 import shutil
 from dataclasses import replace
@@ -18,11 +18,10 @@ from clef.training.inputs import EvaluationData
 from clef.training.pretrain import pretrain
 from clef.training.provenance import training_key
 from tests.toy import make_toy, toy_fold, toy_params
-from tests.training.beginning import beginning
+from tests.training.planned import planned
 
 PLAIN = toy_params(finetune={"label_weight": "none"})
 FOLD = toy_fold(PLAIN)
-
 SECTIONS = {
     "dataset": {"name": "another"},
     "texts": {"file": str(PACKAGED)},
@@ -32,7 +31,7 @@ SECTIONS = {
     "threads": 2,
     "deterministic": True,
 }
-"""A change in each section on which both stages depend."""
+"""A change in each section that both stages depend on."""
 
 
 def changed(section: str, change) -> Params:
@@ -41,109 +40,84 @@ def changed(section: str, change) -> Params:
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    """Inputs of a toy set as it is, with the labels of one person turned round, and with lighter crops."""
-    folder = tmp_path_factory.mktemp("toy")
-    return {
-        "plain": make_toy(folder / "plain", PLAIN),
-        "other labels": make_toy(folder / "labels", PLAIN, flip_labels_of=("M003",)),
-        "other crops": make_toy(folder / "crops", PLAIN, light=61),
-    }
+def inputs(toy, tmp_path_factory):
+    """The toy set as it is, with other labels, and with other crops."""
+    folder = tmp_path_factory.mktemp("inputs")
+    labels = make_toy(folder / "labels", PLAIN, flip_labels_of=("M003",))
+    return {"plain": toy, "other labels": labels, "other crops": make_toy(folder / "crops", PLAIN, light=61)}
 
 
 @pytest.fixture(scope="module")
-def stage1(toy, tmp_path_factory):
-    """Stage 1 of two seeds."""
-    folder = tmp_path_factory.mktemp("stage1")
-    for seed in (0, 1):
-        pretrain(PLAIN, seed, FOLD, toy["plain"], folder / f"{seed}.safetensors")
-    return [folder / f"{seed}.safetensors" for seed in (0, 1)]
-
-
-@pytest.fixture(scope="module")
-def pretrain_key(toy, tmp_path_factory):
-    """A function that gives the key of stage 1 for some changes."""
+def pretrain_key(inputs, tmp_path_factory):
+    """The key of stage 1 with some changes."""
     target = tmp_path_factory.mktemp("key") / "pretrain.safetensors"
 
-    def key(params=PLAIN, inputs="plain", seed=0, fold=FOLD) -> str:
-        return beginning(pretrain, params, seed, fold, toy[inputs], target).key
+    def key(params=PLAIN, data="plain", seed=0, fold=FOLD) -> str:
+        return planned(pretrain, params, seed, fold, inputs[data], target).key
 
     return key
 
 
 @pytest.fixture(scope="module")
-def finetune_key(toy, stage1, tmp_path_factory):
-    """Likewise of stage 2."""
+def finetune_key(inputs, stage1, tmp_path_factory):
+    """The key of stage 2 with some changes."""
     folder = tmp_path_factory.mktemp("key")
-    made = [folder / "finetune.safetensors", folder / "epochs.parquet"]
+    files = [folder / "finetune.safetensors", folder / "epochs.parquet"]
 
-    def key(params=PLAIN, inputs="plain", seed=0, fold=FOLD, start=stage1[0], elsewhere=None) -> str:
-        return beginning(finetune, params, seed, fold, toy[inputs], start, *made, elsewhere).key
+    def key(params=PLAIN, data="plain", seed=0, fold=FOLD, start=stage1, other_dataset=None) -> str:
+        return planned(finetune, params, seed, fold, inputs[data], start, *files, other_dataset).key
 
     return key
 
 
 @pytest.fixture(params=["pretrain", "finetune"], scope="module")
-def either_key(request):
+def key(request):
     return request.getfixturevalue(f"{request.param}_key")
 
 
 @pytest.fixture(scope="module")
-def plain_key(either_key):
-    """What it gives without a change."""
-    return either_key()
-
-
-@pytest.mark.parametrize("section", SECTIONS)
-def test_every_section_of_both_stages_is_in_their_keys(section, either_key, plain_key):
-    assert either_key(changed(section, SECTIONS[section])) != plain_key
-
-
-def test_the_settings_of_stage_1_are_in_its_key(pretrain_key):
-    assert pretrain_key(changed("pretrain", {"temperature": 0.2})) != pretrain_key()
-
-
-@pytest.mark.parametrize(("section", "change"), [("finetune", {"logit_scale": 9.0}), ("labels", {"threshold": 2})])
-def test_the_settings_and_labels_of_stage_2_are_in_its_key(section, change, finetune_key):
-    assert finetune_key(changed(section, change)) != finetune_key()
-
-
-@pytest.mark.parametrize("inputs", ["other labels", "other crops"])
-def test_what_the_manifest_says_is(inputs, either_key, plain_key):
-    assert either_key(inputs=inputs) != plain_key
-
-
-def test_the_seed_is(either_key, plain_key):
-    assert either_key(seed=1) != plain_key
+def plain_key(key):
+    """The key without a change."""
+    return key()
 
 
 @pytest.mark.parametrize(
-    "fold",
+    "change",
     [
-        replace(FOLD, number=2),
-        replace(FOLD, train_subjects=FOLD.train_subjects[:-1]),
-        replace(FOLD, test_subjects=FOLD.test_subjects[:-1]),
+        *[{"params": changed(*section)} for section in SECTIONS.items()],
+        {"data": "other labels"},
+        {"data": "other crops"},
+        {"seed": 1},
+        {"fold": replace(FOLD, number=2)},
+        {"fold": replace(FOLD, train_subjects=FOLD.train_subjects[:-1])},
+        {"fold": replace(FOLD, test_subjects=FOLD.test_subjects[:-1])},
     ],
-    ids=["number", "training", "test"],
+    ids=[*SECTIONS, "labels", "crops", "seed", "fold", "training subjects", "test subjects"],
 )
-def test_the_fold_and_its_people_are(fold, either_key, plain_key):
-    assert either_key(fold=fold) != plain_key
+def test_the_keys_of_both_stages_change_with(change, key, plain_key):
+    assert key(**change) != plain_key
 
 
-def test_the_contents_of_published_weights_are_and_not_only_their_name(either_key, tmp_path):
+def test_the_key_of_each_stage_depends_on_its_own_settings(pretrain_key, finetune_key):
+    assert pretrain_key(changed("pretrain", {"temperature": 0.2})) != pretrain_key()
+    changes = [changed("finetune", {"logit_scale": 9.0}), changed("labels", {"threshold": 2}), PLAIN]
+    assert len({finetune_key(params) for params in changes}) == 3
+
+
+def test_the_keys_depend_on_the_contents_of_a_weights_file(key, tmp_path):
     path = tmp_path / "published.safetensors"
     params = changed("model", {"pretrained": str(path)})
     keys = []
     for seed in (0, 1):
         torch.manual_seed(seed)
         save_weights(path, Encoders(PLAIN.model).clip.state_dict(), {})
-        keys.append(either_key(params))
+        keys.append(key(params))
     assert keys[0] != keys[1]
 
 
-def test_what_a_model_s_name_stands_for_is(either_key, plain_key, monkeypatch):
+def test_the_keys_depend_on_the_architecture_behind_a_model_name(key, plain_key, monkeypatch):
     monkeypatch.setattr(clef.training.provenance, "architecture", lambda name: {"embed_dim": 1})
-    assert either_key() != plain_key
+    assert key() != plain_key
 
 
 @pytest.mark.parametrize(
@@ -155,7 +129,7 @@ def test_what_a_model_s_name_stands_for_is(either_key, plain_key, monkeypatch):
         ("finetune_key", "a photo of a face where {}"),
     ],
 )
-def test_the_texts_are_and_not_only_their_file(fixture, text, request, tmp_path):
+def test_the_keys_depend_on_the_texts(fixture, text, request, tmp_path):
     key = request.getfixturevalue(fixture)
     path = shutil.copy(PACKAGED, tmp_path / "texts.yaml")
     params = changed("texts", {"file": str(path)})
@@ -165,32 +139,26 @@ def test_the_texts_are_and_not_only_their_file(fixture, text, request, tmp_path)
     assert key(params) != before
 
 
-def test_the_weights_that_stage_2_starts_from_are(finetune_key, stage1):
-    assert len({finetune_key(start=start) for start in (*stage1, None)}) == 3
-
-
-def test_the_other_data_set_that_is_tested_is(finetune_key, toy):
-    labels = PLAIN.labels
-    everybody = fold_testing_all(open_dataset(PLAIN))
+def test_the_key_of_stage_2_depends_on_stage_1_and_on_the_tested_data_set(finetune_key, inputs, stage1, tmp_path):
+    other = tmp_path / "pretrain.safetensors"
+    pretrain(PLAIN, 1, FOLD, inputs["plain"], other)
+    assert len({finetune_key(start=start) for start in (stage1, other, None)}) == 3
+    fold = fold_testing_all(open_dataset(PLAIN))
+    smaller = replace(fold, test_subjects=fold.test_subjects[:-1])
     tested = [
-        EvaluationData("plus", toy["plain"], everybody, labels),
-        EvaluationData("plus", toy["other labels"], everybody, labels),
-        EvaluationData("minus", toy["plain"], everybody, labels),
-        EvaluationData("plus", toy["plain"], replace(everybody, test_subjects=everybody.test_subjects[:-1]), labels),
+        EvaluationData("plus", inputs["plain"], fold, PLAIN.labels),
+        EvaluationData("plus", inputs["other labels"], fold, PLAIN.labels),
+        EvaluationData("minus", inputs["plain"], fold, PLAIN.labels),
+        EvaluationData("plus", inputs["plain"], smaller, PLAIN.labels),
         None,
     ]
-    assert len({finetune_key(elsewhere=elsewhere) for elsewhere in tested}) == len(tested)
+    assert len({finetune_key(other_dataset=data) for data in tested}) == len(tested)
 
 
-def test_what_changes_no_result_is_not(either_key, plain_key, monkeypatch):
+def test_the_keys_do_not_depend_on_what_changes_no_result(key, plain_key, monkeypatch):
     monkeypatch.setattr(clef.training.provenance, "package_hash", lambda: "another")
-    assert either_key() == plain_key
     often = {"checkpoint": PLAIN.finetune.checkpoint.model_copy(update={"every_steps": 1}), "workers": 3}
     for params in (changed("pretrain", often), changed("finetune", often), changed("evaluate", {"threshold": 0.4})):
-        assert either_key(params) == plain_key
-
-
-def test_the_order_of_entries_is_not():
+        assert key(params) == plain_key
     sidecar = {"seed": 0, "manifest": "m", "finetune": {"lr": 0.1}}
     assert training_key(sidecar) == training_key(dict(reversed(sidecar.items())))
-    assert training_key(sidecar) != training_key(sidecar | {"finetune": {"lr": 0.2}})

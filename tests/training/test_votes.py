@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.training.beginning import beginning
 
 from clef.datasets.ferplus import EMOTIONS
 from clef.fixtures import write_fixture
@@ -15,7 +16,6 @@ from clef.params.schema import Params
 from clef.training.finetune import finetune
 from clef.training.inputs import Inputs
 from tests.fixtures.pipeline import CROP, Result, run_pipeline
-from tests.training.beginning import beginning
 
 OFFICIAL = Fold(0, (), ())
 
