@@ -125,7 +125,5 @@ def _smooth(steps: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[ND
     """Means over windows of a fiftieth of the training, which remove the noise of single batches."""
     window = max(1, len(values) // 50)
     whole = len(values) // window * window
-    return (
-        steps[:whole].reshape(-1, window).mean(axis=1),
-        values[:whole].reshape(-1, window).mean(axis=1),
-    )
+    smoothed = [array[:whole].reshape(-1, window).mean(axis=1) for array in (steps, values)]
+    return smoothed[0], smoothed[1]

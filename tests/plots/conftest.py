@@ -1,4 +1,4 @@
-"""Summaries as `clef summarize` hands them to the plots."""
+"""Summaries as `clef summarize` passes them to the plots."""
 
 import copy
 from collections.abc import Callable
@@ -16,27 +16,29 @@ __all__ = ["action_unit_tables", "expression_tables"]
 Scored = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
+def scored(tables: Any, run: str) -> Scored:
+    metrics = [score_fold(*tables.parts(), EvaluateParams()) | {"seed": 0, "fold": 0}]
+    return summarize(metrics, run, 50)[1], metrics
+
+
 @pytest.fixture
 def action_units(action_unit_tables) -> Scored:
-    metrics = [score_fold(*action_unit_tables().parts(), EvaluateParams()) | {"seed": 0, "fold": 0}]
-    return summarize(metrics, "bp4d", 50)[1], metrics
+    return scored(action_unit_tables(), "bp4d")
 
 
 @pytest.fixture
 def expressions(expression_tables) -> Scored:
-    metrics = [score_fold(*expression_tables().parts(), EvaluateParams()) | {"seed": 0, "fold": 0}]
-    return summarize(metrics, "raf-db", 50)[1], metrics
+    return scored(expression_tables(), "raf-db")
 
 
 @pytest.fixture
 def with_labels(action_units) -> Callable[..., dict[str, Any]]:
-    """The summary with so many labels, all with the same numbers but those given."""
+    """Make a summary with a number of labels that all have the same values, except the given rows."""
 
     def change(number: int, **rows: dict[str, Any]) -> dict[str, Any]:
         summary = copy.deepcopy(action_units[0])
         summary["labels"] = [f"AU{i:02d}" for i in range(1, number + 1)]
-        row = summary["rows"]["AU06"]
-        mean = summary["rows"]["mean"]
+        row, mean = summary["rows"]["AU06"], summary["rows"]["mean"]
         summary["rows"] = {label: row | rows.get(label, {}) for label in summary["labels"]} | {"mean": mean}
         return summary
 
