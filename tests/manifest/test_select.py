@@ -9,6 +9,8 @@ from clef.manifest.folds import Fold
 from clef.params.schema import LabelParams
 from tests.toy import FRAMES, LABELLED, make_toy, toy_fold, toy_params
 
+BY_SPLIT = Fold(0, (), ())
+
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
@@ -16,7 +18,20 @@ def toy(tmp_path_factory):
     return params, make_toy(tmp_path_factory.mktemp("toy"), params), toy_fold(params)
 
 
-def test_stage_1_gets_every_cropped_frame_of_training_subjects(toy):
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes a manifest with the given columns."""
+
+    def write_manifest(rows: int, **columns):
+        common = {column: ["x"] * rows for column in select.KEYS}
+        common |= {"frame": range(rows), "split": "test", "status": "detected", "labelled": True}
+        pd.DataFrame(common | columns).to_parquet(tmp_path / "m.parquet")
+        return tmp_path / "m.parquet"
+
+    return write_manifest
+
+
+def test_stage_1_uses_every_cropped_frame_of_the_training_subjects(toy):
     _, inputs, fold = toy
     frames = select.pretraining_frames(inputs.manifest, fold, stride=1)
     assert set(frames["subject"]) == set(fold.train_subjects)
@@ -24,14 +39,14 @@ def test_stage_1_gets_every_cropped_frame_of_training_subjects(toy):
     assert not set(frames.columns) & {"AU01", "AU04", "AU12"}
 
 
-def test_stage_2_gets_labelled_and_cropped_frames(toy):
+def test_stage_2_uses_labelled_and_cropped_frames(toy):
     params, inputs, fold = toy
     frames = select.training_frames(inputs.manifest, fold, params.labels, stride=1)
     assert set(frames["subject"]) == set(fold.train_subjects)
     assert len(frames) == len(fold.train_subjects) * 3 * (len(LABELLED) - 1)
 
 
-def test_test_frames_include_those_without_a_crop_and_carry_no_labels(toy):
+def test_test_frames_include_those_without_a_crop_and_have_no_labels(toy):
     params, inputs, fold = toy
     frames = select.test_frames(inputs.manifest, fold, stride=1)
     assert set(frames["subject"]) == set(fold.test_subjects)
@@ -48,83 +63,71 @@ def test_stride_counts_frames_of_each_sequence():
 
 
 @pytest.mark.parametrize(("threshold", "present"), [(1, [0, 1, 1]), (2, [0, 0, 1])])
-def test_codes_become_targets_at_the_threshold_and_unknown_stays_unknown(tmp_path, threshold, present):
-    manifest = tmp_path / "m.parquet"
+def test_codes_from_the_threshold_are_present_and_unknown_ones_stay_unknown(write, threshold, present):
     codes = pd.array([0, 1, 2, 9, None], dtype="Int8")
-    pd.DataFrame(
-        {column: ["x"] * 5 for column in select.KEYS}
-        | {"split": "test", "frame": range(5), "labelled": True, "AU01": codes, "AU02": codes}
-    ).to_parquet(manifest)
     labels = LabelParams(action_units=[1, 2], threshold=threshold)
-    frames = select.test_labels(manifest, Fold(0, (), ()), labels, stride=1)
-    targets = select.targets(frames, labels)
-    np.testing.assert_array_equal(targets[:, 0], [*present, np.nan, np.nan])
+    frames = select.test_labels(write(5, AU01=codes, AU02=codes), BY_SPLIT, labels, stride=1)
+    np.testing.assert_array_equal(select.targets(frames, labels)[:, 0], [*present, np.nan, np.nan])
 
 
-def test_expressions_become_class_indices_and_others_unknown(tmp_path):
-    manifest = tmp_path / "m.parquet"
-    names = ["fear", "anger", "contempt", None]
-    pd.DataFrame(
-        {column: ["x"] * 4 for column in select.KEYS}
-        | {"split": "test", "frame": range(4), "labelled": True, "expression": names}
-    ).to_parquet(manifest)
+def test_expressions_become_class_indices_and_others_unknown(write):
     labels = LabelParams(kind="expressions", expressions=["anger", "fear"])
-    frames = select.test_labels(manifest, Fold(0, (), ()), labels, stride=1)
+    manifest = write(4, expression=["fear", "anger", "contempt", None])
+    frames = select.test_labels(manifest, BY_SPLIT, labels, stride=1)
     assert select.targets(frames, labels).tolist() == [1, 0, -1, -1]
 
 
-def test_a_subject_that_the_manifest_lacks_is_named(toy):
+def test_subject_that_is_not_in_the_manifest_is_named(toy):
     params, inputs, fold = toy
     other = Fold(0, (*fold.train_subjects, "F999"), fold.test_subjects)
     with pytest.raises(ClefError, match="no frame of F999"):
         select.training_frames(inputs.manifest, other, params.labels, 1)
 
 
-def test_a_fold_that_leaks_is_refused(toy):
+def test_fold_with_a_subject_on_both_sides_is_refused(toy):
     params, inputs, fold = toy
-    leaky = Fold(0, (*fold.train_subjects, fold.test_subjects[0]), fold.test_subjects)
+    leaking = Fold(0, (*fold.train_subjects, fold.test_subjects[0]), fold.test_subjects)
     for read in (
-        lambda: select.pretraining_frames(inputs.manifest, leaky, 1),
-        lambda: select.training_frames(inputs.manifest, leaky, params.labels, 1),
+        lambda: select.pretraining_frames(inputs.manifest, leaking, 1),
+        lambda: select.training_frames(inputs.manifest, leaking, params.labels, 1),
     ):
         with pytest.raises(ClefError, match=f"{fold.test_subjects[0]} are in training and in test"):
             read()
 
 
-def test_an_official_split_with_somebody_on_both_sides_is_refused_before_training(tmp_path):
-    manifest = tmp_path / "m.parquet"
-    pd.DataFrame(
-        {column: ["x"] * 4 for column in select.KEYS}
-        | {"subject": ["P01", "P02", "P02", None], "split": ["train", "train", "test", "test"]}
-        | {"frame": range(4), "status": "detected", "labelled": True, "expression": ["fear", "anger"] * 2}
-    ).to_parquet(manifest)
+def test_official_split_with_a_subject_on_both_sides_is_refused(write):
+    subjects, splits = ["P01", "P02", "P02", None], ["train", "train", "test", "test"]
+    manifest = write(4, subject=subjects, split=splits, expression=["fear", "anger"] * 2)
     labels = LabelParams(kind="expressions", expressions=["anger", "fear"])
     for read in (
-        lambda: select.pretraining_frames(manifest, Fold(0, (), ()), 1),
-        lambda: select.training_frames(manifest, Fold(0, (), ()), labels, 1),
+        lambda: select.pretraining_frames(manifest, BY_SPLIT, 1),
+        lambda: select.training_frames(manifest, BY_SPLIT, labels, 1),
     ):
         with pytest.raises(ClefError, match="subjects P02 are in training and in test"):
             read()
 
 
-def test_votes_that_a_manifest_lacks_are_told(toy):
-    _, inputs, _ = toy
+def test_manifest_without_columns_of_votes_is_refused(toy):
     labels = LabelParams(kind="expressions", expressions=["anger", "fear"], votes="majority")
     with pytest.raises(ClefError, match="no columns of votes; expected a manifest of this run"):
-        select.training_labels(inputs.manifest, Fold(0, (), ()), labels)
+        select.training_labels(toy[1].manifest, BY_SPLIT, labels)
 
 
-def test_the_likeliest_class_of_a_distribution_is_its_largest_share():
+def test_most_likely_class_has_the_largest_share():
     shares = np.array([[0.2, 0.8, 0.0], [0.5, 0.3, 0.2], [0.0, 0.0, 1.0]], dtype=np.float32)
     assert select.most_likely(shares).tolist() == [1, 0, 2]
     assert select.most_likely(np.array([2, 0, 1])).tolist() == [2, 0, 1]
 
 
 @pytest.mark.parametrize(
-    ("rule", "known"), [("majority", ["x", "z"]), ("plurality", ["x", "y", "z"]), ("probability", ["x", "y"])]
+    ("rule", "known", "expected"),
+    [
+        ("majority", ["x", "z"], [1, 2]),
+        ("plurality", ["x", "y", "z"], [1, 0, 2]),
+        ("probability", ["x", "y"], [[0.4, 0.6], [0.5, 0.5]]),
+    ],
 )
-def test_votes_decide_who_is_trained_on(tmp_path, rule, known):
-    manifest = tmp_path / "m.parquet"
+def test_rule_for_votes_decides_which_frames_have_targets(write, rule, known, expected):
     votes = {
         "x": {"fear": 6, "anger": 4},
         "y": {"fear": 4, "anger": 4, "surprise": 2},
@@ -132,17 +135,9 @@ def test_votes_decide_who_is_trained_on(tmp_path, rule, known):
         "w": {"no_face": 10},
     }
     table = {column: [votes[name].get(column.removeprefix("votes_"), 0) for name in votes] for column in VOTES}
-    pd.DataFrame(
-        {column: ["x"] * 4 for column in select.KEYS}
-        | {"sequence": list(votes), "frame": 0, "split": "train", "status": "detected", "labelled": True}
-        | table
-    ).to_parquet(manifest)
-    expressions = ["anger", "fear", "contempt"] if rule != "probability" else ["anger", "fear"]
+    manifest = write(4, sequence=list(votes), split="train", **table)
+    expressions = ["anger", "fear"] if rule == "probability" else ["anger", "fear", "contempt"]
     labels = LabelParams(kind="expressions", expressions=expressions, votes=rule)
-    frames = select.training_frames(manifest, Fold(0, (), ()), labels, stride=1)
+    frames = select.training_frames(manifest, BY_SPLIT, labels, stride=1)
     assert frames["sequence"].tolist() == known
-    targets = select.targets(frames, labels)
-    if rule == "probability":
-        np.testing.assert_allclose(targets, [[0.4, 0.6], [0.5, 0.5]], rtol=1e-6)
-    else:
-        assert targets.tolist() == {"majority": [1, 2], "plurality": [1, 0, 2]}[rule]
+    np.testing.assert_allclose(select.targets(frames, labels), expected, rtol=1e-6)
