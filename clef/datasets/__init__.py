@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from clef.params.errors import explain_error
-from clef.params.schema import ParamsError
+from clef.params.schema import Params, ParamsError
 
 if TYPE_CHECKING:
     from clef.datasets.base import Dataset
-    from clef.params.schema import Params
 
 
 def adapters() -> list[str]:
@@ -22,7 +21,7 @@ def adapters() -> list[str]:
     return [name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "ADAPTER")]
 
 
-def adapter_of(params: "Params") -> type["Dataset"]:
+def adapter_of(params: Params) -> type["Dataset"]:
     """Return the adapter class of a run.
 
     Raises:
@@ -54,7 +53,7 @@ def modules_of(adapter: str) -> list[str]:
     return sorted(found)
 
 
-def open_dataset(params: "Params") -> "Dataset":
+def open_dataset(params: Params) -> "Dataset":
     """Create the adapter of a run with its settings.
 
     Raises:

@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
-from clef.params.schema import Section
+from clef.params.schema import Params, Section
 from clef.recordings.sequence import RecordedSequence, SequenceKind
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from clef.params.schema import Params
-
-PLAIN = "plain"
-"""Name of the packaging of an adapter that knows only one."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +26,6 @@ class Packaging:
     """Label frame minus image number; None if the frames are not numbered images."""
     reason: str | None = None
     """Why this offset was chosen."""
-
-    @property
-    def line(self) -> str:
-        """The whole description on one line."""
-        if self.offset is None:
-            return f"{self.name}: {self.found}"
-        return f"{self.name}: {self.found}; frame = image number + {self.offset}, since {self.reason}"
 
 
 class Dataset(ABC):
@@ -72,7 +60,7 @@ class Dataset(ABC):
     """Partition name to the numbers that publications give to each of its folds."""
     published_counts: ClassVar[PublishedCounts | None] = None
 
-    def __init__(self, params: "Params") -> None:
+    def __init__(self, params: Params) -> None:
         """Validate `dataset.options`.
 
         Raises:
@@ -117,7 +105,7 @@ class Dataset(ABC):
 
     def packaging(self, root: Path) -> Packaging:
         """Find out how the copy in `root` is packaged."""
-        return Packaging(PLAIN, f"files of the adapter {self.params.dataset.adapter}")
+        return Packaging("plain", f"files of the adapter {self.params.dataset.adapter}")
 
     @abstractmethod
     def sequences(self, root: Path) -> list[RecordedSequence]:

@@ -19,12 +19,11 @@ from clef.datasets.readers.occurrence_csv import read_occurrence_csv
 from clef.datasets.readers.packagings import ImageFolders, PackagedRecordings, SubjectZips
 from clef.datasets.subject_options import SubjectOptions
 from clef.errors import ClefError
+from clef.params.schema import Params
 from clef.recordings.sequence import MISSING, RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from clef.params.schema import Params
 
 BENCHMARK = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 """Action units that publications report."""
@@ -83,7 +82,7 @@ class Bp4dFamily(Dataset):
     expected: ClassVar[str]
     """The packagings, for messages."""
 
-    def __init__(self, params: "Params") -> None:
+    def __init__(self, params: Params) -> None:
         super().__init__(params)
         self._subjects = self.options.selected(self.all_subjects, self.title)
         self._files = cache(self._find_files)

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from clef.datasets.base import Dataset, Packaging, join_labels
 from clef.datasets.published_counts import PublishedCounts
+from clef.datasets.readers.csv_file import read_columns
 from clef.datasets.readers.find_folders import contents, find_folders, relative
-from clef.datasets.readers.intensity_txt import read_intensity_txt
 from clef.datasets.subject_options import SubjectOptions
 from clef.errors import ClefError
+from clef.params.schema import Params
 from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from clef.params.schema import Params
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +36,7 @@ VIDEO = re.compile(r"(?P<camera>Left|Right)Video(?P<subject>SN\d{3})(?:_comp)?\.
 LABEL_FILE = re.compile(r"(?P<subject>SN\d{3})_au(?P<unit>\d+)\.txt", re.IGNORECASE)
 IGNORED_FOLDERS = ("landmark_points",)
 NOT_CODED = 9
+INTENSITIES = {0, 1, 2, 3, 4, 5, NOT_CODED}
 
 THREE_FOLDS = [
     "SN001 SN002 SN009 SN010 SN016 SN026 SN027 SN030 SN032",
@@ -114,7 +114,7 @@ class Disfa(Dataset):
         rates=RATES,
     )
 
-    def __init__(self, params: "Params") -> None:
+    def __init__(self, params: Params) -> None:
         super().__init__(params)
         self._subjects = self.options.selected(SUBJECTS, "DISFA")
         self._files = cache(_find_files)
@@ -169,7 +169,7 @@ class Disfa(Dataset):
         if missing:
             folder = next(path.parent for (other, _), path in files.items() if other == subject)
             raise ClefError(f"{folder}: no {subject}_au{missing[0]}.txt; expected all twelve; restore it")
-        codes = {f"AU{unit:02d}": read_intensity_txt(files[subject, str(unit)]) for unit in CODED}
+        codes = {f"AU{unit:02d}": _read_intensities(files[subject, str(unit)]) for unit in CODED}
         frames = max(map(len, codes.values()))
         for unit, own in zip(CODED, codes.values(), strict=True):
             if frames - len(own) > max(1, self.params.ingest.max_bad * frames):
@@ -228,6 +228,22 @@ def _by_subject(
             raise ClefError(f"{root}: {both} are both for {key[0]}, {group} {key[1]}; expected one; remove one")
         found[key] = path
     return found
+
+
+def _read_intensities(path: Path) -> "pd.Series":
+    """Read one label file: lines `frame,intensity` without a header. Frame numbers are the index."""
+    import pyarrow as pa
+
+    types = {"frame": pa.int64(), "intensity": pa.int64()}
+    table = read_columns(path, list(types), types, "lines `frame,intensity` without a header").to_pandas()
+    wrong = table[~table["intensity"].isin(INTENSITIES)]
+    if len(wrong):
+        frame, intensity = wrong.iloc[0]
+        raise ClefError(f"{path}: frame {frame}: intensity {intensity}; expected 0 to 5")
+    duplicates = table["frame"][table["frame"].duplicated()]
+    if len(duplicates):
+        raise ClefError(f"{path}: frame {duplicates.iloc[0]} appears twice; expected one line per frame")
+    return table.set_index("frame")["intensity"].astype("int8")
 
 
 def _without_left_out(labels: "pd.DataFrame") -> "pd.DataFrame":

@@ -19,14 +19,12 @@ from pydantic import Field, field_validator
 from clef.datasets.base import Dataset, Packaging, sort_by_shard
 from clef.datasets.readers.label_table import LabelTable, is_below, read_label_table
 from clef.errors import ClefError
-from clef.params.schema import NAME, NAME_EXPECTED, Count, Fraction, ParamsError, Section
+from clef.params.schema import NAME, NAME_EXPECTED, Count, Fraction, Params, ParamsError, Section
 from clef.recordings.numbered_images import IMAGE_SUFFIXES, numbered_images
 from clef.recordings.sequence import RecordedSequence, SequenceKind
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from clef.params.schema import Params
 
 VIDEO_SUFFIXES = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
 BLOCKS = 8
@@ -74,7 +72,7 @@ class Folder(Dataset):
     label_names: ClassVar = [f"AU{number:02d}" for number in range(1, 70)]
     """An instance has the labels of its run."""
 
-    def __init__(self, params: "Params") -> None:
+    def __init__(self, params: Params) -> None:
         super().__init__(params)
         self.label_names = list(params.labels.names)  # type: ignore[misc]
         self.activities = self.options.activities  # type: ignore[misc]
