@@ -60,9 +60,8 @@ def join_labels(
     by_epoch = {}
     for epoch, rows in epochs.groupby("epoch") if epochs is not None else ():
         values = _in_order(rows, index, labels, f"epoch {epoch}")
-        _require_all(
-            index[any_known(probability)], index[any_known(values)], f"frames have a crop but no epoch {epoch}"
-        )
+        has_crop, has_epoch = index[any_known(probability)], index[any_known(values)]
+        _require_all(has_crop, has_epoch, f"frames have a crop but no predictions of epoch {epoch}")
         by_epoch[int(rows["epoch"].iloc[0])] = values[known]
     _require_unseen_subjects(train_labels, predictions)
     status = predictions.loc[known, "status"].value_counts().sort_index()
@@ -103,10 +102,7 @@ def _require_all(wanted: pd.MultiIndex, present: pd.MultiIndex, problem: str) ->
     missing = wanted[present.get_indexer(wanted) < 0]
     if len(missing):
         sequence, frame = missing[0]
-        raise ClefError(
-            f"{len(missing)} {problem}, such as frame {frame} of {sequence}; "
-            "train and evaluate with the same manifest and stride"
-        )
+        raise ClefError(f"{len(missing)} {problem}, such as frame {frame} of {sequence}; use one manifest and stride")
 
 
 def _truth(table: pd.DataFrame, labels: LabelParams, name: str) -> Floats:

@@ -25,16 +25,13 @@ BLOCK = 4_000_000
 def bootstrap_interval(
     folds: list[list[BootstrapUnits]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
 ) -> tuple[Floats, Floats]:
-    """Compute the 95 % percentile interval of a statistic's mean over folds and seeds.
+    """Compute the 95 % percentile interval of a statistic's mean over folds and seeds: its ends, each (values,).
 
     Args:
         folds: For each fold, its units under each seed, in the same order.
         statistic: Maps confusion counts (..., labels, 4) to values (..., values), NaN if undefined.
         resamples: Number of draws; 0 gives NaN.
         seed: Seed of the draws.
-
-    Returns:
-        Lower and upper end, each (values,).
     """
     return percentile_interval(bootstrap_values(folds, statistic, resamples, seed))
 

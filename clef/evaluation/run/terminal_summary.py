@@ -56,9 +56,7 @@ def format_published(summary: dict[str, Any]) -> Table | None:
         table.add_column(heading, justify="right" if heading == "%" else "left")
     for value, method, year, how in sorted(listed, reverse=True):
         table.add_row(method, year, _percent(value), how, style="bold" if year == "this run" else None)
-    table.caption = (
-        f"Published methods may have chosen {choice} on the test set. Values per label and sources: summary.json."
-    )
+    table.caption = f"Published methods may have chosen {choice} on the test set. Labels and sources: summary.json."
     return table
 
 

@@ -57,7 +57,7 @@ def test_nullable_columns_are_read(tables):
             lambda t: {"predictions": pd.concat([t.predictions, t.predictions.iloc[:1]])},
             "predictions: frame 1 of F001_T1 occurs twice",
         ),
-        (lambda t: {"epochs": t.epochs.iloc[1:]}, "1 frames have a crop but no epoch 1"),
+        (lambda t: {"epochs": t.epochs.iloc[1:]}, "1 frames have a crop but no predictions of epoch 1"),
         (lambda t: {"predictions": t.predictions.assign(p_AU06=0.5)}, "for some labels only"),
         (lambda t: {"predictions": t.predictions.fillna(0.5).assign(p_AU06=1.5)}, "outside 0 to 1"),
         (lambda t: {"test_labels": t.test_labels.assign(AU06=9.0)}, "test labels: label 9"),
