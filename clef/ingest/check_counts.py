@@ -19,14 +19,7 @@ INCOMPLETE_COPY = 0.02
 
 
 def count_labels(copy: Copy, sequences: list[RecordedSequence], labels: "pd.DataFrame", labels_missing: bool) -> None:
-    """Compare counts with published ones.
-
-    Args:
-        copy: The copy.
-        sequences: All recordings.
-        labels: Of all of them.
-        labels_missing: Missing labels are reported already, so do not report the classes that lack them.
-    """
+    """Compare counts with published ones. If missing labels are reported already, do not report missing classes."""
     dataset, published, report = copy.dataset, copy.published, copy.report
     report.count("labels", "labelled frames", len(labels), published.labelled_frames)
     for by, expected in published.frames_by.items():

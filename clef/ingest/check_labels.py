@@ -20,11 +20,7 @@ MOST_FILES = 8
 
 
 def check_labels(copy: Copy, recordings: CheckedRecordings) -> "pd.DataFrame | None":
-    """Read all labels and compare them with the recordings.
-
-    Returns:
-        As `Dataset.labels`; None if no label file can be read.
-    """
+    """Read all labels, as `Dataset.labels`, and compare them with the recordings. Return None if none can be read."""
     report, sequences = copy.report, recordings.sequences
     recordings_refused = bool(report.problems)
     _judge_unexpected_files(copy, sequences)
@@ -57,12 +53,9 @@ def _judge_unexpected_files(copy: Copy, sequences: list[RecordedSequence]) -> No
 
 
 def _read(copy: Copy, sequences: list[RecordedSequence]) -> "tuple[pd.DataFrame | None, set[str]]":
-    """Read all labels. After an error, read them shard by shard to name every broken file.
+    """Read all labels; after an error shard by shard, to name every broken file. Return the shards that could be read.
 
     Images without a label are reported once, and the labels that exist are read.
-
-    Returns:
-        The labels, and the shards that could be read.
     """
     import pandas as pd
 
@@ -203,9 +196,9 @@ class Coverage:
 def coverage(
     sequences: Collection[RecordedSequence], labels: "pd.DataFrame", images: Mapping[str, Collection[int]]
 ) -> Coverage:
-    """Compare labels with the frames that exist. Recordings that were not opened count like the average opened one.
+    """Compare labels with `images`, the frames that exist in the readable recordings of numbered images, by name.
 
-    `images` has the frame numbers of every readable recording of numbered images that was opened, by name.
+    Recordings that were not opened count like the average opened one.
     """
     singles = [s for s in sequences if s.is_single_image]
     longer = [s for s in sequences if not s.is_single_image]

@@ -51,7 +51,7 @@ class CheckedRecordings:
     """The recordings of a copy."""
 
     sequences: list[RecordedSequence]
-    """All recordings, also missing ones that have labels, with their problems; the inspected ones with their facts."""
+    """All, also missing ones with labels, with their problems; inspected ones with their facts."""
     inspected: dict[str, RecordedSequence]
     """Inspected recordings by name, without the problems that only the quick tests of the files find."""
     images: dict[str, np.ndarray]
@@ -85,7 +85,7 @@ def check_recordings(copy: Copy, full: bool, progress: Callable[[int, int], None
         if progress is not None:
             progress(done, len(sample))
     sequences = [inspected.get(s.sequence, s) for s in listed]
-    sequences = [replace(s, problem=problems.get(s.sequence, s.problem)) for s in sequences]
+    sequences = [replace(s, problem=problems[s.sequence]) if s.sequence in problems else s for s in sequences]
     if unlisted := dataset.missing_recordings(root):
         sequences = sorted([*sequences, *unlisted], key=lambda s: (s.shard, s.sequence))
     opened = {name for name, s in inspected.items() if name in decoded or not s.is_single_image} - problems.keys()
@@ -187,14 +187,7 @@ def _count_sequences(copy: Copy, present: list[RecordedSequence], missing_subjec
 
 
 def _judge_unreadable(copy: Copy, judged: list[RecordedSequence], opened: set[str], missing: list[str]) -> None:
-    """Report recordings that cannot be read, and missing ones.
-
-    Args:
-        copy: The copy.
-        judged: All recordings except `missing`, with their problems.
-        opened: Names of opened recordings.
-        missing: Names of missing recordings.
-    """
+    """Report recordings that cannot be read and names of missing ones. `judged` has all others, with their problems."""
     report, max_bad = copy.report, copy.dataset.params.ingest.max_bad
     tested = [sequence for sequence in judged if sequence.sequence in opened]
     unreadable = [sequence for sequence in tested if sequence.problem]

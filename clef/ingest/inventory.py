@@ -63,11 +63,8 @@ def take_inventory(
 ) -> Inventory:
     """List the recordings, read the labels, and compare both with each other and with what is expected.
 
-    Args:
-        dataset: The adapter, with a run's settings.
-        root: The raw folder.
-        full: Inspect every recording. Otherwise inspect a sample, which takes seconds also on terabytes.
-        progress: Called with recordings inspected and recordings to inspect.
+    A full inventory inspects every recording, otherwise a sample, which takes seconds also on terabytes. `progress` is
+    called with recordings inspected and recordings to inspect.
     """
     report = Report(dataset.name, dataset.params.dataset.adapter, str(root))
     inventory = Inventory(report)
@@ -112,14 +109,7 @@ def ingest(
 ) -> Inventory:
     """Take a full inventory and write the recordings, and beside them the labels and the report.
 
-    Args:
-        dataset: The adapter.
-        root: The raw folder.
-        sequences: The parquet file to write, with the fields of `RecordedSequence` as columns.
-        progress: As for `take_inventory`.
-
-    Raises:
-        ClefError: The copy is not usable. The report goes to stderr, and nothing is written.
+    If the copy is not usable, print the report to stderr, raise a ClefError with the verdict, and write nothing.
     """
     from clef.ingest.report_text import report_text
 

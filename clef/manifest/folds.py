@@ -71,11 +71,7 @@ def make_folds(dataset: Dataset) -> list[Fold]:
 
 
 def fold_training_all(dataset: Dataset) -> Fold:
-    """The fold `all` with every subject in training.
-
-    Raises:
-        ParamsError: The data set has no subjects.
-    """
+    """The fold `all` with every subject in training, for a data set with subjects."""
     return Fold("all", tuple(_subjects(dataset)), ())
 
 
@@ -85,11 +81,7 @@ def fold_testing_all(dataset: Dataset) -> Fold:
 
 
 def named_fold(dataset: Dataset, name: str, run: str) -> Fold:
-    """Find a fold by its name on the command line: a number, or `all`.
-
-    Raises:
-        ClefError: `run` has no such fold.
-    """
+    """Find a fold of `run` by its name on the command line: a number, or `all`."""
     folds = {str(fold.number): fold for fold in make_folds(dataset)}
     if name == "all" and name not in folds:
         return fold_training_all(dataset)
@@ -100,11 +92,7 @@ def named_fold(dataset: Dataset, name: str, run: str) -> Fold:
 
 
 def partition_of(dataset: Dataset) -> str | None:
-    """Name of the published partition that a run uses; None if it uses other folds.
-
-    Raises:
-        ParamsError: The data set has no such partition.
-    """
+    """Name of the published partition that a run uses; None if it uses other folds."""
     settings = dataset.params.folds
     if settings.protocol != "standard":
         return None
@@ -178,9 +166,6 @@ def inner_split(fold: Fold, held_out: float, seed: int) -> Fold:
         fold: The fold.
         held_out: Share of its training subjects; at least one is held out, and at least one kept.
         seed: Seed of the choice.
-
-    Raises:
-        ParamsError: The fold has fewer than two training subjects.
     """
     train = fold.train_subjects
     if len(train) < 2:
@@ -191,11 +176,7 @@ def inner_split(fold: Fold, held_out: float, seed: int) -> Fold:
 
 
 def require_disjoint(train: Collection[str | None], test: Collection[str | None]) -> None:
-    """Refuse a training set that shares a subject with its test set.
-
-    Raises:
-        ClefError: With the shared subjects.
-    """
+    """Refuse a training set that shares a subject with its test set."""
     shared = sorted({subject for subject in train if subject is not None} & set(test))
     if shared:
         raise ClefError(

@@ -35,18 +35,15 @@ def build_manifest(
     target: Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Join the shards with the recordings and labels of the inventory.
+    """Join the shards with the recordings and labels of `ingest`, and write and return the table.
 
     Args:
         dataset: The adapter.
-        sequences: All recordings, from `ingest`.
-        labels: Their labels, from `ingest`.
+        sequences: All recordings.
+        labels: Their labels.
         shards: Path of each shard's crops by name.
         target: The parquet file to write.
         progress: Called with shards hashed and shards in all. Only hashing reads every byte of them.
-
-    Returns:
-        The table written.
 
     Raises:
         ClefError: A subject is on both sides of the official split used by the run; the shards have different crop
@@ -133,20 +130,15 @@ def _add_lost_frames(
     rows["shard"] = rows["sequence"].map({s.sequence: s.shard for s in sequences})
     rows = rows.astype({"frame": "int32", "row": "int32"})
     frames = pd.concat([frames, rows[lacking]], ignore_index=True)
-    _check_undecodable(dataset, frames)
-    return pd.concat([frames, rows[late]], ignore_index=True)
-
-
-def _check_undecodable(dataset: Dataset, frames: pd.DataFrame) -> None:
-    """Refuse too many undecodable frames: only cropping decodes all of them."""
-    undecodable = frames[frames["status"] == "undecodable"]
+    undecodable = frames[frames["status"] == "undecodable"]  # only cropping decodes all frames
     if len(undecodable) > dataset.params.ingest.max_bad * len(frames):
         counts = undecodable.groupby("sequence").size().sort_values(ascending=False)
-        worst = ", ".join(f"{sequence} ({count})" for sequence, count in counts.head(8).items())
+        worst = abbreviate([f"{sequence} ({count})" for sequence, count in counts.items()])
         raise ClefError(
             f"{dataset.name}: {len(undecodable)} of {len(frames)} frames cannot be decoded, more than ingest.max_bad "
             f"allows; most in {worst}: repair or remove these recordings"
         )
+    return pd.concat([frames, rows[late]], ignore_index=True)
 
 
 def _join(
@@ -175,11 +167,7 @@ def _join(
 def read_manifest(
     path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, object]] | None = None
 ) -> pd.DataFrame:
-    """Read the manifest, or only the requested columns and rows.
-
-    Raises:
-        ClefError: The file is missing, is not a manifest, or lacks a column.
-    """
+    """Read the manifest, or only the requested columns and rows."""
     missing = sorted({*(columns or []), *(name for name, _, _ in filters or [])} - set(manifest_columns(path)))
     if missing:
         raise ClefError(f"{path}: no column {', '.join(missing)}; expected a manifest of this run; build it again")
@@ -187,20 +175,12 @@ def read_manifest(
 
 
 def manifest_columns(path: Path) -> list[str]:
-    """Names of the manifest's columns.
-
-    Raises:
-        ClefError: The file is missing or is not a manifest.
-    """
+    """Names of the manifest's columns."""
     return list(_schema(path).names)
 
 
 def manifest_fingerprint(path: Path) -> dict[str, object]:
-    """Return the fingerprint of all crops in this manifest.
-
-    Raises:
-        ClefError: The file is missing or is not a manifest.
-    """
+    """Return the fingerprint of all crops in this manifest."""
     metadata = _schema(path).metadata or {}
     if _METADATA not in metadata:
         raise ClefError(f"{path}: no fingerprint inside; expected a manifest; make it with `clef manifest`")

@@ -29,13 +29,7 @@ SIZES_COMPARED = 5000
 
 
 class RawDigests:
-    """Digests of a raw copy.
-
-    Args:
-        dataset: The adapter.
-        root: The raw folder; it need not exist.
-        memory: File for `remember`; it need not exist.
-    """
+    """Digests of a raw copy. Neither the raw folder `root` nor `memory`, the file of `remember`, need exist."""
 
     def __init__(self, dataset: Dataset, root: Path, memory: Path) -> None:
         self._dataset = dataset
