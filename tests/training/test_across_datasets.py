@@ -1,4 +1,4 @@
-"""Stage 1 from another data set, and tests on one: two toy sets whose subjects have the same names."""
+"""Stage 1 from another data set, and tests on one: the sets `plus` and `toy` have subjects with the same names."""
 
 import json
 import shutil
@@ -15,129 +15,107 @@ from clef.training.inputs import EvaluationData
 from clef.training.pretrain import pretrain
 from tests.toy import LABELLED, make_toy, toy_fold, toy_params
 
+TOY, PLUS = toy_params(), toy_params(dataset={"name": "plus"})
+SUBJECTS = open_dataset(TOY).subjects()
+ALL_OF_PLUS = fold_training_all(open_dataset(PLUS))
+
 
 @pytest.fixture(scope="module")
 def plus(tmp_path_factory):
-    """Another toy set, and the stage 1 of everybody there."""
-    params = toy_params(dataset={"name": "plus"})
-    folder = tmp_path_factory.mktemp("plus")
-    inputs = make_toy(folder, params)
-    target = folder / "pretrain.safetensors"
-    pretrain(params, 0, fold_training_all(open_dataset(params)), inputs, target)
-    return params, inputs, target
+    return make_toy(tmp_path_factory.mktemp("plus"), PLUS)
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    params = toy_params()
-    return params, make_toy(tmp_path_factory.mktemp("toy"), params)
+def stage1_of_plus(plus, tmp_path_factory):
+    """Trained on all subjects of `plus`."""
+    target = tmp_path_factory.mktemp("stage1") / "pretrain.safetensors"
+    pretrain(PLUS, 0, ALL_OF_PLUS, plus, target)
+    return target
 
 
-def as_tested(params, inputs, **labels) -> EvaluationData:
-    read = params.labels.model_copy(update=labels)
-    return EvaluationData(params.dataset.name, inputs, fold_testing_all(open_dataset(params)), read)
+def data_of(params, inputs, **labels) -> EvaluationData:
+    """All subjects of a data set."""
+    own_labels = params.labels.model_copy(update=labels)
+    return EvaluationData(params.dataset.name, inputs, fold_testing_all(open_dataset(params)), own_labels)
 
 
-def test_stage_1_of_everybody_trains_on_everybody(plus):
-    params, _, target = plus
-    sidecar = json.loads(target.with_suffix(".json").read_text())
-    assert sidecar["fold"] == "all"
-    assert sidecar["trained_on"] == [["plus", subject] for subject in open_dataset(params).subjects()]
-    assert sidecar["test_subjects"] == []
+@pytest.fixture(scope="module")
+def stage2_of_plus(plus, toy, stage1_of_plus, tmp_path_factory):
+    """Trained on `plus`, and tested on `toy`."""
+    folder = tmp_path_factory.mktemp("stage2")
+    files = (folder / "finetune.safetensors", folder / "epochs.parquet")
+    finetune(PLUS, 0, ALL_OF_PLUS, plus, stage1_of_plus, *files, other_dataset=data_of(TOY, toy))
+    return files
 
 
-def test_stage_1_of_another_data_set_may_have_seen_people_of_the_same_names(plus, toy, tmp_path):
-    _, _, encoders = plus
-    params, inputs = toy
+def evaluated(folder, plus, stage2, data) -> tuple[pd.DataFrame, dict]:
+    predictions, metrics = folder / "p.parquet", folder / "m.json"
+    evaluate_fold(PLUS, 0, ALL_OF_PLUS, plus, *stage2, predictions, metrics, other_dataset=data)
+    return pd.read_parquet(predictions), json.loads(metrics.read_text())
+
+
+def test_stage_1_of_another_data_set_may_have_seen_subjects_with_the_same_names(toy, stage1_of_plus, tmp_path):
+    sidecar = json.loads(stage1_of_plus.with_suffix(".json").read_text())
+    assert (sidecar["fold"], sidecar["test_subjects"]) == ("all", [])
+    assert sidecar["trained_on"] == [["plus", subject] for subject in SUBJECTS]
     target = tmp_path / "f.safetensors"
-    finetune(params, 0, toy_fold(params), inputs, encoders, target, tmp_path / "e.parquet")
+    finetune(TOY, 0, toy_fold(TOY), toy, stage1_of_plus, target, tmp_path / "e.parquet")
     sidecar = json.loads(target.with_suffix(".json").read_text())
     assert {dataset for dataset, _ in sidecar["trained_on"]} == {"toy"}
 
 
-def test_stage_1_of_everybody_of_the_same_data_set_is_refused(toy, tmp_path):
-    params, inputs = toy
+def test_stage_1_of_all_subjects_of_the_same_data_set_is_refused(toy, tmp_path):
     encoders = tmp_path / "pretrain.safetensors"
-    pretrain(params, 0, fold_training_all(open_dataset(params)), inputs, encoders)
+    pretrain(TOY, 0, fold_training_all(open_dataset(TOY)), toy, encoders)
     with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
-        finetune(params, 0, toy_fold(params), inputs, encoders, tmp_path / "f.safetensors", tmp_path / "e.parquet")
+        finetune(TOY, 0, toy_fold(TOY), toy, encoders, tmp_path / "f.safetensors", tmp_path / "e.parquet")
 
 
-def test_stage_1_of_pictures_that_come_cropped_is_taken_and_of_other_crops_is_not(plus, toy, tmp_path):
-    _, _, encoders = plus
-    params, inputs = toy
-    for suffix in (".safetensors", ".json"):
-        shutil.copy(encoders.with_suffix(suffix), tmp_path / f"p{suffix}")
-    sidecar = json.loads((tmp_path / "p.json").read_text())
-    files = [tmp_path / "p.safetensors", tmp_path / "f.safetensors", tmp_path / "e.parquet"]
-    sidecar["fingerprint"] |= {"margin": 0.7, "detector": {"name": "retinaface"}}
-    (tmp_path / "p.json").write_text(json.dumps(sidecar))
-    finetune(params, 0, toy_fold(params), inputs, *files)
-    sidecar["fingerprint"] |= {"margin": 0.7, "detector": {"name": "none"}}
-    (tmp_path / "p.json").write_text(json.dumps(sidecar))
+@pytest.mark.parametrize("detector", ["none", "retinaface"])
+def test_crop_settings_may_differ_only_from_data_sets_that_are_distributed_as_crops(
+    toy, stage1_of_plus, tmp_path, detector
+):
+    encoders = shutil.copy(stage1_of_plus, tmp_path / "p.safetensors")
+    sidecar = json.loads(stage1_of_plus.with_suffix(".json").read_text())
+    sidecar["fingerprint"] |= {"margin": 0.7, "detector": {"name": detector}}
+    encoders.with_suffix(".json").write_text(json.dumps(sidecar))
+    arguments = (TOY, 0, toy_fold(TOY), toy, encoders, tmp_path / "f.safetensors", tmp_path / "e.parquet")
+    if detector == "retinaface":  # the toy set has the detector "none"
+        finetune(*arguments)
+        return
     with pytest.raises(ClefError, match=r"margin 0\.7 against 0\.2"):
-        finetune(params, 0, toy_fold(params), inputs, *files)
+        finetune(*arguments)
 
 
-@pytest.fixture(scope="module")
-def trained_elsewhere(plus, toy, tmp_path_factory):
-    """Stage 2 of everybody in `plus`, which predicts everybody in `toy`."""
-    params, inputs, encoders = plus
-    folder = tmp_path_factory.mktemp("elsewhere")
-    files = [folder / "finetune.safetensors", folder / "epochs.parquet"]
-    finetune(params, 0, fold_training_all(open_dataset(params)), inputs, encoders, *files, elsewhere=as_tested(*toy))
-    return folder
-
-
-def scored(plus, trained_elsewhere, folder, tested):
-    params, inputs, _ = plus
-    files = [trained_elsewhere / "finetune.safetensors", trained_elsewhere / "epochs.parquet"]
-    made = [folder / "p.parquet", folder / "m.json"]
-    evaluate_fold(params, 0, fold_training_all(open_dataset(params)), inputs, *files, *made, other_dataset=tested)
-    return pd.read_parquet(made[0]), json.loads(made[1].read_text())
-
-
-def test_another_data_set_is_tested_whole(plus, toy, trained_elsewhere, tmp_path):
-    predictions, metrics = scored(plus, trained_elsewhere, tmp_path, as_tested(*toy))
-    people = open_dataset(toy[0]).subjects()
+def test_all_subjects_of_another_data_set_are_tested(plus, toy, stage2_of_plus, tmp_path):
+    predictions, metrics = evaluated(tmp_path, plus, stage2_of_plus, data_of(TOY, toy))
     assert set(predictions["dataset"]) == {"toy"}
-    assert metrics["subjects"] == people
+    assert metrics["subjects"] == SUBJECTS
     assert (metrics["dataset"], metrics["trained_on"], metrics["fold"]) == ("toy", "plus", "all")
-    assert metrics["frames"] == len(people) * 3 * len(LABELLED)
+    assert metrics["frames"] == len(SUBJECTS) * 3 * len(LABELLED)
     assert metrics["rows"]["mean"]["f1_faces"] > metrics["rows"]["mean"]["floor"] + 0.1
-    # The other set's T1 is another activity than this one's: nothing follows from knowing it.
-    assert metrics["rows"]["mean"]["activity_only"] is None
-    epochs = pd.read_parquet(trained_elsewhere / "epochs.parquet")
-    assert set(epochs["dataset"]) == {"toy"}
-    sidecar = json.loads((trained_elsewhere / "finetune.json").read_text())
+    assert metrics["rows"]["mean"]["activity_only"] is None  # the sets have different activities
+    assert set(pd.read_parquet(stage2_of_plus[1])["dataset"]) == {"toy"}
+    sidecar = json.loads(stage2_of_plus[0].with_suffix(".json").read_text())
     assert sidecar["tested"]["dataset"] == "toy"
+    assert metrics["rows"]["AU01"]["positives"] > 0
+    _, by_intensity = evaluated(tmp_path, plus, stage2_of_plus, data_of(TOY, toy, threshold=2))
+    assert by_intensity["rows"]["AU01"]["positives"] == 0
 
 
-def test_its_labels_count_by_its_own_threshold(plus, toy, trained_elsewhere, tmp_path):
-    _, as_occurrence = scored(plus, trained_elsewhere, tmp_path, as_tested(*toy))
-    _, as_intensity = scored(plus, trained_elsewhere, tmp_path, as_tested(*toy, threshold=2))
-    assert as_occurrence["rows"]["AU01"]["positives"] > 0
-    assert as_intensity["rows"]["AU01"]["positives"] == 0
-
-
-def test_labels_of_the_other_data_set_change_no_weight(plus, toy, trained_elsewhere, tmp_path):
-    params, inputs, encoders = plus
-    other, _ = toy
-    noisy = make_toy(tmp_path / "noisy", other, flip_labels_of=tuple(open_dataset(other).subjects()))
+def test_labels_of_the_tested_data_set_change_no_weight(plus, stage1_of_plus, stage2_of_plus, tmp_path):
+    noisy = data_of(TOY, make_toy(tmp_path / "noisy", TOY, flip_labels_of=tuple(SUBJECTS)))
     target = tmp_path / "f.safetensors"
-    fold = fold_training_all(open_dataset(params))
-    finetune(params, 0, fold, inputs, encoders, target, tmp_path / "e.parquet", elsewhere=as_tested(other, noisy))
-    assert target.read_bytes() == (trained_elsewhere / "finetune.safetensors").read_bytes()
+    finetune(PLUS, 0, ALL_OF_PLUS, plus, stage1_of_plus, target, tmp_path / "e.parquet", other_dataset=noisy)
+    assert target.read_bytes() == stage2_of_plus[0].read_bytes()
 
 
-def test_crops_of_other_settings_are_not_tested(plus, trained_elsewhere, tmp_path):
+def test_crops_with_different_settings_are_not_tested(plus, stage2_of_plus, tmp_path):
     other = toy_params(crop={"margin": 0.5})
-    tested = as_tested(other, make_toy(tmp_path / "other", other))
     with pytest.raises(ClefError, match=r"margin 0\.2 against 0\.5"):
-        scored(plus, trained_elsewhere, tmp_path, tested)
+        evaluated(tmp_path, plus, stage2_of_plus, data_of(other, make_toy(tmp_path / "other", other)))
 
 
-def test_people_who_were_trained_on_are_not_tested_as_another_data_set(plus, trained_elsewhere, tmp_path):
-    params, inputs, _ = plus
+def test_training_subjects_are_not_tested_as_another_data_set(plus, stage2_of_plus, tmp_path):
     with pytest.raises(ClefError, match="are in training and in test"):
-        scored(plus, trained_elsewhere, tmp_path, as_tested(params, inputs))
+        evaluated(tmp_path, plus, stage2_of_plus, data_of(PLUS, plus))

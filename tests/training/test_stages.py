@@ -1,7 +1,9 @@
-"""Both stages and evaluation on the toy set, file in and file out."""
+"""Both stages and evaluation on the toy set, from files to files."""
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -15,365 +17,241 @@ from safetensors.torch import load_file
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.evaluation.fold.evaluate_fold import evaluate_fold
-from clef.manifest.folds import Fold, inner_split
+from clef.manifest.folds import fold_training_all, inner_split
 from clef.model.tasks import Encoders, architecture
 from clef.model.texts import PACKAGED
-from clef.params.schema import TextParams
+from clef.params.schema import Params, TextParams
 from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
-from clef.training.inputs import Inputs
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
 from tests.toy import LABELLED, make_toy, toy_fold, toy_params
 
-
-@pytest.fixture(scope="module")
-def stage1(tmp_path_factory):
-    """Params, inputs and the trained stage 1 of fold 0."""
-    folder = tmp_path_factory.mktemp("stages")
-    params = toy_params()
-    inputs = make_toy(folder, params)
-    target = folder / "pretrain.safetensors"
-    pretrain(params, 0, toy_fold(params), inputs, target)
-    return params, inputs, target
+PARAMS = toy_params()
+FOLD = toy_fold(PARAMS)
+OTHER_FOLD = toy_fold(PARAMS, 1)
 
 
-@pytest.fixture(scope="module")
-def stage2(stage1, tmp_path_factory):
-    """As `stage1`, with the trained stage 2 in a folder of its own."""
-    params, inputs, encoders = stage1
-    folder = tmp_path_factory.mktemp("stage2")
-    finetune(params, 0, toy_fold(params), inputs, encoders, folder / "finetune.safetensors", folder / "epochs.parquet")
-    return params, inputs, folder
+def stage2_files(folder: Path) -> tuple[Path, Path]:
+    return folder / "finetune.safetensors", folder / "epochs.parquet"
 
 
-def test_stage_1_says_what_it_was_trained_on_and_leaves_nothing_else(stage1):
-    params, _, target = stage1
-    sidecar = json.loads(target.with_suffix(".json").read_text())
-    fold = toy_fold(params)
-    assert [subject for _, subject in sidecar["trained_on"]] == sorted(fold.train_subjects)
+def evaluated(folder, inputs, stage2, params: Params = PARAMS, fold=FOLD, **more) -> tuple[pd.DataFrame, dict]:
+    """Evaluate a stage 2; return predictions and metrics."""
+    predictions, metrics = folder / "predictions.parquet", folder / "metrics.json"
+    evaluate_fold(params, 0, fold, inputs, *stage2, predictions, metrics, **more)
+    return pd.read_parquet(predictions), json.loads(metrics.read_text())
+
+
+def copy_with_sidecar(weights: Path, target: Path, change) -> Path:
+    """Copy weights with a changed sidecar."""
+    shutil.copy(weights, target)
+    sidecar = json.loads(weights.with_suffix(".json").read_text())
+    change(sidecar)
+    target.with_suffix(".json").write_text(json.dumps(sidecar))
+    return target
+
+
+def test_stage_1_records_what_it_was_trained_on_and_leaves_no_other_files(stage1):
+    sidecar = json.loads(stage1.with_suffix(".json").read_text())
+    assert [subject for _, subject in sidecar["trained_on"]] == sorted(FOLD.train_subjects)
     assert sidecar["fingerprint"]["size"] == 40
-    left = {path.name for path in target.parent.glob("pretrain*")}
-    assert left == {"pretrain.safetensors", "pretrain.json", "pretrain.metrics.jsonl", "pretrain.track.json"}
-
-
-def test_a_training_says_what_it_is_even_in_the_fold_of_everybody(stage1, tmp_path, caplog):
-    params, inputs, _ = stage1
-    everybody = Fold("all", tuple(open_dataset(params).subjects()), ())
-    with caplog.at_level("INFO", "clef"):
-        pretrain(params, 0, everybody, inputs, tmp_path / "pretrain.safetensors")
-    assert "stage 1, seed 0, fold all: " in caplog.text
-
-
-def test_what_a_model_name_stands_for_is_kept_with_the_weights(stage1):
-    _, _, target = stage1
-    assert json.loads(target.with_suffix(".json").read_text())["architecture"] == architecture("clef-tiny")
-
-
-def test_stage_1_logs_the_share_of_positives_across_subjects(stage1):
-    _, _, target = stage1
-    for record in MetricsFile(target.with_suffix(".metrics.jsonl")).read():
-        # 3 subjects x 2 frames an activity: of the 5 others of the activity, 4 are of other subjects
+    assert sidecar["architecture"] == architecture("clef-tiny")
+    suffixes = (".json", ".metrics.jsonl", ".safetensors", ".track.json")
+    assert sorted(path.name for path in stage1.parent.iterdir()) == [f"pretrain{suffix}" for suffix in suffixes]
+    for record in MetricsFile(stage1.with_suffix(".metrics.jsonl")).read():
+        # 3 subjects with 2 frames per activity: 4 of the 5 other frames of the activity are of other subjects.
         assert record["batch/cross_subject_positives"] == pytest.approx(4 / 5)
 
 
-def test_the_same_seed_gives_the_same_bytes(stage1, tmp_path):
-    params, inputs, target = stage1
-    pretrain(params, 0, toy_fold(params), inputs, tmp_path / "pretrain.safetensors")
-    assert (tmp_path / "pretrain.safetensors").read_bytes() == target.read_bytes()
-    assert (tmp_path / "pretrain.json").read_bytes() == target.with_suffix(".json").read_bytes()
+def test_a_training_on_all_subjects_is_logged_as_fold_all(toy, tmp_path, caplog):
+    with caplog.at_level("INFO", "clef"):
+        pretrain(PARAMS, 0, fold_training_all(open_dataset(PARAMS)), toy, tmp_path / "pretrain.safetensors")
+    assert "stage 1, seed 0, fold all: " in caplog.text
 
 
-def test_another_seed_gives_other_weights(stage1, tmp_path):
-    params, inputs, target = stage1
-    pretrain(params, 1, toy_fold(params), inputs, tmp_path / "pretrain.safetensors")
-    assert (tmp_path / "pretrain.safetensors").read_bytes() != target.read_bytes()
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_seed_determines_the_bytes(toy, stage1, tmp_path, seed):
+    target = tmp_path / "pretrain.safetensors"
+    pretrain(PARAMS, seed, FOLD, toy, target)
+    for suffix in (".safetensors", ".json"):
+        same = target.with_suffix(suffix).read_bytes() == stage1.with_suffix(suffix).read_bytes()
+        assert same == (seed == 0)
 
 
-def test_stage_2_learns_what_the_corners_show(stage2, tmp_path):
-    params, inputs, folder = stage2
-    fold = toy_fold(params)
-    evaluate_fold(
-        params,
-        0,
-        fold,
-        inputs,
-        folder / "finetune.safetensors",
-        folder / "epochs.parquet",
-        tmp_path / "predictions.parquet",
-        tmp_path / "metrics.json",
-    )
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
+def test_stage_2_learns_what_the_pictures_show(toy, stage2, tmp_path):
+    predictions, metrics = evaluated(tmp_path, toy, stage2)
     mean = metrics["rows"]["mean"]
     assert mean["f1_faces"] > mean["floor"] + 0.1
     assert mean["f1"] < mean["f1_faces"]  # frames without a face count as absent
     assert mean["coverage"] == pytest.approx(7 / 8)
-    predictions = pd.read_parquet(tmp_path / "predictions.parquet")
-    assert set(predictions["subject"]) == set(fold.test_subjects)
+    assert set(predictions["subject"]) == set(FOLD.test_subjects)
     assert predictions[predictions["status"] == "no_face"]["p_AU01"].isna().all()
-    epochs = pd.read_parquet(folder / "epochs.parquet")
+    epochs = pd.read_parquet(stage2[1])
     assert sorted(epochs["epoch"].unique()) == [1, 2, 3]
     last = epochs[epochs["epoch"] == 3].merge(predictions, on=["sequence", "frame"], suffixes=("", "_final"))
     assert (last["p_AU01"] == last["p_AU01_final"]).all()
 
 
-def test_both_stages_train_both_towers_and_what_is_beside_them(stage1, stage2):
-    params, _, target = stage1
+def test_both_stages_train_both_encoders_and_the_head(stage1, stage2):
     torch.manual_seed(0)
-    first = {name: tensor.clone() for name, tensor in Encoders(params.model).state_dict().items()}
-    after_1, after_2 = load_file(target), load_file(stage2[2] / "finetune.safetensors")
+    initial = {name: tensor.clone() for name, tensor in Encoders(PARAMS.model).state_dict().items()}
+    after_1, after_2 = load_file(stage1), load_file(stage2[0])
     for name in ("clip.visual.trunk.conv_stem.weight", "clip.token_embedding.weight", "clip.text_projection"):
-        assert not torch.equal(first[name], after_1[name])
+        assert not torch.equal(initial[name], after_1[name])
         assert not torch.equal(after_1[name], after_2[f"encoders.{name}"])
-    assert after_2["log_scale"].exp().item() != pytest.approx(params.finetune.logit_scale)
+    assert after_2["log_scale"].exp().item() != pytest.approx(PARAMS.finetune.logit_scale)
     assert after_2["bias"].abs().min() > 0
 
 
-def test_noise_for_test_labels_changes_no_bit_of_the_weights(stage1, stage2, tmp_path):
-    params, _, encoders = stage1
-    _, _, folder = stage2
-    fold = toy_fold(params)
-    noisy = make_toy(tmp_path, params, flip_labels_of=fold.test_subjects)
-    target = tmp_path / "finetune.safetensors"
-    finetune(params, 0, fold, noisy, encoders, target, tmp_path / "epochs.parquet")
-    assert target.read_bytes() == (folder / "finetune.safetensors").read_bytes()
-    turned = make_toy(tmp_path / "train", params, flip_labels_of=fold.train_subjects[:1])
-    finetune(params, 0, fold, turned, encoders, target, tmp_path / "epochs.parquet")
-    assert target.read_bytes() != (folder / "finetune.safetensors").read_bytes()
+def test_test_labels_change_no_bit_of_the_weights(stage1, stage2, tmp_path):
+    files = stage2_files(tmp_path)
+    for subjects, same in ((FOLD.test_subjects, True), (FOLD.train_subjects[:1], False)):
+        inputs = make_toy(tmp_path / subjects[0], PARAMS, flip_labels_of=subjects)
+        finetune(PARAMS, 0, FOLD, inputs, stage1, *files)
+        assert (files[0].read_bytes() == stage2[0].read_bytes()) == same
 
 
-def test_stage_1_that_saw_a_test_subject_is_refused(stage1, tmp_path):
-    params, inputs, encoders = stage1
-    other = toy_fold(params, 1)
+@pytest.mark.parametrize("fold", [OTHER_FOLD, inner_split(OTHER_FOLD, 0.5, 0)])
+def test_stage_1_that_saw_a_test_subject_is_refused(toy, stage1, tmp_path, fold):
     with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
-        finetune(params, 0, other, inputs, encoders, tmp_path / "f.safetensors", tmp_path / "e.parquet")
+        finetune(PARAMS, 0, fold, toy, stage1, *stage2_files(tmp_path))
 
 
-def test_an_inner_stage_2_may_start_from_the_stage_1_of_its_fold_and_from_no_other(stage1, tmp_path):
-    params, inputs, encoders = stage1
-    target, predictions = tmp_path / "inner.safetensors", tmp_path / "inner.parquet"
-    inner = inner_split(toy_fold(params), 0.5, 0)
-    finetune(params, 0, inner, inputs, encoders, target, predictions)
-    sidecar = json.loads(target.with_suffix(".json").read_text())
+def test_evaluation_refuses_weights_that_saw_a_test_subject(toy, stage2, tmp_path):
+    with pytest.raises(ClefError, match="are in training and in test"):
+        evaluated(tmp_path, toy, stage2, fold=OTHER_FOLD)
+
+
+def test_thresholds_come_from_the_held_out_subjects_only(toy, stage1, stage2, tmp_path):
+    params = toy_params(tune={"held_out": 0.5})
+    inner = inner_split(FOLD, 0.5, 0)
+    files = stage2_files(tmp_path)
+    finetune(params, 0, inner, toy, stage1, *files)
+    sidecar = json.loads(files[0].with_suffix(".json").read_text())
     assert [subject for _, subject in sidecar["trained_on"]] == sorted(inner.train_subjects)
-    held_out = pd.read_parquet(predictions)
+    held_out = pd.read_parquet(files[1])
     assert set(held_out["subject"]) == set(inner.test_subjects)
     assert set(held_out["epoch"]) == {params.finetune.epochs}
-    with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
-        finetune(params, 0, inner_split(toy_fold(params, 1), 0.5, 0), inputs, encoders, target, predictions)
 
-
-def test_thresholds_come_from_the_people_held_out_and_from_nobody_else(stage1, stage2, tmp_path):
-    _, inputs, encoders = stage1
-    _, _, folder = stage2
-    params = toy_params(tune={"held_out": 0.5})
-    fold = toy_fold(params)
-    inner = inner_split(fold, 0.5, 0)
-    files = [tmp_path / "inner.safetensors", tmp_path / "inner.parquet"]
-    finetune(params, 0, inner, inputs, encoders, *files)
-
-    def tuned(turned_round: tuple[str, ...]) -> dict:
-        labels = make_toy(tmp_path / "-".join(turned_round), params, flip_labels_of=turned_round)
-        metrics = tmp_path / "metrics.json"
-        trained = [folder / "finetune.safetensors", folder / "epochs.parquet", tmp_path / "p.parquet", metrics]
-        evaluate_fold(params, 0, fold, labels, *trained, inner=files[1])
-        return json.loads(metrics.read_text())
+    def tuned(flipped: tuple[str, ...]) -> dict:
+        labels = make_toy(tmp_path / "-".join(flipped), params, flip_labels_of=flipped)
+        return evaluated(tmp_path, labels, stage2, params, inner=files[1])[1]
 
     plain = tuned(())
     assert plain["rows"]["mean"]["f1_tuned"] is not None
     assert plain["tuned"]["frames"] == len(inner.test_subjects) * 3 * len(LABELLED)
     assert plain["tuned"]["thresholds"].keys() == {"AU01", "AU04", "AU12"}
-    for others in (fold.test_subjects, inner.train_subjects):
-        chosen = {key: tuned(others)["tuned"][key] for key in ("thresholds", "temperature")}
-        assert chosen == {key: plain["tuned"][key] for key in chosen}
+    for others in (FOLD.test_subjects, inner.train_subjects):
+        found = tuned(others)["tuned"]
+        assert {key: found[key] for key in ("thresholds", "temperature")}.items() <= plain["tuned"].items()
     assert tuned(inner.test_subjects)["tuned"]["thresholds"] != plain["tuned"]["thresholds"]
 
-
-def test_inner_predictions_of_other_people_are_refused(stage2, tmp_path):
-    _, inputs, folder = stage2
-    params = toy_params(tune={"held_out": 0.5})
-    trained = [folder / "finetune.safetensors", folder / "epochs.parquet", tmp_path / "p.parquet", tmp_path / "m.json"]
-    with pytest.raises(ClefError, match="other people than `tune` holds out now"):
-        evaluate_fold(params, 0, toy_fold(params), inputs, *trained, inner=folder / "epochs.parquet")
-
-
-def test_a_run_that_tunes_asks_for_the_inner_predictions(stage2, tmp_path):
-    _, inputs, folder = stage2
-    params = toy_params(tune={"held_out": 0.5})
+    with pytest.raises(ClefError, match="other subjects than `tune` holds out now"):
+        evaluated(tmp_path, toy, stage2, params, inner=stage2[1])
     with pytest.raises(ClefError, match="give --inner"):
-        evaluate_fold(
-            params,
-            0,
-            toy_fold(params),
-            inputs,
-            folder / "finetune.safetensors",
-            folder / "epochs.parquet",
-            tmp_path / "p.parquet",
-            tmp_path / "m.json",
-        )
+        evaluated(tmp_path, toy, stage2, params)
 
 
-def test_stage_1_of_other_crops_is_refused(stage1, tmp_path):
-    params, inputs, encoders = stage1
-    for suffix in (".safetensors", ".json"):
-        shutil.copy(encoders.with_suffix(suffix), tmp_path / f"p{suffix}")
-    sidecar = json.loads((tmp_path / "p.json").read_text())
-    sidecar["fingerprint"]["margin"] = 0.7
-    (tmp_path / "p.json").write_text(json.dumps(sidecar))
-    with pytest.raises(ClefError, match=r"margin 0.7 against 0.2"):
-        finetune(
-            params,
-            0,
-            toy_fold(params),
-            inputs,
-            tmp_path / "p.safetensors",
-            tmp_path / "f.safetensors",
-            tmp_path / "e.parquet",
-        )
+def test_different_crop_settings_are_refused(toy, stage1, tmp_path):
+    other = copy_with_sidecar(stage1, tmp_path / "p.safetensors", lambda car: car["fingerprint"].update(margin=0.7))
+    with pytest.raises(ClefError, match=r"margin 0\.7 against 0\.2"):
+        finetune(PARAMS, 0, FOLD, toy, other, *stage2_files(tmp_path))
+    with pytest.raises(ClefError, match=r"do not have the settings of the params: margin 0\.2 against 0\.5"):
+        pretrain(toy_params(crop={"margin": 0.5}), 0, FOLD, toy, tmp_path / "pretrain.safetensors")
 
 
-def test_evaluation_refuses_weights_that_saw_a_test_subject(stage2, tmp_path):
-    params, inputs, folder = stage2
-    with pytest.raises(ClefError, match="are in training and in test"):
-        evaluate_fold(
-            params,
-            0,
-            toy_fold(params, 1),
-            inputs,
-            folder / "finetune.safetensors",
-            folder / "epochs.parquet",
-            tmp_path / "p.parquet",
-            tmp_path / "m.json",
-        )
-
-
-def test_evaluation_refuses_other_texts_than_the_weights_were_trained_with(stage2, tmp_path):
-    params, inputs, folder = stage2
-    own, absent = tmp_path / "texts.yaml", tmp_path / "absent.yaml"
-    own.write_text(PACKAGED.read_text().replace("name: inner brow raiser", "name: brow thing"))
-    absent.write_text(PACKAGED.read_text().replace("a person without {}", "nobody with {}"))
-    for changed, what in (
-        (params.model_copy(update={"texts": TextParams(file=str(own))}), "texts, label_texts"),
-        (params.model_copy(update={"texts": TextParams(file=str(absent))}), "texts, templates"),
-        (toy_params(finetune={"matching": "pair"}), "finetune"),
-    ):
-        with pytest.raises(ClefError, match=f"trained with other {what} than the run has now"):
-            evaluate_fold(
-                changed,
-                0,
-                toy_fold(params),
-                inputs,
-                folder / "finetune.safetensors",
-                folder / "epochs.parquet",
-                tmp_path / "p.parquet",
-                tmp_path / "m.json",
-            )
-
-
-def test_training_refuses_crops_that_the_params_do_not_ask_for(stage1, tmp_path):
-    _, inputs, _ = stage1
-    params = toy_params(crop={"margin": 0.5})
-    with pytest.raises(ClefError, match=r"not those of the params: margin 0\.2 against 0\.5"):
-        pretrain(params, 0, toy_fold(params), inputs, tmp_path / "p.safetensors")
+@pytest.mark.parametrize(
+    ("old", "new", "finetuning", "difference"),
+    [
+        ("name: inner brow raiser", "name: brow thing", {}, "texts, label_texts"),
+        ("a person without {}", "nobody with {}", {}, "texts, templates"),
+        (None, None, {"matching": "pair"}, "finetune"),
+    ],
+)
+def test_evaluation_refuses_weights_with_other_texts_or_settings(
+    toy, stage2, tmp_path, old, new, finetuning, difference
+):
+    params = toy_params(finetune=finetuning)
+    if old is not None:
+        texts = tmp_path / "texts.yaml"
+        texts.write_text(PACKAGED.read_text().replace(old, new))
+        params = params.model_copy(update={"texts": TextParams(file=str(texts))})
+    with pytest.raises(ClefError, match=f"trained with other {difference} than the run has now"):
+        evaluated(tmp_path, toy, stage2, params)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"head": "linear"},
         {"head": "linear", "freeze_image": True},
         {"matching": "pair"},
-        {"names_descriptions": 0},
         {"image_names": 0, "names_descriptions": 0, "image_descriptions": 1},
     ],
 )
-def test_every_variant_of_stage_2_trains_and_predicts(stage1, tmp_path, changes):
-    _, inputs, encoders = stage1
+def test_every_variant_of_stage_2_trains_and_predicts(toy, stage1, tmp_path, changes):
     params = toy_params(finetune={"epochs": 1, **changes})
-    fold = toy_fold(params)
-    target, epochs = tmp_path / "f.safetensors", tmp_path / "e.parquet"
-    finetune(params, 0, fold, inputs, encoders, target, epochs)
-    evaluate_fold(params, 0, fold, inputs, target, epochs, tmp_path / "p.parquet", tmp_path / "m.json")
-    assert pd.read_parquet(tmp_path / "p.parquet")["p_AU01"].dropna().between(0, 1).all()
+    files = stage2_files(tmp_path)
+    finetune(params, 0, FOLD, toy, stage1, *files)
+    predictions, _ = evaluated(tmp_path, toy, files, params)
+    assert predictions["p_AU01"].dropna().between(0, 1).all()
     if changes.get("freeze_image"):
-        before, after = load_file(encoders), load_file(target)
+        before, after = load_file(stage1), load_file(files[0])
         visual = [name for name in before if name.startswith("clip.visual.")]
         assert all((before[name] == after[f"encoders.{name}"]).all() for name in visual)
 
 
-@pytest.mark.parametrize("changes", [{"image_text": 0}, {"image_image": 0}])
-def test_each_loss_of_stage_1_can_be_switched_off(stage1, tmp_path, changes):
-    _, inputs, _ = stage1
-    params = toy_params(pretrain=changes)
-    pretrain(params, 0, toy_fold(params), inputs, tmp_path / "p.safetensors")
-    (off,) = changes
+@pytest.mark.parametrize("loss", ["image_text", "image_image"])
+def test_each_loss_of_stage_1_can_be_switched_off(toy, tmp_path, loss):
+    pretrain(toy_params(pretrain={loss: 0}), 0, FOLD, toy, tmp_path / "p.safetensors")
     records = MetricsFile(tmp_path / "p.metrics.jsonl").read()
     assert records
-    assert all(f"train/{off}" not in record for record in records)
+    assert all(f"train/{loss}" not in record for record in records)
 
 
 @pytest.fixture
 def other_normalisation(tmp_path, monkeypatch):
-    """Params that start from a tag whose weights were trained on images normalised otherwise than by default."""
+    """Params with a pretrained tag that has another normalisation than the default."""
     torch.manual_seed(7)
     weights = tmp_path / "published.safetensors"
-    save_weights(weights, Encoders(toy_params().model).clip.state_dict(), {})
+    save_weights(weights, Encoders(PARAMS.model).clip.state_dict(), {})
     tag = {"url": "weights", "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "clef-tiny", {"published": tag})
     monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda *_, **__: str(weights))
     return toy_params(model={"pretrained": "published"}, finetune={"epochs": 1})
 
 
-def after_the_last_epoch_and_evaluated(params, inputs, encoders, folder):
-    """Probabilities of the test frames with a crop, as stage 2 saw them at its end and as evaluation does."""
-    target, epochs = folder / "f.safetensors", folder / "e.parquet"
-    finetune(params, 0, toy_fold(params), inputs, encoders, target, epochs)
-    evaluate_fold(params, 0, toy_fold(params), inputs, target, epochs, folder / "p.parquet", folder / "m.json")
-    evaluated = pd.read_parquet(folder / "p.parquet").dropna(subset="p_AU01").reset_index(drop=True)
-    return pd.read_parquet(epochs).drop(columns="epoch"), evaluated
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_stage_2_and_evaluation_keep_the_normalisation_of_the_first_training(
+    toy, other_normalisation, tmp_path, pretrained
+):
+    params, encoders = other_normalisation, None
+    if pretrained:
+        params, encoders = toy_params(finetune={"epochs": 1}), tmp_path / "pretrain.safetensors"
+        pretrain(other_normalisation, 0, FOLD, toy, encoders)
+    files = stage2_files(tmp_path)
+    finetune(params, 0, FOLD, toy, encoders, *files)
+    predictions, _ = evaluated(tmp_path, toy, files, params)
+    predictions = predictions.dropna(subset="p_AU01").reset_index(drop=True)
+    pd.testing.assert_frame_equal(pd.read_parquet(files[1]).drop(columns="epoch"), predictions, check_exact=True)
+    expected = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    assert json.loads(files[0].with_suffix(".json").read_text())["normalisation"] == expected
 
 
-def test_evaluation_normalises_as_the_tag_did_that_training_began_with(stage1, other_normalisation, tmp_path):
-    _, inputs, _ = stage1
-    trained, evaluated = after_the_last_epoch_and_evaluated(other_normalisation, inputs, None, tmp_path)
-    pd.testing.assert_frame_equal(trained, evaluated, check_exact=True)
-    kept = json.loads((tmp_path / "f.json").read_text())["normalisation"]
-    assert kept == {"mean": [0.5] * 3, "std": [0.5] * 3}
-
-
-def test_stage_2_and_evaluation_normalise_as_stage_1_did(stage1, other_normalisation, tmp_path):
-    _, inputs, _ = stage1
-    encoders = tmp_path / "pretrain.safetensors"
-    pretrain(other_normalisation, 0, toy_fold(other_normalisation), inputs, encoders)
-    params = toy_params(finetune={"epochs": 1})
-    trained, evaluated = after_the_last_epoch_and_evaluated(params, inputs, encoders, tmp_path)
-    pd.testing.assert_frame_equal(trained, evaluated, check_exact=True)
-    for stage in ("pretrain.json", "f.json"):
-        assert json.loads((tmp_path / stage).read_text())["normalisation"]["mean"] == [0.5] * 3
-
-
-def test_weights_that_do_not_say_how_images_were_normalised_are_refused(stage1, tmp_path):
-    params, inputs, encoders = stage1
-    sidecar = json.loads(encoders.with_suffix(".json").read_text())
-    del sidecar["normalisation"]
-    old = shutil.copy(encoders, tmp_path / "old.safetensors")
-    (tmp_path / "old.json").write_text(json.dumps(sidecar))
+def test_weights_without_a_normalisation_are_refused(toy, stage1, tmp_path):
+    old = copy_with_sidecar(stage1, tmp_path / "old.safetensors", lambda sidecar: sidecar.pop("normalisation"))
     with pytest.raises(ClefError, match=r"old\.safetensors: .* no normalisation of images; train again"):
-        finetune(params, 0, toy_fold(params), inputs, old, tmp_path / "f.safetensors", tmp_path / "e.parquet")
+        finetune(PARAMS, 0, FOLD, toy, old, *stage2_files(tmp_path))
 
 
-def test_a_test_side_without_a_crop_is_told_by_either_stage(stage1, stage2, tmp_path):
-    params, inputs, encoders = stage1
-    fold = toy_fold(params)
-    frames = pq.read_table(inputs.manifest)
-    tested = np.isin(frames["subject"].to_pylist(), fold.test_subjects)
+def test_test_frames_without_any_crop_are_an_error_in_both_commands(toy, stage1, stage2, tmp_path):
+    frames = pq.read_table(toy.manifest)
+    tested = np.isin(frames["subject"].to_pylist(), FOLD.test_subjects)
     status = np.where(tested, "no_face", frames["status"].to_pylist())
     column = pa.array(status, frames.schema.field("status").type)
-    faceless = Inputs(tmp_path / "manifest.parquet", inputs.shards)
+    faceless = replace(toy, manifest=tmp_path / "manifest.parquet")
     pq.write_table(frames.set_column(frames.schema.get_field_index("status"), "status", column), faceless.manifest)
-    made = [tmp_path / "f.safetensors", tmp_path / "e.parquet"]
     with pytest.raises(ClefError, match="fold 0 has no test frame with a crop"):
-        finetune(params, 0, fold, faceless, encoders, *made)
-    trained = [stage2[2] / "finetune.safetensors", stage2[2] / "epochs.parquet"]
+        finetune(PARAMS, 0, FOLD, faceless, stage1, *stage2_files(tmp_path))
     with pytest.raises(ClefError, match="fold 0 has no test frame with a crop"):
-        evaluate_fold(params, 0, fold, faceless, *trained, *made)
+        evaluated(tmp_path, faceless, stage2)

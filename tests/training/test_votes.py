@@ -1,12 +1,10 @@
 """Stage 2 on annotators' votes."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.training.beginning import beginning
 
 from clef.datasets.ferplus import EMOTIONS
 from clef.fixtures import write_fixture
@@ -15,7 +13,8 @@ from clef.manifest.folds import Fold
 from clef.params.schema import Params
 from clef.training.finetune import finetune
 from clef.training.inputs import Inputs
-from tests.fixtures.pipeline import CROP, Result, run_pipeline
+from tests.fixtures.pipeline import CROP, run_pipeline
+from tests.training.planned import planned
 
 OFFICIAL = Fold(0, (), ())
 
@@ -38,21 +37,19 @@ def settings(votes: str, balance: str) -> Params:
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory) -> tuple[Path, Result]:
+def inputs(tmp_path_factory) -> Inputs:
     folder = tmp_path_factory.mktemp("ferplus")
     write_fixture("ferplus", "fer2013", folder / "raw", FixtureSize(frames=4))
-    return folder, run_pipeline(settings("majority", "none"), folder / "raw", folder)
+    result = run_pipeline(settings("majority", "none"), folder / "raw", folder)
+    return Inputs(folder / "manifest.parquet", result.shards)
 
 
-@pytest.mark.parametrize("balance", ["none", "classes"])
-@pytest.mark.parametrize("votes", ["majority", "probability"])
-def test_stage_2_learns_from_votes(copy, tmp_path, votes, balance):
-    folder, result = copy
+@pytest.mark.parametrize(("votes", "balance"), [("majority", "none"), ("probability", "classes")])
+def test_stage_2_learns_from_votes(inputs, tmp_path, votes, balance):
     target, epochs = tmp_path / "finetune.safetensors", tmp_path / "epochs.parquet"
-    inputs = Inputs(folder / "manifest.parquet", result.shards)
     finetune(settings(votes, balance), 0, OFFICIAL, inputs, None, target, epochs)
-    losses = [json.loads(line) for line in target.with_suffix(".metrics.jsonl").read_text().splitlines()]
-    assert all(np.isfinite(value) for step in losses for value in step.values() if isinstance(value, float))
+    records = [json.loads(line) for line in target.with_suffix(".metrics.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(value) for record in records for value in record.values() if isinstance(value, float))
     assert json.loads(target.with_suffix(".json").read_text())["labels"]["votes"] == votes
     predicted = pd.read_parquet(epochs)
     assert predicted["epoch"].nunique() == 2
@@ -60,27 +57,17 @@ def test_stage_2_learns_from_votes(copy, tmp_path, votes, balance):
 
 
 @pytest.mark.parametrize("votes", ["majority", "probability"])
-def test_balanced_classes_are_drawn_equally_often(copy, tmp_path, votes):
-    folder, result = copy
-    inputs = Inputs(folder / "manifest.parquet", result.shards)
-
-    def drawn(balance: str) -> np.ndarray:
-        """How often each class is drawn in two epochs."""
-        made = [tmp_path / "finetune.safetensors", tmp_path / "epochs.parquet"]
-        plan = beginning(finetune, settings(votes, balance), 0, OFFICIAL, inputs, None, *made).plan
+def test_balanced_classes_are_drawn_equally_often_and_have_no_weights(inputs, tmp_path, votes):
+    def draws(balance: str) -> np.ndarray:
+        """Count the draws of each class in two epochs."""
+        files = [tmp_path / "finetune.safetensors", tmp_path / "epochs.parquet"]
+        stage = planned(finetune, settings(votes, balance), 0, OFFICIAL, inputs, None, *files)
+        assert stage.task.weight is None
+        plan = stage.plan
         targets = plan.targets(np.concatenate([plan.batch(step) for step in range(plan.steps)]))
         return np.unique(targets if targets.ndim == 1 else targets.argmax(dim=1), return_counts=True)[1]
 
-    plain, balanced = drawn("none"), drawn("classes")
+    plain, balanced = draws("none"), draws("classes")
     assert np.ptp(plain) > 2
     assert np.ptp(balanced) <= 1
     assert len(balanced) == len(plain)
-
-
-def test_expressions_have_no_weights(copy, tmp_path):
-    folder, result = copy
-    made = [tmp_path / "finetune.safetensors", tmp_path / "epochs.parquet"]
-    params = settings("majority", "none")
-    assert params.finetune.label_weight == "inverse"
-    inputs = Inputs(folder / "manifest.parquet", result.shards)
-    assert beginning(finetune, params, 0, OFFICIAL, inputs, None, *made).task.weight is None
