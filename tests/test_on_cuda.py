@@ -1,4 +1,4 @@
-"""What runs on a CPU everywhere else, on a GPU: `make test-cuda`. Skipped where torch sees none."""
+"""Tests on a GPU: `make test-cuda`. Skipped if torch sees no GPU."""
 
 import itertools
 
@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from clef.training.job import Job
 from safetensors.torch import load_file
 
 from clef.batches.augmentation import augment, draw
 from clef.errors import Unfinished
 from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.model import losses
-from clef.model.device import autocast, prepare_device
+from clef.model.device import autocast
 from clef.model.tasks import ActivityTask, Encoders, LabelTask
 from clef.model.texts import LabelTexts, label_templates
 from clef.params.schema import AugmentParams, FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
 from clef.training.finetune import finetune
 from clef.training.interruption import Interruption
+from clef.training.loop import Execution
 from clef.training.pretrain import pretrain
 from tests.toy import make_toy, toy_fold, toy_params
 
@@ -44,7 +44,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_loss_and_its_gradient_are_those_of_the_cpu_also_under_autocast(name):
+def test_losses_and_gradients_equal_those_on_the_cpu_also_under_autocast(name):
     found = {}
     for device in ("cpu", "cuda"):
         features = unit(12, 0).to(device).requires_grad_()
@@ -56,7 +56,7 @@ def test_a_loss_and_its_gradient_are_those_of_the_cpu_also_under_autocast(name):
         torch.testing.assert_close(here, there, atol=2e-5, rtol=2e-4)
 
 
-def test_a_picture_is_augmented_as_on_the_cpu():
+def test_augmentation_equals_that_on_the_cpu():
     pictures = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (8, 3, 40, 40), np.uint8))
     draws = draw(AugmentParams(grey=0.5, blur=0.5), 0, "view", 0, np.arange(8))
     torch.testing.assert_close(
@@ -64,7 +64,7 @@ def test_a_picture_is_augmented_as_on_the_cpu():
     )
 
 
-def test_the_towers_compute_in_bfloat16_and_the_losses_in_float32():
+def test_encoders_compute_in_bfloat16_and_losses_in_float32():
     torch.manual_seed(0)
     encoders = Encoders(ModelParams(name="clef-tiny", image_size=32)).cuda()
     images = torch.rand(6, 3, 32, 32, device="cuda")
@@ -84,7 +84,7 @@ def label_task(head: str, compiled: bool = False) -> LabelTask:
 
 
 @pytest.mark.parametrize("head", ["text", "linear"])
-def test_the_logits_of_stage_2_are_in_float32(head, monkeypatch):
+def test_logits_of_stage_2_are_in_float32(head, monkeypatch):
     seen = []
     occurrence = losses.occurrence
     monkeypatch.setattr(losses, "occurrence", lambda logits, *rest: seen.append(logits) or occurrence(logits, *rest))
@@ -100,8 +100,7 @@ def test_the_logits_of_stage_2_are_in_float32(head, monkeypatch):
 
 
 @pytest.mark.parametrize("head", ["text", "linear"])
-def test_a_compiled_tower_is_the_same_model(head):
-    """Its losses are near, and its weights have the same names: either can be read by the other."""
+def test_a_compiled_encoder_has_the_same_losses_and_weight_names(head):
     found = []
     for compiled in (False, True):
         task = label_task(head, compiled).train()
@@ -117,46 +116,45 @@ def test_a_compiled_tower_is_the_same_model(head):
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
-    """Params of a repeatable run on a GPU, and its inputs."""
+    """Params of a deterministic run, and its inputs."""
     params = toy_params(device="cuda", deterministic=True, pretrain={"epochs": 2, "workers": 2})
     yield params, make_toy(tmp_path_factory.mktemp("toy"), params)
     torch.use_deterministic_algorithms(False)
 
 
-class After(Interruption):
-    """Asks to stop after some steps."""
+class StopAfter(Interruption):
+    """Requests a stop after some steps."""
 
     def __init__(self, steps: int) -> None:
         super().__init__()
-        self.asked = itertools.count(1)
+        self.calls = itertools.count(1)
         self.steps = steps
 
     def reason(self) -> str | None:
-        return "told to" if next(self.asked) >= self.steps else None
+        return "enough" if next(self.calls) >= self.steps else None
 
 
-def test_both_stages_are_repeatable_and_go_on_to_the_same_bytes(toy, tmp_path):
+def test_both_stages_are_deterministic_and_resume_to_the_same_bytes(toy, tmp_path):
     params, inputs = toy
     fold = toy_fold(params)
-    for folder in ("undisturbed", "again", "interrupted"):
-        (tmp_path / folder).mkdir()
-        first, second = tmp_path / folder / "pretrain.safetensors", tmp_path / folder / "finetune.safetensors"
-        epochs = tmp_path / folder / "epochs.parquet"
-        if folder == "interrupted":
+    for name in ("undisturbed", "interrupted"):
+        folder = tmp_path / name
+        first, files = folder / "pretrain.safetensors", (folder / "finetune.safetensors", folder / "epochs.parquet")
+        folder.mkdir()
+        if name == "interrupted":
             with pytest.raises(Unfinished):
-                pretrain(params, 0, fold, inputs, first, Job(interruption=After(2)))
+                pretrain(params, 0, fold, inputs, first, execution=Execution(interruption=StopAfter(2)))
         pretrain(params, 0, fold, inputs, first)
-        if folder == "interrupted":
+        if name == "interrupted":
             with pytest.raises(Unfinished):
-                finetune(params, 0, fold, inputs, first, second, epochs, job=Job(interruption=After(4)))
-        finetune(params, 0, fold, inputs, first, second, epochs)
+                finetune(params, 0, fold, inputs, first, *files, execution=Execution(interruption=StopAfter(4)))
+        finetune(params, 0, fold, inputs, first, *files)
     for name in ("pretrain.safetensors", "finetune.safetensors", "epochs.parquet"):
-        undisturbed = (tmp_path / "undisturbed" / name).read_bytes()
-        assert (tmp_path / "again" / name).read_bytes() == undisturbed, name
-        assert (tmp_path / "interrupted" / name).read_bytes() == undisturbed, name
+        same = (tmp_path / "interrupted" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+        assert same, name
 
 
-def test_stage_2_learns_what_the_corners_show_as_on_the_cpu(toy, tmp_path):
+def test_stage_2_predicts_the_same_as_on_the_cpu(toy, tmp_path):
     scores = {}
     for device in ("cpu", "cuda"):
         params = toy_params(device=device, deterministic=True)
@@ -169,11 +167,7 @@ def test_stage_2_learns_what_the_corners_show_as_on_the_cpu(toy, tmp_path):
     assert ((scores["cpu"] > 0.5) == (scores["cuda"] > 0.5)).mean() > 0.95
 
 
-def test_the_device_is_the_one_asked_for():
-    assert prepare_device(toy_params(device="cuda")).type == "cuda"
-
-
-def test_retinaface_finds_the_same_faces_as_on_the_cpu(tmp_path):
+def test_retinaface_detects_the_same_faces_as_on_the_cpu(tmp_path):
     predict_single = pytest.importorskip("retinaface.predict_single", reason="retinaface-pytorch is not installed")
     from clef.faces.detectors.retinaface import RetinaFaceDetector
     from tests.faces.detectors.random_retinaface import noise_images, random_model

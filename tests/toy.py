@@ -1,4 +1,4 @@
-"""A data set small enough for tests of training: demo layout, drawn squares for faces, one action unit a corner."""
+"""A tiny data set for tests of training: the demo's layout, and crops with three squares, one per action unit."""
 
 from pathlib import Path
 
@@ -54,7 +54,14 @@ def toy_params(**changes) -> Params:
 
 
 def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = (), light: int = 60) -> Inputs:
-    """Write raw labels, shards and manifest; the labels of some subjects may be turned round, the pictures lighter."""
+    """Write raw labels, shards and manifest.
+
+    Args:
+        folder: Where to write.
+        params: Params of the run.
+        flip_labels_of: Subjects whose labels are inverted.
+        light: Grey level of the background.
+    """
     dataset = open_dataset(params)
     fingerprint = crop_fingerprint(params.crop, {"name": "none"})
     sequences, shards = [], {}
@@ -81,14 +88,14 @@ def toy_fold(params: Params, number: int = 0):
 
 
 def _occurrences(subject: int, activity: str) -> np.ndarray:
-    """(frame, action unit) of 0 and 1, each action unit as often present as absent."""
+    """Draw random occurrences of 0 and 1, (frame, action unit)."""
     random = np.random.default_rng([subject, int(activity[1])])
     return random.integers(0, 2, (FRAMES, len(SHOWN)))
 
 
 def _row(sequence: str, frame: int, shown: np.ndarray, light: int) -> dict[str, object]:
     row: dict[str, object] = {"sequence": sequence, "frame": frame + 1, "status": "detected", "faces": 1}
-    if frame == FRAMES - 1:  # the last frame of each clip has no face, and is labelled all the same
+    if frame == FRAMES - 1:  # the last frame of each clip is labelled, but has no face
         return row | {"status": "no_face", "faces": 0}
     image = np.full((40, 40, 3), light, np.uint8)
     corners = [(slice(2, 16), slice(2, 16)), (slice(2, 16), slice(24, 38)), (slice(24, 38), slice(8, 32))]

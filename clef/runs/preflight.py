@@ -10,6 +10,7 @@ from clef.runs.requested import RequestedRuns, Run
 from clef.runtime import disk_space
 from clef.runtime.gpus import require_cuda
 from clef.runtime.paths import INTERIM, RAW, RESULTS, sequences_file
+from clef.weights.releases import require_fetched
 
 TRAININGS = ("pretrain", "finetune", "finetune_inner")
 
@@ -30,6 +31,9 @@ def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: 
     """
     if not remote and any(_device(job, runs) == "cuda" for job in jobs):
         require_cuda()
+    for job in jobs:
+        if job.rule in TRAININGS:
+            require_fetched(runs[job.wildcards["run"]].params.model)
     disk_space.require_writable({Path(file).parent for job in jobs for file in (*job.outputs, *job.logs)})
     counted = all(_frames(runs.over(dataset))[1] for dataset in datasets(jobs, "crop"))
     return disk_space.require_space(_disk_needs(jobs, runs), not counted)
