@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from clef.datasets.base import Dataset
-from clef.ingest.check_recordings import Copy
-from clef.ingest.report import Row
+from clef.ingest.check_recordings import RawCopy
+from clef.ingest.report import ReportRow
 from clef.recordings.sequence import RecordedSequence
 from clef.runtime.wording import abbreviate
 
@@ -18,7 +18,9 @@ INCOMPLETE_COPY = 0.02
 """Tolerance of a share if not all published frames are in the copy."""
 
 
-def count_labels(copy: Copy, sequences: list[RecordedSequence], labels: "pd.DataFrame", labels_missing: bool) -> None:
+def count_labels(
+    copy: RawCopy, sequences: list[RecordedSequence], labels: "pd.DataFrame", labels_missing: bool
+) -> None:
     """Compare counts with published ones. If missing labels are reported already, do not report missing classes."""
     dataset, published, report = copy.dataset, copy.published, copy.report
     report.count("labels", "labelled frames", len(labels), published.labelled_frames)
@@ -46,7 +48,7 @@ def _groups(by: str, dataset: Dataset, sequences: list[RecordedSequence]) -> dic
     return {sequence.sequence: fold_of.get(sequence.subject or "") for sequence in sequences}
 
 
-def _count_codes(copy: Copy, action_units: list[str], labels: "pd.DataFrame") -> None:
+def _count_codes(copy: RawCopy, action_units: list[str], labels: "pd.DataFrame") -> None:
     """Count uncodable frames, and the share of the others in which each action unit is present."""
     dataset, published, report = copy.dataset, copy.published, copy.report
     codes = labels[action_units].astype("Float32")
@@ -66,7 +68,7 @@ def _count_codes(copy: Copy, action_units: list[str], labels: "pd.DataFrame") ->
         rate = published.rates.get(name)
         differs = rate is not None and abs(share - rate) > tolerance
         note = f"{100 * (share - rate):+.1f} points" if differs and rate is not None else ""
-        report.rows.append(Row("rates", f"rate of {name}", share, rate, differs, note))
+        report.rows.append(ReportRow("rates", f"rate of {name}", share, rate, differs, note))
 
 
 def _classes(labels: "pd.DataFrame") -> "pd.Series | None":
@@ -78,7 +80,7 @@ def _classes(labels: "pd.DataFrame") -> "pd.Series | None":
     return classes(labels, "majority") if vote_columns(labels.columns) else None
 
 
-def _count_classes(copy: Copy, counts: "pd.Series", labels_missing: bool) -> None:
+def _count_classes(copy: RawCopy, counts: "pd.Series", labels_missing: bool) -> None:
     """Count images by split and class."""
     dataset, published = copy.dataset, copy.published
     splits = set(published.classes) or {str(split) for split, _ in counts.index}
@@ -96,7 +98,7 @@ def _count_classes(copy: Copy, counts: "pd.Series", labels_missing: bool) -> Non
             copy.report.count("classes", f"{split} {name}", int(counts.get((split, name), 0)), expected.get(name), note)
 
 
-def _require_every_class(copy: Copy, split: str, counts: "pd.Series") -> None:
+def _require_every_class(copy: RawCopy, split: str, counts: "pd.Series") -> None:
     wanted = copy.dataset.params.labels.expressions
     without = [name for name in wanted if not counts.get((split, name), 0)]
     where = f"the split {split}" if split != "all" else "the data set"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from clef.datasets.base import Dataset
 from clef.datasets.image_dataset import ImageDataset, UnlabelledError
 from clef.errors import ClefError
-from clef.ingest.check_recordings import CheckedRecordings, Copy
+from clef.ingest.check_recordings import CheckedRecordings, RawCopy
 from clef.ingest.report import Report, plural
 from clef.recordings.sequence import NUMBERED, RecordedSequence
 from clef.runtime.wording import abbreviate
@@ -19,7 +19,7 @@ MOST_FILES = 8
 """Broken label files that are named."""
 
 
-def check_labels(copy: Copy, recordings: CheckedRecordings) -> "pd.DataFrame | None":
+def check_labels(copy: RawCopy, recordings: CheckedRecordings) -> "pd.DataFrame | None":
     """Read all labels, as `Dataset.labels`, and compare them with the recordings. Return None if none can be read."""
     report, sequences = copy.report, recordings.sequences
     recordings_refused = bool(report.problems)
@@ -37,7 +37,7 @@ def check_labels(copy: Copy, recordings: CheckedRecordings) -> "pd.DataFrame | N
     return labels
 
 
-def _judge_unexpected_files(copy: Copy, sequences: list[RecordedSequence]) -> None:
+def _judge_unexpected_files(copy: RawCopy, sequences: list[RecordedSequence]) -> None:
     files = copy.dataset.unexpected_files(copy.root, sequences)
     copy.report.count("copy", "files of no recording", len(files), 0)
     images = len(files) + len(sequences)
@@ -52,7 +52,7 @@ def _judge_unexpected_files(copy: Copy, sequences: list[RecordedSequence]) -> No
         copy.report.remark(f"{len(files)} {verb} to no recording, not used: {abbreviate(files)}")
 
 
-def _read(copy: Copy, sequences: list[RecordedSequence]) -> "tuple[pd.DataFrame | None, set[str]]":
+def _read(copy: RawCopy, sequences: list[RecordedSequence]) -> "tuple[pd.DataFrame | None, set[str]]":
     """Read all labels; after an error shard by shard, to name every broken file. Return the shards that could be read.
 
     Images without a label are reported once, and the labels that exist are read.
@@ -90,7 +90,7 @@ def _with_max_bad(dataset: Dataset, max_bad: float) -> Dataset:
     return type(dataset)(dataset.params.model_copy(update={"ingest": ingest}))
 
 
-def _judge_unlabelled(copy: Copy, names: set[str], labels: "pd.DataFrame") -> None:
+def _judge_unlabelled(copy: RawCopy, names: set[str], labels: "pd.DataFrame") -> None:
     expected = copy.dataset.labelled_sequences()
     labelled = set(labels["sequence"])
     number = len(expected) or copy.published.labelled_sequences
@@ -136,7 +136,9 @@ def _judge_range(allowed: int, sequences: list[RecordedSequence], labels: "pd.Da
         )
 
 
-def _judge_images(copy: Copy, recordings: CheckedRecordings, labels: "pd.DataFrame", recordings_refused: bool) -> None:
+def _judge_images(
+    copy: RawCopy, recordings: CheckedRecordings, labels: "pd.DataFrame", recordings_refused: bool
+) -> None:
     """Report labelled frames without an image, as the manifest will count them."""
     report = copy.report
     found = coverage(recordings.sequences, labels, recordings.images)

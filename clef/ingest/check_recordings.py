@@ -34,7 +34,7 @@ AVI_UNKNOWN_LENGTH = 2**32 - 8
 
 
 @dataclass(frozen=True)
-class Copy:
+class RawCopy:
     """A copy that is checked."""
 
     dataset: Dataset
@@ -58,7 +58,9 @@ class CheckedRecordings:
     """Frame numbers of the images, by name of each inspected recording of numbered images."""
 
 
-def check_recordings(copy: Copy, full: bool, progress: Callable[[int, int], None] | None = None) -> CheckedRecordings:
+def check_recordings(
+    copy: RawCopy, full: bool, progress: Callable[[int, int], None] | None = None
+) -> CheckedRecordings:
     """List the recordings, test all files quickly, and inspect all (`full`) or a sample."""
     dataset, root = copy.dataset, copy.root
     listed = dataset.sequences(root)
@@ -115,7 +117,7 @@ def _spread(items: list[Item], most: int) -> list[Item]:
     return items if len(items) <= most else [items[number * len(items) // most] for number in range(most)]
 
 
-def _test_files(copy: Copy, listed: list[RecordedSequence]) -> dict[str, str]:
+def _test_files(copy: RawCopy, listed: list[RecordedSequence]) -> dict[str, str]:
     """Return problems that show without opening a recording, by its name."""
     sources = sorted({sequence.source for sequence in listed})
     zips = {sequence.source for sequence in listed if sequence.kind == "zip"}
@@ -156,7 +158,7 @@ def _is_cut_off(avi: Path) -> bool:
     return form == b"RIFF" and avi.stat().st_size < 8 + length < AVI_UNKNOWN_LENGTH
 
 
-def _count_subjects(copy: Copy, present: list[RecordedSequence]) -> list[str]:
+def _count_subjects(copy: RawCopy, present: list[RecordedSequence]) -> list[str]:
     """Count subjects and return the missing ones."""
     expected = set(copy.dataset.subjects())
     if not expected:
@@ -172,7 +174,7 @@ def _count_subjects(copy: Copy, present: list[RecordedSequence]) -> list[str]:
     return missing
 
 
-def _count_sequences(copy: Copy, present: list[RecordedSequence], missing_subjects: list[str]) -> list[str]:
+def _count_sequences(copy: RawCopy, present: list[RecordedSequence], missing_subjects: list[str]) -> list[str]:
     """Count recordings and return the missing ones, except those of missing subjects."""
     expected = set(copy.dataset.expected_sequences())
     names = {sequence.sequence for sequence in present}
@@ -186,7 +188,7 @@ def _count_sequences(copy: Copy, present: list[RecordedSequence], missing_subjec
     return [name for name in missing if not any(name == s or name.startswith(f"{s}_") for s in missing_subjects)]
 
 
-def _judge_unreadable(copy: Copy, judged: list[RecordedSequence], opened: set[str], missing: list[str]) -> None:
+def _judge_unreadable(copy: RawCopy, judged: list[RecordedSequence], opened: set[str], missing: list[str]) -> None:
     """Report recordings that cannot be read and names of missing ones. `judged` has all others, with their problems."""
     report, max_bad = copy.report, copy.dataset.params.ingest.max_bad
     tested = [sequence for sequence in judged if sequence.sequence in opened]

@@ -19,8 +19,8 @@ from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
 from clef.ingest.check_counts import count_labels
 from clef.ingest.check_labels import check_labels
-from clef.ingest.check_recordings import Copy, check_recordings
-from clef.ingest.report import Report, Row
+from clef.ingest.check_recordings import RawCopy, check_recordings
+from clef.ingest.report import Report, ReportRow
 from clef.ingest.versions.pointers import changes, check_fetched, existing_pointers, pointer_path
 from clef.recordings.frames import inspect_sequence
 from clef.recordings.sequence import SEQUENCE_COLUMNS, RecordedSequence
@@ -76,11 +76,11 @@ def take_inventory(
             )
         check_fetched(existing_pointers(dataset, root), root)
         packaging = dataset.packaging(root)
-        report.rows.append(Row("copy", "packaging", packaging.name, note=packaging.found))
+        report.rows.append(ReportRow("copy", "packaging", packaging.name, note=packaging.found))
         if packaging.offset is not None:
             offset = f"label = image {packaging.offset:+d}" if packaging.offset else "label = image"
-            report.rows.append(Row("copy", "frame number", offset, note=packaging.reason or ""))
-        copy = Copy(dataset, root, _published_counts(dataset, root), report)
+            report.rows.append(ReportRow("copy", "frame number", offset, note=packaging.reason or ""))
+        copy = RawCopy(dataset, root, _published_counts(dataset, root), report)
         report.source = copy.published.source or None
         recordings = check_recordings(copy, full, progress)
         inventory.sequences = [recordings.inspected.get(s.sequence, s) for s in recordings.sequences]

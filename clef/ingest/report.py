@@ -16,7 +16,7 @@ LIBRARIES = {"av": "av", "numpy": "numpy", "opencv": "opencv-python-headless", "
 
 
 @dataclass(frozen=True)
-class Row:
+class ReportRow:
     """One line of the table."""
 
     part: str
@@ -45,7 +45,7 @@ class Report:
     root: str
     source: str | None = None
     """Where the published counts come from."""
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ReportRow] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """Findings that would stop the workflow."""
     remarks: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Report:
 
     def count(self, part: str, what: str, found: int, expected: int | None, note: str = "") -> None:
         """Add a row of two counts."""
-        self.rows.append(Row(part, what, found, expected, expected is not None and found != expected, note))
+        self.rows.append(ReportRow(part, what, found, expected, expected is not None and found != expected, note))
 
     def problem(self, message: str) -> None:
         """Add a problem."""

@@ -8,7 +8,7 @@ import pytest
 from clef.datasets import open_dataset
 from clef.datasets.published_counts import PublishedCounts
 from clef.ingest.check_labels import check_labels, coverage
-from clef.ingest.check_recordings import CheckedRecordings, Copy
+from clef.ingest.check_recordings import CheckedRecordings, RawCopy
 from clef.ingest.report import Report
 from clef.recordings.sequence import MISSING, RecordedSequence
 from tests.toy import FRAMES, make_toy, toy_params
@@ -29,7 +29,7 @@ def toy(tmp_path):
 def check(toy, **ingest) -> tuple[Report, pd.DataFrame | None]:
     params, root, sequences = toy
     params = params.model_copy(update={"ingest": params.ingest.model_copy(update=ingest)})
-    copy = Copy(open_dataset(params), root, PublishedCounts(""), Report("toy", "demo", str(root)))
+    copy = RawCopy(open_dataset(params), root, PublishedCounts(""), Report("toy", "demo", str(root)))
     return copy.report, check_labels(copy, CheckedRecordings(sequences, {}, {}))
 
 
