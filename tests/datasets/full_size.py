@@ -1,7 +1,7 @@
-"""Label files in the full shape of the licensed sets, with made-up contents that have the published counts.
+"""Label files with the sizes of the licensed data sets, and invented contents with the published counts.
 
-The counts of positives by part follow from the class weights of ME-GraphAU, which are printed to six digits: with the
-frames of each part there is one set of whole numbers that gives them.
+The positives of each part follow from the class weights of ME-GraphAU: only one set of whole numbers gives their six
+digits.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ BP4D_TASKS = {
     "T8": 12_220,
 }
 BP4D_PARTS = {"P1": 50_631, "P2": 50_182, "P3": 46_034}
-"""Labelled frames; all numbers here stand apart from those of the adapters, against which they are held."""
+"""Labelled frames. All numbers are independent of those of the adapters."""
 DISFA_BENCHMARK = (1, 2, 4, 6, 9, 12, 25, 26)
 DISFA_POSITIVES = {
     "P1": (1839, 1125, 5119, 2360, 1218, 4503, 10850, 4902),
@@ -46,24 +46,23 @@ BP4DPLUS_RATES = {
     "T7": (17.6, 16.1, 6.0, 49.8, 67.1, 69.4, 62.0, 67.1, 13.5, 17.0, 14.8, 4.9),
     "T8": (6.2, 2.3, 10.2, 11.7, 32.0, 24.8, 14.6, 32.2, 3.8, 12.3, 12.6, 5.3),
 }
-"""Per cent of all labelled frames, uncodable ones among them, by task; of codable ones they would not give the rates of
-the whole set."""
+"""Percentages of all labelled frames by task. Percentages of codable frames would not give the rates of all tasks."""
 WORST, WORST_FRAMES, WORST_UNCODABLE, UNCODABLE_FILES = "M017_T7", 252, 245, 24
 
 
 def spread(ones: int, number: int) -> np.ndarray:
-    """So many ones among zeros, evenly."""
+    """Spread ones evenly among zeros."""
     steps = np.arange(number + 1) * ones // number
     return np.diff(steps)
 
 
 def parts(total: int, number: int) -> list[int]:
-    """A total in whole parts, as equal as can be."""
+    """Divide a total into parts that differ by at most 1."""
     return [total * (place + 1) // number - total * place // number for place in range(number)]
 
 
 def with_margins(rows: list[int], columns: list[int]) -> np.ndarray:
-    """A table of whole numbers with these sums, near to proportional."""
+    """Return a table of whole numbers with these sums of rows and columns."""
     table = np.outer(rows, columns) // sum(rows)
     for row, column in np.ndindex(table.shape):
         missing = min(rows[row] - table[row].sum(), columns[column] - table[:, column].sum())
@@ -72,7 +71,7 @@ def with_margins(rows: list[int], columns: list[int]) -> np.ndarray:
 
 
 def write_bp4d(root: Path) -> dict[str, range]:
-    """328 label files of 100 columns, and an empty video each; labelled frames by recording."""
+    """Write 328 label files of 100 columns and empty videos, and return the labelled frames by recording."""
     frames = with_margins(list(BP4D_PARTS.values()), list(BP4D_TASKS.values()))
     windows: dict[str, range] = {}
     for part, subjects in enumerate(Bp4d.partitions["three-fold"]):
@@ -90,7 +89,7 @@ def write_bp4d(root: Path) -> dict[str, range]:
 
 
 def write_bp4dplus(root: Path) -> dict[str, range]:
-    """560 label files of 36 columns, with a plain header; 944 frames cannot be coded."""
+    """Write 560 label files of 36 columns, whose headers have no numbers, with 944 uncodable frames."""
     windows: dict[str, range] = {}
     uncodable = parts(BP4DPLUS_UNCODABLE - WORST_UNCODABLE, UNCODABLE_FILES - 1)
     for task, total in BP4DPLUS_TASKS.items():
@@ -110,14 +109,14 @@ def write_bp4dplus(root: Path) -> dict[str, range]:
 
 
 def write_disfa(root: Path) -> dict[str, range]:
-    """27 x 12 label files and an empty video a subject."""
+    """Write 27 x 12 label files and one empty video per subject."""
     windows: dict[str, range] = {}
     for part, subjects in enumerate(Disfa.partitions["three-fold"]):
         lengths = [DISFA_FRAMES - (subject == SHORT) for subject in subjects]
         total = sum(lengths)
         codes = dict.fromkeys(CODED_DISFA, np.zeros(total, int))
         for unit, ones in zip(DISFA_BENCHMARK, DISFA_POSITIVES[f"P{part + 1}"], strict=True):
-            intensities = np.arange(total)  # those below 2 are absent, the others present
+            intensities = np.arange(total)  # present from 2
             codes[unit] = np.where(spread(ones, total) == 1, 2 + intensities % 4, intensities % 2)
         for subject, start, length in zip(subjects, np.cumsum([0, *lengths[:-1]]), lengths, strict=True):
             windows[subject] = range(1, 1 + length)
@@ -132,7 +131,7 @@ def write_disfa(root: Path) -> dict[str, range]:
 
 
 def _write_table(path: Path, frames: range, codes: np.ndarray, units: list[int], header: list[int]) -> None:
-    """One file; frames beyond the codes cannot be coded."""
+    """Write one file. Frames after the last code are uncodable."""
     cells = ["9"] * len(header)
     places = [header.index(unit) for unit in units]
     lines = [",".join(map(str, header)) if len(header) == 100 else ",".join(f"c{n}" for n in header)]

@@ -1,4 +1,4 @@
-"""Label files of full size give the published counts, rates and class weights, through manifest and selection."""
+"""Label files of full size have the published counts, rates and class weights in the manifest."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ DISFA_WEIGHTS = {
     "P2": "1.390215 1.469573 .527298 1.034498 1.672842 .656650 .303915 .945009",
     "P1": "1.510590 1.560063 .475896 .884891 1.656857 .570937 .277589 1.063177",
 }
-"""Of ME-GraphAU, by the part that is tested: it calls P3 fold 1 and P1 fold 3."""
+"""Class weights of ME-GraphAU by tested part; it calls P3 fold 1 and P1 fold 3."""
 PARTS = ("P1", "P2", "P3")
 
 
@@ -38,7 +38,7 @@ def settings(adapter: str, **changes) -> Params:
 
 
 def manifest_of(params: Params, root: Path, windows: dict[str, range], folder: Path) -> tuple[Path, pd.DataFrame]:
-    """The manifest of recordings of which exactly the labelled frames are there, all with a face."""
+    """Build the manifest of recordings that have exactly the labelled frames, all with a face."""
     dataset = open_dataset(params)
     sequences = dataset.sequences(root)
     shards = {}
@@ -53,9 +53,9 @@ def manifest_of(params: Params, root: Path, windows: dict[str, range], folder: P
         shards[shard] = folder / f"{shard}.arrow"
         rows = pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA)
         write_shard(shards[shard], [rows], crop_fingerprint(params.crop, {"name": "none"}), recordings_digest(own))
-    there = [sequence for sequence in sequences if sequence.sequence in windows]
+    present = [sequence for sequence in sequences if sequence.sequence in windows]
     path = folder / "manifest.parquet"
-    return path, build_manifest(dataset, there, dataset.labels(root, there), shards, path)
+    return path, build_manifest(dataset, present, dataset.labels(root, present), shards, path)
 
 
 def labelled_by(manifest: pd.DataFrame, column: str) -> dict[str, int]:
@@ -64,11 +64,8 @@ def labelled_by(manifest: pd.DataFrame, column: str) -> dict[str, int]:
 
 def by_part(manifest: pd.DataFrame, params: Params) -> dict[str, int]:
     by_subject = labelled_by(manifest, "subject")
-    folds = make_folds(open_dataset(params))
-    return {
-        name: sum(by_subject[subject] for subject in fold.test_subjects)
-        for name, fold in zip(PARTS, folds, strict=True)
-    }
+    folds = zip(PARTS, make_folds(open_dataset(params)), strict=True)
+    return {name: sum(by_subject[subject] for subject in fold.test_subjects) for name, fold in folds}
 
 
 def check_weights(params: Params, manifest: Path, expected: dict[str, str]) -> None:
@@ -80,20 +77,20 @@ def check_weights(params: Params, manifest: Path, expected: dict[str, str]) -> N
 
 
 def check_rates(params: Params, manifest: pd.DataFrame, tolerance: float) -> None:
-    known = open_dataset(params).published_counts
+    counts = open_dataset(params).published_counts
     labelled = manifest[manifest["labelled"]]
-    for name, rate in known.rates.items():
+    for name, rate in counts.rates.items():
         codes = labelled[name][labelled[name] != 9]
-        assert float((codes >= known.threshold).mean()) == pytest.approx(rate, abs=tolerance), name
+        assert float((codes >= counts.threshold).mean()) == pytest.approx(rate, abs=tolerance), name
 
 
 def test_bp4d(tmp_path):
     params = settings("bp4d")
-    known = open_dataset(params).published_counts
+    counts = open_dataset(params).published_counts
     path, manifest = manifest_of(params, tmp_path, full_size.write_bp4d(tmp_path), tmp_path)
-    assert manifest["labelled"].sum() == known.labelled_frames == 146_847
-    assert labelled_by(manifest, "activity") == known.frames_by["activity"]
-    assert by_part(manifest, params) == known.frames_by["fold"]
+    assert manifest["labelled"].sum() == counts.labelled_frames == 146_847
+    assert labelled_by(manifest, "activity") == counts.frames_by["activity"]
+    assert by_part(manifest, params) == counts.frames_by["fold"]
     assert (labelled_by(manifest, "sequence").keys()) == set(open_dataset(params).expected_sequences())
     check_rates(params, manifest, 0.0005)
     check_weights(params, path, BP4D_WEIGHTS)
@@ -101,44 +98,36 @@ def test_bp4d(tmp_path):
 
 def test_bp4dplus(tmp_path):
     params = settings("bp4dplus", ingest={"max_bad": 1.0})
-    known = open_dataset(params).published_counts
+    counts = open_dataset(params).published_counts
     windows = full_size.write_bp4dplus(tmp_path)
     path, manifest = manifest_of(params, tmp_path, windows, tmp_path)
-    assert len(windows) == known.labelled_sequences == 560
-    assert manifest["labelled"].sum() == known.labelled_frames == 197_875
-    assert labelled_by(manifest, "activity") == known.frames_by["activity"]
+    assert len(windows) == counts.labelled_sequences == 560
+    assert manifest["labelled"].sum() == counts.labelled_frames == 197_875
+    assert labelled_by(manifest, "activity") == counts.frames_by["activity"]
     units = open_dataset(params).label_names
     uncodable = manifest[(manifest[units] == 9).all(axis=1)]
-    assert len(uncodable) == known.uncodable_frames == 944
+    assert len(uncodable) == counts.uncodable_frames == 944
     assert uncodable["sequence"].nunique() == 24
     assert (uncodable["sequence"] == "M017_T7").sum() == 245
-    check_rates(params, manifest, 0.001)  # task rates are known to 0.05 per cent, and so is the whole
+    check_rates(params, manifest, 0.001)  # task rates are published to 0.05 per cent
     folds = make_folds(open_dataset(params))
     trained = sum(len(select.training_frames(path, fold, params.labels, stride=1)) for fold in folds)
-    assert trained == 3 * (197_875 - 944)  # an uncodable frame is not trained on as if nothing were present
+    assert trained == 3 * (197_875 - 944)  # uncodable frames are not trained on
 
 
 def test_disfa(tmp_path):
     labels = {"action_units": list(full_size.DISFA_BENCHMARK), "threshold": 2}
     params = settings("disfa", labels=labels)
-    known = open_dataset(params).published_counts
+    counts = open_dataset(params).published_counts
     windows = full_size.write_disfa(tmp_path)
     path, manifest = manifest_of(params, tmp_path, windows, tmp_path)
-    assert manifest["labelled"].sum() == known.labelled_frames == 130_814
-    assert by_part(manifest, params) == known.frames_by["fold"]
+    assert manifest["labelled"].sum() == counts.labelled_frames == 130_814
+    assert by_part(manifest, params) == counts.frames_by["fold"]
     check_rates(params, manifest, 0.00051)
     check_weights(params, path, DISFA_WEIGHTS)
-
-
-def test_disfa_without_the_frames_that_jaa_leaves_out(tmp_path):
-    params = settings(
-        "disfa",
-        dataset={"adapter": "disfa", "options": {"leave_out": "jaa"}},
-        labels={"action_units": list(full_size.DISFA_BENCHMARK), "threshold": 2},
-    )
-    _, manifest = manifest_of(params, tmp_path, full_size.write_disfa(tmp_path), tmp_path)
+    params = settings("disfa", labels=labels, dataset={"adapter": "disfa", "options": {"leave_out": "jaa"}})
+    _, manifest = manifest_of(params, tmp_path, windows, tmp_path)
     assert len(manifest) == 130_814
     assert by_part(manifest, params) == {"P1": 43_173, "P2": 40_344, "P3": 42_627}
     left_out = manifest[~manifest["labelled"]]
     assert set(left_out["subject"]) == set(LEFT_OUT_BY_JAA)
-    assert set(left_out.loc[left_out["subject"] == "SN004", "frame"]) == set(range(4541, 4556))

@@ -1,4 +1,4 @@
-"""What the repository holds: no images, tables or archives but those named here, and no name of a real file."""
+"""The repository has no images, tables or archives except those listed here, and no names of licensed files."""
 
 import re
 import subprocess
@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 SOURCES = {".py", ".smk", ".md", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".sh", ".html", ".j2"}
-PLAIN = {"LICENSE", "Makefile", "Snakefile", ".gitignore", ".gitkeep", ".dvcignore", ".gitattributes"}
-NAMED = {
+SOURCE_NAMES = {"LICENSE", "Makefile", "Snakefile", ".gitignore", ".gitkeep", ".dvcignore", ".gitattributes"}
+LISTED = {
     ".ci/run",
     ".dvc/config",
     "clef/evaluation/run/published.csv",  # published scores
@@ -21,15 +21,15 @@ NAMED = {
     "workflow/profiles/slurm/bin/sacct",
     "workflow/profiles/slurm/bin/sbatch",
 }
-FIGURES = re.compile(r"(results/[\w.-]+/([\w-]+/)*|benchmarks/figures/)[\w-]+\.(csv|json)")
-"""Scores of runs, which a laboratory may commit too, and measured times; no picture."""
-REAL = re.compile(
+SCORES = re.compile(r"(results/[\w.-]+/([\w-]+/)*|benchmarks/figures/)[\w-]+\.(csv|json)")
+"""Scores of runs and measured times."""
+LICENSED_NAME = re.compile(
     r"[FM]\d{3}_T\d+\.|(^|/)[FM]\d{3}(\.zip|/T\d+/)|SN\d{3}_au\d+|(left|right)videosn\d{3}|(train|test)_\d{4,5}(_aligned)?\."
     r"|pati?tion_label|fer2013(new)?\.csv|label\.csv$|\d+_exp\.npy|manually_annotated|fer\d{7}",
     re.IGNORECASE,
 )
 ROWS = re.compile(r"(?:^[ \t]*-?\d+(?:[ \t]*,[ \t]*-?\d+){1,}[ \t]*,?[ \t]*\n){40,}", re.MULTILINE)
-"""A table of numbers, pasted into a source file."""
+"""A table of numbers in a source file."""
 
 
 def committed() -> list[str]:
@@ -41,15 +41,15 @@ def committed() -> list[str]:
 
 def is_allowed(name: str) -> bool:
     path = Path(name)
-    plain = path.suffix in SOURCES or path.name in PLAIN or name in NAMED or bool(FIGURES.fullmatch(name))
-    return plain and not REAL.search(name)
+    allowed = path.suffix in SOURCES or path.name in SOURCE_NAMES or name in LISTED or bool(SCORES.fullmatch(name))
+    return allowed and not LICENSED_NAME.search(name)
 
 
-def test_every_file_is_a_source_or_is_named():
+def test_every_file_is_source_code_or_listed():
     assert [name for name in committed() if not is_allowed(name)] == []
 
 
-def test_no_source_is_a_table_of_labels():
+def test_no_source_file_contains_a_table_of_labels():
     texts = {name: ROOT / name for name in committed() if Path(name).suffix in SOURCES}
     assert [n for n, path in texts.items() if path.is_file() and ROWS.search(path.read_text(encoding="utf-8"))] == []
 
@@ -74,11 +74,11 @@ def test_no_source_is_a_table_of_labels():
         "weights/model.safetensors",
     ],
 )
-def test_a_file_of_a_data_set_would_be_refused(name):
+def test_a_file_of_a_data_set_is_detected(name):
     assert not is_allowed(name)
 
 
-def test_a_table_of_labels_would_be_found():
+def test_a_table_of_labels_is_detected():
     rows = "".join(f"{frame},0,1,9\n" for frame in range(60))
     assert ROWS.search(f'TABLE = """\n{rows}"""\n')
     assert not ROWS.search("FOLDS = [\n" + "    1, 2, 4, 6,\n" * 8 + "]\n")
