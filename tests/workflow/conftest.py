@@ -1,19 +1,17 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 
-Snakemake = Callable[..., str]
-
 
 def copy_checkout(folder: Path) -> Path:
-    """A checkout without data: what a fresh clone has."""
+    """Copy the parts of a fresh clone that the workflow needs."""
     for name in ("workflow", "clef", "params"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
@@ -22,14 +20,14 @@ def copy_checkout(folder: Path) -> Path:
 
 
 def only_run(folder: Path, name: str, params: str) -> None:
-    """Leave a checkout this run alone."""
+    """Replace all params files of a checkout by one."""
     for path in (folder / "params").glob("*.yaml"):
         path.unlink()
     (folder / "params" / f"{name}.yaml").write_text(params)
 
 
 def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
-    """Run Snakemake in a folder, its environment not activated, and return what it printed."""
+    """Run Snakemake in a folder, without its environment activated, and return its output."""
     ran = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
         cwd=folder,
@@ -41,6 +39,26 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
     output = ran.stdout + ran.stderr
     assert not check or ran.returncode == 0, output
     return output
+
+
+def planned(output: str) -> dict[str, int]:
+    """Number of jobs by rule, from the output of a dry run."""
+    if "Nothing to be done" in output:
+        return {}
+    table = output.split("Job stats:")[1].split("\n\n")[0]
+    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+    del jobs["total"]
+    return jobs
+
+
+def mark_as_made(folder: Path, target: str) -> None:
+    """Write every output of a run with some contents, and let Snakemake record that it is up to date."""
+    for line in snakemake(folder, "-n", target, "--detailed-summary").splitlines():
+        name = line.split("\t")[0]
+        if name.startswith(("data/", "results/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("made")
+    snakemake(folder, "--touch", "--forceall", target)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Runs over two data sets: stage 1 of everybody in one, tests on the other. The demo plays both."""
+"""Runs over two demo data sets: stage 1 on all subjects of one, tests on the other."""
 
 import csv
 import json
@@ -6,9 +6,7 @@ import re
 
 import pytest
 
-from tests.workflow.conftest import snakemake
-from tests.workflow.processor_time import processor_time
-from tests.workflow.test_rules import planned
+from tests.workflow.conftest import planned, snakemake
 
 PARAMS = {
     "plus": "extends: demo-short\ndataset: {name: plus}\nrender: {seed: 5, subjects: 4}\npretrain: {subjects: 2}\n",
@@ -28,7 +26,7 @@ def two_sets(checkout):
     return checkout
 
 
-def test_stage_1_of_everybody_is_trained_once_for_all_folds(two_sets):
+def test_stage_1_on_all_subjects_is_trained_once_for_all_folds(two_sets):
     output = snakemake(two_sets, "-n", "results/second/summary.csv", "results/alone/summary.csv")
     jobs = planned(output)
     assert jobs["pretrain"] == 1
@@ -38,7 +36,7 @@ def test_stage_1_of_everybody_is_trained_once_for_all_folds(two_sets):
     assert not re.search(r"results/plus/seed0/fold\d", output)
 
 
-def test_a_data_set_that_joins_stage_1_is_cropped_for_it_and_not_tested(two_sets):
+def test_another_data_set_in_stage_1_is_cropped_and_not_tested(two_sets):
     output = snakemake(two_sets, "-n", "results/joint/summary.csv")
     jobs = planned(output)
     assert jobs["pretrain"] == jobs["finetune"] == jobs["evaluate"] == 2
@@ -49,7 +47,7 @@ def test_a_data_set_that_joins_stage_1_is_cropped_for_it_and_not_tested(two_sets
         assert f"data/interim/{dataset}/" in block.split("output:")[0]
 
 
-def test_a_run_that_gives_stage_1_alone_needs_no_stage_2(two_sets):
+def test_a_run_that_gives_only_stage_1_needs_no_stage_2(two_sets):
     jobs = planned(snakemake(two_sets, "-n", FOLD_ALL))
     assert jobs["pretrain"] == 1
     assert "finetune" not in jobs
@@ -66,41 +64,13 @@ def test_a_test_on_another_data_set_needs_crops_and_labels_of_both(two_sets):
         assert "data/interim/second/" in block.split("output:")[0]
 
 
-def test_the_same_people_under_two_names_are_told_before_anything_runs(two_sets):
-    path = two_sets / "params" / "second.yaml"
-    path.write_text(path.read_text().replace("seed: 9", "seed: 5"))
-    output = snakemake(two_sets, "-n", "results/second/summary.csv", check=False)
-    assert "test.run: second: its data set second has the same people as plus, by another name" in output
-    assert "Traceback" not in output
-
-
-LAB_SETS = """
-dataset: {{adapter: {adapter}, name: {adapter}-full}}
-device: cpu
-crop: {{detector: lbp, align: box}}
-model: {{name: clef-tiny, image_size: 64}}
-folds: {{protocol: standard}}
-seeds: [0, 1, 2]
-"""
-
-
-@pytest.mark.parametrize(("adapter", "subjects", "folds", "seconds"), [("bp4d", 41, 3, 15), ("bp4dplus", 140, 4, 30)])
-def test_a_full_lab_set_is_planned_in_seconds_without_its_data(checkout, adapter, subjects, folds, seconds):
-    (checkout / "params" / f"{adapter}-full.yaml").write_text(LAB_SETS.format(adapter=adapter))
-    with processor_time() as planning:
-        jobs = planned(snakemake(checkout, "-n", f"results/{adapter}-full/summary.csv"))
-    assert jobs["crop"] == subjects
-    assert jobs["pretrain"] == jobs["finetune"] == jobs["evaluate"] == 3 * folds
-    assert planning.seconds < seconds
-
-
 @pytest.mark.slow
 def test_two_data_sets_from_nothing_to_their_summaries(two_sets):
     targets = [f"results/{run}/summary.csv" for run in ("second", "alone", "across", "joint")]
     snakemake(two_sets, *targets)
     trained_on = {
-        run: json.loads((two_sets / f"results/{run}/seed0/{place}.json").read_text())
-        for run, place in (("plus", "foldall/pretrain"), ("second", "fold0/finetune"), ("across", "foldall/finetune"))
+        run: json.loads((two_sets / f"results/{run}/seed0/{stage}.json").read_text())
+        for run, stage in (("plus", "foldall/pretrain"), ("second", "fold0/finetune"), ("across", "foldall/finetune"))
     }
     assert {dataset for dataset, _ in trained_on["plus"]["trained_on"]} == {"plus"}
     assert {dataset for dataset, _ in trained_on["second"]["trained_on"]} == {"second"}

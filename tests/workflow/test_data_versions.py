@@ -1,4 +1,4 @@
-"""The life of a real data set: the commands of docs/data-versions.md, one after the other, on the demo cut short."""
+"""The commands of docs/data-versions.md, one after the other, on a short demo."""
 
 import os
 import re
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import ROOT, copy_checkout, snakemake
+from tests.workflow.conftest import ROOT, copy_checkout, planned, snakemake
 
 pytestmark = pytest.mark.slow
 
 TARGET = "results/demo-short/summary.csv"
-SHORTER_STILL = """
+PARAMS = """
 extends: demo
 dataset: {name: demo-short}
 render: {subjects: 4, seconds: [1.0, 1.5]}
@@ -23,30 +23,30 @@ pretrain: null
 finetune: {epochs: 1}
 evaluate: {bootstrap: 10}
 """
-PERSON = {"NAME": "n", "EMAIL": "n@example.org"}
+AUTHOR = {"NAME": "n", "EMAIL": "n@example.org"}
 
 
 class Page:
-    """The command blocks of the page, to be run in their order."""
+    """Command blocks of the page, run in their order."""
 
-    def __init__(self, places: dict[str, str]) -> None:
+    def __init__(self, replacements: dict[str, str]) -> None:
         text = (ROOT / "docs" / "data-versions.md").read_text()
         self.blocks = re.findall(r"^    \S.*(?:\n    \S.*)*", text, re.MULTILINE)
-        self.places = places
+        self.replacements = replacements
 
     def run(self, folder: Path, *commands: str) -> str:
-        """Run the next block, whose commands must begin so, in a shell that stops at the first failure."""
+        """Run the next block in a shell that stops at the first failure. Its lines must start with `commands`."""
         block = self.blocks.pop(0)
         lines = [line.strip() for line in block.splitlines()]
         assert [line.split()[:2] for line in lines] == [command.split() for command in commands]
-        for there, here in self.places.items():
-            block = block.replace(there, here)
+        for old, new in self.replacements.items():
+            block = block.replace(old, new)
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", block],
             cwd=folder,
             env=os.environ
             | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]), "PYTHONPATH": ""}
-            | {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in PERSON.items()},
+            | {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()},
             capture_output=True,
             text=True,
             check=False,
@@ -61,19 +61,14 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
-def planned(output: str) -> dict[str, int]:
-    table = output.split("Job stats:")[1].split("\n\n")[0]
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
-
-
 ONE_SHARD = {"ingest": 1, "crop": 1, "manifest": 1, "finetune": 2, "evaluate": 2, "summarize": 1}
 
 
-def test_the_life_of_a_data_set(tmp_path):
+def test_a_versioned_data_set_from_its_first_version_to_a_checkout_of_an_old_one(tmp_path):
     checkout = copy_checkout(tmp_path / "checkout")
     for name in (".gitignore", "dvc.yaml"):
         shutil.copy(ROOT / name, checkout)
-    (checkout / "params" / "demo-short.yaml").write_text(SHORTER_STILL)
+    (checkout / "params" / "demo-short.yaml").write_text(PARAMS)
     shutil.copytree(ROOT / ".dvc", checkout / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "config.local"))
     git(checkout, "init", "--quiet")
     git(checkout, "add", "--all")

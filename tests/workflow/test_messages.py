@@ -65,7 +65,7 @@ def test_a_results_folder_that_cannot_be_written_is_reported_before_anything_run
     with unwritable(few / "results"):
         output = snakemake(few, "results/few/summary.csv", check=False)
     (line,) = (line for line in output.splitlines() if "rror" in line)
-    assert line.startswith("CLEF: error: results: cannot be written (")
+    assert line.startswith("CLEF: error: results: not writable (")
     assert "Traceback" not in output
     assert not (few / "data").exists()
 

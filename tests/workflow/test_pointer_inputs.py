@@ -6,23 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import copy_checkout, snakemake
+from tests.workflow.conftest import copy_checkout, mark_as_made, planned, snakemake
 
 TARGET = "results/demo-short/summary.csv"
 SUBJECTS = ("F001", "F002", "F003", "M001", "M002", "M003")
 AFTER_CROPS = {"manifest": 1, "pretrain": 3, "finetune": 3, "evaluate": 3, "summarize": 1}
 POINTER = "outs:\n- md5: {}\n  size: 1\n  hash: md5\n  path: {}\n"
-
-
-def mark_as_made(folder: Path) -> None:
-    """Give every file of the run some contents, and Snakemake's record that it is up to date."""
-    listed = snakemake(folder, "-n", TARGET, "--detailed-summary")
-    for line in listed.splitlines():
-        name = line.split("\t")[0]
-        if name.startswith(("data/", "results/")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text("made")
-    snakemake(folder, "--touch", "--forceall", TARGET)
 
 
 def write_pointers(folder: Path) -> Path:
@@ -37,7 +26,7 @@ def write_pointers(folder: Path) -> Path:
 def made(tmp_path_factory) -> Path:
     folder = copy_checkout(tmp_path_factory.mktemp("made"))
     write_pointers(folder)
-    mark_as_made(folder)
+    mark_as_made(folder, TARGET)
     return folder
 
 
@@ -47,96 +36,87 @@ def versioned(made, tmp_path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "versioned"))
 
 
-def planned(folder: Path) -> dict[str, int]:
-    return jobs_of(snakemake(folder, "-n", TARGET))
+def stale(folder: Path) -> dict[str, int]:
+    return planned(snakemake(folder, "-n", TARGET))
 
 
-def jobs_of(output: str) -> dict[str, int]:
-    if "Nothing to be done" in output:
-        return {}
-    table = output.split("Job stats:")[1].split("\n\n")[0]
-    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
-    del jobs["total"]
-    return jobs
-
-
-def test_a_versioned_demo_is_not_drawn(tmp_path):
+def test_a_versioned_demo_is_not_rendered(tmp_path):
     folder = copy_checkout(tmp_path)
     write_pointers(folder)
-    assert planned(folder) == AFTER_CROPS | {"ingest": 1, "crop": 6}
+    assert stale(folder) == AFTER_CROPS | {"ingest": 1, "crop": 6}
 
 
 def test_a_finished_run_has_nothing_to_do(versioned):
-    assert planned(versioned) == {}
+    assert stale(versioned) == {}
 
 
 def test_a_checkout_of_the_same_version_makes_nothing_stale(versioned):
     write_pointers(versioned)
-    assert planned(versioned) == {}
+    assert stale(versioned) == {}
 
 
-def warned(output: str) -> list[str]:
+def warnings(output: str) -> list[str]:
     return [line for line in output.splitlines() if line.startswith("CLEF: warning: ")]
 
 
-def test_raw_files_that_nobody_gave_a_version_are_told_though_there_is_nothing_to_do(versioned):
+def test_raw_files_that_differ_from_their_pointer_are_reported_although_nothing_is_stale(versioned):
     raw = versioned / "data" / "raw" / "demo-short" / "videos"
     raw.mkdir()
     (raw / "F001").write_text("1")
     (raw / "F002").write_text("22")
     output = snakemake(versioned, TARGET)
     assert "Nothing to be done" in output
-    (line,) = warned(output)
+    (line,) = warnings(output)
     assert "videos/F002: 1 file and 2 bytes, but F002.dvc records 1 file and 1" in line
     assert "`clef version-data demo-short`" in line
     assert "`dvc checkout data/raw/demo-short/F002.dvc`" in line
 
 
-def test_a_set_of_very_many_files_is_not_counted_at_every_start(versioned):
+def test_very_many_files_are_not_compared_at_every_start(versioned):
     raw = versioned / "data" / "raw" / "demo-short"
     (raw / "videos").mkdir()
     (raw / "videos" / "F002").write_text("22")
     many = POINTER.format("0" * 32, "videos/F001") + "  nfiles: 400000\n"
     (raw / "F001.dvc").write_text(many)
-    assert warned(snakemake(versioned, "-n", TARGET)) == []
+    assert warnings(snakemake(versioned, "-n", TARGET)) == []
 
 
 def test_a_changed_subject_makes_its_shard_stale_and_no_other(versioned):
     (versioned / "data/raw/demo-short/F002.dvc").write_text(POINTER.format("1" * 32, "videos/F002"))
     shown = snakemake(versioned, "-n", "-p", TARGET)
-    assert jobs_of(shown) == AFTER_CROPS | {"ingest": 1, "crop": 1}
+    assert planned(shown) == AFTER_CROPS | {"ingest": 1, "crop": 1}
     assert re.findall(r"--shard (\w+)", shown) == ["F002"]
 
 
 def test_changed_labels_make_no_shard_stale(versioned):
     (versioned / "data/raw/demo-short/labels.dvc").write_text(POINTER.format("1" * 32, "AUCoding"))
-    assert planned(versioned) == AFTER_CROPS | {"ingest": 1}
+    assert stale(versioned) == AFTER_CROPS | {"ingest": 1}
 
 
-def test_what_only_lists_the_recordings_makes_no_shard_stale(versioned):
+def test_changes_of_the_inventory_make_no_shard_stale(versioned):
     adapter = versioned / "clef" / "datasets" / "demo.py"
     adapter.write_text(adapter.read_text() + "\n# a comment\n")
     params = versioned / "params" / "demo-short.yaml"
     params.write_text(params.read_text() + "ingest: {max_bad: 0.5}\n")
-    assert planned(versioned) == AFTER_CROPS | {"ingest": 1}
+    assert stale(versioned) == AFTER_CROPS | {"ingest": 1}
 
 
-def test_another_overhang_makes_the_manifest_stale_of_itself(versioned):
+def test_another_number_of_frames_past_the_end_makes_the_manifest_stale(versioned):
     """Also after a run that was interrupted when the table of recordings, the same with it, was made again."""
     params = versioned / "params" / "demo-short.yaml"
     params.write_text(params.read_text() + "ingest: {frames_past_end: 1}\n")
     snakemake(versioned, "--touch", "data/interim/demo-short/sequences.parquet")
-    assert planned(versioned) == AFTER_CROPS
+    assert stale(versioned) == AFTER_CROPS
 
 
 @pytest.mark.slow
 def test_the_first_version_after_a_run_needs_one_touch(tmp_path):
     folder = copy_checkout(tmp_path)
-    mark_as_made(folder)
+    mark_as_made(folder, TARGET)
     write_pointers(folder)
-    assert planned(folder)["crop"] == 6
+    assert stale(folder)["crop"] == 6
     snakemake(folder, "--touch", TARGET)
-    assert planned(folder) == {}
+    assert stale(folder) == {}
 
 
 def test_images_in_the_wild_have_one_pointer(tmp_path):
@@ -147,4 +127,4 @@ def test_images_in_the_wild_have_one_pointer(tmp_path):
     (raw / "labels.dvc").write_text(POINTER.format("0" * 32, "labels.csv"))
     shown = snakemake(folder, "-n", "results/demo-expr/summary.csv")
     assert "render_demo" not in shown
-    assert jobs_of(shown)["crop"] == 4
+    assert planned(shown)["crop"] == 4

@@ -1,0 +1,192 @@
+"""What Snakemake plans, and which mistakes it reports before anything runs. No data."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.workflow.conftest import ROOT, planned, snakemake
+
+DEMO, SHORT = "results/demo/summary.csv", "results/demo-short/summary.csv"
+SHIPPED = [f"results/{path.stem}/summary.csv" for path in (ROOT / "params").glob("*.yaml")]
+HEAVY = {"torch", "open_clip", "cv2", "mlflow", "dvc", "matplotlib", "sklearn"}
+
+
+def edit(checkout, old: str, new: str, run: str = "demo-short") -> None:
+    path = checkout / "params" / f"{run}.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def refused(checkout, message: str, *options: str) -> None:
+    """Expect one error line, the last, and no output files."""
+    output = snakemake(checkout, *options, SHORT, check=False)
+    (line,) = (line for line in output.splitlines() if "rror" in line)
+    assert line == output.splitlines()[-1]
+    assert line.startswith("CLEF: error: ")
+    assert message in line
+    assert "Traceback" not in output
+    assert not list((checkout / "results").rglob("*.*"))
+    assert not (checkout / "data").exists()
+
+
+def test_a_fresh_clone_plans_every_run_without_data_and_without_heavy_imports(checkout):
+    command = [sys.executable, "-X", "importtime", "-m", "snakemake", "-n", "--cores", "2", *SHIPPED]
+    ran = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
+    assert planned(ran.stdout)["summarize"] == len(SHIPPED)
+    assert not (checkout / "data").exists()
+    imported = {line.rsplit("|", 1)[1].strip() for line in ran.stderr.splitlines() if line.startswith("import time:")}
+    assert "clef.params.schema" in imported
+    assert not HEAVY & imported
+
+
+def test_the_demo_is_planned(checkout):
+    jobs = {"render_demo": 1, "ingest": 1, "crop": 18, "manifest": 1, "pretrain": 3, "finetune": 3, "evaluate": 3}
+    assert planned(snakemake(checkout, "-n")) == jobs | {"summarize": 1, "all": 1}
+    tuned = planned(snakemake(checkout, "-n", "results/demo-tuned/summary.csv"))
+    assert tuned == jobs | {"finetune_inner": 3, "summarize": 1}
+    variants = [f"results/{run}/summary.csv" for run in ("demo", "demo-no-pretrain", "demo-linear")]
+    assert planned(snakemake(checkout, "-n", *variants)) == jobs | {"finetune": 9, "evaluate": 9, "summarize": 3}
+
+
+def test_a_run_name_with_pattern_characters_is_taken_literally(checkout):
+    (checkout / "params" / "demo+.yaml").write_text("extends: demo\ndataset: {name: demo+}\n")
+    assert planned(snakemake(checkout, "-n", "results/demo+/summary.csv"))["crop"] == 18
+
+
+def test_params_of_other_runs_stop_nothing(checkout):
+    """Neither a mistake in them nor other options of the same data set, such as in bp4d-to-disfa."""
+    (checkout / "params" / "broken.yaml").write_text("finetun: [\n")
+    variant = "extends: bp4d\ndataset: {options: {subjects: [F001, F002, M001]}}\nfolds: {protocol: leave_one_out}\n"
+    (checkout / "params" / "a-variant.yaml").write_text(variant)
+    assert planned(snakemake(checkout, "-n", "results/a-variant/summary.csv"))["crop"] == 3
+    assert planned(snakemake(checkout, "-n", "results/bp4d/summary.csv"))["crop"] == 41
+    both = snakemake(checkout, "-n", "results/bp4d/summary.csv", "results/a-variant/summary.csv", check=False)
+    assert "CLEF: error: params/a-variant.yaml: dataset differs from bp4d.yaml, which uses the same data set" in both
+
+
+def test_jobs_use_the_params_of_the_requested_run(checkout):
+    """Their commands name the data set only, which other runs use with other options."""
+    variant = "extends: demo\nrender: {subjects: 2, activities: 2, seconds: [0.4, 0.6]}\nfolds: {number: 2}\n"
+    (checkout / "params" / "variant.yaml").write_text(variant)
+    output = snakemake(checkout, "-n", "results/variant/summary.csv")
+    assert planned(output)["crop"] == 2
+    digest = re.search(r"data/interim/demo/(\w{8})/F001.arrow", output)[1]
+    snakemake(checkout, "results/variant/seed0/fold0/pretrain.safetensors", f"data/interim/demo/{digest}/F001.arrow",
+              "--until", "render_demo")  # fmt: skip
+    assert len(list((checkout / "data/raw/demo").rglob("*.mp4"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("render:", "finetun: {epochs: 1}\nrender:", "finetun: unknown key; did you mean finetune?"),
+        ("extends: demo\n", "extends: dem\n", "extends: no file params/dem.yaml; did you mean demo?"),
+        ("extends: demo\n", "extends: demo\nextends: demo\n", "not valid YAML: line 3: duplicate key extends"),
+        (
+            "render:",
+            "folds: {protocol: given, test_subjects: [[F001, F002], [F003], [M001, M002]]}\nrender:",
+            "folds.test_subjects: no fold tests M003",
+        ),
+        ("render:", "texts: {file: none.yaml}\nrender:", "texts.file: none.yaml: no such file"),
+        ("render:", "labels: {action_units: [1, 9]}\nrender:", "labels: demo has no label AU09"),
+    ],
+)
+def test_a_mistake_in_the_params_is_the_only_output(checkout, old, new, message):
+    edit(checkout, old, new)
+    output = snakemake(checkout, "-n", SHORT, check=False)
+    assert output.startswith(f"CLEF: error: params/demo-short.yaml: {message}")
+    assert len(output.splitlines()) == 1, output
+
+
+def test_missing_weights_are_reported_before_anything_runs(checkout):
+    edit(checkout, "render:", "crop: {detector: yunet, weights: none.onnx}\nrender:")
+    refused(checkout, "crop.weights: no file none.onnx; run `clef fetch-weights yunet --to none.onnx`, or get", "-n")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_cuda_without_a_gpu_is_an_error_before_the_first_job_but_not_in_a_dry_run(checkout):
+    edit(checkout, "render:", "device: cuda\nrender:")
+    assert "results/demo-short/seed0/fold2/metrics.json" in snakemake(checkout, "-n", SHORT)
+    refused(checkout, "device: cuda")
+
+
+def test_a_mistyped_run_or_data_set_is_answered_by_the_nearest_name(checkout):
+    for file in ("summary.csv", "plots/f1.png"):
+        output = snakemake(checkout, "-n", f"results/dmeo/{file}", check=False)
+        assert "CLEF: error: results/dmeo: no run dmeo in params/; did you mean demo?" in output
+        assert "Traceback" not in output
+        assert "MissingRule" not in output
+    output = snakemake(checkout, "-n", "data/interim/dmeo/sequences.parquet", check=False)
+    assert "CLEF: error: params: no run over a data set dmeo; did you mean demo?" in output
+    (checkout / "results/gone").mkdir(parents=True)
+    (checkout / "results/gone/summary.csv").touch()
+    output = snakemake(checkout, "-n", "results/gone/summary.csv", check=False)
+    assert "CLEF: error: results/gone: its params file is missing; restore it, or use `clef show gone`" in output
+
+
+def test_published_weights_are_fetched_before_anything_else(checkout, monkeypatch):
+    edit(checkout, "render:", "crop: {detector: retinaface, device: cpu}\nrender:")
+    assert planned(snakemake(checkout, "-n", SHORT))["fetch_weights"] == 1
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    output = snakemake(checkout, SHORT, check=False)
+    for part in ("retinaface_resnet50_2020-07-20-f168fae3c.zip", "SHA-256", "weights/"):
+        assert part in output
+    assert "Finished jobid" not in output
+    assert not list((checkout / "data").rglob("*.mp4"))
+
+
+GPU_JOBS = """
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    input:
+        "first",
+        "second",
+
+
+rule training:
+    output:
+        "{name,first|second}",
+    resources:
+        gpu=1,
+    shell:
+        "mkdir gpu && python -c 'import json, http.client' && rmdir gpu && touch {output}"
+"""
+
+
+def test_one_gpu_takes_one_training_at_a_time(checkout):
+    (checkout / "gpu.smk").write_text(GPU_JOBS)
+    snakemake(checkout, "--snakefile", "gpu.smk", "--cores", "8")
+    (checkout / "first").unlink()
+    (checkout / "second").unlink()
+    both = snakemake(checkout, "--snakefile", "gpu.smk", "--cores", "8", "--resources", "gpu=2", check=False)
+    assert "cannot create directory" in both
+
+
+def test_a_training_asks_for_the_gpus_and_threads_of_all_its_processes(checkout):
+    (checkout / "params" / "both.yaml").write_text("extends: demo\ndevice: cuda\ngpus: 2\nthreads: 3\n")
+    output = snakemake(checkout, "-n", "--cores", "8", "results/both/summary.csv", "--resources", "gpu=4")
+    one = re.compile(r"rule (pretrain|finetune|evaluate):.*?resources: [^\n]*", re.DOTALL)
+    blocks = {found[1]: found[0] for found in one.finditer(output)}
+    for step, gpus, threads in (("pretrain", 2, 6), ("finetune", 2, 6), ("evaluate", 1, 3)):
+        assert re.search(rf"threads: {threads}\b", blocks[step]), blocks[step]
+        assert re.search(rf"gpu={gpus}\b", blocks[step]), blocks[step]
+
+
+def test_unlock_needs_no_number_of_cores(checkout):
+    (checkout / ".snakemake" / "locks").mkdir(parents=True)
+    (checkout / ".snakemake" / "locks" / "0.output.lock").write_text(f"{DEMO}\n")
+    command = [sys.executable, "-m", "snakemake", "--unlock"]
+    subprocess.run(command, cwd=checkout, check=True, capture_output=True)
+    assert not list(checkout.glob(".snakemake/locks/*"))
+
+
+def test_the_snakefile_needs_the_version_that_the_package_needs():
+    (snakefile,) = re.findall(r'min_version\("([\d.]+)"\)', (ROOT / "Snakefile").read_text())
+    (package,) = re.findall(r'"snakemake>=([\d.]+)', (ROOT / "pyproject.toml").read_text())
+    assert snakefile == package

@@ -1,0 +1,115 @@
+"""What a change makes stale. Real Snakemake, dry runs, no data."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import copy_checkout, mark_as_made, planned, snakemake
+
+TARGET = "results/demo/summary.csv"
+SCORES = {"evaluate", "summarize"}
+STAGE_2 = {"finetune", *SCORES}
+STAGE_1 = {"pretrain", *STAGE_2}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A checkout in which every output of the demo is recorded as up to date."""
+    folder = copy_checkout(tmp_path_factory.mktemp("made"))
+    mark_as_made(folder, TARGET)
+    return folder
+
+
+@pytest.fixture
+def finished(made, tmp_path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "finished"))
+
+
+def stale(folder: Path) -> set[str]:
+    return set(planned(snakemake(folder, "-n", TARGET)))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        ("finetune:\n", "finetune:\n  label_weight: none\n", STAGE_2),
+        ("pretrain:\n", "pretrain:\n  image_text: 0.5\n", STAGE_1),
+        ("device: cpu\n", "device: cpu\nevaluate: {threshold: 0.4}\n", SCORES),
+        ("device: cpu\n", "device: cpu\nevaluate: {bootstrap: 10}\n", {"summarize"}),
+        ("device: cpu\n", "device: cpu\ngpus: 2\nevaluate: {batch: 8}\ntracking: {mlflow: false}\n", set()),
+        ("device: cpu\n", "device: cpu\nlabels: {threshold: 2}\n", STAGE_2),
+        ("threads: 1\n", "threads: 2\n", STAGE_1),
+        ("kind: videos", "kind: videos, seed: 7", {"render_demo", "ingest", "crop", "manifest", *STAGE_1}),
+    ],
+)
+def test_a_change_of_params_makes_its_stage_and_what_follows_stale(finished, old, new, rules):
+    edit(finished / "params" / "demo.yaml", old, new)
+    assert stale(finished) == rules
+
+
+def test_new_crop_settings_keep_the_old_crops(finished):
+    (old,) = finished.glob("data/interim/demo/*/F001.arrow")
+    edit(finished / "params" / "demo.yaml", "size: 72", "size: 80")
+    output = snakemake(finished, "-n", TARGET)
+    assert set(planned(output)) == {"crop", "manifest", *STAGE_1}
+    (new,) = set(re.findall(r"data/interim/demo/(\w+)/F001\.arrow", output))
+    assert new != old.parent.name
+    assert old.exists()
+
+
+def test_another_held_out_share_trains_only_the_inner_stage_2_again(finished):
+    path = finished / "params" / "demo.yaml"
+    path.write_text(f"{path.read_text()}\ntune: {{held_out: 0.2}}\n")
+    assert stale(finished) == {"finetune_inner", *SCORES}
+    mark_as_made(finished, TARGET)
+    edit(path, "held_out: 0.2", "held_out: 0.3")
+    assert stale(finished) == {"finetune_inner", *SCORES}
+
+
+def test_nothing_is_stale_after_changes_without_effect(finished):
+    """Of the README, training code, settings that change no result; and after stage 1 of a finished run is deleted."""
+    assert stale(finished) == set()
+    (finished / "README.md").write_text("another")
+    for code in ("clef/training/loop.py", "clef/comparison/differences.py"):
+        edit(finished / code, "\n", "\n# another comment\n")
+    edit(finished / "params" / "demo.yaml", "finetune:\n", "finetune:\n  workers: 1\n")
+    (finished / "results/demo/seed0/fold0/pretrain.safetensors").unlink()
+    assert stale(finished) == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "rules"),
+    [
+        ("clef/evaluation/fold/metrics.py", SCORES),
+        ("clef/training/inputs.py", SCORES),
+        ("clef/training/checkpoint.py", SCORES),
+        ("clef/evaluation/run/published.csv", {"summarize"}),
+        ("clef/plots/f1.py", {"summarize"}),
+        ("clef/manifest/table.py", {"manifest", *STAGE_1}),
+    ],
+)
+def test_code_makes_the_rules_stale_that_import_it(finished, code, rules):
+    path = finished / code
+    path.write_text(path.read_text() + "\n# another comment\n")
+    assert stale(finished) == rules
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "rules"),
+    [
+        ("clef/model/texts.yaml", "name: inner brow raiser", "name: inner brow raiser again", STAGE_2),
+        ("clef/model/texts.yaml", "a photo of a face where {}", "a photo of a face where {} again", STAGE_2),
+        ("clef/model/configs/clef-tiny.json", '"context_length": 40', '"context_length": 41', STAGE_1),
+    ],
+)
+def test_texts_and_architectures_make_the_trainings_stale_that_use_them(finished, file, old, new, rules):
+    edit(finished / file, old, new)
+    assert stale(finished) == rules
