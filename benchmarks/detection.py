@@ -1,9 +1,10 @@
-"""Frames a second of RetinaFace in batches, against the package's own `predict_jsons`, and of cropping by it.
+"""Compare the speed of CLEF's batched RetinaFace with the package's `predict_jsons`, and measure cropping.
 
     python -m benchmarks.detection --device cuda --out benchmarks/figures/detection.json
 
-Both run one network on one device at equal input size, with made-up weights that find tens of boxes: no trained ones
-are at hand, and time depends on the number of boxes little. They take turns; a figure is the median over the rounds.
+Both run the same network on the same device at the same input size, with random weights that find tens of boxes: no
+trained weights are available, and the number of boxes hardly affects the time. They take turns, and a figure is the
+median over the rounds.
 """
 
 import argparse
@@ -33,11 +34,11 @@ SHAPE = (1392, 1040)
 SCORE = 0.9
 BATCHES = (1, 16, 64)
 SEQUENCE = 500
-"""Images in the sequence that is cropped."""
+"""Number of images to crop."""
 
 
-def frames_a_second(call: Callable[[], object], frames: int) -> float:
-    """Of one call."""
+def frames_per_second(call: Callable[[], object], frames: int) -> float:
+    """Time one call."""
     began = time.perf_counter()
     call()
     if torch.cuda.is_available():
@@ -46,7 +47,7 @@ def frames_a_second(call: Callable[[], object], frames: int) -> float:
 
 
 def main() -> None:
-    """Measure, print and keep."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--frames", type=int, default=64)
@@ -73,10 +74,10 @@ def main() -> None:
 
         speeds: dict[str, list[float]] = {}
         for _ in range(arguments.rounds + 1):  # the first warms up
-            speeds.setdefault("predict_jsons", []).append(frames_a_second(theirs, len(pictures)))
+            speeds.setdefault("predict_jsons", []).append(frames_per_second(theirs, len(pictures)))
             for batch in BATCHES:
                 call = lambda batch=batch: ours(batch)  # noqa: E731
-                speeds.setdefault(f"batches of {batch}", []).append(frames_a_second(call, len(pictures)))
+                speeds.setdefault(f"batches of {batch}", []).append(frames_per_second(call, len(pictures)))
         medians = {name: statistics.median(measured[1:]) for name, measured in speeds.items()}
         figures: dict[str, Any] = {
             "frames_per_second": {name: round(speed, 1) for name, speed in medians.items()},
@@ -87,23 +88,23 @@ def main() -> None:
         }
         for every in (1, 5):
             figures[f"cropped frames_per_second, every: {every}"] = round(
-                cropped_a_second(Path(folder), pictures, str(weights), arguments.device, every), 1
+                cropped_per_second(Path(folder), pictures, str(weights), arguments.device, every), 1
             )
     print(figures)
     write_figures(arguments.out, f"python -m benchmarks.detection --device {arguments.device}", figures)
 
 
-def cropped_a_second(folder: Path, pictures: list[np.ndarray], weights: str, device: str, every: int) -> float:
-    """Of one process over a sequence of JPEG images: read, detected, tracked, aligned and encoded."""
+def cropped_per_second(folder: Path, pictures: list[np.ndarray], weights: str, device: str, every: int) -> float:
+    """Crop a sequence of JPEG images in one process: read, detect, track, align and encode."""
     images = folder / "images"
     if not images.exists():
         images.mkdir()
         for number in range(SEQUENCE):
             cv2.imwrite(str(images / f"{number:04d}.jpg"), pictures[number % len(pictures)])
     settings = CropParams(detector="retinaface", weights=weights, device=device, every=every, score=SCORE, size=256)
-    sequence = RecordedSequence("made-up", "s", "s", None, None, "s", "images", "images", 1)
+    sequence = RecordedSequence("random", "s", "s", None, None, "s", "images", "images", 1)
     target, work = folder / f"every{every}.arrow", folder / "crop.work"
-    return frames_a_second(lambda: crop_shard(folder, [sequence], settings, target, work), SEQUENCE)
+    return frames_per_second(lambda: crop_shard(folder, [sequence], settings, target, work), SEQUENCE)
 
 
 if __name__ == "__main__":

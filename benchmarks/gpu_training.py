@@ -1,11 +1,10 @@
-"""Images a second and memory of BP4D's trainings on one GPU, and what each switch is worth there.
+"""Measure speed and memory of BP4D's trainings on one GPU, and the effect of each switch.
 
     python -m benchmarks.gpu_training --out benchmarks/figures/gpu-training.json
 
-Takes model, batches and augmentation from `params/bp4d.yaml`, with first weights that are random, since speed does not
-depend on them, and crops of its size from videos that it renders. Each variant is a process of its own, through the
-command that a rule runs; a figure is the median over its steps. The first variant is measured again at the end: how far
-the two lie apart is how far to trust the rest.
+Model, batches and augmentation are those of `params/bp4d.yaml`, with random initial weights and crops from rendered
+videos, neither of which affects speed. Each variant runs in a new process, through the command that the workflow uses.
+A figure is the median over the steps. The first variant is measured again at the end, to show how far figures vary.
 """
 
 import argparse
@@ -36,7 +35,7 @@ from clef.params.schema import Params
 from clef.runs.load import load_params
 
 SETTLED = 15
-"""Steps that are left out at the start, when kernels are chosen and workers begin."""
+"""First steps, which are not counted: kernels are selected and workers start."""
 
 RENDERED: Changes = {
     "dataset": {"adapter": "demo", "name": "rendered", "options": {}},
@@ -48,7 +47,7 @@ RENDERED: Changes = {
     "pretrain": {"subjects": 16, "activities": 4, "frames": 2, "stride": 1, "epochs": 3},
     "finetune": {"stride": 1, "epochs": 3},
 }
-"""Stage 1's batch is BP4D's in images, of fewer activities."""
+"""Stage 1 has as many images per batch as for BP4D, of fewer activities."""
 
 WITHOUT_CHECKPOINTING: Changes = {"model": {"gradient_checkpointing": False}}
 VARIANTS: dict[str, dict[str, Changes]] = {
@@ -77,7 +76,7 @@ STAGES = [*VARIANTS, "prediction"]
 
 
 def make_crops(params: Params, data: Path) -> None:
-    """Render, list and crop, as the rules do."""
+    """Render, ingest and crop, like the workflow."""
     name, crops = open_dataset(params).name, params.crop_digest
     (data / "params").mkdir(parents=True)
     (data / "params" / f"{name}.yaml").write_text(yaml.safe_dump(params.model_dump(mode="json", by_alias=True)))
@@ -85,25 +84,26 @@ def make_crops(params: Params, data: Path) -> None:
 
     def clef(*arguments: str | Path) -> None:
         command = [sys.executable, "-m", "clef", "--params", data / "params", *arguments]
-        ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        if ran.returncode:
-            raise SystemExit(f"{' '.join(map(str, arguments))}\n{ran.stderr[-2000:]}")
+        result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise SystemExit(f"{' '.join(map(str, arguments))}\n{result.stderr[-2000:]}")
 
-    cores, common = os.cpu_count() or 1, ("--crop", crops, "--raw", raw)
+    cores = os.cpu_count() or 1
     clef("render-demo", name, "--out", raw, "--workers", str(cores))
     clef("ingest", name, "--raw", raw, "--out", interim / "sequences.parquet")
 
     def crop(shard: str) -> None:
-        clef("crop", name, *common, "--shard", shard, "--out", interim / crops / f"{shard}.arrow")
+        clef("crop", name, "--crop", crops, "--raw", raw, "--shard", shard, "--out", interim / crops / f"{shard}.arrow")
 
     with ThreadPoolExecutor(cores) as threads:
         list(threads.map(crop, open_dataset(params).shards()))
-    places = ("--sequences", interim / "sequences.parquet", "--crops", interim / crops)
-    clef("manifest", name, *common, *places, "--out", data / "processed" / name / crops / "manifest.parquet")
+    tables = ("--sequences", interim / "sequences.parquet", "--labels", interim / "labels.parquet")
+    manifest = data / "processed" / name / crops / "manifest.parquet"
+    clef("manifest", name, "--crop", crops, *tables, "--crops", interim / crops, "--out", manifest)
 
 
-def predicted_a_second(params: Params, data: Path) -> float:
-    """Images a second of prediction, decoding included; the second pass counts."""
+def predicted_per_second(params: Params, data: Path) -> float:
+    """Return the images per second of prediction, including decoding, in a second pass."""
     name, crops = open_dataset(params).name, params.crop_digest
     manifest = data / "processed" / name / crops / "manifest.parquet"
     frames: pd.DataFrame = read_manifest(manifest)
@@ -122,10 +122,10 @@ def predicted_a_second(params: Params, data: Path) -> float:
 
 
 def main() -> None:
-    """Measure, print and keep."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_training", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, help="all without")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, help="stages to measure; default: all")
     arguments = parser.parse_args()
     params = changed(load_params(Path("params/bp4d.yaml")), RENDERED)
     figures: dict[str, Any] = {}
@@ -145,7 +145,7 @@ def main() -> None:
                 print(f"{stage}: {variant}: {figure}", flush=True)
                 write_figures(arguments.out, "python -m benchmarks.gpu_training", figures)
         if "prediction" in arguments.stages:
-            figures["prediction"] = {"images_per_second": round(predicted_a_second(params, data))}
+            figures["prediction"] = {"images_per_second": round(predicted_per_second(params, data))}
             print(figures["prediction"], flush=True)
         write_figures(arguments.out, "python -m benchmarks.gpu_training", figures)
 

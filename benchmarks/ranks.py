@@ -1,10 +1,11 @@
-"""Images a second of stage 1 with two processes that share a batch, against one with the whole batch.
+"""Compare the speed of stage 1 with several processes that share a batch, and with one.
 
-    snakemake --cores 2 results/demo/summary.csv    # makes the crops that this reads
+    snakemake --cores 2 results/demo/summary.csv    # makes the crops
     python -m benchmarks.ranks
 
-Both train the demo's stage 1 in turn, some rounds each, with one thread a process. Prints the median of each and their
-ratio. On two cores the ratio says what sharing a batch costs; on GPUs give `--device cuda` and as many as there are.
+Both train the demo's stage 1 in turn for some rounds, with one thread per process. Prints the medians, in images per
+second, and their ratio. On two cores the ratio shows the cost of sharing a batch; on GPUs use `--device cuda` and
+`--processes`.
 """
 
 import argparse
@@ -16,11 +17,11 @@ from benchmarks.trainings import changed, train_once
 from clef.runs.load import load_params
 
 SETTLED = 5
-"""Steps that are left out at the start."""
+"""First steps, which are not counted."""
 
 
-def images_a_second(folder: Path, run: str, processes: int, device: str, epochs: float) -> float:
-    """Median over the steps of one training."""
+def images_per_second(folder: Path, run: str, processes: int, device: str, epochs: float) -> float:
+    """Return the median over the steps of one training."""
     params = load_params(Path("params") / f"{run}.yaml")
     params = changed(params, {"gpus": processes, "device": device, "pretrain": {"epochs": epochs}})
     records = train_once(folder, run, params, "pretrain")
@@ -28,9 +29,9 @@ def images_a_second(folder: Path, run: str, processes: int, device: str, epochs:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ranks", description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="demo", help="its crops and manifest must be there")
+    parser.add_argument("--run", default="demo", help="a run whose crops and manifest exist")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=float, default=0.5)
@@ -41,10 +42,10 @@ def main() -> None:
         for number in range(arguments.rounds):
             for processes, measured in speeds.items():
                 measured.append(
-                    images_a_second(Path(folder), arguments.run, processes, arguments.device, arguments.epochs)
+                    images_per_second(Path(folder), arguments.run, processes, arguments.device, arguments.epochs)
                 )
-            said = ", ".join(f"{processes}: {measured[-1]:.0f} images/s" for processes, measured in speeds.items())
-            print(f"round {number + 1}: {said}", flush=True)
+            latest = ", ".join(f"{processes}: {measured[-1]:.0f} images/s" for processes, measured in speeds.items())
+            print(f"round {number + 1}: {latest}", flush=True)
     medians = {processes: statistics.median(measured) for processes, measured in speeds.items()}
     print(f"medians: {medians}; ratio {medians[arguments.processes] / medians[1]:.2f}")
 

@@ -1,4 +1,4 @@
-"""One short training of a run with some params changed, and what its metrics say."""
+"""Train one stage in a new process, for benchmarks."""
 
 import subprocess
 import sys
@@ -12,11 +12,11 @@ from clef.params.schema import Params
 from clef.training.metrics_file import MetricsFile
 
 Changes = dict[str, Any]
-"""Params by key; a section's are changed one by one."""
+"""Params by key. Sections are merged."""
 
 
 def changed(params: Params, changes: Changes) -> Params:
-    """The params with some of them changed, untracked."""
+    """Return changed params, without tracking."""
     values = params.model_dump(mode="json", by_alias=True)
     for key, change in (changes | {"tracking": {"mlflow": False}}).items():
         values[key] = values[key] | change if isinstance(change, dict) and isinstance(values[key], dict) else change
@@ -26,13 +26,13 @@ def changed(params: Params, changes: Changes) -> Params:
 def train_once(
     folder: Path, run: str, params: Params, stage: Literal["pretrain", "finetune"], data: Path = Path("data")
 ) -> list[dict[str, Any]]:
-    """Train one stage of seed 0, fold 0 in a process of its own, from nothing.
+    """Train one stage of seed 0 and fold 0 in a new process.
 
     Args:
-        folder: For its files; what is there of another training of the stage is overwritten.
-        run: What to call it.
-        params: All of it.
-        stage: Stage 2 starts from no stage 1.
+        folder: Folder for its files; those of earlier trainings are overwritten.
+        run: Name of the run.
+        params: Params of the run.
+        stage: The stage; `finetune` starts without a stage 1.
         data: Folder of crops and manifest.
 
     Returns:
@@ -44,24 +44,13 @@ def train_once(
     name, crops = open_dataset(params).name, params.crop_digest
     target = folder / f"{stage}.safetensors"
     target.with_suffix(".metrics.jsonl").unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "clef",
-        "--params",
-        str(folder / "params"),
-        stage,
-        run,
-        "--seed",
-        "0",
-        "--fold",
-        "0",
-    ]
+    command = [sys.executable, "-m", "clef", "--params", str(folder / "params")]
+    command += [stage, run, "--seed", "0", "--fold", "0"]
     command += ["--manifest", str(data / "processed" / name / crops / "manifest.parquet")]
     command += ["--crops", str(data / "interim" / name / crops), "--out", str(target)]
     if stage == "finetune":
         command += ["--epochs", str(folder / "epochs.parquet")]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        raise SystemExit(f"{' '.join(command)}\n{ran.stderr[-2000:]}")
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{result.stderr[-2000:]}")
     return MetricsFile(target.with_suffix(".metrics.jsonl")).read()

@@ -477,7 +477,8 @@ class Params(Section):
     """Device of training and evaluation; `cuda` without a GPU is an error."""
     gpus: Count = 1
     """GPUs of one training, or processes with `device: cpu`. Each computes its share of every batch; losses are those
-    of the whole batch. It changes at most the last bits of a result."""
+    of the whole batch, so only the last bits of a result change. On a CPU, batch norms are an exception: they see the
+    share of their process only."""
     threads: Count = 8
     """Threads of a training process. On a CPU they change the last bits of a result, so `--cores` does not set them."""
     deterministic: bool = False
