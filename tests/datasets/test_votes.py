@@ -89,13 +89,12 @@ def test_vote_columns_may_have_any_order():
     np.testing.assert_array_equal(votes.distributions(turned, emotions), votes.distributions(raw, emotions))
 
 
-# Images of each class in FER+'s label.csv files, as its authors' scripts process them: the eight emotions, and left out.
+# Images per class in FER+'s label.csv files, as processed by its authors' scripts: the eight emotions, and left out.
 # Counts by majority are in test_ferplus.py.
 @pytest.mark.parametrize(
-    ("source", "rule", "expected"),
+    ("rule", "expected"),
     [
         (
-            "label.csv",
             "probability",
             [
                 (10107, 7501, 3517, 3445, 2401, 170, 643, 163, 611),
@@ -104,7 +103,6 @@ def test_vote_columns_may_have_any_order():
             ],
         ),
         (
-            "label.csv",
             "plurality",
             [
                 (10295, 7526, 3557, 3530, 2463, 191, 655, 168, 173),
@@ -114,20 +112,17 @@ def test_vote_columns_may_have_any_order():
         ),
     ],
 )
-def test_classes_of_the_real_label_files_have_the_published_counts(ferplus_labels, source, rule, expected):
-    folder = ferplus_labels
-    rows = read_rows(folder / "fer2013new.csv")
-    own = [votes_ if name else None for _, name, votes_ in rows]
-    if source == "label.csv":
-        own = by_row(rows, read_labels(folder), folder)
+def test_classes_of_the_real_label_files_have_the_published_counts(ferplus_labels, rule, expected):
+    rows = read_rows(ferplus_labels / "fer2013new.csv")
+    own = by_row(rows, read_labels(ferplus_labels), ferplus_labels)
     for usage, counts in zip(SPLITS, expected, strict=True):
-        raw = [v for v, (of, _, _) in zip(own, rows, strict=True) if v is not None and of == usage]
+        raw = table(*(v for v, (of, _, _) in zip(own, rows, strict=True) if v is not None and of == usage))
         if rule == "probability":
-            shares = votes.distributions(table(*raw), list(EMOTIONS))
+            shares = votes.distributions(raw, list(EMOTIONS))
             found = np.where(np.isnan(shares).any(axis=1), len(EMOTIONS), np.nan_to_num(shares).argmax(axis=1))
         else:
-            names = votes.classes(table(*raw), rule)
-            found = names.map(dict(zip(EMOTIONS, range(len(EMOTIONS)), strict=True))).fillna(len(EMOTIONS)).astype(int)
+            index = {name: number for number, name in enumerate(EMOTIONS)}
+            found = votes.classes(raw, rule).map(index).fillna(len(EMOTIONS)).astype(int)
         assert tuple(np.bincount(found, minlength=len(EMOTIONS) + 1)) == counts
 
 
