@@ -16,16 +16,7 @@ from clef.runtime.files import file_hash, write_text
 from clef.tracking.environment import environment_tags
 from clef.tracking.follow import followed
 from clef.tracking.mlflow_runs import as_text, flatten, parent_run, training_run
-from clef.tracking.record import (
-    RUN_RECORD,
-    Record,
-    Status,
-    read_record,
-    record_path,
-    records_below,
-    run_folder,
-    sibling,
-)
+from clef.tracking.record import RUN_RECORD, Record, read_record, record_path, records_below, run_folder, sibling
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +32,7 @@ def track_training(
     Args:
         params: Params of the run.
         target: Weights to be trained, in `results/{run}/seed{s}/fold{k}/`.
-        manifest: Path of the manifest, shown as the source of the data set.
+        manifest: Path of the manifest.
         key: Hash of everything that the result depends on.
         sidecar: Content of the JSON file beside the weights.
         device: For example `cuda (NVIDIA H200)`.
@@ -67,19 +58,14 @@ def track_training(
     )
     _write(record, path)
 
-    def write_end(status: Status) -> None:
-        _write(replace(record, status=status, ended=time.time()), path)
-
     with followed(path) if params.tracking.mlflow else nullcontext():
         try:
             yield
-        except (KeyboardInterrupt, Unfinished):
-            write_end("stopped")
+        except BaseException as error:
+            failed = isinstance(error, Exception) and not isinstance(error, Unfinished)
+            _write(replace(record, status="failed" if failed else "stopped", ended=time.time()), path)
             raise
-        except Exception:
-            write_end("failed")
-            raise
-        write_end("finished")
+        _write(replace(record, status="finished", ended=time.time()), path)
 
 
 @contextmanager
@@ -98,12 +84,7 @@ def track_evaluation(params: Params, weights: Path, metrics: Path) -> Iterator[N
 
 @contextmanager
 def track_summary(params: Params, folder: Path) -> Iterator[None]:
-    """Write `params.yaml` and the record of a run after the block has summarized it, and sync the whole run.
-
-    Args:
-        params: Params of the run.
-        folder: Its folder, `results/{run}/`.
-    """
+    """After the block has summarized a run, write `params.yaml` and the run's record to its folder, and sync it."""
     path = folder / RUN_RECORD
     trainings = [record for record in map(read_record, records_below(folder)) if record and record.parent]
     with followed(path) if params.tracking.mlflow and trainings else nullcontext():

@@ -35,13 +35,7 @@ def without_secrets(text: str) -> str:
 def write_page_links(record: Path, key: str, uri: str, experiment: str, run: str, parent: str | None) -> None:
     """Write the addresses of the pages of a record's run and its parent, so that no server needs to be asked for them.
 
-    Args:
-        record: Path of the record.
-        key: Key of its run.
-        uri: Address of the store.
-        experiment: MLflow's id of the experiment.
-        run: MLflow's id of the run.
-        parent: MLflow's id of the parent run.
+    `uri` is the address of the store; `experiment`, `run` and `parent` are MLflow's ids.
     """
     address = urlsplit(without_secrets(uri))
     served = address.scheme in ("http", "https")

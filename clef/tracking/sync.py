@@ -53,9 +53,8 @@ class RunSync:
     def update(self) -> None:
         """Send what MLflow is missing.
 
-        Raises:
-            Exception: Any error of MLflow or the network. The object must not be used again, because it is unknown how
-                much of the failed call arrived.
+        After an error of MLflow or the network, continue with a new object: it is unknown how much of the failed call
+        arrived.
         """
         version = file_hash(self.path) if self.path.exists() else ""  # first, as the record may change at any moment
         record = read_record(self.path)

@@ -1,4 +1,4 @@
-"""MLflow's pages in a real browser; `python -m tests.tracking.pages` takes the picture of README.md.
+"""Open MLflow's pages in a real browser. Run as a program, it takes the picture of README.md:
 
 python -m tests.tracking.pages results docs/pictures/mlflow-compare.png demo demo-no-pretrain demo-linear
 """
@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
 
 from clef.tracking.store import local_uri
-from tests.tracking.conftest import wait_until
+from tests.tracking.conftest import answers, wait_until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -26,28 +25,20 @@ OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "
 
 @contextmanager
 def pages(checkout: Path, port: int) -> Iterator[str]:
-    """`clef track ui` of a checkout; its address."""
+    """Run `clef track ui` in a checkout; yields its address."""
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     command = [sys.executable, "-m", "clef", "track", "ui", "--port", str(port)]
     with subprocess.Popen(command, cwd=checkout, env=environment, stdout=subprocess.DEVNULL) as served:
         try:
-            wait_until(lambda: _answers(f"http://127.0.0.1:{port}/health"), 120)
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"))
             yield f"http://127.0.0.1:{port}"
         finally:
             served.terminate()
 
 
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=2) as response:
-            return response.status == 200
-    except OSError:
-        return False
-
-
 @contextmanager
 def browser(width: int = 1300, height: int = 900) -> Iterator[Page]:
-    """A page of a headless Chromium with a profile of its own."""
+    """A page of a headless Chromium with a temporary profile."""
     with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=CHROMIUM, args=OPTIONS, viewport={"width": width, "height": height}
@@ -59,20 +50,20 @@ def browser(width: int = 1300, height: int = 900) -> Iterator[Page]:
 
 
 def compare_address(checkout: Path, base: str, runs: list[str]) -> str:
-    """The address that ticking these runs and pressing Compare leads to."""
+    """The address that opens when a user selects these runs and presses Compare."""
     client = MlflowClient(local_uri(checkout))
-    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
-    by_name = {run.info.run_name: run.info for run in client.search_runs(everywhere, "tags.stage = 'run'")}
-    chosen = [by_name[name] for name in runs]
-    listed = ",".join(f'"{info.run_id}"' for info in chosen)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    by_name = {run.info.run_name: run.info for run in client.search_runs(experiments, "tags.stage = 'run'")}
+    infos = [by_name[name] for name in runs]
+    listed = ",".join(f'"{info.run_id}"' for info in infos)
     query = urllib.parse.urlencode(
-        {"runs": f"[{listed}]", "experiments": f'["{chosen[0].experiment_id}"]', "workflowType": "machine_learning"}
+        {"runs": f"[{listed}]", "experiments": f'["{infos[0].experiment_id}"]', "workflowType": "machine_learning"}
     )
     return f"{base}/#/compare-runs?{query}"
 
 
 def open_comparison(page: Page, checkout: Path, base: str, runs: list[str]) -> None:
-    """Open the compare view and wait for its plot."""
+    """Open the comparison of runs and wait for its plot."""
     page.goto(compare_address(checkout, base, runs), timeout=60_000)
     page.get_by_text("Parallel Coordinates Plot").wait_for(timeout=60_000)
     page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
@@ -81,13 +72,13 @@ def open_comparison(page: Page, checkout: Path, base: str, runs: list[str]) -> N
         close.first.click()
 
 
-def chosen(page: Page) -> list[str]:
-    """The params and metrics that are chosen to be drawn."""
+def selected(page: Page) -> list[str]:
+    """The params and metrics selected for the plot."""
     return page.locator("[class$=selection-item-content]").all_text_contents()
 
 
 def axes(page: Page) -> tuple[list[str], list[str]]:
-    """Titles of the axes that are drawn, from left to right, and the texts along them."""
+    """Titles of the axes from left to right, and the texts along them."""
     plot = page.locator(".js-plotly-plot").first
     plot.locator(".axis-title").first.wait_for(timeout=60_000)
     return plot.locator(".axis-title").all_text_contents(), plot.locator(".axis .tick text").all_text_contents()

@@ -1,4 +1,4 @@
-"""What a user sees in MLflow, in a real browser."""
+"""MLflow's pages in a real browser."""
 
 import json
 from dataclasses import asdict
@@ -10,41 +10,44 @@ from clef.params.schema import Params
 from clef.runs.load import load_params
 from clef.runtime.files import write_text
 from clef.tracking.hooks import track_summary
-from clef.tracking.mlflow_runs import parent_unit
-from clef.tracking.sync import sync
+from clef.tracking.mlflow_runs import parent_run
+from clef.tracking.record import records_below
+from clef.tracking.store import Store
+from clef.tracking.sync import sync_records
 from tests.tracking.conftest import ROOT, free_port, make_record
-from tests.tracking.pages import CHROMIUM, axes, browser, chosen, open_comparison, pages
+from tests.tracking.pages import CHROMIUM, axes, browser, open_comparison, pages, selected
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 
 SCORES = {"demo": 0.625, "demo-no-pretrain": 0.621, "demo-linear": 0.66}
+SHOWN = ["finetune.head", "pretrain", "pretrain.epochs", "test/f1"]
 
 
-def make_run(checkout: Path, run: str, f1: float) -> None:
-    """A run with the params of its file, as a training and a summary leave it."""
+def make_run(checkout: Path, run: str, f1: float) -> list[Path]:
+    """Write a finished and summarized run with the params of its file; returns its records."""
     params = load_params(ROOT / "params" / f"{run}.yaml")
     params = Params.model_validate(params.model_dump(by_alias=True) | {"tracking": {"mlflow": False}})
     record = make_record(checkout, 4, run=run)
     plain = json.loads(record.read_text())
-    plain["parent"] = asdict(parent_unit(params, run, "m" * 64, {}))
-    plain["unit"]["experiment"] = params.dataset.name
+    plain["parent"] = asdict(parent_run(params, run, "m" * 64, {}))
+    plain["run"]["experiment"] = params.dataset.name
     record.write_text(json.dumps(plain))
     folder = checkout / "results" / run
     row = {"f1": f1, "ci_low": f1 - 0.1, "ci_high": f1 + 0.1, "f1_field": f1, "auc": 0.8, "floor": 0.4}
     with track_summary(params, folder):
         write_text(folder / "summary.json", json.dumps({"labels": ["AU01"], "rows": {"AU01": row, "mean": row}}))
+    return records_below(folder)
 
 
-def test_the_compare_view_shows_settings_against_f1_without_a_click(checkout):
+def test_the_comparison_shows_settings_against_f1_without_a_click(checkout):
     for run, f1 in SCORES.items():
-        make_run(checkout, run, f1)
-    list(sync(checkout / "results", []))
+        assert sync_records(Store(checkout), make_run(checkout, run, f1))[1] is None
     with pages(checkout, free_port()) as address, browser() as page:
         open_comparison(page, checkout, address, list(SCORES))
-        assert chosen(page) == ["finetune.head", "pretrain", "pretrain.epochs", "test/f1"]
+        assert selected(page) == SHOWN
         titles, ticks = axes(page)
         table = page.locator("table").first.inner_text()
-    assert titles == ["finetune.head", "pretrain", "pretrain.epochs", "test/f1"]
+    assert titles == SHOWN
     assert {"text", "linear", "own", "none", "demo"} <= set(ticks)
     for run in SCORES:
         assert run in table

@@ -51,11 +51,11 @@ def test_sync_says_that_records_are_missing(checkout, capsys):
     assert capsys.readouterr().out == f"{checkout}/results: contains no records of trainings yet; nothing to do\n"
 
 
-def test_the_address_of_a_server_is_shown_without_its_password(checkout, monkeypatch, nobodys_port, capsys):
+def test_the_address_of_a_server_is_shown_without_its_password(checkout, monkeypatch, closed_port, capsys):
     make_record(checkout, 4)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:s3cret@127.0.0.1:{nobodys_port}/path")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:s3cret@127.0.0.1:{closed_port}/path")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    address = f"http://127.0.0.1:{nobodys_port}/path"
+    address = f"http://127.0.0.1:{closed_port}/path"
     with pytest.raises(ClefError) as caught:
         track.sync([])
     assert str(caught.value).startswith(f"MLFLOW_TRACKING_URI: no answer from {address} (connection refused); start")
