@@ -45,7 +45,9 @@ def test_a_command_is_one_that_exists(page, command):
 
 
 BLOCKS = "tests/test_readme.py::test_every_command_does_what_the_readme_says"
-LIFE = "tests/workflow/test_data_versions.py::test_the_life_of_a_data_set"
+LIFE = (
+    "tests/workflow/test_data_versions.py::test_a_versioned_data_set_from_its_first_version_to_a_checkout_of_an_old_one"
+)
 RUN_BY = {
     "make demo": BLOCKS,
     "make test": BLOCKS,
@@ -58,8 +60,9 @@ RUN_BY = {
     "clef track sync": "tests/tracking/test_track_command.py::test_sync_adds_what_is_missing_and_again_nothing",
     "clef check bp4d": "tests/workflow/test_lab_sets.py::test_bp4d",
     "snakemake --cores 8 results/bp4d/summary.csv": "tests/workflow/test_lab_sets.py::test_bp4d",
-    "clef fetch-weights retinaface": "tests/weights/test_download.py::test_the_command_fetches_what_a_detector_needs",
-    "clef fetch-weights yunet": "tests/weights/test_download.py::test_the_command_fetches_what_a_detector_needs",
+    "clef params": "tests/cli/test_app.py::test_a_broken_file_of_another_run_stops_nothing",
+    "clef fetch-weights retinaface": "tests/weights/test_download.py::test_the_command_downloads_the_weights_of_a_detector",
+    "clef fetch-weights yunet": "tests/weights/test_download.py::test_the_command_downloads_the_weights_of_a_detector",
     "clef version-data DATASET": LIFE,
     "dvc metrics diff": LIFE,
     "dvc repro run@demo": LIFE,
