@@ -247,7 +247,7 @@ def listening_addresses(process: subprocess.Popen) -> set[str]:
 @pytest.mark.slow
 def test_training_processes_listen_only_on_this_machine(tmp_path):
     toy = Toy(tmp_path)
-    process = toy.start("pretrain", "two", 2)
+    process = toy.start("pretrain", "two", gpus=2)
     found = set()
 
     def has_trained() -> bool:
