@@ -48,6 +48,7 @@ BLOCKS = "tests/test_readme.py::test_every_command_does_what_the_readme_says"
 LIFE = (
     "tests/workflow/test_data_versions.py::test_a_versioned_data_set_from_its_first_version_to_a_checkout_of_an_old_one"
 )
+DOWNLOAD = "tests/weights/test_download.py::test_the_command_downloads_the_weights_of_a_detector"
 RUN_BY = {
     "make demo": BLOCKS,
     "make test": BLOCKS,
@@ -61,8 +62,8 @@ RUN_BY = {
     "clef check bp4d": "tests/workflow/test_lab_sets.py::test_bp4d",
     "snakemake --cores 8 results/bp4d/summary.csv": "tests/workflow/test_lab_sets.py::test_bp4d",
     "clef params": "tests/cli/test_app.py::test_a_broken_file_of_another_run_stops_nothing",
-    "clef fetch-weights retinaface": "tests/weights/test_download.py::test_the_command_downloads_the_weights_of_a_detector",
-    "clef fetch-weights yunet": "tests/weights/test_download.py::test_the_command_downloads_the_weights_of_a_detector",
+    "clef fetch-weights retinaface": DOWNLOAD,
+    "clef fetch-weights yunet": DOWNLOAD,
     "clef version-data DATASET": LIFE,
     "dvc metrics diff": LIFE,
     "dvc repro run@demo": LIFE,
