@@ -1,4 +1,4 @@
-# Two commands from a fresh clone: `make demo` and `make test`. Each sets up .venv by itself.
+# From a fresh clone, run `make demo` or `make test`. Both set up .venv first.
 
 python ?= python3
 cores ?= 2
@@ -44,7 +44,7 @@ test-readme: setup  ## run every command of README.md in a fresh clone
 test-interruption: setup  ## interrupt 24 runs of the demo at random moments, or trials=N; seed=N; slurm=1 as its jobs
 	$(bin)/python -m tests.interruption --trials $(trials) --seed $(seed) $(if $(slurm),--slurm)
 
-lint: setup  ## check style of code and workflow
+lint: setup  ## check the style of code and workflow
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/snakefmt --check Snakefile workflow
@@ -56,5 +56,5 @@ lint: setup  ## check style of code and workflow
 types: setup  ## check types
 	$(bin)/mypy
 
-demo-short: setup  ## the same chain cut short, as CI runs it
+demo-short: setup  ## run a short demo, as CI does
 	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo-short/summary.csv --rerun-incomplete --quiet rules host reason

@@ -5,7 +5,7 @@ from clef.params.schema import Params
 BASE = {"dataset": {"adapter": "demo"}, "render": {"kind": "videos"}, "device": "cpu"}
 
 
-def test_crop_digest_follows_what_changes_a_crop_and_nothing_else():
+def test_the_crop_digest_depends_only_on_settings_that_change_a_crop():
     params = Params.model_validate(BASE)
     crop = params.crop
 
@@ -16,7 +16,7 @@ def test_crop_digest_follows_what_changes_a_crop_and_nothing_else():
     assert digest(batch=crop.batch + 1) == params.crop_digest
 
 
-def test_tracked_leaves_out_what_never_changes_a_result():
+def test_tracked_omits_keys_that_change_no_result():
     tracked = Params.model_validate(BASE).tracked("pretrain")
     assert "workers" not in tracked
     assert "temperature" in tracked
@@ -29,15 +29,15 @@ def test_tracked_leaves_out_what_never_changes_a_result():
         {"labels": {"kind": "expressions", "expressions": ["happiness", "sadness"]}},
     ],
 )
-def test_thresholds_are_tuned_for_action_units_on_subjects_only(changes):
+def test_tune_needs_action_units_and_folds_by_subject(changes):
     assert Params.model_validate(BASE | {"tune": {}}).tune.held_out == 0.25
     with pytest.raises(ValueError, match="tune needs action units and folds by subject"):
         Params.model_validate(BASE | {"tune": {}} | changes)
 
 
-def test_classes_are_balanced_for_expressions_only():
+def test_balanced_classes_need_expressions():
     balanced = {"finetune": {"balance": "classes"}}
     expressions = {"labels": {"kind": "expressions", "expressions": ["happiness", "sadness"]}}
     assert Params.model_validate(BASE | balanced | expressions).finetune.balance == "classes"
-    with pytest.raises(ValueError, match="classes goes with labels of kind expressions"):
+    with pytest.raises(ValueError, match="classes needs labels of kind expressions"):
         Params.model_validate(BASE | balanced)

@@ -12,5 +12,5 @@ from clef.params.suggestion import suggestion
         ("F01", iter(["F001", "M001"]), "did you mean F001?"),
     ],
 )
-def test_the_nearest_name_or_what_there_is(wrong, known, expected):
+def test_the_nearest_name_or_all_names_are_suggested(wrong, known, expected):
     assert suggestion(wrong, known, "a params file") == expected

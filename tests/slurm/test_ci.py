@@ -37,6 +37,17 @@ def test_ci_without_slurm_fails(programs):
     assert "install slurmctld, slurmd, slurm-client and munge, or set CLEF_WITHOUT_SLURM=1" in ran.stderr
 
 
+def test_ci_announces_that_it_installs_packages(programs):
+    """And does so as root only."""
+    (programs / "id").unlink()
+    for name, script in {"id": "echo 0", "apt-get": "echo apt-get $*"}.items():
+        (programs / name).write_text(f"#!{shutil.which('bash')}\n{script}\n")
+        (programs / name).chmod(0o755)
+    ran = run(programs)
+    assert ran.stderr.startswith("installing the system packages slurmctld, slurmd, slurm-client and munge; set CLEF_")
+    assert ran.stdout.startswith("apt-get update")
+
+
 @pytest.mark.parametrize("installed", [True, False])
 def test_ci_with_slurm_or_permission_to_skip_it_runs(programs, installed):
     if installed:
