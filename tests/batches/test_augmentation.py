@@ -23,7 +23,7 @@ def noise(batch, side, seed=0):
 
 
 def smooth(side):
-    """A picture that varies slowly, so that how it is resampled hardly matters."""
+    """A picture with gradients, which looks the same after any good resampling."""
     line = torch.linspace(0, 1, side)
     picture = torch.stack([line.expand(side, side), line[:, None].expand(side, side), (line * line[:, None])])
     return (255 * picture).round().to(torch.uint8)[None]
@@ -37,58 +37,53 @@ def marked(side, row, column):
 
 
 def spot(image):
-    """Row and column of the spot's middle, in pixels from the image's own middle."""
+    """Row and column of the spot, in pixels from the centre of the image."""
     light = image[0].mean(dim=0)
     place = torch.arange(len(light)) - (len(light) - 1) / 2
     return float((light.sum(dim=1) * place).sum() / light.sum()), float((light.sum(dim=0) * place).sum() / light.sum())
 
 
-def settled(batch=1, **changes) -> Draws:
-    """Draws that change nothing but what is named."""
+def unchanged(batch=1, **changes) -> Draws:
+    """Draws that change only what is given."""
     neutral = draw(NOTHING, 0, "view", 0, np.arange(batch))
     return replace(neutral, **{name: np.full(batch, value) for name, value in changes.items()})
 
 
 @pytest.mark.parametrize(("side", "size"), [(64, 64), (72, 64), (256, 224), (48, 64)])
-def test_settings_that_change_nothing_give_the_plain_resize(side, size):
+def test_settings_that_change_nothing_only_resize(side, size):
     images = noise(3, side)
     plain = F.interpolate(images.float() / 255, size=(size, size), mode="bilinear", align_corners=False)
-    torch.testing.assert_close(augment(images, settled(3), size), plain, atol=1e-4, rtol=0)
+    torch.testing.assert_close(augment(images, unchanged(3), size), plain, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(("side", "size"), [(72, 64), (256, 64)])
-def test_training_sees_what_evaluation_sees(side, size):
-    torch.testing.assert_close(augment(smooth(side), settled(), size), centre(smooth(side), size), atol=0.01, rtol=0)
+def test_training_and_evaluation_resize_alike(side, size):
+    torch.testing.assert_close(augment(smooth(side), unchanged(), size), centre(smooth(side), size), atol=0.01, rtol=0)
 
 
 def test_large_images_are_shrunk_without_aliasing():
     stripes = torch.zeros(1, 3, 256, 256, dtype=torch.uint8)
     stripes[..., ::2] = 255  # far finer than 48 pixels can show: only their mean is left
-    for seen in (augment(stripes, settled(), 48), centre(stripes, 48)):
+    for seen in (augment(stripes, unchanged(), 48), centre(stripes, 48)):
         assert seen.sub(0.5).abs().max() < 0.05
-
-
-def test_centre_is_the_identity_at_its_own_size():
-    images = noise(2, 32)
-    torch.testing.assert_close(centre(images, 32), images.float() / 255)
 
 
 @pytest.mark.parametrize("degrees", [-90, -20, 20, 90])
 def test_rotation_is_anticlockwise(degrees):
-    row, column = spot(augment(marked(65, 32, 52), settled(degrees=degrees), 65))  # 20 pixels right of the middle
+    row, column = spot(augment(marked(65, 32, 52), unchanged(degrees=degrees), 65))  # 20 pixels right of the middle
     assert row == pytest.approx(-20 * np.sin(np.deg2rad(degrees)), abs=0.1)
     assert column == pytest.approx(20 * np.cos(np.deg2rad(degrees)), abs=0.1)
 
 
-def test_a_smaller_square_is_seen_larger_around_its_middle():
-    row, column = spot(augment(marked(64, 32, 40), settled(side=0.5), 64))
+def test_a_smaller_square_is_enlarged_around_its_centre():
+    row, column = spot(augment(marked(64, 32, 40), unchanged(side=0.5), 64))
     assert (row, column) == (pytest.approx(1, abs=0.1), pytest.approx(17, abs=0.1))  # 2 x (0.5, 8.5)
     # Moving the square right by 8 pixels, a quarter of half the side, moves what it shows left by 16.
-    row, column = spot(augment(marked(64, 32, 40), settled(side=0.5, right=0.25, down=-0.25), 64))
+    row, column = spot(augment(marked(64, 32, 40), unchanged(side=0.5, right=0.25, down=-0.25), 64))
     assert (row, column) == (pytest.approx(17, abs=0.1), pytest.approx(1, abs=0.1))
 
 
-def test_a_flip_mirrors_what_is_seen_otherwise():
+def test_a_flip_mirrors_the_result():
     images = noise(4, 40)
     for settings_ in (NOTHING, AugmentParams(flip=0)):
         upright = draw(settings_, 0, "view", 0, np.arange(4))
@@ -100,8 +95,8 @@ def test_a_flip_mirrors_what_is_seen_otherwise():
         )
 
 
-def test_beyond_the_border_lies_the_reflection():
-    seen = augment(noise(1, 16), settled(side=2.0), 32)[0]
+def test_areas_outside_the_crop_show_its_reflection():
+    seen = augment(noise(1, 16), unchanged(side=2.0), 32)[0]
     inside = seen[:, 8:24, 8:24]
     torch.testing.assert_close(seen[:, 8:24, :8], inside[:, :, :8].flip(2), atol=1e-4, rtol=0)
     torch.testing.assert_close(seen[:, 24:, 8:24], inside[:, 8:].flip(1), atol=1e-4, rtol=0)
@@ -110,32 +105,29 @@ def test_beyond_the_border_lies_the_reflection():
 @pytest.mark.parametrize(
     ("brightness", "contrast", "saturation"), [(0.7, 1, 1), (1, 0.6, 1), (1, 1, 0.3), (0.8, 0.9, 0.5)]
 )
-def test_colours_change_one_after_the_other_as_torchvision_does_it(brightness, contrast, saturation):
+def test_colours_change_like_in_torchvision(brightness, contrast, saturation):
     from torchvision.transforms.v2 import functional as vision
 
     images = noise(1, 32)
     expected = vision.adjust_brightness(images.float() / 255, brightness)
     expected = vision.adjust_saturation(vision.adjust_contrast(expected, contrast), saturation)
-    changed = augment(images, settled(brightness=brightness, contrast=contrast, saturation=saturation), 32)
+    changed = augment(images, unchanged(brightness=brightness, contrast=contrast, saturation=saturation), 32)
     torch.testing.assert_close(changed, expected, atol=1e-3, rtol=0)  # it takes 0.2989 for the luma's 0.299
 
 
-def test_grey_leaves_one_channel():
+def test_grey_images_have_equal_channels():
     images = noise(5, 40)
-    drawn = draw(AugmentParams(grey=1.0), 0, "view", 0, np.arange(5))
-    seen = augment(images, drawn, 32)
-    torch.testing.assert_close(seen[:, 0], seen[:, 1], atol=1e-6, rtol=0)
-    torch.testing.assert_close(seen[:, 0], seen[:, 2], atol=1e-6, rtol=0)
-    coloured = augment(images, draw(AugmentParams(grey=0.0), 0, "view", 0, np.arange(5)), 32)
-    assert (coloured[:, 0] - coloured[:, 1]).abs().max() > 0.1
+    for chance in (1.0, 0.0):
+        seen = augment(images, draw(AugmentParams(grey=chance), 0, "view", 0, np.arange(5)), 32)
+        assert (float(seen.sub(seen[:, :1]).abs().max()) < 1e-6) == (chance == 1.0)
 
 
-def test_blur_is_a_gaussian_of_the_chosen_images_only():
+def test_blur_is_a_gaussian_on_the_chosen_images_only():
     from torchvision.transforms.v2 import functional as vision
 
     images = noise(3, 224)
-    drawn = replace(settled(3), blur=np.array([0, 0.008, 0.002]))
-    seen, plain = augment(images, drawn, 224), augment(images, settled(3), 224)
+    drawn = replace(unchanged(3), blur=np.array([0, 0.008, 0.002]))
+    seen, plain = augment(images, drawn, 224), augment(images, unchanged(3), 224)
     assert torch.equal(seen[0], plain[0])
     for image, share in ((1, 0.008), (2, 0.002)):
         expected = vision.gaussian_blur(plain[image], [15, 15], [224 * share] * 2)
@@ -161,7 +153,7 @@ def test_draws_are_a_function_of_the_integers():
             assert (values != getattr(other, name)).any(), name
 
 
-def test_draws_keep_to_their_ranges_and_fill_them():
+def test_draws_fill_their_ranges():
     drawn = draw(AugmentParams(), 0, "view", 0, np.arange(20_000))
     for values, low, high in (
         (drawn.degrees, -20, 20),
@@ -183,7 +175,7 @@ def test_draws_keep_to_their_ranges_and_fill_them():
     assert np.abs(together - np.eye(5)).max() < 0.03
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**40), side=st.integers(33, 90), size=st.sampled_from([32, 48]))
 def test_values_stay_between_0_and_1(seed, side, size):
     images = noise(4, side, seed % 100)
@@ -196,9 +188,9 @@ def test_values_stay_between_0_and_1(seed, side, size):
     assert seen.max() <= 1
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 2**40))
-def test_an_image_gets_the_same_alone_as_in_a_batch(seed):
+def test_an_image_is_changed_alike_alone_and_in_a_batch(seed):
     images, samples = noise(6, 72), np.array([5, 900, 31, 2**40, 0, 77])
     together = augment(images, draw(STRONG, seed, "view", 3, samples), 64)
     for place in range(6):
@@ -207,12 +199,7 @@ def test_an_image_gets_the_same_alone_as_in_a_batch(seed):
         torch.testing.assert_close(alone, together[one], atol=1e-6, rtol=0)
 
 
-def test_the_same_call_gives_the_same_bits():
-    drawn = draw(STRONG, 0, "view", 0, np.arange(16))
-    assert torch.equal(augment(noise(16, 72), drawn, 64), augment(noise(16, 72), drawn, 64))
-
-
-def test_normalise_brings_channels_to_mean_0_and_deviation_1():
+def test_normalise_gives_channels_mean_0_and_deviation_1():
     images = noise(64, 16).float() / 255 * torch.tensor([0.5, 1, 0.2])[:, None, None]
     mean, std = images.mean(dim=(0, 2, 3)), images.std(dim=(0, 2, 3))
     normal = normalise(images, tuple(mean.tolist()), tuple(std.tolist()))
