@@ -17,7 +17,7 @@ from tests.toy import make_toy, toy_fold, toy_params
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A stage 2 whose batch norms have seen images, and the test crops."""
+    """A task of stage 2 with some batch statistics, and the test crops."""
     params = toy_params()
     inputs = make_toy(tmp_path_factory.mktemp("toy"), params)
     frames = select.test_frames(inputs.manifest, toy_fold(params), 1)
@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
     return task, crops
 
 
-def test_a_frame_has_the_same_probabilities_in_any_batch(trained):
+def test_probabilities_do_not_depend_on_the_batch(trained):
     task, crops = trained
     device = torch.device("cpu")
     task.train()
@@ -46,21 +46,21 @@ def test_a_frame_has_the_same_probabilities_in_any_batch(trained):
 
 
 @pytest.fixture
-def started_anew():
-    """New processes know nothing of this one, as on macOS; Linux forks them, or did."""
+def spawned_workers():
+    """Start workers by spawn, as on macOS."""
     before = multiprocessing.get_start_method(allow_none=True)
     multiprocessing.set_start_method("spawn", force=True)
     yield
     multiprocessing.set_start_method(before, force=True)
 
 
-def test_decoders_that_are_started_anew_change_nothing(trained, started_anew):
+def test_spawned_workers_change_nothing(trained, spawned_workers):
     task, crops = trained
     device = torch.device("cpu")
     assert (probabilities(task, crops, 8, device, workers=1) == probabilities(task, crops, 8, device)).all()
 
 
-def test_frames_without_a_crop_stay_in_their_place():
+def test_frames_without_a_crop_have_missing_probabilities():
     keys = {name: ["a", "b", "c"] for name in ("dataset", "subject", "activity", "sequence", "status")}
     frames = pd.DataFrame(keys | {"frame": [1, 2, 3]}, index=[7, 8, 9])
     values = np.array([[0.1, 0.2], [0.3, 0.4]])

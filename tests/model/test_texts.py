@@ -9,33 +9,33 @@ from clef.params.schema import LabelParams, ParamsError, TextParams
 from tests.toy import toy_params
 
 
-def test_every_label_that_a_data_set_knows_has_texts():
+def test_packaged_labels_have_distinct_names_and_descriptions():
     texts = load_texts(TextParams())["labels"]
     for name, entry in texts.items():
         assert set(entry) == {"name", "description"}, name
-        assert entry["description"][0].islower()  # a clause that goes into a template
+        assert entry["description"][0].islower()  # a clause for a template
         assert not entry["description"].endswith(".")
     assert len({entry["name"] for entry in texts.values()}) == len(texts)
     assert len({entry["description"] for entry in texts.values()}) == len(texts)
 
 
-def test_every_activity_of_the_demo_is_described_differently():
+def test_activities_of_the_demo_have_distinct_descriptions():
     texts = activity_texts(TextParams(), open_dataset(toy_params()).activities)
     assert sorted(texts) == ["T1", "T2", "T3", "T4", "T5", "T6"]
     assert len(set(texts.values())) == 6
 
 
-def test_texts_come_in_the_order_of_the_labels():
+def test_texts_have_the_order_of_the_labels():
     texts = label_texts(TextParams(), LabelParams(action_units=[12, 1]))
     assert [text.name for text in texts] == ["lip corner puller", "inner brow raiser"]
 
 
-def test_a_label_without_texts_is_named():
+def test_a_label_without_texts_is_an_error():
     with pytest.raises(ParamsError, match="no name and description of AU99"):
         label_texts(TextParams(), LabelParams(action_units=[1, 99]))
 
 
-def test_the_user_s_own_file_is_read(tmp_path):
+def test_an_own_texts_file_is_read(tmp_path):
     own = yaml.safe_load(PACKAGED.read_text())
     own["labels"]["AU01"]["name"] = "brow thing"
     path = tmp_path / "texts.yaml"
@@ -59,7 +59,7 @@ def own_templates(folder, templates) -> TextParams:
     return TextParams(file=str(path))
 
 
-def test_what_the_user_s_file_does_not_say_is_the_package_s_own(tmp_path):
+def test_an_own_texts_file_may_lack_templates(tmp_path):
     package = label_templates(TextParams())
     assert label_templates(own_templates(tmp_path, {})) == package
     assert label_templates(own_templates(tmp_path, None)) == package
@@ -70,7 +70,7 @@ def test_what_the_user_s_file_does_not_say_is_the_package_s_own(tmp_path):
 @pytest.mark.parametrize(
     ("templates", "message"),
     [
-        ({"name": "a face"}, "templates: 'a face': expected one {} where the text goes"),
+        ({"name": "a face"}, "templates: 'a face': expected one {} in place of the text"),
         ({"absent": "{} and {}"}, "templates: '{} and {}': expected one {}"),
         ({"descriptions": ["{}", "{0}"]}, "templates: '{0}': expected one {}"),
         ({"descriptions": [None]}, "templates: None: expected one {}"),
@@ -80,6 +80,6 @@ def test_what_the_user_s_file_does_not_say_is_the_package_s_own(tmp_path):
         (["{}"], "templates: expected name, absent and descriptions, found ['{}']"),
     ],
 )
-def test_a_wrong_template_is_told(tmp_path, templates, message):
+def test_a_wrong_template_is_an_error(tmp_path, templates, message):
     with pytest.raises(ParamsError, match=re.escape(message)):
         label_templates(own_templates(tmp_path, templates))
