@@ -53,7 +53,7 @@ def require_writable(folders: Iterable[Path]) -> None:
 
 
 def require_space(needs: Mapping[Path, float], at_least: bool = False, purpose: str = "this run needs") -> list[str]:
-    """Compare the bytes needed in some folders, which need not exist yet, with the free space of their disks.
+    """Compare the bytes needed by folder, which need not exist yet, with the free space of their disks.
 
     Args:
         needs: Bytes by folder.
@@ -62,9 +62,6 @@ def require_space(needs: Mapping[Path, float], at_least: bool = False, purpose: 
 
     Returns:
         One line per disk: space needed and free, with a warning if it may fill up.
-
-    Raises:
-        ClefError: Less than half of what is needed on a disk is free.
     """
     disks: dict[int, list[Path]] = {}
     for folder in needs:

@@ -24,7 +24,6 @@ from clef.errors import ClefError
 from clef.runtime.files import guard_writes, is_running
 from clef.runtime.progress import notice
 
-log = logging.getLogger(__name__)
 logging.getLogger("flufl.lock").setLevel(logging.CRITICAL)
 
 LIFETIME_SECONDS = 180
@@ -51,11 +50,9 @@ class Holder:
 
 
 class _HostLock(Lock):
-    """A lock that names the host by its short name: the full one is `localhost` on nodes of some clusters."""
-
     @property
     def hostname(self) -> str:
-        """The host's name in the lock file."""
+        """The short name of the host: the full name is `localhost` on all nodes of some clusters."""
         return socket.gethostname()
 
 
@@ -96,45 +93,27 @@ class Lease:
                 raise OSError(error.errno, os.strerror(error.errno or 0), str(self.path)) from error
 
     def require(self) -> None:
-        """Refresh the lease.
-
-        Raises:
-            ClefError: Another process took it, as after a long suspension of this one.
-        """
+        """Refresh the lease; raise ClefError if another process took it."""
         if not self._lock.is_locked:
             raise ClefError(
                 f"{self.target}: another process took it over while this process was suspended; leaving it to that one"
             )
 
-    def release(self) -> None:
-        """Give up the lease, if it is still held."""
-        try:
-            self._lock.unlock(unconditionally=True)
-        except OSError as error:
-            log.warning("%s: not removed (%s); it expires in %d s", self.path, error.strerror, LIFETIME_SECONDS)
-
     def keep_fresh(self, stop: threading.Event) -> None:
-        """Refresh the lease until `stop` is set, or it is lost. File system errors may be temporary."""
-        failing = False
+        """Postpone the expiry until `stop` is set. Errors of the file system may be temporary."""
         while not stop.wait(REFRESH_SECONDS):
-            try:
-                self.require()
-                failing = False
-            except ClefError:
-                return
-            except OSError as error:
-                if not failing:
-                    log.warning("%s: not refreshed (%s); trying again", self.path, error.strerror)
-                failing = True
+            with suppress(OSError):
+                self._lock.refresh(unconditionally=True)
+
+    def release(self) -> None:
+        """Give up the lease, if it is still held; if its file cannot be removed, it expires."""
+        with suppress(OSError):
+            self._lock.unlock(unconditionally=True)
 
 
 @contextmanager
 def leased(target: Path) -> Iterator[Lease]:
-    """Hold the lease of an output in the block. A thread refreshes it; writes fail once it is lost.
-
-    Raises:
-        LeaseHeldError: Another live process holds it.
-    """
+    """Hold the lease of an output in the block, see `Lease.acquire`. Writes fail once it is lost."""
     lease = Lease(target)
     lease.acquire()
     stop = threading.Event()

@@ -90,13 +90,9 @@ def _cancel(recorded: set[str], checkout: Path) -> list[str]:
 def _call(*command: str) -> list[str]:
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=True)
-    except FileNotFoundError:
-        raise ClefError(f"SLURM: no `{command[0]}` found; start Snakemake on a login node of the cluster") from None
-    except subprocess.TimeoutExpired:
+    except (FileNotFoundError, subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        reason = " ".join(str(getattr(error, "stderr", None) or error).split())
         raise ClefError(
-            f"SLURM: `{command[0]}` gave no answer within {ANSWER_SECONDS} s; try again when `sinfo` answers"
+            f"SLURM: `{command[0]}` failed ({reason}); start Snakemake on a login node, when `sinfo` answers there"
         ) from None
-    except subprocess.CalledProcessError as error:
-        reason = " ".join(error.stderr.split()) or f"exit code {error.returncode}"
-        raise ClefError(f"SLURM: `{command[0]}` failed ({reason}); try again when `sinfo` answers") from None
     return ran.stdout.splitlines()

@@ -7,22 +7,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.interruption.comparison import TARGET, problems
 from tests.interruption.interruptions import RUN_SECONDS, Interruption, fill_disk, running_jobs
+from tests.mounts import mounted
 from tests.workflow.conftest import copy_checkout
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 RUN = [*SNAKEMAKE, "--cores", "2", TARGET, "--rerun-incomplete"]
 ENVIRONMENT = os.environ | {"PATH": os.defpath}
 MAX_RESUMES = 15
-DISK_BYTES = 1_500_000_000
+DISK = "size=1500m"
 
 FREQUENT_CHECKPOINTS = """
 pretrain: {subjects: 3, epochs: 1, checkpoint: {every_steps: 2}}
@@ -94,7 +95,7 @@ def run_interrupted(
     Returns:
         None if the run had ended before that moment.
     """
-    with own_disk(folder) if interrupt is fill_disk else nullcontext():
+    with mounted(folder, DISK) if interrupt is fill_disk else nullcontext():
         shutil.copytree(prepared, folder, symlinks=True, dirs_exist_ok=True)
         began = time.monotonic()
         jobs = _interrupt(folder, interrupt, moment, draw)
@@ -147,22 +148,11 @@ def kill_processes_in(folder: Path) -> None:
     psutil.wait_procs(left, timeout=30)
 
 
-@contextmanager
-def own_disk(folder: Path) -> Iterator[None]:
-    """Mount a small disk at a folder during the block."""
-    folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
 def can_mount() -> bool:
     """Whether this user can mount a disk."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with own_disk(Path(folder)):
+            with mounted(Path(folder), DISK):
                 return True
-        except subprocess.CalledProcessError:
+        except pytest.skip.Exception:
             return False

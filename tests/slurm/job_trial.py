@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 
 from tests.interruption.comparison import problems
-from tests.interruption.trial import Trial, kill_processes_in, own_disk
+from tests.interruption.trial import DISK, Trial, kill_processes_in
+from tests.mounts import mounted
 from tests.slurm.cluster import Cluster
 from tests.slurm.job_interruptions import JOB_INTERRUPTIONS, STEPS, RunningJob, fill_disk, wait_for_job
 from tests.slurm.submission import finish, start
@@ -38,7 +39,7 @@ def run_interrupted_on_slurm(
         None if the last job of the step had ended before that moment, and the run succeeded.
     """
     on_full_disk = JOB_INTERRUPTIONS[name] is fill_disk
-    with own_disk(folder) if on_full_disk else nullcontext():
+    with mounted(folder, DISK) if on_full_disk else nullcontext():
         shutil.copytree(prepared, folder, symlinks=True, dirs_exist_ok=True)
         began = time.monotonic()
         run = start(cluster.environment, folder)

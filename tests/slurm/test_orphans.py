@@ -129,12 +129,14 @@ def test_slurm_that_does_not_answer_is_one_line(cluster, monkeypatch, tmp_path):
     record.mkdir(parents=True)
     (record / "1").write_text("1234;cluster\n")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ClefError, match=r"SLURM: no `squeue` found; start Snakemake on a login node"):
+    with pytest.raises(
+        ClefError, match=r"SLURM: `squeue` failed \(.* No such file .*\); start Snakemake on a login node"
+    ):
         cancel_orphans(tmp_path)
     with running_cluster() as other:
         monkeypatch.setenv("PATH", other.environment["PATH"])
         other.kill_controller()
-        with pytest.raises(ClefError, match=r"SLURM: `squeue` failed \(.*\); try again when `sinfo` answers"):
+        with pytest.raises(ClefError, match=r"SLURM: `squeue` failed \(.*controller.*\); start Snakemake on"):
             cancel_orphans(tmp_path)
         other.start_controller()
         assert cancel_orphans(tmp_path) == []
