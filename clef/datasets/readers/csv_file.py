@@ -51,7 +51,7 @@ def read_csv(
     lines = text.splitlines()
     if sum(bool(line.strip()) for line in lines) < 2:
         raise ClefError(f"{path}: no rows; expected {expected}; restore it, or remove it if nothing is labelled")
-    names = next(csv.reader([lines[0]], skipinitialspace=True), [""])
+    names = next(csv.reader([lines[0]], skipinitialspace=True), None) or [""]
     if rename is not None:
         names = rename(names)
     duplicates = [name for name in names if names.count(name) > 1]

@@ -92,6 +92,7 @@ def test_a_header_that_names_the_columns_wins_over_positions(tmp_path):
         (["0,1,2,4", "1,0,0,1,"], "line 2 has 5 values, the header has 4; expected"),
         (["0,1,2,4", "1,0,0"], "line 2 has 3 values, the header has 4; expected"),
         (["0,1,2,4"], "no rows; expected comma-separated integers"),
+        (["", "0,1,2,4", "1,0,0,0"], "line 2 has 4 values, the header has 1"),
         ([""], "no rows; expected comma-separated integers"),
     ],
 )
