@@ -1,6 +1,5 @@
 """Subcommands for MLflow."""
 
-import errno
 import os
 import socket
 import sys
@@ -16,7 +15,6 @@ track = typer.Typer(no_args_is_help=True, help="Update MLflow from the results, 
 app.add_typer(track, name="track", rich_help_panel=RESULTS)
 
 START_PAGE = "#/experiments?workflowType=machine_learning"
-"""MLflow's own start page is about language models."""
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -43,24 +41,26 @@ def sync(
 
     checkout = find_checkout(Path.cwd())
     results = checkout / RESULTS
-    names = runs or sorted(path.name for path in results.glob("*") if records_below(path))
-    if not names:
+    records = {name: records_below(results / name) for name in runs or sorted(path.name for path in results.glob("*"))}
+    for name in runs or []:
+        if not records[name]:
+            raise ClefError(f"{results / name}: contains no records of trainings; train the run, or check its name")
+    records = {name: paths for name, paths in records.items() if paths}
+    if not records:
         print(f"{results}: contains no records of trainings yet; nothing to do")
         return
-    for name in names:
-        if not records_below(results / name):
-            raise ClefError(f"{results / name}: contains no records of trainings; train the run, or check its name")
     store = Store(checkout)
     store.require()
     failed = []
-    for name in names:
-        values, failure = sync_records(store, records_below(results / name))
-        news = f"{values} new values" if values else "up to date"
-        print(f"{name}: {news}{f'; FAILED: {failure}' if failure else ''}", flush=True)
-        failed += [name] if failure else []
+    for name, paths in records.items():
+        values, failure = sync_records(store, paths)
+        print(f"{name}: {values} new values" if values else f"{name}: up to date")
+        if failure:
+            print(f"{name}: FAILED: {failure}")
+            failed.append(name)
     if failed:
         raise ClefError(
-            f"{without_secrets(store.uri)}: {len(failed)} of {len(names)} runs are incomplete there; "
+            f"{without_secrets(store.uri)}: {len(failed)} of {len(records)} runs are incomplete there; "
             f"fix the failures above, then run `clef track sync {' '.join(failed)}`"
         )
 
@@ -87,7 +87,11 @@ def ui(
     if not store.local:
         print(f"{URI_VARIABLE} is set: the pages are at {without_secrets(store.uri)}")
         return
-    _require_port(host, port)
+    try:  # MLflow reports a port in use only after pages of other messages
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0]
+        raise ClefError(f"cannot listen on {host}, port {port} ({reason}); choose another --port or --host") from None
     store.require()
     print(f"starting (up to 30 s): http://{host}:{port}/{START_PAGE}; press ctrl-C to stop", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
@@ -105,15 +109,6 @@ def follow(record: Path) -> None:
     from clef.tracking.follow import follow as follow_record
 
     print(follow_record(record, sys.stdin) or "")
-
-
-def _require_port(host: str, port: int) -> None:
-    """Check that a server can listen there. MLflow's own error comes after pages of other messages."""
-    try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError as error:
-        reason = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        raise ClefError(f"cannot listen on {host}, port {port}: {reason}; choose another --port or --host") from None
 
 
 def _set_environment() -> None:

@@ -3,23 +3,18 @@
 import os
 import socket
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 import clef
 
 GIT_SECONDS = 5.0
-LIBRARIES = {"torch": "torch", "open_clip": "open_clip_torch", "clef": "clef"}
 
 
 def environment_tags() -> dict[str, str]:
     """Tags for everything that this process computes; unknown values are left out."""
-    tags = {"host": socket.gethostname()}
-    for library, distribution in LIBRARIES.items():
-        try:
-            tags[f"version.{library}"] = version(distribution)
-        except PackageNotFoundError:
-            continue
+    tags = {"host": socket.gethostname(), "version.clef": clef.__version__}
+    tags |= {"version.torch": version("torch"), "version.open_clip": version("open_clip_torch")}
     if job := os.environ.get("SLURM_JOB_ID"):
         tags["slurm.job_id"] = job
     if commit := _git("rev-parse", "HEAD"):
@@ -28,12 +23,9 @@ def environment_tags() -> dict[str, str]:
     return tags
 
 
-def _git(*words: str) -> str | None:
-    folder = Path(clef.__file__).parents[1]
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(Path(clef.__file__).parents[1]), *words]
     try:
-        done = subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, text=True, timeout=GIT_SECONDS, check=True
-        )
+        return subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+        return ""

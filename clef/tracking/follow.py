@@ -82,14 +82,9 @@ def _warn(record: Path, failure: str) -> None:
 
 
 def follow(record: Path, pipe: TextIO) -> str | None:
-    """Sync a record until the pipe closes, then once more. Runs in the child process.
+    """Sync a record until the pipe closes, then once more. This runs in the child process.
 
-    Args:
-        record: Path of the record of a training; or of a whole run, whose trainings are then synced as well.
-        pipe: Nothing is written to it; it closes when the job ends.
-
-    Returns:
-        Why the last sync is incomplete; None if it is complete.
+    The last sync of the record of a whole run includes its trainings. Returns why it is incomplete; None if it is not.
     """
     from clef.tracking.store import Store
     from clef.tracking.sync import RunSync, sync_records

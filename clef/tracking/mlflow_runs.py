@@ -22,16 +22,7 @@ HIDDEN = frozenset({"texts.file", "folds.test_subjects", "pretrain.from"})
 def training_run(
     params: Params, run: str, stage: str, key: str, sidecar: Mapping[str, Any], environment: Mapping[str, str]
 ) -> RunDescription:
-    """Describe the run of one training.
-
-    Args:
-        params: Params of the run of the workflow that it belongs to.
-        run: Name of that run.
-        stage: `pretrain`, `finetune` or `inner`, as in the file names.
-        key: Hash of everything that the training's result depends on.
-        sidecar: Content of the JSON file beside the weights.
-        environment: Tags of host, revision and versions.
-    """
+    """Describe the run of one training; `stage` is `pretrain`, `finetune` or `inner`, as in the file names."""
     seed, fold = sidecar["seed"], sidecar["fold"]
     sections = {name: sidecar[name] for name in (*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS) if name in sidecar}
     values = {"seed": seed, "fold": fold, "steps": sidecar["steps"], **flatten(sections)}

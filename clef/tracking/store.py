@@ -76,11 +76,7 @@ class Store:
         return found.experiment_id
 
     def require(self) -> None:
-        """Check that the store answers.
-
-        Raises:
-            ClefError: It does not.
-        """
+        """Raise ClefError if the store does not answer."""
         try:
             with self.creating() as client:
                 client.search_experiments(max_results=1)

@@ -59,12 +59,6 @@ def test_pooled_folds_are_one_and_not_compared_with_a_mean_over_folds(pair):
     assert units.names == ("F000", "F001", "F002", "F003", "F100", "F101", "F102", "F103")
 
 
-def test_units_are_sorted_by_name(pair):
-    pair[1].grid[0][0]["counts"].reverse()
-    assert aligned_units(pair[1], ["AU01"])[0][0].names == ("F000", "F001", "F002", "F003")
-    check(pair)
-
-
 def test_images_are_compared_by_their_number_in_each_class(finish, tmp_path):
     for number, name in enumerate(("first", "other")):
         finish(name, kind="expressions", skip=number)

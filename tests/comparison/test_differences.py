@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 from clef.comparison.differences import METRICS, compare
 from clef.comparison.finished_run import FinishedRun, read_run
 from clef.errors import ClefError
-from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import FN, FP, TP
-from clef.evaluation.run.bootstrap import bootstrap_interval
 from tests.comparison.conftest import make_run, random_counts, random_frames
 
 RESAMPLES = 200
@@ -109,17 +107,6 @@ def test_intervals_contain_the_true_difference_about_as_often_as_they_claim():
         hits += row.low <= truth <= row.high
     assert truth > 0.04
     assert 0.88 <= hits / 200 <= 0.99
-
-
-def test_pairing_narrows_the_interval_if_the_same_subjects_are_hard():
-    first, other = two_runs(6, subjects=14, folds=3)
-    row = compare([first, other], resamples=1000).others[0].rows["AU01"]
-    widths = []
-    for run in (first, other):
-        folds = [[BootstrapUnits.from_records("subjects", run.grid[0][fold]["counts"])] for fold in run.folds]
-        low, high = bootstrap_interval(folds, METRICS["f1"], 1000)
-        widths.append(high[0] - low[0])
-    assert row.high - row.low < 0.8 * np.hypot(*widths)
 
 
 def test_wins_are_counted_by_fold_and_by_label():

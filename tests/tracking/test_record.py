@@ -1,8 +1,7 @@
 import json
 from dataclasses import replace
-from pathlib import Path
 
-from clef.tracking.record import Record, RunDescription, read_record, record_path, records_below, run_folder
+from clef.tracking.record import Record, RunDescription, read_record, record_path, records_below
 
 RUN = RunDescription("demo", "demo fold 0", "k", "c", {"lr": "0.1"}, {"run": "demo"})
 RECORD = Record(RUN, RUN, "m.parquet", "0123", 12.5, 12.5, "failed", 13.5, 7, {"a.json": "h"})
@@ -23,11 +22,6 @@ def test_missing_damaged_and_older_files_are_no_records(tmp_path):
     assert read_record(path) is None
     path.write_text(json.dumps({**json.loads(text), "colour": "blue"}))
     assert read_record(path) is None
-
-
-def test_the_run_of_an_output_is_known_from_its_path():
-    assert run_folder(Path("results/demo/seed0/fold2/finetune.safetensors")).name == "demo"
-    assert run_folder(Path("results/demo/run.track.json")).name == "demo"
 
 
 def test_records_are_listed_in_the_order_of_their_start_and_the_run_last(tmp_path):

@@ -192,16 +192,6 @@ def test_the_earliest_of_two_runs_that_two_machines_created_at_once_is_kept(chec
     assert len(steps_of(checkout)) == 10
 
 
-def test_parameters_that_a_kill_left_out_are_added_later(checkout):
-    record = make_record(checkout, 3)
-    found = read_record(record)
-    store = Store(checkout)
-    with store.creating():
-        find_or_create_run(store, store.experiment("toys"), replace(found.run, params={}), found.started, {})
-    sync(checkout, record)
-    assert run_of(checkout).data.params == {"lr": "0.1"}
-
-
 def test_an_experiment_in_the_bin_is_restored(checkout):
     store = Store(checkout)
     with store.creating() as client:
