@@ -1,9 +1,11 @@
 """Both stages and evaluation on the toy set, from files to files."""
 
+import io
 import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import open_clip
@@ -15,14 +17,17 @@ import torch
 from safetensors.torch import load_file
 
 from clef.datasets import open_dataset
-from clef.errors import ClefError
+from clef.errors import ClefError, Unfinished
 from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.manifest.folds import fold_training_all, inner_split
 from clef.model.tasks import Encoders, architecture
 from clef.model.texts import PACKAGED
 from clef.params.schema import Params, TextParams
+from clef.tracking import follow
 from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
+from clef.training.interruption import Interruption
+from clef.training.loop import Execution
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
 from tests.toy import LABELLED, make_toy, toy_fold, toy_params
@@ -255,3 +260,22 @@ def test_test_frames_without_any_crop_are_an_error_in_both_commands(toy, stage1,
         finetune(PARAMS, 0, FOLD, faceless, stage1, *stage2_files(tmp_path))
     with pytest.raises(ClefError, match="fold 0 has no test frame with a crop"):
         evaluated(tmp_path, faceless, stage2)
+
+
+class StopAtOnce(Interruption):
+    def reason(self) -> str:
+        return "received SIGTERM"
+
+
+def test_an_interrupted_training_does_not_wait_for_mlflow(toy, tmp_path, monkeypatch):
+    child = SimpleNamespace(stdin=io.StringIO())
+    monkeypatch.setattr(follow, "subprocess", SimpleNamespace(Popen=lambda *_, **__: child, PIPE=-1, DEVNULL=-3))
+    waited = []
+    monkeypatch.setattr(follow, "_wait", lambda child: waited.append(child) or "")
+    params, target = toy_params(tracking={"mlflow": True}), tmp_path / "pretrain.safetensors"
+    with pytest.raises(Unfinished, match="received SIGTERM; saved step 1 of"):
+        pretrain(params, 0, FOLD, toy, target, execution=Execution(interruption=StopAtOnce()))
+    assert child.stdin.closed
+    assert waited == []
+    pretrain(params, 0, FOLD, toy, target)
+    assert waited == [child]

@@ -19,28 +19,20 @@ UNFINISHED = 75
 """Exit code of a process that saved its state and stopped."""
 SAVE_SECONDS = 600
 """How long a process may take to save after SIGTERM before it is killed."""
-PEER_SECONDS = 60.0
 
 
 def launch(processes: int, train: Callable[[], None]) -> None:
-    """Run a function in new processes, each with its rank in the environment, until all have ended.
-
-    SIGTERM and SIGINT are passed on to the processes. When one fails, the others are ended.
-
-    Args:
-        processes: Number of processes.
-        train: The function; it is pickled.
+    """Run a pickled function in new processes until all have ended. They get SIGTERM and SIGINT from this process.
 
     Raises:
-        ClefError: The error of the first process that failed.
+        ClefError: The error of the first process that failed; the others were ended.
         Unfinished: The processes saved their state and stopped.
         KeyboardInterrupt: They were interrupted by ctrl-C.
     """
-    for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):  # the error below says it in one line
+    for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):  # they would repeat the error at length
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False
-    for library in ("GLOO", "NCCL"):
-        os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo")
+    os.environ |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo", **os.environ}
     with tempfile.TemporaryDirectory(prefix="clef-ranks-") as folder:
         config = LaunchConfig(
             min_nodes=1,
@@ -61,21 +53,25 @@ def launch(processes: int, train: Callable[[], None]) -> None:
                 raise KeyboardInterrupt from None
             raise Unfinished(f"stopped by {stop.sigval.name}; run the same command to resume") from None
         except ChildFailedError as error:
-            rank, failure = error.get_first_failure()
-            if failure.exitcode == UNFINISHED:
-                raise Unfinished("stopped before the end; run the same command to resume") from None
-            if failure.exitcode < 0:
-                raise KilledError(
-                    f"process {rank} of {processes} was ended by {failure.signal_name()}; run the same command to "
-                    "resume (SIGKILL often means that memory ran out)"
-                ) from None
-            details = failure.error_file_data["message"]  # as torch's ErrorHandler writes them
-            kind, _, message = details["message"].partition(": ")
-            if kind == ClefError.__name__:
-                raise ClefError(message) from None
-            unexpected = RuntimeError(f"{kind} in process {rank} of {processes}: {message}")
-            unexpected.add_note(details["extraInfo"]["py_callstack"])
-            raise unexpected from None
+            raise _first_error(error, processes) from None
+
+
+def _first_error(error: ChildFailedError, processes: int) -> Exception:
+    rank, failure = error.get_first_failure()
+    if failure.exitcode == UNFINISHED:
+        return Unfinished("stopped before the end; run the same command to resume")
+    if failure.exitcode < 0:
+        return KilledError(
+            f"process {rank} of {processes} was ended by {failure.signal_name()}; run the same command to resume "
+            "(SIGKILL often means that memory ran out)"
+        )
+    details = failure.error_file_data["message"]  # written by torch's ErrorHandler
+    kind, _, message = details["message"].partition(": ")
+    if kind == ClefError.__name__:
+        return ClefError(message)
+    unexpected = RuntimeError(f"{kind} in process {rank} of {processes}: {message}")
+    unexpected.add_note(details["extraInfo"]["py_callstack"])
+    return unexpected
 
 
 def _run(train: Callable[[], None]) -> None:
@@ -86,9 +82,8 @@ def _run(train: Callable[[], None]) -> None:
         notice("%s", stop)
         raise SystemExit(UNFINISHED) from None
     except ClefError as error:
-        raise ClefError(error) from None  # the launcher knows errors by the name of their class
+        raise ClefError(error) from None  # `_first_error` knows errors by the name of their class
     except RuntimeError as error:
         if "peer" in str(error) and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-            # Another process has failed. Wait until the launcher ends this one, so that it reports the cause.
-            threading.Event().wait(PEER_SECONDS)
+            threading.Event().wait(60)  # until the launcher ends this process, so that it reports the peer's error
         raise

@@ -1,9 +1,7 @@
-"""Processes that train one model together: each loads a share of every batch.
+"""Processes that train one model together, each with a share of every batch.
 
-The features of a batch are gathered before the losses, so each process computes the loss of the whole batch, and the
-gradient is that of one process with the whole batch. Batch norms see the whole batch only on CUDA
-(`torch.nn.SyncBatchNorm` has no CPU version): on a CPU, each process normalises by its own share, so networks with
-batch norm train slightly differently with another number of processes.
+Features are gathered before the losses, so the gradient is that of one process with the whole batch. Batch norms see
+the whole batch on CUDA only, since `SyncBatchNorm` has no CPU version: on a CPU, each process normalises by its share.
 """
 
 import os
@@ -23,8 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clef.errors import ClefError, Unfinished
 from clef.model.tasks import Task
 
-WAIT = timedelta(minutes=30)
-"""How long a process waits for another, for example while rank 0 writes a checkpoint, before it fails."""
+TIMEOUT = timedelta(minutes=30)  # of waiting for another process, for example for the checkpoint of rank 0
 
 
 @dataclass(frozen=True)
@@ -40,13 +37,13 @@ class Ranks:
         return self.rank == 0
 
     def share(self, positions: np.ndarray) -> np.ndarray:
-        """Return this rank's part of a batch; the parts in the order of ranks make up the batch."""
+        """Return this rank's part of a batch."""
         if len(positions) < self.world:
             raise ClefError(f"gpus: {self.world} processes cannot share {len(positions)} images; lower `gpus`")
         return np.array_split(positions, self.world)[self.rank]
 
     def share_of_step(self, batch: Callable[[int], np.ndarray], step: int) -> np.ndarray:
-        """Return this rank's part of a step's batch. A method, because closures cannot be sent to data loaders."""
+        """Return this rank's part of a step's batch; unlike a closure, this can be pickled."""
         return self.share(batch(step))
 
     def gathering(self, batch_size: int) -> Callable[[Tensor], Tensor]:
@@ -60,8 +57,7 @@ class Ranks:
             padded = F.pad(own, (0, 0, 0, sizes[0] - len(own)))  # shares differ by one image at most
             parts = [torch.empty_like(padded) for _ in sizes]
             dist.all_gather(parts, padded)
-            # Each rank computes the same loss, but differentiates it by its own share only. DistributedDataParallel
-            # then takes the mean over ranks, so scale the gradient to get the sum.
+            # Each rank differentiates the same loss by its own share. The mean over ranks must become their sum.
             parts[self.rank] = own + self.world * (features - own)
             return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
@@ -89,7 +85,7 @@ class Ranks:
             dist.barrier()
 
     def wrap(self, task: Task, device: torch.device) -> nn.Module:
-        """Return the task to call in training: it averages gradients over ranks and starts from rank 0's weights."""
+        """Return the task to call in training; it averages gradients over ranks."""
         if self.world == 1:
             return task
         if device.type == "cuda":  # the image tower only: heads see the gathered batch
@@ -109,24 +105,19 @@ ALONE = Ranks()
 
 @contextmanager
 def connected(device: str, processes: int) -> Iterator[Ranks]:
-    """Connect this process to the others of its training, if there are others, while the block runs.
-
-    Args:
-        device: `cpu` or `cuda`.
-        processes: How many there must be. Which one this is follows from `RANK` and `WORLD_SIZE`.
-    """
-    rank, world = os.environ.get("RANK"), os.environ.get("WORLD_SIZE", "1")
-    if processes == 1 and (rank is None or world == "1"):
+    """Connect the processes of a training while the block runs; `RANK` and `WORLD_SIZE` say which one this is."""
+    rank, world = os.environ.get("RANK", "unset"), os.environ.get("WORLD_SIZE", "1")
+    if processes == 1 and (rank == "unset" or world == "1"):
         yield ALONE
         return
-    if rank not in map(str, range(processes)) or world != str(processes):
+    if world != str(processes) or rank not in map(str, range(processes)):
         raise ClefError(
             f"gpus is {processes}, but RANK is {rank} and WORLD_SIZE {world}; unset RANK to let `clef` start the "
             f"processes, or use `torchrun --nproc-per-node {processes}`"
         )
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
-    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=WAIT)
+    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
     try:
         yield Ranks(int(rank), processes)
     except Unfinished:

@@ -94,6 +94,6 @@ def test_a_rank_that_does_not_fit_the_params_is_an_error(monkeypatch, processes,
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    message = f"gpus is {processes}, but RANK is {rank} and WORLD_SIZE {world or 1}; unset RANK"
+    message = f"gpus is {processes}, but RANK is {rank or 'unset'} and WORLD_SIZE {world or 1}; unset RANK"
     with pytest.raises(ClefError, match=message), connected("cpu", processes):
         pass
