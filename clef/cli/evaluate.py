@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from clef.cli.app import RESULTS, app, step
-from clef.cli.find_run import require_known, run_params, tested, training
+from clef.cli.find_run import other_test_data, require_known, run_params, training
 from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
 from clef.errors import ClefError
 from clef.runtime.gpus import claim_gpus
@@ -43,7 +43,7 @@ def evaluate(
     params, split, shards = training(run, fold, crops)
     if params.device == "cuda":
         claim_gpus(1)
-    other = tested(params, test_manifest, test_crops)
+    other = other_test_data(params, test_manifest, test_crops)
     with leased(out), track_evaluation(params, weights, out):
         evaluate_fold(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner, other)
 

@@ -64,7 +64,7 @@ def training(run: str, fold: str, crops: Path) -> "tuple[Params, Fold, dict[str,
     return params, named_fold(adapter, fold, run), shards(adapter.shards(), crops)
 
 
-def joining(params: "Params", manifests: list[Path], crops: list[Path]) -> "list[Source]":
+def also_sources(params: "Params", manifests: list[Path], crops: list[Path]) -> "list[Source]":
     """Other data sets that take part in stage 1, each with all of its subjects."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import fold_training_all
@@ -83,7 +83,7 @@ def joining(params: "Params", manifests: list[Path], crops: list[Path]) -> "list
     return found
 
 
-def tested(params: "Params", manifest: Path | None, crops: Path | None) -> "EvaluationData | None":
+def other_test_data(params: "Params", manifest: Path | None, crops: Path | None) -> "EvaluationData | None":
     """The other data set that a run is tested on; None if it is tested on its own."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import fold_testing_all

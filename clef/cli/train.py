@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clef.cli.app import step
-from clef.cli.find_run import joining, tested, training
+from clef.cli.find_run import also_sources, other_test_data, training
 from clef.cli.options import (
     AlsoCrops,
     AlsoManifests,
@@ -47,7 +47,7 @@ def pretrain(
     from clef.training.inputs import Inputs
     from clef.training.pretrain import pretrain as train
 
-    also = joining(params, also_manifest or [], also_crops or [])
+    also = also_sources(params, also_manifest or [], also_crops or [])
     with attempted(params, out, attempt):
         run_training(params, time_budget, partial(train, params, seed, split, Inputs(manifest, shards), out, also))
 
@@ -86,7 +86,7 @@ def finetune(
                 f"--inner: {run} has no `tune` section; expected one with the number of subjects to hold out"
             )
         split = inner_split(split, params.tune.held_out, params.folds.seed)
-    other_dataset = tested(params, test_manifest, test_crops)
+    other_dataset = other_test_data(params, test_manifest, test_crops)
     inputs = Inputs(manifest, shards)
     with attempted(params, out, attempt):
         run_training(

@@ -46,6 +46,16 @@ class Run:
         """Its manifest."""
         return manifest_file(self.dataset.name, self.params.crop_digest)
 
+    @property
+    def training_gpus(self) -> int:
+        """GPUs of one training."""
+        return self.params.gpus if self.params.device == "cuda" else 0
+
+    @property
+    def training_threads(self) -> int:
+        """Threads of all processes of one training."""
+        return self.params.gpus * self.params.threads
+
 
 class RequestedRuns:
     """Runs by name, each loaded on first use together with the runs that it refers to.

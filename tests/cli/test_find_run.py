@@ -28,7 +28,7 @@ def runs(tmp_path, monkeypatch):
 
 
 def test_every_subject_of_the_other_data_set_is_tested_at_its_own_threshold(runs, tmp_path):
-    tested = find_run.tested(runs["plus"], tmp_path / "manifest.parquet", tmp_path / "crops")
+    tested = find_run.other_test_data(runs["plus"], tmp_path / "manifest.parquet", tmp_path / "crops")
     assert tested is not None
     assert tested.dataset == "second"
     assert tested.fold.test_subjects == ("F001", "F002", "M001")
@@ -37,11 +37,11 @@ def test_every_subject_of_the_other_data_set_is_tested_at_its_own_threshold(runs
 
 
 def test_files_of_the_other_data_set_are_required_with_a_test_section_only(runs, tmp_path):
-    assert find_run.tested(runs["second"], None, None) is None
+    assert find_run.other_test_data(runs["second"], None, None) is None
     with pytest.raises(ClefError, match="the run has no `test` section; leave both out"):
-        find_run.tested(runs["second"], tmp_path / "manifest.parquet", None)
+        find_run.other_test_data(runs["second"], tmp_path / "manifest.parquet", None)
     with pytest.raises(ClefError, match="expected those of second, which the run tests"):
-        find_run.tested(runs["plus"], tmp_path / "manifest.parquet", None)
+        find_run.other_test_data(runs["plus"], tmp_path / "manifest.parquet", None)
 
 
 def test_a_fold_is_found_by_its_name(runs, tmp_path):
@@ -57,12 +57,12 @@ def test_a_fold_is_found_by_its_name(runs, tmp_path):
 def test_another_data_set_takes_part_in_stage_1_with_all_subjects(runs, tmp_path):
     section = runs["plus"].pretrain.model_copy(update={"also": ["second"]})
     params = runs["plus"].model_copy(update={"pretrain": section})
-    (joined,) = find_run.joining(params, [tmp_path / "manifest.parquet"], [tmp_path / "crops"])
+    (joined,) = find_run.also_sources(params, [tmp_path / "manifest.parquet"], [tmp_path / "crops"])
     assert (joined.dataset, joined.inputs.manifest) == ("second", tmp_path / "manifest.parquet")
     assert joined.fold.train_subjects == ("F001", "F002", "M001")
     assert joined.activities["T1"]
-    assert find_run.joining(runs["plus"], [], []) == []
+    assert find_run.also_sources(runs["plus"], [], []) == []
     with pytest.raises(ClefError, match="--also-manifest, --also-crops: expected one of each for second"):
-        find_run.joining(params, [tmp_path / "manifest.parquet"], [])
+        find_run.also_sources(params, [tmp_path / "manifest.parquet"], [])
     with pytest.raises(ClefError, match=r"expected none: the run's `pretrain.also` is empty"):
-        find_run.joining(runs["plus"], [tmp_path / "manifest.parquet"], [tmp_path / "crops"])
+        find_run.also_sources(runs["plus"], [tmp_path / "manifest.parquet"], [tmp_path / "crops"])

@@ -9,6 +9,7 @@ from clef.errors import ClefError
 from clef.runs.load import REQUESTED
 from clef.runs.requested import RequestedRuns
 from clef.runtime.gpus import gpus_here
+from clef.runtime.paths import fold_folder
 
 # Jobs use the Python that runs Snakemake, even if its environment is not activated.
 shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
@@ -62,14 +63,6 @@ def section(of, name):
     return lambda wildcards: of(wildcards).params.tracked(name)
 
 
-def shards(wildcards):
-    return of_run(wildcards).shards
-
-
-def manifest(wildcards):
-    return of_run(wildcards).manifest
-
-
 def also_runs(wildcards):
     """Runs over other data sets that take part in stage 1."""
     return [RUNS[name] for name in of_run(wildcards).params.pretrain.also]
@@ -102,8 +95,32 @@ def data_options(name, runs):
     ]
 
 
-def crops(wildcards):
-    return str(of_run(wildcards).crops)
+def stage1(wildcards):
+    """Weights that stage 2 starts from: of this run, of another, or none."""
+    of_run(wildcards)
+    source = RUNS.stage1(wildcards.run, wildcards.fold)
+    if source is None:
+        return []
+    return str(
+        fold_folder(source[0], wildcards.seed, source[1]) / "pretrain.safetensors"
+    )
+
+
+def inner_predictions(wildcards):
+    """Predictions for the training subjects that `tune` holds out, if the run tunes."""
+    folder = fold_folder(wildcards.run, wildcards.seed, wildcards.fold)
+    return str(folder / "inner.epochs.parquet") if of_run(wildcards).params.tune else []
+
+
+def all_metrics(wildcards):
+    """Scores of every seed and fold."""
+    run = of_run(wildcards)
+    folders = [
+        fold_folder(run.name, seed, fold.number)
+        for seed in run.params.seeds
+        for fold in run.folds
+    ]
+    return [folder / "metrics.json" for folder in folders]
 
 
 # What a job may use.

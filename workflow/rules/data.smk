@@ -1,47 +1,3 @@
-from clef.weights.releases import (
-    DETECTOR_RELEASES,
-    detector_weights,
-    fetchable,
-    model_note,
-)
-
-
-def crop_weights(wildcards):
-    """The detector's weights. Published ones are fetched, unless there are crops already, which a new file would make
-    stale; others that are missing are an error before anything runs.
-    """
-    crop = of_crops(wildcards).params.crop
-    path = fetchable(crop.detector, crop.weights)
-    folder = Path("data/interim", wildcards.dataset, wildcards.crop)
-    if path is None or any(folder.glob("*.arrow")):
-        path = checked(detector_weights, crop.detector, crop.weights)
-    return path or []
-
-
-def model_weights(wildcards):
-    """Notes that published weights were fetched, for a run and those whose stage 1 it starts from."""
-    folds = [fold.number for fold in of_run(wildcards).folds]
-    sources = [RUNS.stage1(wildcards.run, fold) for fold in folds]
-    runs = {wildcards.run, *(source[0] for source in sources if source)}
-    models = [RUNS.params[run].model for run in runs]
-    notes = [checked(model_note, model.name, model.pretrained) for model in models]
-    return sorted(str(note) for note in notes if note is not None)
-
-
-def model_files(wildcards):
-    """The file that the model starts from, if `model.pretrained` is one, and an architecture of CLEF's own."""
-    model = of_run(wildcards).params.model
-    files = [model.pretrained, f"clef/model/configs/{model.name}.json"]
-    return [path for path in files if path and Path(path).is_file()]
-
-
-def published_name(wildcards):
-    """Name of the detector or model (MODEL/TAG) whose published weights a file of weights/ stands for."""
-    detectors = {release.file: name for name, release in DETECTOR_RELEASES.items()}
-    model, _, tag = wildcards.file.removesuffix(".json").partition(".")
-    return detectors.get(wildcards.file, f"{model}/{tag}")
-
-
 # Needs a network. It runs first and alone, so that missing weights are reported before anything long starts.
 rule fetch_weights:
     output:
@@ -86,9 +42,9 @@ rule ingest:
         completion_marker,
         code=ingest_code,
     output:
-        "data/interim/{dataset}/sequences.parquet",
-        "data/interim/{dataset}/labels.parquet",
-        "data/interim/{dataset}/check.txt",
+        sequences="data/interim/{dataset}/sequences.parquet",
+        labels="data/interim/{dataset}/labels.parquet",
+        report="data/interim/{dataset}/check.txt",
     log:
         "data/interim/{dataset}/ingest.log",
     priority: 2
@@ -101,7 +57,7 @@ rule ingest:
         ingest_settings,
     shell:
         "python -m clef --log {log:q} ingest {wildcards.dataset:q} --raw data/raw/{wildcards.dataset:q}"
-        " --out {output[0]:q}"
+        " --out {output.sequences:q}"
 
 
 # The output of `ingest` is not an input: it changes with any recording, and would make every shard stale.

@@ -11,30 +11,11 @@ SUMMARY_CODE = sorted(
 )
 
 
-def inner_predictions(wildcards):
-    """Predictions for the training subjects that `tune` holds out, if the run tunes."""
-    if of_run(wildcards).params.tune is None:
-        return []
-    return "results/{run}/seed{seed}/fold{fold}/inner.epochs.parquet".format(
-        **wildcards
-    )
-
-
-def all_metrics(wildcards):
-    run = of_run(wildcards)
-    return expand(
-        "results/{run}/seed{seed}/fold{fold}/metrics.json",
-        run=run.name,
-        seed=run.params.seeds,
-        fold=[fold.number for fold in run.folds],
-    )
-
-
 rule evaluate:
     input:
-        shards,
+        lambda wildcards: of_run(wildcards).shards,
         data_of(test_runs),
-        manifest=manifest,
+        manifest=lambda wildcards: of_run(wildcards).manifest,
         weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
         sidecar="results/{run}/seed{seed}/fold{fold}/finetune.json",
         epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
@@ -54,7 +35,7 @@ rule evaluate:
     params:
         threshold=lambda wildcards: of_run(wildcards).params.evaluate.threshold,
         stride=lambda wildcards: of_run(wildcards).params.evaluate.stride,
-        crops=crops,
+        crops=lambda wildcards: str(of_run(wildcards).crops),
         tune=section(of_run, "tune"),
         inner=lambda wildcards: (
             ["--inner", inner_predictions(wildcards)]

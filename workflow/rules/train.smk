@@ -4,37 +4,12 @@ from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS
 # records a hash of the package.
 
 
-def training_gpus(wildcards):
-    params = of_run(wildcards).params
-    return params.gpus if params.device == "cuda" else 0
-
-
-def training_threads(wildcards):
-    params = of_run(wildcards).params
-    return params.gpus * params.threads
-
-
-def training_memory(wildcards):
-    """Enough for a large model's processes and those that decode crops."""
-    return 16000 * of_run(wildcards).params.gpus
-
-
-def stage1(wildcards):
-    """Weights that stage 2 starts from: of this run, of another, or none."""
-    of_run(wildcards)
-    source = RUNS.stage1(wildcards.run, wildcards.fold)
-    if source is None:
-        return []
-    run, fold = source
-    return f"results/{run}/seed{wildcards.seed}/fold{fold}/pretrain.safetensors"
-
-
 rule pretrain:
     input:
-        shards,
+        lambda wildcards: of_run(wildcards).shards,
         data_of(also_runs),
         model_files,
-        manifest=manifest,
+        manifest=lambda wildcards: of_run(wildcards).manifest,
     output:
         weights="results/{run}/seed{seed}/fold{fold}/pretrain.safetensors",
         sidecar="results/{run}/seed{seed}/fold{fold}/pretrain.json",
@@ -42,10 +17,11 @@ rule pretrain:
         "results/{run}/seed{seed}/fold{fold}/pretrain.log",
     # Every other training waits for one of these.
     priority: 1
-    threads: training_threads
+    threads: lambda wildcards: of_run(wildcards).training_threads
     resources:
-        gpu=training_gpus,
-        mem_mb=training_memory,
+        gpu=lambda wildcards: of_run(wildcards).training_gpus,
+        # For a large model and the processes that decode crops.
+        mem_mb=lambda wildcards: 16000 * of_run(wildcards).params.gpus,
         runtime="24h",
         attempt=attempt_number,
     params:
@@ -54,7 +30,7 @@ rule pretrain:
         activity_texts=lambda wildcards: [
             run.activity_texts for run in (of_run(wildcards), *also_runs(wildcards))
         ],
-        crops=crops,
+        crops=lambda wildcards: str(of_run(wildcards).crops),
         also=data_options("also", also_runs),
         limits=limit_options,
     shell:
@@ -64,10 +40,10 @@ rule pretrain:
 
 rule finetune:
     input:
-        shards,
+        lambda wildcards: of_run(wildcards).shards,
         data_of(test_runs),
         model_files,
-        manifest=manifest,
+        manifest=lambda wildcards: of_run(wildcards).manifest,
         stage1=stage1,
     output:
         weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
@@ -75,17 +51,17 @@ rule finetune:
         epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
     log:
         "results/{run}/seed{seed}/fold{fold}/finetune.log",
-    threads: training_threads
+    threads: lambda wildcards: of_run(wildcards).training_threads
     resources:
-        gpu=training_gpus,
-        mem_mb=training_memory,
+        gpu=lambda wildcards: of_run(wildcards).training_gpus,
+        mem_mb=lambda wildcards: 16000 * of_run(wildcards).params.gpus,
         runtime="24h",
         attempt=attempt_number,
     params:
         **{name: section(of_run, name) for name in FINETUNE_SECTIONS},
         label_texts=lambda wildcards: of_run(wildcards).label_texts,
         templates=lambda wildcards: of_run(wildcards).templates,
-        crops=crops,
+        crops=lambda wildcards: str(of_run(wildcards).crops),
         stage1=lambda wildcards: (
             ["--stage1", stage1(wildcards)] if stage1(wildcards) else []
         ),

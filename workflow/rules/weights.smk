@@ -1,0 +1,43 @@
+# Weights of face detectors and models, as inputs.
+from clef.weights.releases import (
+    DETECTOR_RELEASES,
+    detector_weights,
+    fetchable,
+    model_note,
+)
+
+
+def crop_weights(wildcards):
+    """The detector's weights. Published ones are fetched, unless there are crops already, which a new file would make
+    stale; others that are missing are an error before anything runs.
+    """
+    crop = of_crops(wildcards).params.crop
+    path = fetchable(crop.detector, crop.weights)
+    folder = Path("data/interim", wildcards.dataset, wildcards.crop)
+    if path is None or any(folder.glob("*.arrow")):
+        path = checked(detector_weights, crop.detector, crop.weights)
+    return path or []
+
+
+def model_weights(wildcards):
+    """Notes that published weights were fetched, for a run and those whose stage 1 it starts from."""
+    folds = [fold.number for fold in of_run(wildcards).folds]
+    sources = [RUNS.stage1(wildcards.run, fold) for fold in folds]
+    runs = {wildcards.run, *(source[0] for source in sources if source)}
+    models = [RUNS.params[run].model for run in runs]
+    notes = [checked(model_note, model.name, model.pretrained) for model in models]
+    return sorted(str(note) for note in notes if note is not None)
+
+
+def model_files(wildcards):
+    """The file that the model starts from, if `model.pretrained` is one, and an architecture of CLEF's own."""
+    model = of_run(wildcards).params.model
+    files = [model.pretrained, f"clef/model/configs/{model.name}.json"]
+    return [path for path in files if path and Path(path).is_file()]
+
+
+def published_name(wildcards):
+    """Name of the detector or model (MODEL/TAG) whose published weights a file of weights/ stands for."""
+    detectors = {release.file: name for name, release in DETECTOR_RELEASES.items()}
+    model, _, tag = wildcards.file.removesuffix(".json").partition(".")
+    return detectors.get(wildcards.file, f"{model}/{tag}")
