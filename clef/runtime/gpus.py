@@ -22,19 +22,15 @@ _claims: list[FileLock] = []
 """Locks of this process. The system drops them when the process ends, however it ends."""
 
 
-def require_cuda(key: str = "device") -> None:
-    """Raise a ClefError where torch sees no GPU, so that a workflow fails before its first training.
-
-    Args:
-        key: The params key that asks for cuda.
-    """
+def require_cuda() -> None:
+    """Raise a ClefError if torch sees no GPU, so that a workflow fails before its first training."""
     script = "import torch; print('GPU' if torch.cuda.is_available() else 'none')"
     check = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     if check.returncode:
         reason = (check.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ClefError(f"{key}: cuda asked for, but torch cannot be imported ({reason}); reinstall it")
+        raise ClefError(f"device: cuda asked for, but torch cannot be imported ({reason}); reinstall it")
     if check.stdout.split()[-1:] != ["GPU"]:
-        raise ClefError(f"{key}: {NO_GPU}")
+        raise ClefError(f"device: {NO_GPU}")
 
 
 def gpus_here() -> int:

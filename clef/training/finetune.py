@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
-from clef.batches.augmentation import augment, draw, normalise
 from clef.batches.crops import Crops, load_steps
 from clef.batches.randomness import torch_seed
 from clef.batches.sampling import EpochBatches
@@ -43,7 +41,7 @@ from clef.training.checkpoint import (
 from clef.training.inputs import EvaluationData, Inputs
 from clef.training.loop import Execution, Plan, work_folder
 from clef.training.provenance import provenance, training_key
-from clef.training.stage import run_stage
+from clef.training.stage import augmented_views, run_stage
 
 log = logging.getLogger(__name__)
 
@@ -134,10 +132,6 @@ def finetune(
     test_share = test.iloc[ranks.share(np.arange(len(test)))]
     test_crops = Crops(data.inputs.shards, test_share, fingerprint)
 
-    def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
-        draws = draw(settings.augment, seed, "training view", step, positions)
-        return [normalise(augment(images, draws, encoders.image_size), encoders.mean, encoders.std)]
-
     def predict(epoch: int) -> None:
         if epoch not in predicted:
             return
@@ -161,7 +155,7 @@ def finetune(
             steps=steps,
             batch=batches.batch,
             load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
-            views=views,
+            views=augmented_views(encoders, settings.augment, seed, ("training view",)),
             targets=lambda positions: torch.from_numpy(targets[positions]),
             epoch_steps=batches.steps_per_epoch,
             on_epoch=predict,

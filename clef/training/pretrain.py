@@ -1,16 +1,14 @@
 """Stage 1 of one seed and fold: contrastive training with the activity as the weak label."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
-from clef.batches.augmentation import augment, draw, normalise
 from clef.batches.crops import Crops, load_steps
 from clef.batches.randomness import torch_seed
 from clef.batches.sampling import CrossedBatches, cross_subject_share
@@ -20,7 +18,7 @@ from clef.manifest.table import manifest_fingerprint
 from clef.model.device import describe_device, prepare_device
 from clef.model.tasks import ActivityTask, Encoders
 from clef.model.texts import activity_texts
-from clef.params.schema import PRETRAIN_SECTIONS, Params, PretrainParams
+from clef.params.schema import PRETRAIN_SECTIONS, Params
 from clef.runtime.files import file_hash
 from clef.tracking.hooks import track_training
 from clef.training.checkpoint import require_crop_settings, require_same_crops, save_weights
@@ -28,7 +26,7 @@ from clef.training.inputs import Inputs
 from clef.training.loop import Execution, Plan
 from clef.training.provenance import provenance, training_key
 from clef.training.sources import Source, pool
-from clef.training.stage import run_stage
+from clef.training.stage import augmented_views, run_stage
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +125,7 @@ def pretrain(
             steps=steps,
             batch=batches.batch,
             load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
-            views=_two_views(encoders, settings, seed),
+            views=augmented_views(encoders, settings.augment, seed, ("first view", "second view")),
             targets=lambda positions: torch.from_numpy(activities[positions]),
             report=report,
         ),
@@ -141,16 +139,3 @@ def pretrain(
         tracked=track_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
         save=save,
     )
-
-
-def _two_views(
-    encoders: Encoders, settings: PretrainParams, seed: int
-) -> Callable[[Tensor, np.ndarray, int], list[Tensor]]:
-    def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
-        pair = []
-        for view in ("first view", "second view"):  # names of random streams
-            draws = draw(settings.augment, seed, view, step, positions)
-            pair.append(normalise(augment(images, draws, encoders.image_size), encoders.mean, encoders.std))
-        return pair
-
-    return views

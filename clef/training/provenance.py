@@ -23,14 +23,7 @@ def provenance(
 ) -> dict[str, Any]:
     """Collect the entries that the sidecars of both stages have in common.
 
-    Args:
-        params: The run.
-        sections: Sections of the params that the stage depends on.
-        seed: The training's seed.
-        fold: Training and test subjects.
-        inputs: Manifest and crops.
-        frames: The training frames.
-        fingerprint: Fingerprint of the crops.
+    `sections` are those that the stage depends on, `frames` the training frames, `fingerprint` that of the crops.
     """
     trained_on = sorted(set(zip(frames["dataset"], frames["subject"].fillna(""), strict=True)))
     return {

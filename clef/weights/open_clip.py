@@ -18,14 +18,7 @@ DEFAULT_FILE = "open_clip_model.safetensors"
 
 
 def fetch_pretrained(name: str, tag: str) -> tuple[Path, str]:
-    """Download weights into open_clip's cache, unless they are there already.
-
-    Args:
-        name: An open_clip model.
-        tag: One of its pretrained tags.
-
-    Returns:
-        The file and its SHA-256.
+    """Download a model's weights into open_clip's cache, unless they are there; return the file and its SHA-256.
 
     Raises:
         ClefError: The tag is unknown, the download failed, or the file has another hash than published.

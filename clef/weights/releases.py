@@ -88,17 +88,9 @@ def fetchable(detector: str, weights: str | None) -> Path | None:
 
 
 def model_note(name: str, pretrained: str | None) -> Path | None:
-    """Return the note that `clef fetch-weights` writes about the pretrained weights of a model.
+    """Return the note that `clef fetch-weights` writes about a model with a pretrained tag.
 
-    Args:
-        name: `model.name` of the params.
-        pretrained: `model.pretrained` of the params, an open_clip tag or a file.
-
-    Returns:
-        None if the model starts from a file or from scratch.
-
-    Raises:
-        ClefError: The file that the model starts from is missing.
+    It is None for a model that starts from a file or from scratch; a missing file is a ClefError.
     """
     if pretrained is None or Path(pretrained).is_file():
         return None
