@@ -176,25 +176,6 @@ def test_gradients_equal_finite_differences():
     assert torch.autograd.gradcheck(lambda x: expression(x, index, weight), logits)
 
 
-@pytest.mark.parametrize("images", [2, 5, 16])
-def test_supervised_contrastive_of_known_arrangements(images):
-    labels = torch.arange(images).repeat(2)
-    # All views are equal: every other view is equally likely.
-    alike = torch.ones(2 * images, 4, dtype=torch.float64) / 2
-    same(supervised_contrastive(alike, labels, 0.1), math.log(2 * images - 1))
-    # The views of an image are equal and images are orthogonal: the minimum of the NT-Xent loss, e / (e + 2n - 2).
-    apart = torch.eye(images, dtype=torch.float64).repeat(2, 1)
-    best = math.log(1 + (2 * images - 2) * math.exp(-1 / 0.5))
-    same(supervised_contrastive(apart, labels, 0.5), best)
-
-
-def test_a_view_without_a_positive_is_only_a_negative():
-    z, labels = unit(0, 5, 4), torch.tensor([0, 0, 1, 1, 2])
-    with_lone = supervised_contrastive(z, labels, 0.1)
-    same(with_lone, slow_supervised_contrastive(z, labels, 0.1))
-    assert with_lone > supervised_contrastive(z[:4], labels[:4], 0.1)
-
-
 @pytest.mark.parametrize("views", [1, 4])
 def test_without_positives_loss_and_gradient_are_zero(views):
     z = unit(0, views, 4).requires_grad_()
@@ -221,33 +202,6 @@ def test_losses_do_not_depend_on_order_label_numbers_or_rotation(seed, views):
     same(image_text(z[images], t, y[images], 10.0), matched)
     same(image_text(z, t[names.argsort()], names[y], 10.0), matched)
     same(image_text(z @ turn, t @ turn, y, 10.0), matched)
-
-
-@few
-@given(seed=SEEDS, factor=st.floats(0.01, 100))
-def test_losses_depend_on_ratios_of_weights_and_differences_of_logits(seed, factor):
-    weight, targets = normal(seed, 4).exp(), occurrences(seed, 5, 4)
-    logits, pairs, index = normal(seed + 1, 5, 4), normal(seed + 2, 5, 4, 2), whole(seed, 4, 5)
-    same(occurrence(logits, targets, factor * weight), occurrence(logits, targets, weight))
-    same(occurrence(-logits, 1 - targets, weight), occurrence(logits, targets, weight))
-    same(occurrence_pair(pairs + factor, targets, weight), occurrence_pair(pairs, targets, weight))
-    same(occurrence_pair(pairs.flip(2), 1 - targets, weight), occurrence_pair(pairs, targets, weight))
-    same(expression(logits + factor, index, factor * weight), expression(logits, index, weight))
-
-
-def test_a_text_without_images_is_only_a_negative_of_images():
-    images, texts, targets = unit(0, 6, 5), unit(1, 4, 5), torch.tensor([0, 1, 2, 0, 1, 2])
-    more, fewer = image_text(images, texts, targets, 10.0), image_text(images, texts[:3], targets, 10.0)
-    rise = F.cross_entropy(10 * images @ texts.T, targets) - F.cross_entropy(10 * images @ texts[:3].T, targets)
-    same(more - fewer, rise / 2)
-    assert rise > 0
-
-
-def test_images_of_one_text_are_not_negatives_of_each_other():
-    # Each text equals its two images: the loss from image to text is nearly 0, from text to image log 2, its minimum.
-    axes = torch.eye(2, dtype=torch.float64)
-    loss = image_text(axes.repeat(2, 1), axes, torch.tensor([0, 1, 0, 1]), 50.0)
-    same(loss, math.log(2) / 2)
 
 
 @pytest.mark.parametrize("value", [NAN, float("inf"), 1e30])

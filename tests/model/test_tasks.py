@@ -150,6 +150,7 @@ def test_both_views_contribute_to_each_loss_of_stage_1(loss):
 WEIGHT = torch.tensor([0.5, 1.0, 1.5])
 OCCURRENCES = torch.from_numpy(np.random.default_rng(1).integers(0, 2, (6, 3)).astype(np.float32))
 OCCURRENCES[0, 1] = torch.nan
+CLASSES = torch.tensor([0, 1, 2, -1, 2, 2])
 ALL_LOSSES = {"image_names": 0.7, "names_descriptions": 0.3, "image_descriptions": 0.2, "logit_scale": 11}
 THREE_EXPRESSIONS = LabelParams(kind="expressions", expressions=["anger", "fear", "neutral"])
 
@@ -160,52 +161,44 @@ def features_of(task: LabelTask) -> list[torch.Tensor]:
     return [task.encoders.images(IMAGES), *texts]
 
 
+def sigmoid_loss(images, texts, absent):
+    return losses.occurrence(11 * images @ texts.T + torch.tensor([0.4, -0.8, 1.2]), OCCURRENCES, WEIGHT)
+
+
+def pair_loss(images, texts, absent):
+    return losses.occurrence(11 * (images @ texts.T - images @ absent.T), OCCURRENCES, WEIGHT)
+
+
+def class_loss(images, texts, absent):
+    return losses.expression(11 * images @ texts.T, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("labels", "matching", "label_loss"),
+    [
+        (None, "sigmoid", sigmoid_loss),
+        (None, "pair", pair_loss),
+        (THREE_EXPRESSIONS, "sigmoid", class_loss),
+    ],
+)
 @torch.no_grad()
-def test_the_losses_of_stage_2_follow_its_settings():
-    task = label_task(weight=WEIGHT, templates=["a face where {}"], **ALL_LOSSES).eval()
+def test_the_losses_and_probabilities_of_stage_2_follow_its_settings(labels, matching, label_loss):
+    weight = None if labels else WEIGHT
+    task = label_task(labels, weight, ["a face where {}"], matching=matching, **ALL_LOSSES).eval()
     task.bias.copy_(torch.tensor([0.4, -0.8, 1.2]))
-    images, names, _, descriptions = features_of(task)
-    expected = {
-        "image_names": 0.7 * losses.occurrence(11 * images @ names.T + task.bias, OCCURRENCES, WEIGHT),
-        "names_descriptions": 0.3 * losses.name_description(names, descriptions, 11.0),
-        "image_descriptions": 0.2 * losses.occurrence(11 * images @ descriptions.T + task.bias, OCCURRENCES, WEIGHT),
-    }
-    torch.testing.assert_close(task.losses([IMAGES], OCCURRENCES, step=0), expected)
-    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
-    torch.testing.assert_close(probabilities, (11 * images @ names.T + task.bias).sigmoid())
-
-
-@torch.no_grad()
-def test_the_losses_of_pairs_of_texts():
-    task = label_task(weight=WEIGHT, templates=["a face where {}"], matching="pair", **ALL_LOSSES).eval()
     images, names, absent, descriptions = features_of(task)
-
-    def loss(present):
-        return losses.occurrence(11 * (images @ present.T - images @ absent.T), OCCURRENCES, WEIGHT)
-
     expected = {
-        "image_names": 0.7 * loss(names),
+        "image_names": 0.7 * label_loss(images, names, absent),
         "names_descriptions": 0.3 * losses.name_description(names, descriptions, 11.0),
-        "image_descriptions": 0.2 * loss(descriptions),
+        "image_descriptions": 0.2 * label_loss(images, descriptions, absent),
     }
-    torch.testing.assert_close(task.losses([IMAGES], OCCURRENCES, step=0), expected)
-    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
-    torch.testing.assert_close(probabilities, (11 * images @ (names - absent).T).sigmoid())
-
-
-@torch.no_grad()
-def test_the_losses_of_expressions():
-    task = label_task(THREE_EXPRESSIONS, templates=["a face where {}"], **ALL_LOSSES).eval()
-    classes = torch.tensor([0, 1, 2, -1, 2, 2])
-    images, names, _, descriptions = features_of(task)
-    expected = {
-        "image_names": 0.7 * losses.expression(11 * images @ names.T, classes),
-        "names_descriptions": 0.3 * losses.name_description(names, descriptions, 11.0),
-        "image_descriptions": 0.2 * losses.expression(11 * images @ descriptions.T, classes),
-    }
-    torch.testing.assert_close(task.losses([IMAGES], classes, step=0), expected)
-    probabilities = task.probabilities(IMAGES, task.texts_for_prediction())
-    torch.testing.assert_close(probabilities, (11 * images @ names.T).softmax(dim=1))
+    torch.testing.assert_close(task.losses([IMAGES], CLASSES if labels else OCCURRENCES, step=0), expected)
+    probabilities = {
+        sigmoid_loss: (11 * images @ names.T + task.bias).sigmoid(),
+        pair_loss: (11 * images @ (names - absent).T).sigmoid(),
+        class_loss: (11 * images @ names.T).softmax(dim=1),
+    }[label_loss]
+    torch.testing.assert_close(task.probabilities(IMAGES, task.texts_for_prediction()), probabilities)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +229,7 @@ HEADS = {
 def test_logits_are_float32_with_encoders_in_bfloat16(name, monkeypatch):
     labels, finetune = HEADS[name]
     task = label_task(labels, **finetune, names_descriptions=0).eval()
-    targets = torch.tensor([0, 1, 2, -1, 2, 2]) if labels else OCCURRENCES
+    targets = CLASSES if labels else OCCURRENCES
 
     def answers() -> tuple[torch.Tensor, torch.Tensor]:
         (loss,) = task.losses([IMAGES], targets, step=0).values()
