@@ -11,7 +11,7 @@ SETTINGS = OptimiserParams(lr_image=1.0, lr_text=0.1, lr_head=5.0, layer_decay=0
 
 
 def task() -> nn.Module:
-    """Only names count: those of an open_clip vision transformer with two blocks inside a task."""
+    """A task with the parameter names of an open_clip vision transformer with two blocks."""
 
     class Holder(nn.Module):
         pass
@@ -60,7 +60,7 @@ def test_rate_and_decay_of_every_part():
         ),
     ],
 )
-def test_stem_and_top_of_real_towers_are_told_apart(name, stem, top):
+def test_stem_and_top_of_real_image_encoders_are_recognised(name, stem, top):
     config = open_clip.get_model_config(name)
     with torch.device("meta"):
         visual = open_clip.model._build_vision_tower(config["embed_dim"], config["vision_cfg"])
