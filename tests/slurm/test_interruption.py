@@ -33,6 +33,8 @@ def test_interrupted_training_is_resumed(cluster, cropped, reference, tmp_path, 
     folder = copy_of(cropped, tmp_path / "checkout")
     run = start(cluster.environment, folder)
     job = wait_for_job(folder, run, DRAW, pattern)
+    if name == "kill -9 of Snakemake":
+        job.process.suspend()  # so that it does not finish before the next Snakemake cancels it
     JOB_INTERRUPTIONS[name](cluster, job, run)
     finish(cluster.environment, folder, run)
     assert cluster.jobs()[job.number].state == final_state
