@@ -64,16 +64,6 @@ def test_the_floor_is_the_most_frequent_class_of_training(scored):
     assert floors == pytest.approx([0, f1, f1 / 3, share])
 
 
-def test_the_confusion_matrix_has_a_column_for_images_without_a_crop(scored):
-    arrays, scores = scored
-    true, predicted = classes(arrays, arrays.probability)
-    expected = np.zeros((3, 4), dtype=int)
-    np.add.at(expected, (true, predicted), 1)
-    np.testing.assert_array_equal(scores["confusion"], expected)
-    assert scores["resampled"] == "images"
-    assert sum(unit["number"] for unit in scores["counts"]) == len(true)
-
-
 def test_named_subjects_are_resampled(expression_tables):
     tables = expression_tables()
     names = [f"F{i % 5:03d}" for i in range(len(tables.predictions))]

@@ -11,20 +11,6 @@ def tables(action_unit_tables):
     return action_unit_tables()
 
 
-def test_rows_are_joined_by_sequence_and_frame_not_by_position(tables):
-    expected = tables.arrays()
-    shuffled = tables.changed(
-        test_labels=tables.test_labels.sample(frac=1, random_state=1),
-        epochs=tables.epochs.sample(frac=1, random_state=2).astype({"sequence": "category", "frame": "int32"}),
-        train_labels=tables.train_labels.sample(frac=1, random_state=3),
-    ).arrays()
-    np.testing.assert_array_equal(shuffled.truth, expected.truth)
-    np.testing.assert_array_equal(shuffled.probability, expected.probability)
-    for epoch in (1, 2, 3):
-        np.testing.assert_array_equal(shuffled.epochs[epoch], expected.epochs[epoch])
-    np.testing.assert_array_equal(expected.epochs[3], expected.probability)
-
-
 def test_frames_without_a_known_label_are_left_out(tables, expression_tables):
     labels = tables.test_labels.copy()
     labels.loc[labels["sequence"] == "F001_T1", tables.labels.names] = np.nan
@@ -40,12 +26,6 @@ def test_frames_without_a_known_label_are_left_out(tables, expression_tables):
     assert (arrays.truth.sum(axis=1) == 1).all()
     names = np.array(images.labels.names)[arrays.truth.argmax(axis=1)]
     assert names.tolist() == labels["expression"].dropna().tolist()
-
-
-def test_nullable_columns_are_read(tables):
-    nullable = tables.changed(test_labels=tables.test_labels.convert_dtypes())
-    assert str(nullable.test_labels.dtypes["AU06"]) == "Int64"
-    np.testing.assert_array_equal(nullable.arrays().truth, tables.arrays().truth)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import numpy as np
 
-from clef.evaluation.fold.json_data import json_data, write_json
+from clef.evaluation.fold.json_data import json_data
 
 
 def test_numpy_values_and_nan_are_converted():
@@ -8,9 +8,3 @@ def test_numpy_values_and_nan_are_converted():
     assert json_data(value, 4) == {"a": 0.1, "2": [3, None], "b": [[0.1235, 0.0]], "c": None}
     assert str(json_data(-1e-9, 4)) == "0.0"
     assert json_data(True, 2) is True
-
-
-def test_equal_results_have_equal_bytes(tmp_path):
-    write_json(tmp_path / "a.json", {"x": 1, "y": [0.5]})
-    write_json(tmp_path / "b.json", {"y": [0.5], "x": 1})
-    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()

@@ -76,35 +76,11 @@ def test_ranking_metrics_count_every_pair(case):
         assert precisions[label] == pytest.approx(expected)
 
 
-def test_f1_conventions():
-    never_present, false_alarms, unknown = [0, 0, 0, 7], [0, 2, 0, 5], [0, 0, 0, 0]
-    np.testing.assert_array_equal(metrics.f1(np.array([never_present, false_alarms, unknown])), [0, 0, np.nan])
-
-
 @given(frames())
 def test_the_floor_is_the_f1_of_always_predicting(case):
     truth, _ = case
     counts = confusion_counts(truth, np.ones_like(truth), [0.5])[0]
     np.testing.assert_allclose(metrics.always_positive_f1(metrics.base_rate(counts)), metrics.f1(counts))
-
-
-def test_published_floors_follow_from_the_base_rates():
-    """The always-positive floors of BP4D and DISFA, 48.0 and 18.7, from the sets' occurrence rates."""
-    bp4d = np.array([21.1, 17.1, 20.3, 46.1, 54.9, 59.4, 56.2, 46.6, 16.9, 34.3, 16.5, 15.1]) / 100
-    disfa = np.array([4.97, 4.31, 15.24, 7.89, 4.18, 12.88, 27.71, 8.82]) / 100
-    assert metrics.always_positive_f1(bp4d).mean() == pytest.approx(0.480, abs=5e-4)
-    assert metrics.always_positive_f1(disfa).mean() == pytest.approx(0.187, abs=5e-4)
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=60))
-def test_accuracy_and_mean_class_accuracy_of_one_hot_rows(pairs):
-    """Class 4 is a frame without a crop, which counts as wrong."""
-    true, predicted = np.array(pairs).T
-    one_hot = np.vstack([np.eye(4), np.full(4, np.nan)])[predicted]
-    counts = confusion_counts(np.eye(4)[true], one_hot, [0.5])[0]
-    assert metrics.accuracy(counts) == pytest.approx(sklearn.accuracy_score(true, predicted))
-    recalls = [np.mean(predicted[true == c] == c) for c in range(4) if (true == c).any()]
-    assert metrics.mean_known(metrics.recall(counts)) == pytest.approx(np.mean(recalls))
 
 
 def test_f1_within_activity_averages_over_activities_in_which_the_label_occurs():
@@ -115,9 +91,3 @@ def test_f1_within_activity_averages_over_activities_in_which_the_label_occurs()
     np.testing.assert_allclose(metrics.within_activity_f1(truth, probability, activity, 0.5), [2 / 3, 1.0])
     nowhere = np.full(6, None, dtype=object)
     assert np.isnan(metrics.within_activity_f1(truth, probability, nowhere, 0.5)).all()
-
-
-def test_coverage_is_the_share_of_known_frames():
-    truth = np.array([[1, np.nan], [0, 1], [1, 0], [0, 0]])
-    probability = np.array([[np.nan, np.nan], [0.2, 0.2], [np.nan, np.nan], [0.1, 0.9]])
-    np.testing.assert_allclose(metrics.coverage(truth, probability), [0.5, 2 / 3])

@@ -21,20 +21,6 @@ def test_metrics_are_json_data_about_the_fold(tables):
     assert metrics["status"] == tables.predictions.loc[known, "status"].value_counts().to_dict()
 
 
-def test_the_threshold_is_used(tables):
-    never = tables.score(threshold=1.0)["rows"]["mean"]
-    always = tables.score(threshold=0.0)["rows"]["mean"]
-    assert never["recall"] < 0.2
-    assert always["recall"] == pytest.approx(always["coverage"], abs=0.05)
-
-
-def test_f1_follows_from_the_counts_kept_for_the_bootstrap(tables):
-    metrics = tables.score()
-    for i, name in enumerate(metrics["labels"]):
-        tp, fp, fn = (sum(unit[cell][i] for unit in metrics["counts"]) for cell in ("tp", "fp", "fn"))
-        assert metrics["rows"][name]["f1"] == pytest.approx(2 * tp / (2 * tp + fp + fn), abs=1e-6)
-
-
 def test_the_order_of_rows_changes_nothing(tables, expression_tables):
     for each in (tables, expression_tables()):
         names = ("predictions", "epochs", "test_labels")

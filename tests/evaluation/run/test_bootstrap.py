@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits, units_by_image
-from clef.evaluation.fold.metrics import FN, FP, TN, TP, accuracy, f1
+from clef.evaluation.fold.metrics import FN, FP, TN, TP, f1
 from clef.evaluation.run import bootstrap
 from clef.evaluation.run.bootstrap import bootstrap_interval
 
@@ -37,14 +37,6 @@ def test_95_percent_intervals_cover_the_truth_about_95_percent_of_the_time():
     assert 0.88 <= covered / 200 <= 0.99
 
 
-def test_the_interval_of_an_accuracy_is_the_binomial_one():
-    """Of 1000 images 700 are right: the standard error is sqrt(0.7 * 0.3 / 1000)."""
-    units = units_by_image(np.array([[400, 80, 20], [150, 300, 50]]))
-    ends = bootstrap_interval([[units]], lambda counts: accuracy(counts)[..., None], 4000)
-    error = np.sqrt(0.7 * 0.3 / 1000)
-    assert np.ravel(ends) == pytest.approx([0.7 - 1.96 * error, 0.7 + 1.96 * error], abs=0.1 * error)
-
-
 def test_whole_subjects_are_drawn():
     """With two subjects, a draw holds one of them twice or both, and never a mixture of their frames."""
     two = subjects([[[10, 0, 0, 0]], [[0, 0, 10, 0]]])
@@ -73,10 +65,3 @@ def test_the_interval_depends_on_the_seed_and_not_on_the_block_size(monkeypatch)
     assert (whole[0] != bootstrap_interval(folds, f1, 100, seed=4)[0]).any()
     monkeypatch.setattr(bootstrap, "BLOCK", 14 * 7)
     np.testing.assert_array_equal(whole, bootstrap_interval(folds, f1, 100, seed=3))
-
-
-def test_undefined_values_and_no_draws_give_nan():
-    unknown = subjects(np.zeros((4, 2, 4), dtype=np.int64))
-    known = subjects(draw_subjects(np.random.default_rng(11), 4))
-    assert np.isnan(bootstrap_interval([[unknown]], f1, 20)).all()
-    assert np.isnan(bootstrap_interval([[known]], f1, 0)).all()

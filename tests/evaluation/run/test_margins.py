@@ -45,13 +45,3 @@ def test_the_floor_is_a_baseline_that_always_predicts_the_label(positives):
     for label, ends in intervals["floor"].items():
         assert ends == pytest.approx(intervals["activity_only"][label])
     assert set(margins(model, None, NAMES, 100)) == {"floor"}
-
-
-def test_a_run_does_not_differ_from_itself(positives):
-    model = folds(positives, 0.8, 0.8)
-    assert margins(model, model, NAMES, 50)["activity_only"] == {name: [0.0, 0.0] for name in (*NAMES, "mean")}
-
-
-def test_without_draws_there_is_no_interval(positives):
-    model = folds(positives, 0.8, 0.8)
-    assert np.isnan(margins(model, None, NAMES, 0)["floor"]["mean"]).all()

@@ -1,5 +1,3 @@
-import re
-
 import pytest
 
 from clef.datasets import open_dataset
@@ -33,16 +31,6 @@ def test_printed_means_agree_with_the_printed_values(dataset, labels, clef):
         assert set(values) == {*labels, "mean"}
         mean = sum(values[label] for label in labels) / len(labels)
         assert mean == pytest.approx(MISPRINTED.get((dataset, method), values["mean"]), abs=0.0501)
-
-
-@pytest.mark.parametrize("dataset", ["bp4d", "bp4dplus", "disfa", "rafdb", "affectnet7", "affectnet8", "ferplus"])
-def test_every_value_has_a_source_and_a_protocol(dataset):
-    assert published_rows(dataset)
-    for row in published_rows(dataset):
-        assert row["source"]
-        assert re.search("test fold|test images", row["protocol"])
-        assert 20 < row["value"] < 100
-        assert row["metric"] == ("accuracy" if row["label"] == "accuracy" else "f1")
 
 
 def test_names_are_matched_without_case_and_punctuation():

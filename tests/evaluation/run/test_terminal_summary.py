@@ -1,11 +1,9 @@
 import io
 import re
 
-import numpy as np
 import pytest
 from rich.console import Console
 
-from clef.evaluation.fold.threshold_tuning import Tuning
 from clef.evaluation.run.summary import summarize
 from clef.evaluation.run.terminal_summary import format_published, format_summary, verdict
 
@@ -37,13 +35,6 @@ def test_the_table_shows_percent(action_unit_tables):
         assert f" {100 * mean[key]:.1f} " in text
     assert "field (optimistic)" in text
     assert "tuned" not in text
-
-
-def test_runs_that_tune_have_a_column_for_it(action_unit_tables):
-    summary = summary_of(action_unit_tables().score(Tuning(1.0, np.full(3, 0.01), 9)))
-    text = printed(format_summary(summary))
-    assert "tuned" in text
-    assert f"{100 * summary['rows']['mean']['f1_tuned']:.1f}" in text
 
 
 def test_the_verdict_of_expressions_uses_the_most_frequent_class(expression_tables):
