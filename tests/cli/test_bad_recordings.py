@@ -1,7 +1,5 @@
 """Damaged recordings and label files through the commands: one line each, no lost frames, no partial files."""
 
-import os
-import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clef.runtime.lease import leased
 from tests.cli.conftest import Ran, clef
 
 PARAMS = """
@@ -83,19 +80,6 @@ def steps(whole, tmp_path, clef_here) -> Steps:
     """A copy to damage."""
     shutil.copytree(whole.folder, tmp_path / "copy")
     return Steps(clef_here, tmp_path / "copy", whole.crops)
-
-
-def assert_one_line(ran: Ran, *parts: str) -> None:
-    assert ran.returncode == 1
-    line = ran.stderr.splitlines()[-1]
-    for part in ("error: ", *parts):
-        assert part in line, ran.stderr
-    assert "Traceback" not in ran.stderr
-
-
-def assert_nothing_is_written(steps: Steps) -> None:
-    assert not (steps.folder / "made" / "sequences.parquet").exists()
-    assert not list((steps.folder / "made").rglob("*.partial"))
 
 
 def frames_of(path: Path) -> list[np.ndarray]:
@@ -191,61 +175,3 @@ def test_unusual_videos_and_label_files_keep_their_frames_and_labels(steps, whol
     sizes = pd.read_parquet(steps.folder / "made" / "sequences.parquet").set_index("sequence")[["width", "height"]]
     assert sizes.loc["F001_T1"].tolist() == [160, 160]
     assert sizes.loc["F001_T2"].tolist() == [160, 155]
-
-
-def test_more_broken_videos_than_allowed_stop_ingest_until_one_is_repaired(steps):
-    sound = steps.video("F001_T2").read_bytes()
-    for activity in ("T1", "T2"):
-        steps.video(f"M001_{activity}").write_bytes(b"")
-    expected = "not usable: 2 recordings cannot be read, ingest.max_bad allows 1 of 4: videos/M001/T1.mp4 (empty), "
-    assert_one_line(steps.ingest(), expected, "videos/M001/T2.mp4 (empty); copy them again")
-    assert_nothing_is_written(steps)
-    steps.video("M001_T1").write_bytes(sound)
-    assert steps.ingest().returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda text: "\n".join(line.rsplit(",", 90)[0] for line in text.splitlines()), "no column 10, 12, 14, 15, 17"),
-        (lambda text: text + text.splitlines()[-1] + "\n", "appears twice; expected one row per frame"),
-        (lambda text: text + "999" + text.splitlines()[-1] + "\n", "labels lie outside of their video in 1 recording"),
-        (lambda text: re.sub(r"(\n\d+),[019],", r"\1,7,", text), "action unit 1: code 7; expected 0, 1 or 9"),
-    ],
-)
-def test_labels_that_do_not_fit_stop_ingest(steps, change, message):
-    path = steps.folder / LABELS
-    path.write_text(change(path.read_text()))
-    assert_one_line(steps.ingest(), "F001_T2", message)
-    assert_nothing_is_written(steps)
-
-
-def test_labels_and_recordings_without_each_other_are_named(steps, caplog):
-    (steps.folder / LABELS).rename((steps.folder / LABELS).with_name("F009_T2.csv"))
-    steps.update()
-    assert "1 file belongs to no recording, not used: AUCoding/AU_OCC/F009_T2.csv" in caplog.messages
-    assert any("1 of 4 recordings without labels, " in message and "F001_T2" in message for message in caplog.messages)
-    assert not steps.table().loc["F001_T2"]["labelled"].any()
-
-
-def test_paths_may_have_spaces_and_letters_of_any_language(steps):
-    raw = steps.folder / "Größe 1, naïve 数据"
-    (steps.folder / "raw").rename(raw)
-    assert steps.ingest(str(raw)).returncode == 0
-
-
-def test_output_that_another_process_is_writing_is_left_alone(steps):
-    shard = steps.folder / "made" / steps.crops / "F001.arrow"
-    before = shard.read_bytes()
-    with leased(shard):
-        assert_one_line(steps.crop("F001"), f"process {os.getpid()} on ")
-    assert shard.read_bytes() == before
-
-
-def test_crops_that_failed_twice_with_the_same_error_are_not_retried(steps):
-    for attempt in ("1", "2"):
-        assert "no shard F009" in steps.crop("F009", "--attempt", attempt).stderr
-    third = steps.crop("F009", "--attempt", "3")
-    assert_one_line(third, "failed 2 times with the same error: ClefError: ", "no shard F009")
-    assert "failed 2 times" not in steps.crop("F009", "--attempt", "1").stderr
-    assert steps.crop("F001", "--attempt", "3").returncode == 0

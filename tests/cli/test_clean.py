@@ -65,12 +65,3 @@ def test_a_broken_params_file_stops_it_since_it_may_use_these_crops(checkout, cl
     (checkout / "params/broken.yaml").write_text("dataset: {adaptor: demo}\n")
     assert clef_here("clean", "--yes", folder=checkout).returncode == 1
     assert (checkout / UNUSED).exists()
-
-
-def test_nothing_is_removed_while_a_workflow_runs(checkout, clef_here):
-    (checkout / ".snakemake/locks").mkdir(parents=True)
-    (checkout / ".snakemake/locks/0.input.lock").write_text("")
-    ran = clef_here("clean", "--yes", folder=checkout)
-    assert ran.returncode == 1
-    assert "a workflow is running here" in ran.stderr
-    assert (checkout / UNUSED).exists()

@@ -55,14 +55,6 @@ def test_an_unexpected_error_is_one_line_with_the_file_of_its_traceback(clef_her
     assert "and a second" in saved.read_text()
 
 
-@pytest.mark.usefixtures("broken")
-def test_debug_shows_the_traceback_and_saves_no_file(clef_here, tmp_path):
-    ran = clef_here("--debug", "params", "demo")
-    assert "Traceback" in ran.stderr
-    assert "the traceback is shown above" in ran.stderr
-    assert not list(tmp_path.iterdir())
-
-
 BROKEN = """
 from clef.cli import main, params
 def fail(run): raise ValueError("the first line\\nand a second")

@@ -34,13 +34,6 @@ def test_with_a_log_the_terminal_gets_lines_of_the_job_and_no_bar(checkout):
     assert "an old line" not in log
 
 
-def test_without_a_log_the_terminal_gets_a_bar(checkout):
-    code, shown = on_a_terminal(*RENDER, folder=checkout)
-    assert code == 0
-    assert "6/6" in shown
-    assert "7 files in data/raw/few" in shown
-
-
 def test_ctrl_c_is_one_line_and_exit_code_130(checkout):
     (checkout / "params" / "few.yaml").write_text(STILLS.replace("train_images: 4", "train_images: 3000"))
     code, shown = on_a_terminal(*RENDER, folder=checkout, interrupt_at=b"/3002")
@@ -75,14 +68,6 @@ def test_the_log_gets_everything_and_the_terminal_the_essentials(tmp_path):
     log = (tmp_path / "log").read_text()
     for words in ("a detail", "two\nlines", "a library warns", "a result", "a Python warning", "a C library"):
         assert words in log, words
-
-
-def test_a_crash_leaves_its_trace_in_the_log(tmp_path):
-    code = "import ctypes, sys\nfrom pathlib import Path\nfrom clef.cli.terminal_and_log import output\n"
-    ran = python("-c", f"{code}output.open(Path(sys.argv[1]))\nctypes.string_at(0)\n", str(tmp_path / "log"))
-    assert ran.returncode < 0
-    assert ran.stderr == ""
-    assert "Segmentation fault" in (tmp_path / "log").read_text()
 
 
 LINES = """

@@ -1,13 +1,6 @@
 from tests.cli.conftest import ENVIRONMENT, clef
 
 
-def test_unknown_weights_are_one_line(clef_here, tmp_path):
-    ran = clef_here("fetch-weights", "mtcnn", folder=tmp_path)
-    assert ran.returncode == 1
-    assert ran.stderr.startswith("clef: error: fetch-weights: unknown weights mtcnn; expected one of retinaface, yunet")
-    assert ran.stderr.count("\n") == 1
-
-
 def test_error_without_a_network_names_file_address_hash_and_path(tmp_path, monkeypatch):
     monkeypatch.setitem(ENVIRONMENT, "https_proxy", "http://127.0.0.1:9")
     ran = clef("fetch-weights", "yunet", "--to", "models/net.onnx", folder=tmp_path)
