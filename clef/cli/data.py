@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from clef.cli.app import step
-from clef.cli.find_run import dataset_params, shards
+from clef.cli.find_run import find_dataset, shards
 from clef.cli.options import Attempt, Crop, Crops, DatasetName, Out, Raw, Sequences, Workers
 from clef.cli.processes import attempted
 from clef.errors import ClefError
 from clef.runtime.gpus import claim_gpus
+from clef.runtime.lease import leased
+from clef.runtime.progress import notice, progress
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +25,8 @@ def render_demo(
     """Draw a demo data set: videos of people in activities with action units, or still expressions, with labels."""
     from clef.demo.ownership import require_own_folder
     from clef.demo.render import render_demo as render
-    from clef.runtime.lease import leased
-    from clef.runtime.progress import notice, progress
 
-    settings = dataset_params(dataset).render
+    settings = find_dataset(dataset).params.render
     if settings is None:
         raise ClefError(f"{dataset}: not a demo set; only runs with a `render:` section are drawn")
     require_own_folder(out)
@@ -41,19 +41,16 @@ def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
 
     Writes labels.parquet and check.txt next to the list of recordings, and nothing if the copy is not usable.
     """
-    from clef.datasets import open_dataset
     from clef.ingest.inventory import ingest as run_ingest
     from clef.runtime.disk_space import crop_bytes, require_space
-    from clef.runtime.lease import leased
-    from clef.runtime.progress import notice, progress
 
-    params = dataset_params(dataset)
+    adapter = find_dataset(dataset)
     with leased(out), progress("recording") as report_progress:
-        inventory = run_ingest(open_dataset(params), raw, out, report_progress)
-    crops = out.parent / params.crop_digest
+        inventory = run_ingest(adapter, raw, out, report_progress)
+    crops = out.parent / adapter.params.crop_digest
     done = {path.stem for path in crops.glob("*.arrow")}
     frames = sum(sequence.frames or 1 for sequence in inventory.sequences if sequence.shard not in done)
-    require_space({crops: frames * crop_bytes(params.crop)}, purpose="the crops of these recordings need")
+    require_space({crops: frames * crop_bytes(adapter.params.crop)}, purpose="the crops of these recordings need")
     notice("%d recordings; %s", len(inventory.sequences), inventory.report.verdict)
 
 
@@ -67,17 +64,15 @@ def crop(
     attempt: Attempt = None,
 ) -> None:
     """Crop the faces of one shard, with one row per frame."""
-    from clef.datasets import open_dataset
     from clef.faces.crop import crop_shard
     from clef.ingest.inventory import shard_sequences
-    from clef.runtime.lease import leased
-    from clef.runtime.progress import notice, progress
 
-    params = dataset_params(dataset, crop)
+    adapter = find_dataset(dataset, crop)
+    params = adapter.params
     with attempted(params, out, attempt):
         if params.crop.device == "cuda":
             claim_gpus(1)
-        sequences = shard_sequences(open_dataset(params), raw, shard)
+        sequences = shard_sequences(adapter, raw, shard)
         expected, done = sum(sequence.frames or 1 for sequence in sequences), 0
         with leased(out), progress("frame") as report_progress:
 
@@ -107,14 +102,11 @@ def manifest(
     out: Out,
 ) -> None:
     """Join crops and labels into one table with one row per frame."""
-    from clef.datasets import open_dataset
-    from clef.ingest.inventory import read_labels, read_sequences
+    from clef.ingest.tables import read_labels, read_sequences
     from clef.manifest.table import build_manifest
-    from clef.runtime.lease import leased
-    from clef.runtime.progress import notice, progress
 
-    adapter = open_dataset(dataset_params(dataset, crop))
+    adapter = find_dataset(dataset, crop)
     inventory = read_sequences(sequences), read_labels(labels)
     with leased(out), progress("shard") as report_progress:
-        table = build_manifest(adapter, *inventory, shards(adapter.shards(), crops), out, report_progress)
+        table = build_manifest(adapter, *inventory, shards(adapter, crops), out, report_progress)
     notice("%d frames, %d labelled", len(table), table["labelled"].sum())

@@ -36,7 +36,7 @@ def version_data(
     from clef.ingest.versions.dvc import push as run_push
     from clef.ingest.versions.dvc import version_data as run_version_data
     from clef.ingest.versions.pointers import existing_pointers
-    from clef.runtime.paths import interim_folder, raw_folder
+    from clef.runtime.paths import raw_folder, sequences_file
     from clef.runtime.progress import progress
 
     adapter = open_dataset(dataset_params(dataset))
@@ -52,7 +52,7 @@ def version_data(
     log.info("%s: %d pointers, %d of them new or changed", root, len(pointers), len(changed))
     if changed:
         log.info("next: git add %s/*.dvc && git commit -m 'Version of %s'", root, dataset)
-    if first and interim_folder(dataset).exists():
+    if first and sequences_file(dataset).exists():
         log.info("and for every run made from these files: snakemake --touch --cores 1 results/RUN/summary.csv")
     if target is not None:
         with progress("pointer sent") as report_progress:

@@ -4,11 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clef.datasets.base import Dataset
-from clef.datasets.image_dataset import ImageDataset, UnlabelledError
-from clef.errors import ClefError
+from clef.datasets.image_dataset import UnlabelledError
 from clef.ingest.check_recordings import CheckedRecordings, RawCopy
 from clef.ingest.report import Report, plural
+from clef.ingest.tables import collect_labels
 from clef.recordings.sequence import NUMBERED, RecordedSequence
 from clef.runtime.wording import abbreviate
 
@@ -24,14 +23,21 @@ def check_labels(copy: RawCopy, recordings: CheckedRecordings) -> "pd.DataFrame 
     report, sequences = copy.report, recordings.sequences
     recordings_refused = bool(report.problems)
     _judge_unexpected_files(copy, sequences)
-    labels, shards = _read(copy, sequences)
+    read = collect_labels(copy.dataset, copy.root, sequences)
+    if (error := read.unlabelled) is not None:
+        allowed = int(copy.dataset.params.ingest.max_bad * error.images)
+        message = str(UnlabelledError(copy.root, error.unlabelled, error.images, allowed))
+        report.judge(len(error.unlabelled) > allowed, message)
+    for message in read.errors[:MOST_FILES]:
+        report.problem(message)
+    labels = read.labels
     if labels is None:
         return None
     twice = labels[labels.duplicated(["sequence", "frame"])]
     if len(twice):
         names = [f"{row.sequence} frame {row.frame}" for row in twice.head(9).itertuples()]
         report.problem(f"{len(twice)} frames are labelled twice: {abbreviate(names)}; expected one label a frame")
-    _judge_unlabelled(copy, {s.sequence for s in sequences if s.shard in shards}, labels)
+    _judge_unlabelled(copy, {s.sequence for s in sequences if s.shard in read.shards}, labels)
     _judge_range(copy.dataset.params.ingest.frames_past_end, sequences, labels, report)
     _judge_images(copy, recordings, labels, recordings_refused)
     return labels
@@ -50,44 +56,6 @@ def _judge_unexpected_files(copy: RawCopy, sequences: list[RecordedSequence]) ->
     elif files:
         verb = "file belongs" if len(files) == 1 else "files belong"
         copy.report.remark(f"{len(files)} {verb} to no recording, not used: {abbreviate(files)}")
-
-
-def _read(copy: RawCopy, sequences: list[RecordedSequence]) -> "tuple[pd.DataFrame | None, set[str]]":
-    """Read all labels; after an error shard by shard, to name every broken file. Return the shards that could be read.
-
-    Images without a label are reported once, and the labels that exist are read.
-    """
-    import pandas as pd
-
-    dataset, root = copy.dataset, copy.root
-    shards = set(dataset.shards())
-    try:
-        strict = _with_max_bad(dataset, 0.0) if isinstance(dataset, ImageDataset) else dataset
-        return strict.labels(root, sequences), shards
-    except UnlabelledError as error:
-        allowed = int(dataset.params.ingest.max_bad * error.images)
-        message = str(UnlabelledError(root, error.unlabelled, error.images, allowed))
-        copy.report.judge(len(error.unlabelled) > allowed, message)
-        return _with_max_bad(dataset, 1.0).labels(root, sequences), shards
-    except ClefError as error:
-        errors = [str(error)]
-    tables = []
-    for shard in dataset.shards():
-        own = [sequence for sequence in sequences if sequence.shard == shard]
-        try:
-            tables += [dataset.labels(root, own)] if own else []
-        except ClefError as error:
-            errors.append(str(error))
-            shards.remove(shard)
-    for message in list(dict.fromkeys(errors))[:MOST_FILES]:
-        copy.report.problem(message)
-    return (pd.concat(tables, ignore_index=True) if tables else None), shards
-
-
-def _with_max_bad(dataset: Dataset, max_bad: float) -> Dataset:
-    """Return the same adapter with another share of labels that may be missing."""
-    ingest = dataset.params.ingest.model_copy(update={"max_bad": max_bad})
-    return type(dataset)(dataset.params.model_copy(update={"ingest": ingest}))
 
 
 def _judge_unlabelled(copy: RawCopy, names: set[str], labels: "pd.DataFrame") -> None:
@@ -141,7 +109,7 @@ def _judge_images(
 ) -> None:
     """Report labelled frames without an image, as the manifest will count them."""
     report = copy.report
-    found = coverage(recordings.sequences, labels, recordings.images)
+    found = coverage(recordings.sequences, labels, recordings.table.images)
     number = sum(found.without_image.values())
     if any(sequence.kind in NUMBERED for sequence in recordings.sequences):
         note = f"in {found.labelled} labelled recordings opened"

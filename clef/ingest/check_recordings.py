@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from clef.datasets.base import Dataset
 from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
 from clef.ingest.report import Report, plural
-from clef.recordings.frames import inspect_numbered, inspect_sequence
+from clef.ingest.tables import RecordingTable, inspect_recordings
 from clef.recordings.sequence import MISSING, NUMBERED, RecordedSequence
 from clef.runtime.wording import abbreviate
 
@@ -23,8 +21,6 @@ OPENED = 400
 """Recordings that a quick check opens, at about ten milliseconds each."""
 ZIPS_OPENED = 8
 """Zips whose recordings a quick check opens: every recording lists the images of its zip."""
-IMAGES_DECODED = 2000
-"""Single images that a full inventory decodes. Of the others it reads only the size: cropping decodes all."""
 SIZES_CHECKED = 5000
 """With more sources than this, only those that are opened are tested for size 0."""
 CUT_OFF = "cut off: did copying it break off?"
@@ -49,12 +45,9 @@ class RawCopy:
 class CheckedRecordings:
     """The recordings of a copy."""
 
+    table: RecordingTable
     sequences: list[RecordedSequence]
-    """All, also missing ones with labels, with their problems; inspected ones with their facts."""
-    inspected: dict[str, RecordedSequence]
-    """Inspected recordings by name, without the problems that only the quick tests of the files find."""
-    images: dict[str, np.ndarray]
-    """Frame numbers of the images, by name of each inspected recording of numbered images."""
+    """Those of the table, with the problems that quick tests of the files found too."""
 
 
 def check_recordings(
@@ -69,38 +62,15 @@ def check_recordings(
     present = [s for s in listed if problems.get(s.sequence) != MISSING]
     missing_subjects = _count_subjects(copy, present)
     missing = _count_sequences(copy, present, missing_subjects)
-    if full:
-        sample, decoded = listed, _decoded(listed)
-    else:
-        sample = _sample([s for s in present if s.sequence not in problems], set(dataset.labelled_sequences()))
-        decoded = {s.sequence for s in sample}
-    inspected: dict[str, RecordedSequence] = {}
-    images: dict[str, np.ndarray] = {}
-    for done, sequence in enumerate(sample, start=1):
-        name = sequence.sequence
-        if sequence.kind in NUMBERED:
-            inspected[name], numbers = inspect_numbered(root, sequence, sizes=full)
-            images[name] = np.array(numbers, dtype=np.int64)  # a copy may have millions
-        else:
-            inspected[name] = inspect_sequence(root, sequence, decode=name in decoded)
-        if progress is not None:
-            progress(done, len(sample))
-    sequences = [inspected.get(s.sequence, s) for s in listed]
-    sequences = [replace(s, problem=problems[s.sequence]) if s.sequence in problems else s for s in sequences]
-    if unlisted := dataset.missing_recordings(root):
-        sequences = sorted([*sequences, *unlisted], key=lambda s: (s.shard, s.sequence))
-    opened = {name for name, s in inspected.items() if name in decoded or not s.is_single_image} - problems.keys()
+    sound = [s for s in present if s.sequence not in problems]
+    sample = None if full else _sample(sound, set(dataset.labelled_sequences()))
+    table = inspect_recordings(dataset, root, listed, sample, progress)
+    sequences = [replace(s, problem=problems.get(s.sequence, s.problem)) for s in table.sequences]
     # Missing recordings that are expected, or whose subject is missing, are reported as such and not as unreadable.
     expected = set(dataset.expected_sequences())
     judged = [s for s in sequences if not (s.is_missing and (s.sequence in expected or s.subject in missing_subjects))]
-    _judge_unreadable(copy, judged, opened, missing)
-    return CheckedRecordings(sequences, inspected, images)
-
-
-def _decoded(listed: list[RecordedSequence]) -> set[str]:
-    """Names of the single images that a full inventory decodes, spread evenly."""
-    images = [sequence.sequence for sequence in listed if sequence.is_single_image]
-    return set(images[:: max(1, len(images) // IMAGES_DECODED)])
+    _judge_unreadable(copy, judged, table.opened - problems.keys(), missing)
+    return CheckedRecordings(table, sequences)
 
 
 def _sample(sequences: list[RecordedSequence], labelled: set[str]) -> list[RecordedSequence]:

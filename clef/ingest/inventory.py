@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from clef.datasets.base import Dataset
 from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
@@ -21,10 +18,12 @@ from clef.ingest.check_counts import count_labels
 from clef.ingest.check_labels import check_labels
 from clef.ingest.check_recordings import RawCopy, check_recordings
 from clef.ingest.report import Report, ReportRow
+from clef.ingest.report_text import report_text
+from clef.ingest.tables import write_tables
 from clef.ingest.versions.pointers import changes, check_fetched, existing_pointers, pointer_path
 from clef.recordings.frames import inspect_sequence
-from clef.recordings.sequence import SEQUENCE_COLUMNS, RecordedSequence
-from clef.runtime.files import atomic_write, write_text
+from clef.recordings.sequence import RecordedSequence
+from clef.runtime.files import write_text
 from clef.runtime.wording import abbreviate
 
 if TYPE_CHECKING:
@@ -35,21 +34,10 @@ log = logging.getLogger(__name__)
 FILES_COMPARED = 5000
 """Files whose sizes a quick check compares with their DVC pointers."""
 
-_TYPES = {
-    "first_frame": pa.int64(),
-    "frames": pa.int64(),
-    "file_size": pa.int64(),
-    "width": pa.int32(),
-    "height": pa.int32(),
-    "fps": pa.float64(),
-    "box": pa.list_(pa.int32()),
-}
-SCHEMA = pa.schema([(column, _TYPES.get(column, pa.string())) for column in SEQUENCE_COLUMNS])
-
 
 @dataclass
 class Inventory:
-    """What a raw copy holds."""
+    """Everything that was found in a raw copy."""
 
     report: Report
     sequences: list[RecordedSequence] = field(default_factory=list)
@@ -83,7 +71,7 @@ def take_inventory(
         copy = RawCopy(dataset, root, _published_counts(dataset, root), report)
         report.source = copy.published.source or None
         recordings = check_recordings(copy, full, progress)
-        inventory.sequences = [recordings.inspected.get(s.sequence, s) for s in recordings.sequences]
+        inventory.sequences = recordings.table.sequences
         before = len(report.problems)
         inventory.labels = check_labels(copy, recordings)
         if inventory.labels is not None:
@@ -111,8 +99,6 @@ def ingest(
 
     If the copy is not usable, print the report to stderr, raise a ClefError with the verdict, and write nothing.
     """
-    from clef.ingest.report_text import report_text
-
     inventory = take_inventory(dataset, root, True, progress)
     text = report_text(inventory.report)
     if not inventory.report.usable:
@@ -124,23 +110,8 @@ def ingest(
     for remark in inventory.report.remarks:
         log.warning("%s", remark)
     write_text(sequences.with_name("check.txt"), text)
-    with atomic_write(sequences.with_name("labels.parquet")) as partial:
-        pq.write_table(pa.Table.from_pandas(inventory.labels, preserve_index=False), partial)
-    with atomic_write(sequences) as partial:
-        pq.write_table(pa.Table.from_pylist([vars(sequence) for sequence in inventory.sequences], SCHEMA), partial)
+    write_tables(sequences, inventory.sequences, inventory.labels)
     return inventory
-
-
-def read_sequences(path: Path) -> list[RecordedSequence]:
-    """Read the recordings written by `ingest`."""
-    return [RecordedSequence(**row) for row in pq.read_table(path, columns=SEQUENCE_COLUMNS).to_pylist()]
-
-
-def read_labels(path: Path) -> "pd.DataFrame":
-    """Read the labels written by `ingest`, as `Dataset.labels` returned them."""
-    table = pq.read_table(path)
-    # pandas reads every text column as `str`; arrow's `string` tells that it was `object`, which the manifest keeps.
-    return table.to_pandas().astype({column.name: object for column in table.schema if column.type == pa.string()})
 
 
 def shard_sequences(dataset: Dataset, root: Path, shard: str) -> list[RecordedSequence]:

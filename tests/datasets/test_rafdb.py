@@ -75,7 +75,7 @@ def test_original_images_need_a_detector(tmp_path):
 
 
 def test_only_some_of_many_images_are_decoded_but_every_file_size_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("clef.ingest.check_recordings.IMAGES_DECODED", 4)
+    monkeypatch.setattr("clef.ingest.tables.IMAGES_DECODED", 4)
     names = [f"train_{number:05d}" for number in range(8)]
     make(tmp_path, [f"{name}.jpg 1" for name in names], ["train_00001_aligned.jpg"])
     put(tmp_path, *(f"Image/aligned/{name}_aligned.jpg" for name in names[2:]), content="no picture")

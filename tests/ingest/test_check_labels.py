@@ -10,6 +10,7 @@ from clef.datasets.published_counts import PublishedCounts
 from clef.ingest.check_labels import check_labels, coverage
 from clef.ingest.check_recordings import CheckedRecordings, RawCopy
 from clef.ingest.report import Report
+from clef.ingest.tables import RecordingTable
 from clef.recordings.sequence import MISSING, RecordedSequence
 from tests.toy import FRAMES, make_toy, toy_params
 
@@ -30,7 +31,7 @@ def check(toy, **ingest) -> tuple[Report, pd.DataFrame | None]:
     params, root, sequences = toy
     params = params.model_copy(update={"ingest": params.ingest.model_copy(update=ingest)})
     copy = RawCopy(open_dataset(params), root, PublishedCounts(""), Report("toy", "demo", str(root)))
-    return copy.report, check_labels(copy, CheckedRecordings(sequences, {}, {}))
+    return copy.report, check_labels(copy, CheckedRecordings(RecordingTable(sequences, set(), {}), sequences))
 
 
 def label(toy, frame: int) -> None:

@@ -20,8 +20,9 @@ from clef.fixtures import bp4d, write_fixture
 from clef.fixtures.formats import put_zip
 from clef.fixtures.size import FixtureSize
 from clef.ingest import check_recordings
-from clef.ingest.inventory import ingest, read_labels, read_sequences, shard_sequences, take_inventory
+from clef.ingest.inventory import ingest, shard_sequences, take_inventory
 from clef.ingest.report import Report
+from clef.ingest.tables import read_labels, read_sequences
 from clef.params.schema import Params
 from tests.datasets import full_size
 

@@ -64,4 +64,4 @@ def ingest_code(wildcards):
     """The modules that list recordings and read labels. Those that only judge them make nothing stale."""
     adapter = of_dataset(wildcards).params.dataset.adapter
     modules = source_files(f"clef.datasets.{adapter}", within=("clef.datasets",))
-    return ["clef/ingest/inventory.py", *modules]
+    return [*source_files("clef.ingest.tables", within=("clef.ingest",)), *modules]

@@ -3,13 +3,15 @@
 A digest comes from the content of a DVC pointer, from the settings of a rendered set, or else from the files. Files
 are listed and not opened, so that Snakemake plans within seconds: names of images, names and sizes of videos and zips.
 A change that keeps the size goes unnoticed without DVC. Label files are compared by content, since a corrected code is
-as long as a wrong one.
+as long as a wrong one. AffectNet has 290,000, so also a dry run writes `label-digests.json`, which saves reading those
+of a folder again until the size, time or inode of one changes.
 """
 
 import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,15 +31,15 @@ SIZES_COMPARED = 5000
 
 
 class RawDigests:
-    """Digests of a raw copy. Neither the raw folder `root` nor `memory`, the file of `remember`, need exist."""
+    """Digests of a raw copy. Neither the raw folder `root` nor the file `memory` of `remember` need exist."""
 
     def __init__(self, dataset: Dataset, root: Path, memory: Path) -> None:
         self._dataset = dataset
         self._root = root
         self._memory = memory
+        self._label_cache = memory.with_name("label-digests.json")
         self._pointers = {path.stem: path for path in existing_pointers(dataset, root)}
         self._settings = digest(dataset.params.tracked("render")) if dataset.completion_marker() else ""
-        self._label_folders: dict[str, list[str]] = {}
 
     def shard(self, name: str) -> str:
         """Digest of everything that the crops of a shard depend on."""
@@ -60,8 +62,7 @@ class RawDigests:
     def remember(self) -> None:
         """Write down the digests of files when jobs start, for files that are later removed from the disk."""
         if not self._pointers and not self._settings:
-            memory: dict[str, Any] = {"shards": self._shards(), "labels": self.labels}  # reads the label folders
-            memory["label_folders"] = self._remembered.get("label_folders", {}) | self._label_folders
+            memory = {"shards": self._shards(), "labels": self.labels}
             write_text(self._memory, json.dumps(memory, indent=1) + "\n")
 
     def _shards(self) -> dict[str, str]:
@@ -72,7 +73,7 @@ class RawDigests:
 
     @cached_property
     def _remembered(self) -> dict[str, Any]:
-        return json.loads(self._memory.read_text(encoding="utf-8")) if self._memory.exists() else {}
+        return _read_json(self._memory)
 
     def _shard_files(self, name: str) -> str:
         parts = self._folders if self._dataset.digest_whole_folder else self._recordings(name)
@@ -81,21 +82,21 @@ class RawDigests:
     def _label_files(self) -> str:
         folders = self._folders if self._dataset.digest_whole_folder else []
         recordings = set() if folders else {s.source for listed in self._by_shard.values() for s in listed}
-        contents = []
+        cached = _read_json(self._label_cache)
+        contents, current = [], {}
         for folder, names in self._walk(recordings):
-            own = [name for name in names if name.lower().endswith(self._dataset.label_suffixes)]
-            contents += [(folder, self._content(folder, own))] if own else []
+            paths = [
+                self._root / folder / name for name in names if name.lower().endswith(self._dataset.label_suffixes)
+            ]
+            if paths:
+                facts = digest([(path.name, *_identity(path)) for path in paths])
+                known = cached.get(folder, ["", ""])
+                current[folder] = known if known[0] == facts else [facts, _digest_contents(paths)]
+                contents.append((folder, current[folder][1]))
+        if contents and current != cached:
+            with suppress(OSError):  # a read-only checkout: files are read at every plan
+                write_text(self._label_cache, json.dumps(current, indent=1) + "\n")
         return digest([folders, contents]) if folders or contents else self._remembered.get("labels", "")
-
-    def _content(self, folder: str, names: list[str]) -> str:
-        """Digest of the contents of label files, which are read if one of them has another size or time."""
-        paths = [self._root / folder / name for name in names]
-        facts = digest([(path.name, *_size_and_time(path)) for path in paths])
-        known = self._remembered.get("label_folders", {}).get(folder)
-        if known is None or known[0] != facts:
-            known = [facts, digest([(path.name, _content_hash(path)) for path in paths])]
-        self._label_folders[folder] = known
-        return str(known[1])
 
     def _recordings(self, shard: str) -> list[Any]:
         """Describe the recordings of a shard; empty if none of their files exists."""
@@ -112,7 +113,7 @@ class RawDigests:
             return _image_names(path)
         if self._files is not None:
             return "there" if sequence.source in self._files else None
-        return _size_and_time(path)[0]
+        return _identity(path)[0]
 
     @cached_property
     def _files(self) -> set[str] | None:
@@ -137,7 +138,7 @@ class RawDigests:
         described = []
         for folder, names in self._walk(set()):
             sized = [name for name in names if len(names) <= SIZES_COMPARED or name.lower().endswith(TABLES)]
-            sizes = [_size_and_time(self._root / folder / name)[0] for name in sized]
+            sizes = [_identity(self._root / folder / name)[0] for name in sized]
             described += [(folder, digest([names, sizes]))] if names else []
         return described
 
@@ -169,16 +170,24 @@ def _image_names(folder: Path) -> str | None:
         return None
 
 
-def _size_and_time(path: Path) -> tuple[int | None, int | None]:
+def _identity(path: Path) -> tuple[int | None, ...]:
+    """Size, time and inode: a corrected label file has another one of them."""
     try:
         state = path.stat()
     except OSError:
-        return None, None
-    return state.st_size, state.st_mtime_ns
+        return None, None, None
+    return state.st_size, state.st_mtime_ns, state.st_ino
 
 
-def _content_hash(path: Path) -> str | None:
-    try:
-        return file_hash(path)
-    except OSError:
-        return None
+def _digest_contents(paths: list[Path]) -> str:
+    contents: list[tuple[str, str | None]] = []
+    for path in paths:
+        try:
+            contents.append((path.name, file_hash(path)))
+        except OSError:
+            contents.append((path.name, None))
+    return digest(contents)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -47,7 +47,7 @@ def put(root: Path, *names: str, content: str = "") -> None:
 
 
 def parts(dataset: Dataset, root: Path, memory: Path | None = None) -> dict[str, str]:
-    found = RawDigests(dataset, root, memory or root / "none")
+    found = RawDigests(dataset, root, memory or Path("/dev/null/unwritable"))
     return {name: found.shard(name) for name in dataset.shards()} | {"labels": found.labels, "whole": found.whole}
 
 
@@ -73,14 +73,19 @@ def test_a_file_changes_only_its_own_part(root, name, content, expected):
     assert changed(before, parts(bp4d(), root)) == expected
 
 
-def test_label_files_are_read_again_only_if_they_changed(root, monkeypatch, tmp_path):
-    RawDigests(bp4d(), root, tmp_path / "memory.json").remember()
+def test_label_files_are_read_again_only_if_one_was_changed_or_replaced(root, monkeypatch, tmp_path):
+    memory = tmp_path / "interim" / "memory.json"
+    before = parts(bp4d(), root, memory)
+    assert not memory.exists()
     read = []
     monkeypatch.setattr(digests, "file_hash", lambda path: read.append(path.name) or path.read_text())
-    parts(bp4d(), root, tmp_path / "memory.json")
+    assert parts(bp4d(), root, memory) == before
     assert read == []
-    put(root, LABELS, content="0,0\n")
-    parts(bp4d(), root, tmp_path / "memory.json")
+    times = (root / LABELS).stat()
+    put(root, "new.csv", content="0,0\n")
+    (root / "new.csv").replace(root / LABELS)
+    os.utime(root / LABELS, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert changed(before, parts(bp4d(), root, memory)) == {"labels", "whole"}
     assert len(read) == 16
 
 

@@ -359,7 +359,7 @@ def test_dvc_push_does_not_ask(licensed, tmp_path):
 
 
 def test_next_commands_are_printed(licensed):
-    (licensed / "data" / "interim" / "demo").mkdir(parents=True)
+    write(licensed, "data/interim/demo/sequences.parquet")
     ran = clef(licensed, LICENSED)
     assert ran.returncode == 0, ran.stderr
     assert "3 pointers, 3 of them new or changed" in ran.stderr
