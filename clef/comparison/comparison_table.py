@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import RenderableType
+from rich.console import JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clef.comparison.differences import ComparedRun, Comparison, Difference
+from clef.comparison.differences import Comparison, Difference
 from clef.comparison.finished_run import FinishedRun
 from clef.comparison.setting_differences import SettingDifferences
 
@@ -62,9 +62,8 @@ def _headline(comparison: Comparison) -> Iterator[RenderableType]:
     table = _table("run", "difference", "95 % interval", "folds won", won)
     for other in comparison.others:
         row = other.rows[comparison.headline]
-        folds = f"{other.folds_won} of {comparison.folds}"
-        labels = f"{other.labels_won} of {len(comparison.labels)}"
-        table.add_row(other.run, _points(row.difference), _interval(row), folds, labels)
+        wins = f"{other.folds_won} of {comparison.folds}", f"{other.labels_won} of {len(comparison.labels)}"
+        table.add_row(other.run, _points(row.difference), _interval(row), *wins)
     yield table
 
 
@@ -75,16 +74,11 @@ def _labels(comparison: Comparison, width: int) -> Iterator[RenderableType]:
     for start in range(0, len(comparison.others), number):
         if start:
             yield ""
-        yield _labels_table(comparison.first, comparison.others[start : start + number])
-
-
-def _labels_table(first: str, others: list[ComparedRun]) -> Table:
-    table = _table("", first, *(other.run for other in others))
-    for column in table.columns:
-        column.no_wrap, column.overflow = False, "fold"
-    for label, row in others[0].rows.items():
-        table.add_row(label, _percent(row.first), *(_difference(other.rows[label]) for other in others))
-    return table
+        others = comparison.others[start : start + number]
+        table = _table("", comparison.first, *(other.run for other in others), wrap=True)
+        for label, row in others[0].rows.items():
+            table.add_row(label, _percent(row.first), *(_difference(other.rows[label]) for other in others))
+        yield table
 
 
 def _difference(row: Difference) -> Text:
@@ -97,11 +91,8 @@ def _explanation(comparison: Comparison, one_seed: bool) -> Text:
     if not comparison.resamples:
         return _dim("no intervals, because --resamples is 0")
     method = f"paired bootstrap over {comparison.resampled} within folds"
-    if not comparison.paired:
-        method = (
-            "bootstrap over the images of each run separately, because the metrics do not identify single images; "
-            "wider than a paired one"
-        )
+    if comparison.resampled == "images":
+        method = "bootstrap over the images of each run separately, as their pairs are unknown; wider than a paired one"
     number = len(comparison.labels)
     return _dim(
         f"\nIntervals: 95 %, {comparison.resamples} draws, {method}; conditional on the trained models"
@@ -114,9 +105,7 @@ def _explanation(comparison: Comparison, one_seed: bool) -> Text:
 def _settings(runs: Sequence[FinishedRun], settings: SettingDifferences) -> Iterator[RenderableType]:
     yield _title("settings that differ" if settings.values else "no setting differs")
     if settings.values:
-        table = _table("key", *(run.name for run in runs))
-        for column in table.columns[1:]:
-            column.justify, column.no_wrap, column.overflow = "left", False, "fold"
+        table = _table("key", *(run.name for run in runs), justify="left", wrap=True)
         for key, values in settings.values.items():
             table.add_row(key, *map(Text, values))
         yield table
@@ -132,12 +121,12 @@ def _dim(text: str) -> Text:
     return Text(text, style="dim")
 
 
-def _table(first: str, *others: str) -> Table:
-    """A table without borders. The first column is left-aligned and may wrap; the others are right-aligned."""
+def _table(first: str, *others: str, justify: JustifyMethod = "right", wrap: bool = False) -> Table:
+    """A table without borders. The first column is left-aligned and may wrap."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(first, overflow="fold", vertical="bottom")
     for heading in others:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify=justify, no_wrap=not wrap, overflow="fold")
     return table
 
 

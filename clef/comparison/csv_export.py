@@ -1,27 +1,25 @@
 """Write the differences as a csv file."""
 
 import csv
-import io
 import math
 from pathlib import Path
 
 from clef.comparison.differences import Comparison
-from clef.runtime.files import write_text
+from clef.runtime.files import atomic_write
 
 COLUMNS = ["first", "run", "label", "metric", "value_first", "value", "difference", "ci_low", "ci_high"]
 
 
 def write_differences(target: Path, comparison: Comparison) -> None:
     """Write one row per run and label: values between 0 and 1, four decimals; `difference` is `run` minus `first`."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for other in comparison.others:
-        for label, row in other.rows.items():
-            metric = "accuracy" if label == "accuracy" else comparison.metric
-            values = (row.first, row.other, row.difference, row.low, row.high)
-            writer.writerow([comparison.first, other.run, label, metric, *map(_format, values)])
-    write_text(target, text.getvalue())
+    with atomic_write(target) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for other in comparison.others:
+            for label, row in other.rows.items():
+                metric = "accuracy" if label == "accuracy" else comparison.metric
+                values = (row.first, row.other, row.difference, row.low, row.high)
+                writer.writerow([comparison.first, other.run, label, metric, *map(_format, values)])
 
 
 def _format(value: float) -> str:

@@ -1,12 +1,9 @@
 """Differences between runs, with intervals from a paired bootstrap.
 
-Both runs of a pair were tested on the same subjects. Each draw resamples the test subjects of every fold with
-replacement, the *same* subjects for all runs, and scores each run on them as its summary does: per fold, mean over
-seeds, mean over folds. The interval contains the middle 95 % of the differences. Subjects that are easy or hard for
-both runs cancel out, so the interval is narrower than two separate intervals suggest.
-
-Like the summary's intervals, these are conditional on the trained models. They show how much the difference depends on
-the test subjects, not what other training seeds would give.
+Each draw resamples the test subjects of every fold with replacement, the *same* subjects for all runs, and scores each
+run on them as its summary does: per fold, mean over seeds, mean over folds. The interval contains the middle 95 % of
+the differences. Subjects that are easy or hard for both runs cancel out, so the interval is narrower than two separate
+intervals suggest. Like the summary's intervals, it is conditional on the trained models.
 
 Images without named subjects are counted by true and predicted class only. It is not known which of them both runs
 classify correctly, so each run is resampled separately, and the interval is wider than a paired one.
@@ -17,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clef.comparison.comparability import aligned_units, common_labels, require_same_frames
+from clef.comparison.comparability import align
 from clef.comparison.finished_run import FinishedRun
 from clef.errors import ClefError
 from clef.evaluation.fold import metrics
-from clef.evaluation.fold.bootstrap_units import BootstrapUnits
-from clef.evaluation.fold.metrics import Counts, Floats, mean_known
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits, stack_labels
+from clef.evaluation.fold.metrics import Counts, Floats, mean_known, with_mean
 from clef.evaluation.run.bootstrap import bootstrap_values, percentile_interval
 
 METRICS = {"f1": metrics.f1, "precision": metrics.precision, "recall": metrics.recall}
@@ -73,42 +70,26 @@ class Comparison:
     """The row that a run is judged by: `mean`, or `accuracy` for expressions."""
     folds: int
     resampled: str
-    """`subjects`, `sequences` or `images`."""
+    """`subjects`, `sequences` or `images`; all runs are resampled together, except with images."""
     resamples: int
     left_out: dict[str, list[str]]
     """Labels that not all runs have, by run; only runs with such labels."""
     others: list[ComparedRun]
 
-    @property
-    def paired(self) -> bool:
-        """Whether all runs are resampled together."""
-        return self.resampled != "images"
-
 
 def compare(runs: Sequence[FinishedRun], metric: str = "f1", resamples: int = 2000, seed: int = 0) -> Comparison:
-    """Compare runs with the first of them.
-
-    Args:
-        runs: Two or more.
-        metric: One of `METRICS`.
-        resamples: Number of bootstrap draws; 0 for no intervals.
-        seed: Seed of the draws.
+    """Compare two or more runs with the first of them; without intervals if `resamples` is 0.
 
     Raises:
-        ClefError: The runs were tested on different data (see `clef.comparison.comparability`), or the metric is
-            unknown.
+        ClefError: The runs were tested on different data, or the metric is unknown.
     """
     if metric not in METRICS:
         raise ClefError(
             f"--metric: {metric} has no interval, because it does not follow from the counts per subject that the "
             f"results contain; expected one of {', '.join(METRICS)}"
         )
-    labels = common_labels(runs)
-    for run in runs[1:]:
-        require_same_frames(runs[0], run, labels)
+    labels, units = align(runs)
     rows = [*labels, "mean", *(["accuracy"] if runs[0].summary["kind"] == "expressions" else [])]
-    headline = rows[-1]
-    units = [aligned_units(run, labels) for run in runs]
     scores = [_fold_scores(run_units, metric, len(rows)) for run_units in units]  # each (folds, rows)
     drawn = _draws(units, metric, len(rows), resamples, seed)  # each (resamples, rows)
     others = []
@@ -124,7 +105,7 @@ def compare(runs: Sequence[FinishedRun], metric: str = "f1", resamples: int = 20
         first=runs[0].name,
         metric=metric,
         labels=labels,
-        headline=headline,
+        headline=rows[-1],
         folds=len(runs[0].folds),
         resampled=runs[0].summary["resampled"],
         resamples=resamples,
@@ -143,7 +124,7 @@ def _draws(units: list[list[list[BootstrapUnits]]], metric: str, rows: int, resa
             for number, folds in enumerate(units)
         ]
     # Put the counts of all runs and seeds side by side in each unit, so that all of them draw the same units.
-    together = [[_side_by_side([u for folds in units for u in folds[fold]])] for fold in range(len(units[0]))]
+    together = [[stack_labels([u for folds in units for u in folds[fold]])] for fold in range(len(units[0]))]
     ends = np.cumsum([len(folds[0]) for folds in units])[:-1]
 
     def statistic(counts: Floats) -> Floats:
@@ -155,12 +136,6 @@ def _draws(units: list[list[list[BootstrapUnits]]], metric: str, rows: int, resa
     return np.split(bootstrap_values(together, statistic, resamples, seed), len(units), axis=1)
 
 
-def _side_by_side(trainings: list[BootstrapUnits]) -> BootstrapUnits:
-    first = trainings[0]
-    counts = np.concatenate([units.counts for units in trainings], axis=1)
-    return BootstrapUnits(first.kind, first.names, first.number, counts)
-
-
 def _fold_scores(folds: list[list[BootstrapUnits]], metric: str, rows: int) -> Floats:
     """The rows of a run in each fold, mean over seeds: (folds, rows)."""
     totals = [np.stack([units.total() for units in seeds]) for seeds in folds]
@@ -169,8 +144,7 @@ def _fold_scores(folds: list[list[BootstrapUnits]], metric: str, rows: int) -> F
 
 def _rows(counts: Counts, metric: str, rows: int) -> Floats:
     """Convert confusion counts (..., labels, 4) to the metric of each label, their mean, and accuracy if needed."""
-    values = METRICS[metric](counts)
-    parts = [values, mean_known(values)[..., None]]
-    if rows > values.shape[-1] + 1:
-        parts.append(metrics.accuracy(counts)[..., None])
-    return np.concatenate(parts, axis=-1)
+    values = with_mean(METRICS[metric](counts))
+    if rows == values.shape[-1]:
+        return values
+    return np.concatenate([values, metrics.accuracy(counts)[..., None]], axis=-1)

@@ -41,11 +41,7 @@ class FinishedRun:
 
 
 def read_run(name: str, results: Path) -> FinishedRun:
-    """Read a run.
-
-    Args:
-        name: Name of a run, or path of a folder with its results.
-        results: Folder of all runs.
+    """Read a run by its name in the folder of all results, or by the path of a folder with its results.
 
     Raises:
         ClefError: A file is missing, invalid or incomplete, or the summary does not match the metrics.
@@ -59,10 +55,11 @@ def read_run(name: str, results: Path) -> FinishedRun:
         raise ClefError(f"{folder}/summary.json: not a summary; expected what `clef summarize` wrote") from None
     paths = [folder / seed_and_fold(seed, fold) / "metrics.json" for seed, fold in trainings]
     grid = cross_validation([_read_json(path, "the comparison needs its counts") for path in paths])
+    by_seed = [list(folds.values()) for folds in grid.values()]
     if summary.get("pooled"):
-        means = [[pooled_rows(list(folds.values()))["mean"]["f1"]] for folds in grid.values()]
+        means = [[pooled_rows(folds)["mean"]["f1"]] for folds in by_seed]
     else:
-        means = [[metrics["rows"]["mean"]["f1"] for metrics in folds.values()] for folds in grid.values()]
+        means = [[metrics["rows"]["mean"]["f1"] for metrics in folds] for folds in by_seed]
     by_fold = [sum(values) / len(values) for values in zip(*means, strict=True) if None not in values]
     if headline is not None and by_fold and abs(sum(by_fold) / len(by_fold) - headline) > ROUNDING:
         raise ClefError(f"{folder}/summary.json: does not match the metrics of its folds; summarize the run again")

@@ -28,13 +28,20 @@ class SettingDifferences:
     """One line each."""
 
 
-def differing_settings(runs: Sequence[FinishedRun], params_of: Callable[[str], Params | None]) -> SettingDifferences:
-    """Compare the settings that influence the results.
+@dataclass(frozen=True)
+class _Settings:
+    """The known settings of one run."""
 
-    Args:
-        runs: Two or more.
-        params_of: Returns the params of a run by name; None if they no longer exist.
-    """
+    sections: dict[str, Any]
+    stage1: list[str | None] | None
+    """Hash of stage 1 of each seed and fold; None if unknown."""
+    package: str | None
+    """Hash of the package that trained it."""
+    notes: list[str]
+
+
+def differing_settings(runs: Sequence[FinishedRun], params_of: Callable[[str], Params | None]) -> SettingDifferences:
+    """Compare the settings that influence the results; `params_of` returns the params of a run, or None."""
     known = [_read_settings(run, params_of) for run in runs]
     sections = [name for name in known[0].sections if all(name in settings.sections for settings in known)]
     flat = [_flatten({name: settings.sections[name] for name in sections}) for settings in known]
@@ -48,19 +55,13 @@ def differing_settings(runs: Sequence[FinishedRun], params_of: Callable[[str], P
         if len(set(compared)) > 1:
             differing[key] = values
     notes = [note for settings in known for note in settings.notes]
-    return SettingDifferences(differing, notes + _unexplained_differences(known, differing))
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """The known settings of one run."""
-
-    sections: dict[str, Any]
-    stage1: list[str | None] | None
-    """Hash of stage 1 of each seed and fold; None if unknown."""
-    package: str | None
-    """Hash of the package that trained it."""
-    notes: list[str]
+    stage1 = [settings.stage1 for settings in known]
+    explained = STAGE_1_SECTIONS & {key.split(".")[0] for key in differing}
+    if None not in stage1 and any(hashes != stage1[0] for hashes in stage1) and not explained:
+        notes.append("They use different files of stage 1, although all settings of stage 1 are the same.")
+    if len({settings.package for settings in known} - {None}) > 1:
+        notes.append("The runs were trained with different versions of the package's code.")
+    return SettingDifferences(differing, notes)
 
 
 def _read_settings(run: FinishedRun, params_of: Callable[[str], Params | None]) -> _Settings:
@@ -72,32 +73,28 @@ def _read_settings(run: FinishedRun, params_of: Callable[[str], Params | None]) 
     else:
         sections = {key: params.tracked(key) for key in type(params).model_fields}
         del sections["evaluate"]["bootstrap"]
+        sections["evaluate"]["threshold"] = run.summary["threshold"]
     recorded = [_read_json(folder / "finetune.json") for folder in run.training_folders()]
-    first = recorded[0]
-    if first is not None:
+    if first := recorded[0]:
         trained = {key: first[key] for key in FINETUNE_SECTIONS if key in first}
         before, now = _flatten(trained), _flatten({key: sections[key] for key in trained if key in sections})
         if changed := [key for key in now if before.get(key, MISSING) != now[key]]:
             notes.append(f"{run.name}: its params file has changed since the training ({', '.join(changed)}).")
         sections |= trained
-        texts = zip(run.labels, first.get("label_texts", []), strict=False)
-        sections["texts of"] = {label: ": ".join(text) for label, text in texts}
-        if "templates" in first:
-            sections["templates"] = first["templates"]
+        sections["texts of"] = dict(zip(run.labels, map(": ".join, first["label_texts"]), strict=False))
+        sections["templates"] = first["templates"]
     source = params.pretrain.from_ if params is not None and params.pretrain is not None else None
     stage1 = _read_stage1(run, source)
-    if stage1 is not None and (params is None or params.pretrain is not None):
+    if stage1 and (params is None or params.pretrain is not None):
         sections["pretrain"] = stage1["pretrain"]
-    elif source is not None and stage1 is None and (source_params := params_of(source)) is not None:
+    elif source is not None and not stage1 and (source_params := params_of(source)) is not None:
         sections["pretrain"] = source_params.tracked("pretrain")
     sections["seeds"] = run.summary["seeds"]
-    if "evaluate" in sections:
-        sections["evaluate"] = sections["evaluate"] | {"threshold": run.summary["threshold"]}
-    hashes = None if None in recorded else [training.get("stage1") for training in recorded if training is not None]
-    return _Settings(sections, hashes, None if first is None else first.get("package"), notes)
+    hashes = [training.get("stage1") for training in recorded] if all(recorded) else None
+    return _Settings(sections, hashes, first.get("package"), notes)
 
 
-def _read_stage1(run: FinishedRun, source: str | None) -> dict[str, Any] | None:
+def _read_stage1(run: FinishedRun, source: str | None) -> dict[str, Any]:
     """The JSON beside the stage 1 of a run's first training; `source` is the run that it was taken from."""
     folder = run.training_folders()[0]
     if source is None:
@@ -107,34 +104,21 @@ def _read_stage1(run: FinishedRun, source: str | None) -> dict[str, Any] | None:
     return _read_json(folder / "pretrain.json") or _read_json(folder.with_name("foldall") / "pretrain.json")
 
 
-def _unexplained_differences(known: list[_Settings], differing: dict[str, list[str]]) -> list[str]:
-    """Notes about differences that no setting explains."""
-    notes = []
-    sections = {key.split(".")[0] for key in differing}
-    stage1 = [settings.stage1 for settings in known]
-    if None not in stage1 and any(hashes != stage1[0] for hashes in stage1) and not sections & STAGE_1_SECTIONS:
-        notes.append("They use different files of stage 1, although all settings of stage 1 are the same.")
-    if len({settings.package for settings in known} - {None}) > 1:
-        notes.append("The runs were trained with different versions of the package's code.")
-    return notes
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read the JSON beside some weights; empty if missing or damaged."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested settings as dotted keys and JSON text; a section itself is `given`, or `none` if it is switched off."""
-    flat = {}
+    flat: dict[str, str] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):
-            flat[name] = "given"
-            flat |= _flatten(value, f"{name}.")
+            flat |= {name: "given", **_flatten(value, f"{name}.")}
         else:
             flat[name] = value if isinstance(value, str) else "none" if value is None else json.dumps(value)
     return flat

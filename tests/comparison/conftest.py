@@ -11,14 +11,10 @@ from clef.comparison.finished_run import FinishedRun
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.json_data import write_json
 from clef.evaluation.fold.metrics import FN, FP, TN, TP
-from clef.evaluation.fold.score_fold import score_fold
 from clef.evaluation.run.summary import summarize, write_summary
-from clef.params.schema import EvaluateParams
-from tests.evaluation.conftest import action_unit_tables, expression_tables
+from tests.evaluation.conftest import FOLDS, action_unit_tables, expression_tables
 
 __all__ = ["action_unit_tables", "expression_tables"]
-
-FOLDS = [(("F001", "F002", "F003"), ("M001", "M002")), (("M001", "M002"), ("F001", "F002", "F003"))]
 
 
 def random_frames(rng: np.random.Generator, subjects: int, labels: int, frames: int = 60) -> np.ndarray:
@@ -38,7 +34,7 @@ def random_counts(rng: np.random.Generator, present: np.ndarray, recall: np.ndar
 def make_run(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[str] | None = None) -> FinishedRun:
     """A run with these counts (subjects, labels, 4) by seed and fold."""
     first = next(iter(counts.values()))
-    names = labels or [f"AU{i:02d}" for i in range(1, next(iter(first.values())).shape[1] + 1)]
+    labels = labels or [f"AU{i:02d}" for i in range(1, next(iter(first.values())).shape[1] + 1)]
     grid: dict = {}
     for seed, folds in counts.items():
         for fold, values in folds.items():
@@ -46,7 +42,7 @@ def make_run(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[s
             units = BootstrapUnits("subjects", subjects, np.ones(len(values), dtype=np.int64), values)
             metrics = {"resampled": "subjects", "counts": units.to_records(), "subjects": list(subjects)}
             grid.setdefault(seed, {})[fold] = metrics
-    summary = {"dataset": "bp4d", "kind": "action_units", "resampled": "subjects", "labels": names}
+    summary = {"dataset": "bp4d", "kind": "action_units", "resampled": "subjects", "labels": labels}
     summary |= {"seeds": list(counts), "threshold": 0.5}
     summary["folds"] = [{"fold": fold, "subjects": grid[min(grid)][fold]["subjects"]} for fold in first]
     return FinishedRun(name, Path("results") / name, summary, grid)
@@ -63,7 +59,7 @@ def finish(tmp_path, action_unit_tables, expression_tables) -> Callable[..., Pat
             for fold in (0, 1) if kind == "action_units" else (0,):
                 own = seed + skip
                 tables = action_unit_tables(own, *FOLDS[fold]) if kind == "action_units" else expression_tables(own)
-                metrics = score_fold(*tables.parts(), EvaluateParams()) | {"seed": seed, "fold": fold}
+                metrics = tables.score() | {"seed": seed, "fold": fold}
                 write_json(folder / f"seed{seed}" / f"fold{fold}" / "metrics.json", metrics)
                 all_metrics.append(metrics)
         write_summary(folder, *summarize(all_metrics, name, 50))

@@ -22,20 +22,17 @@ def test_a_run_is_read_by_name_or_by_folder(finish, tmp_path):
         ("summary.json", lambda summary: summary.pop("rows"), "summary.json: not a summary"),
         ("summary.json", lambda summary: summary["rows"]["mean"].update(f1=0.1), "does not match the metrics"),
         ("seed0/fold1/metrics.json", lambda metrics: metrics.update(threshold=0.3), "has threshold 0.3, another"),
+        ("summary.json", "{", r"summary\.json: not valid JSON"),
     ],
 )
 def test_incomplete_results_are_one_error_line(finish, tmp_path, path, change, message):
     folder = finish("demo")
     if change is None:
         (folder / path).unlink()
+    elif isinstance(change, str):
+        (folder / path).write_text(change)
     else:
         edit(folder / path, change)
     with pytest.raises(ClefError, match=message) as error:
         read_run("demo", tmp_path / "results")
     assert "\n" not in str(error.value)
-
-
-def test_invalid_json_is_reported_with_its_path(finish, tmp_path):
-    (finish("demo") / "summary.json").write_text("{")
-    with pytest.raises(ClefError, match=r"summary\.json: not valid JSON"):
-        read_run("demo", tmp_path / "results")

@@ -113,19 +113,14 @@ def test_recorded_settings_take_precedence_over_a_params_file_that_changed(runs)
         "a: its params file has changed since the training (finetune.epochs).",
         "The runs were trained with different versions of the package's code.",
     ]
-
-
-def test_a_run_without_a_params_file_is_compared_by_its_recorded_settings(runs):
-    runs.write("a")
-    runs.write("b", params(finetune={"epochs": 3}))
-    del runs.params["b"]
+    del runs.params["a"]
     found = runs.compare("a", "b")
     assert found.values == {"finetune.epochs": ["10", "3"]}
-    assert found.notes == ["b: its params file no longer exists; only recorded settings are compared."]
+    assert found.notes[0] == "a: its params file no longer exists; only recorded settings are compared."
 
 
 def test_results_without_weights_are_compared_by_their_params_files(runs, finish):
-    for name, crop in (("a", {}), ("b", {"size": 128})):
+    for name, size in (("a", 256), ("b", 128)):
         finish(name)
-        runs.params[name] = params(crop=crop)
+        runs.params[name] = params(crop={"size": size})
     assert runs.compare("a", "b").values == {"crop.size": ["256", "128"]}
