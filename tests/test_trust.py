@@ -191,7 +191,7 @@ def test_clean_removes_links_but_not_their_targets(tmp_path):
     (tmp_path / "data" / "interim" / "demo" / "89abcdef").symlink_to(precious)
     for item in leftovers(tmp_path, {}):
         with contextlib.suppress(ClefError):
-            remove(tmp_path, item)
+            remove(tmp_path, item.path)
     assert not crops.exists()
     assert (precious / "deep" / "file").read_text() == "mine"
 

@@ -37,13 +37,19 @@ def clean(
     from clef.runs.load import load_all
     from clef.runtime.paths import INTERIM, PROCESSED, results_folder
 
-    root, known = Path(), load_all(settings.params_folder)
-    orphaned = [path.name for path in cleaning.find_orphaned_results(root, known)]
+    root = Path()
+    known, broken = load_all(settings.params_folder)
+    orphaned = [path.name for path in cleaning.find_orphaned_results(root, [*known, *broken])]
     for run in runs or []:
+        if run in broken:
+            raise broken[run]
         if run not in known and run not in orphaned:
             hint = suggestion(run, [*known, *orphaned], "a params file")
             raise ClefError(f"{settings.params_folder}: no run {run}; {hint}")
-    found = cleaning.leftovers(root, known, orphaned_results=results, stage1_weights=stage1)
+    if broken:
+        cause = next(iter(broken.values()))
+        print(f"Kept all crops, manifests and stage 1 weights, since a params file has a mistake: {cause}")
+    found = cleaning.leftovers(root, known, broken, orphaned_results=results, stage1_weights=stage1)
     if runs:
         folders = {results_folder(run) for run in runs}
         for dataset in {known[run].dataset.name for run in runs if run in known}:
@@ -68,5 +74,5 @@ def clean(
             print("Nothing was removed")
             return
     for item in found:
-        cleaning.remove(root, item)
+        cleaning.remove(root, item.path)
     print(f"{total} removed")

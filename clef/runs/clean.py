@@ -3,8 +3,10 @@
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from clef.errors import ClefError
@@ -13,6 +15,7 @@ from clef.runtime.files import is_abandoned
 from clef.runtime.lease import holder_of, leased
 from clef.runtime.paths import INTERIM, PROCESSED, RAW, RESULTS, fold_folder, seed_and_fold, summary_file
 
+FOLDERS = (INTERIM, PROCESSED, RESULTS)
 DIGEST = re.compile(r"[0-9a-f]{8}")
 QUIET_SECONDS = 3600.0
 """A temporary file of an unknown process may still be growing if it was written within this time."""
@@ -24,53 +27,65 @@ class Leftover:
 
     path: Path
     reason: str
-    size: int
-    """Bytes."""
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the file, or of all files below the folder. Links are not followed."""
+        files = [self.path, *self.path.rglob("*")]
+        return sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
 
 
 def leftovers(
-    root: Path, runs: Mapping[str, Params], *, orphaned_results: bool = False, stage1_weights: bool = False
+    root: Path,
+    runs: Mapping[str, Params],
+    broken: Collection[str] = (),
+    *,
+    orphaned_results: bool = False,
+    stage1_weights: bool = False,
 ) -> list[Leftover]:
     """List what can be removed.
 
     Args:
         root: The checkout.
-        runs: Every run that has a params file.
-        orphaned_results: Also results of runs that have none.
+        runs: Every run that has a valid params file.
+        broken: Names of the other params files. They may use any crops and stage 1 weights, so all of these are kept.
+        orphaned_results: Also results of runs without a params file.
         stage1_weights: Also stage 1 weights of finished runs that no unfinished run starts from.
     """
-    found = [*_work_folders(root), *_partial_files(root), *_unused_crops(root, runs)]
+    found = [*_work_folders(root), *_temporary_files(root)]
+    if not broken:
+        found += _unused_crops(root, runs)
     if orphaned_results:
-        orphaned = find_orphaned_results(root, runs)
-        found += [Leftover(path, "results of a run without params file", size(path)) for path in orphaned]
-    if stage1_weights:
+        orphaned = find_orphaned_results(root, [*runs, *broken])
+        found += [Leftover(path, "results of a run without params file") for path in orphaned]
+    if stage1_weights and not broken:
         found += _stage1_weights(root, runs)
     paths = {item.path for item in found}
     return [item for item in found if not paths & set(item.path.parents)]
 
 
-def find_orphaned_results(root: Path, runs: Mapping[str, Params]) -> list[Path]:
-    """Results folders of runs whose params file is missing."""
+def find_orphaned_results(root: Path, runs: Collection[str]) -> list[Path]:
+    """Results folders of runs that are not among `runs`, those with a params file."""
     folders = (path for path in sorted((root / RESULTS).glob("*")) if path.is_dir() and not path.is_symlink())
     return [path for path in folders if path.name not in runs and any(path.glob(str(seed_and_fold("*", "*"))))]
 
 
-def remove(root: Path, item: Leftover) -> None:
+def remove(root: Path, path: Path) -> None:
     """Remove a leftover.
 
     Raises:
         ClefError: A process is working in the folder.
     """
-    above = item.path.resolve().parents
-    if (root / RAW).resolve() in above or not any(folder.resolve() in above for folder in _folders(root)):
-        raise ClefError(f"{item.path}: not below data/interim, data/processed or results; not removed")
-    if item.path.suffix == ".work":
-        with leased(item.path):
-            shutil.rmtree(item.path)
-    elif item.path.is_dir():
-        shutil.rmtree(item.path)
+    above = path.resolve().parents
+    if (root / RAW).resolve() in above or not any((root / folder).resolve() in above for folder in FOLDERS):
+        raise ClefError(f"{path}: not below data/interim, data/processed or results; not removed")
+    if path.suffix == ".work":
+        with leased(path):
+            shutil.rmtree(path)
+    elif path.is_dir():
+        shutil.rmtree(path)
     else:
-        item.path.unlink()
+        path.unlink()
 
 
 def is_workflow_running(root: Path) -> bool:
@@ -87,34 +102,20 @@ def require_no_workflow(root: Path) -> None:
         )
 
 
-def size(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; links are not followed."""
-    files = [path] if path.is_file() else (file for file in path.rglob("*") if not file.is_symlink() and file.is_file())
-    return sum(file.stat().st_size for file in files)
-
-
 def _work_folders(root: Path) -> Iterator[Leftover]:
-    for folder in _folders(root):
-        for path in sorted(folder.rglob("*.work")):
-            # Directly below lie the folders of data sets and runs, whose names may end so.
-            if path.parent != folder and path.is_dir() and not path.is_symlink() and not holder_of(path):
-                yield Leftover(path, "progress of an interrupted job, which would start over", size(path))
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*.work")):
+            # Directly below are the folders of data sets and runs, whose names may end so.
+            if path.parent != root / folder and path.is_dir() and not path.is_symlink() and not holder_of(path):
+                yield Leftover(path, "progress of an interrupted job, which would start over")
 
 
-def _partial_files(root: Path) -> Iterator[Leftover]:
-    for folder in _folders(root):
-        for path in sorted(folder.rglob(".*.partial")):
-            if _is_half_written(path):
-                yield Leftover(path, "incomplete file of a killed job", size(path))
-
-
-def _is_half_written(path: Path) -> bool:
-    """Whether no process writes a temporary file any more."""
-    abandoned = is_abandoned(path)
-    try:
-        return time.time() - path.lstat().st_mtime > QUIET_SECONDS if abandoned is None else abandoned
-    except FileNotFoundError:
-        return False  # renamed or removed since it was listed
+def _temporary_files(root: Path) -> Iterator[Leftover]:
+    for path in (path for folder in FOLDERS for path in sorted((root / folder).rglob(".*.partial"))):
+        with suppress(FileNotFoundError):  # renamed or removed since it was listed
+            abandoned = is_abandoned(path)
+            if abandoned or (abandoned is None and time.time() - path.lstat().st_mtime > QUIET_SECONDS):
+                yield Leftover(path, "incomplete file of a killed job")
 
 
 def _unused_crops(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover]:
@@ -124,20 +125,12 @@ def _unused_crops(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover]:
             if not path.is_dir() or path.is_symlink() or path.parent.is_symlink() or not DIGEST.fullmatch(path.name):
                 continue
             if (path.parent.name, path.name) not in used and not any(map(holder_of, path.glob("*.lease"))):
-                yield Leftover(path, f"{what} of settings that no params file uses", size(path))
+                yield Leftover(path, f"{what} of settings that no params file uses")
 
 
 def _stage1_weights(root: Path, runs: Mapping[str, Params]) -> Iterator[Leftover]:
-    def unfinished(run: str) -> bool:
-        return not (root / summary_file(run)).exists()
-
     for run in runs:
         users = [user for user, params in runs.items() if params.pretrain is not None and params.pretrain.from_ == run]
-        if any(map(unfinished, [run, *users])):
-            continue
-        for path in sorted(root.glob(str(fold_folder(run, "*", "*") / "pretrain.safetensors"))):
-            yield Leftover(path, "stage 1 of a finished run", size(path))
-
-
-def _folders(root: Path) -> list[Path]:
-    return [root / INTERIM, root / PROCESSED, root / RESULTS]
+        if all((root / summary_file(user)).exists() for user in (run, *users)):
+            for path in sorted(root.glob(str(fold_folder(run, "*", "*") / "pretrain.safetensors"))):
+                yield Leftover(path, "stage 1 of a finished run")

@@ -10,18 +10,7 @@ from clef.manifest.folds import FoldName, make_folds
 from clef.params.schema import Params
 from clef.runs.messages import job_name
 from clef.runs.related_runs import also_in_stage1, stage1_source
-from clef.runtime.paths import (
-    check_file,
-    crops_folder,
-    fold_folder,
-    interim_folder,
-    labels_file,
-    manifest_file,
-    raw_folder,
-    results_folder,
-    sequences_file,
-    summary_file,
-)
+from clef.runtime import paths
 
 TRAININGS = ("pretrain", "finetune", "inner")
 
@@ -70,38 +59,34 @@ def jobs_of(run: str, runs: Mapping[str, Params]) -> list[Job]:
     for seed in params.seeds:
         for fold in folds:
             jobs += _fold_jobs(run, runs, seed, fold)
-    folder = results_folder(run)
-    summary = Job("summarize", run, (summary_file(run), folder / "summary.json"), folder / "summarize.log")
+    folder = paths.results_folder(run)
+    summary = Job("summarize", run, (paths.summary_file(run), folder / "summary.json"), folder / "summarize.log")
     return list(dict.fromkeys([*jobs, summary]))  # folds may share a stage 1
 
 
 def _data_jobs(params: Params) -> Iterator[Job]:
     dataset = open_dataset(params)
-    name, crop, folder = dataset.name, params.crop_digest, interim_folder(dataset.name)
-    if (marker := dataset.completion_marker()) is not None and not existing_pointers(dataset, raw_folder(name)):
-        yield Job("render-demo", name, (raw_folder(name) / marker,), folder / "render.log")
-    outputs = (sequences_file(name), labels_file(name), check_file(name))
-    yield Job("ingest", name, outputs, folder / "ingest.log")
+    name, crop = dataset.name, params.crop_digest
+    raw, interim = paths.raw_folder(name), paths.interim_folder(name)
+    if (marker := dataset.completion_marker()) is not None and not existing_pointers(dataset, raw):
+        yield Job("render-demo", name, (raw / marker,), interim / "render.log")
+    outputs = (paths.sequences_file(name), paths.labels_file(name), paths.check_file(name))
+    yield Job("ingest", name, outputs, interim / "ingest.log")
     for shard in dataset.shards():
-        target = crops_folder(name, crop) / f"{shard}.arrow"
+        target = paths.crops_folder(name, crop) / f"{shard}.arrow"
         yield Job("crop", name, (target,), target.with_suffix(".log"), shard=shard)
-    target = manifest_file(name, crop)
+    target = paths.manifest_file(name, crop)
     yield Job("manifest", name, (target,), target.with_suffix(".log"))
 
 
 def _fold_jobs(run: str, runs: Mapping[str, Params], seed: int, fold: FoldName) -> Iterator[Job]:
-    source = stage1_source(runs, run, fold)
-    if source is not None:
-        yield _training("pretrain", source[0], seed, source[1])
-    yield _training("finetune", run, seed, fold)
-    if runs[run].tune is not None:
-        yield _training("inner", run, seed, fold)
-    folder = fold_folder(run, seed, fold)
+    trainings = [("finetune", run, fold), *([("inner", run, fold)] if runs[run].tune is not None else [])]
+    if (source := stage1_source(runs, run, fold)) is not None:
+        trainings.insert(0, ("pretrain", *source))
+    for step, trained, own_fold in trainings:
+        path = paths.fold_folder(trained, seed, own_fold) / step
+        outputs = (path.with_suffix(".safetensors"), path.with_suffix(".json"))
+        yield Job(step, trained, outputs, path.with_suffix(".log"), seed, own_fold)
+    folder = paths.fold_folder(run, seed, fold)
     outputs = (folder / "metrics.json", folder / "predictions.parquet")
     yield Job("evaluate", run, outputs, folder / "evaluate.log", seed, fold)
-
-
-def _training(step: str, run: str, seed: int, fold: FoldName) -> Job:
-    path = fold_folder(run, seed, fold) / step
-    outputs = (path.with_suffix(".safetensors"), path.with_suffix(".json"))
-    return Job(step, run, outputs, path.with_suffix(".log"), seed, fold)

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,7 +17,7 @@ REQUESTED = "CLEF_RUNS"
 """Environment variable with the names of the runs that the workflow was asked for; its jobs inherit it."""
 
 
-def load_params(path: Path | str) -> Params:
+def load_params(path: Path) -> Params:
     """Read one params file and what it extends.
 
     Args:
@@ -26,9 +26,7 @@ def load_params(path: Path | str) -> Params:
     Raises:
         ParamsError: The file, a file it extends, a key or a value is not as expected.
     """
-    path = Path(path)
-    if not NAME.fullmatch(path.stem):
-        raise ParamsError(f"{path}: invalid run name {path.stem!r}; expected {NAME_EXPECTED}")
+    _require_valid_name(path.stem, path)
     files = _read_with_parents(path)
     values: dict[str, Any] = {}
     for own in reversed(files.values()):
@@ -56,39 +54,35 @@ def params_file(run: str, folder: Path) -> Path:
     Raises:
         ParamsError: The folder has no such file; the message suggests the nearest name.
     """
+    _require_valid_name(run, folder)
     path = folder / f"{run}.yaml"
-    # A name with a path in it must not lead out of the folder.
-    if NAME.fullmatch(run) and not run.endswith(".yaml") and path.exists():
+    if path.exists():
         return path
-    if not folder.is_dir():
-        raise ParamsError(f"{folder}: no such folder; run this in the checkout, or give --params")
+    if summary_file(run).exists():
+        raise ParamsError(f"{results_folder(run)}: its params file is missing; restore it, or use `clef show {run}`")
     raise ParamsError(f"{folder}: no run {run}; {suggestion(run, run_names(folder), 'a params file')}")
 
 
 def run_names(folder: Path) -> list[str]:
-    """Names of all runs of a params folder, sorted; the files are not read."""
+    """Names of all runs of a params folder, sorted; the files are not read.
+
+    Raises:
+        ParamsError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise ParamsError(f"{folder}: no such folder; run this in the checkout, or give --params")
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load_all(folder: Path) -> dict[str, Params]:
-    """Every run of a params folder by name.
-
-    Raises:
-        ParamsError: One of the files is not as expected.
-    """
-    return {name: load_params(folder / f"{name}.yaml") for name in run_names(folder)}
-
-
-def reject_results(run: str, folder: Path) -> NoReturn:
-    """Explain why results of a name that has no params file cannot be made.
-
-    Raises:
-        ParamsError: Always.
-    """
-    results = results_folder(run)
-    if summary_file(run).exists():
-        raise ParamsError(f"{results}: its params file is missing; restore it, or use `clef show {run}`")
-    raise ParamsError(f"{results}: no run {run} in {folder}/; {suggestion(run, run_names(folder), 'a params file')}")
+def load_all(folder: Path) -> tuple[dict[str, Params], dict[str, ParamsError]]:
+    """Every run of a params folder by name, and the errors of invalid files by name."""
+    runs, errors = {}, {}
+    for name in run_names(folder):
+        try:
+            runs[name] = load_params(folder / f"{name}.yaml")
+        except ParamsError as error:
+            errors[name] = error
+    return runs, errors
 
 
 def run_over(folder: Path, dataset: str, crop: str | None = None) -> str:
@@ -104,13 +98,15 @@ def run_over(folder: Path, dataset: str, crop: str | None = None) -> str:
     Raises:
         ParamsError: There is no such run.
     """
+    names = run_names(folder)
     loaded: dict[str, Params] = {}
     broken = None
-    for name in dict.fromkeys([*os.environ.get(REQUESTED, "").split(), dataset, *run_names(folder)]):
+    requested = [name for name in (*os.environ.get(REQUESTED, "").split(), dataset) if name in names]
+    for name in dict.fromkeys([*requested, *names]):
         try:
             loaded[name] = load_params(folder / f"{name}.yaml")
         except ParamsError as error:
-            broken = broken or (error if name in run_names(folder) else None)
+            broken = broken or error
             continue
         if loaded[name].dataset.name == dataset and crop in (None, loaded[name].crop_digest):
             return name
@@ -123,43 +119,43 @@ def run_over(folder: Path, dataset: str, crop: str | None = None) -> str:
     raise broken or ParamsError(f"{folder}: no run over a data set {dataset}; {suggestion(dataset, known)}")
 
 
+def _require_valid_name(run: str, where: Path) -> None:
+    """A name with a path in it must not lead out of the params folder."""
+    if not NAME.fullmatch(run):
+        raise ParamsError(f"{where}: invalid run name {run!r}; expected {NAME_EXPECTED}")
+
+
 def _read_with_parents(path: Path) -> dict[Path, dict[str, Any]]:
     """Contents of each file, from this one up through all that it extends."""
     files: dict[Path, dict[str, Any]] = {}
-    parent: str | None = path.stem
-    while parent is not None:
-        child, path = path, path.with_name(f"{parent}.yaml") if files else path
+    child: Path | None = None
+    while True:
         if path in files:
             cycle = " -> ".join(step.stem for step in (*files, path))
             raise ParamsError(f"{child}: extends: cycle {cycle}")
         try:
-            files[path] = _read(path)
+            text = path.read_bytes()
         except FileNotFoundError:
-            if not files:
+            if child is None:
                 raise ParamsError(f"{path}: no such file") from None
             known = [name for name in run_names(path.parent) if name != child.stem]
             hint = suggestion(path.stem, known, "a file beside it")
             raise ParamsError(f"{child}: extends: no file {path}; {hint}") from None
-        parent = files[path].pop("extends", None)
-        if parent is not None and not (isinstance(parent, str) and NAME.fullmatch(parent)):
+        except OSError as error:
+            raise ParamsError(f"{path}: cannot be read ({error.strerror}); expected a params file") from None
+        values = parse_yaml(text, path)
+        if not isinstance(values, dict):
+            found = "an empty file" if values is None else f"a {type(values).__name__}"
+            raise ParamsError(f"{path}: expected sections such as `dataset:`, found {found}")
+        parent = values.pop("extends", None)
+        files[path] = values
+        if parent is None:
+            return files
+        if not (isinstance(parent, str) and NAME.fullmatch(parent)):
             raise ParamsError(
                 f"{path}: extends: expected the name of a params file beside it, without .yaml, found {parent!r}"
             )
-    return files
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ParamsError(f"{path}: cannot be read ({error.strerror}); expected a params file") from None
-    values = parse_yaml(text, path)
-    if not isinstance(values, dict):
-        found = "an empty file" if values is None else f"a {type(values).__name__}"
-        raise ParamsError(f"{path}: expected sections such as `dataset:`, found {found}")
-    return values
+        child, path = path, path.with_name(f"{parent}.yaml")
 
 
 def _contains(values: Any, key: KeyPath) -> bool:

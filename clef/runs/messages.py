@@ -66,21 +66,29 @@ def read_tail(path: Path) -> bytes:
 
 
 def started(jobs: Sequence[PlannedJob], devices: Iterable[str], disks: Iterable[str]) -> str:
-    """The message at the start: what is made, on which devices, and the disk space it needs, a line a disk."""
+    """The message at the start.
+
+    Args:
+        jobs: All that are about to run.
+        devices: Of the trainings.
+        disks: A line a disk about the space needed.
+    """
     targets = [str(summary_file(run)) for run in _summarized(jobs)]
     lines = [f"CLEF: {', '.join(targets) or 'the requested files'}", f"  jobs    {len(jobs)}"]
     if devices := sorted(devices):
         lines.append(f"  device  {', '.join(devices)}, for training")
-    lines += [f"  disk    {disk}" for disk in disks]
-    lines.append("  logs    beside each result: results/RUN/seed*/fold*/*.log, data/interim/*/*.log")
-    lines.append("  To interrupt, press ctrl-C; run the same command to resume.")
+    lines += [
+        *(f"  disk    {disk}" for disk in disks),
+        "  logs    beside each result: results/RUN/seed*/fold*/*.log, data/interim/*/*.log",
+        "  To interrupt, press ctrl-C; run the same command to resume.",
+    ]
     return "\n".join(lines)
 
 
 def cancelled(numbers: Sequence[str]) -> str:
     """The message about SLURM jobs of a Snakemake that was killed."""
     jobs = f"job{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
-    return f"CLEF: cancelled SLURM {jobs}, left in the queue by an earlier Snakemake; resuming from what was saved."
+    return f"CLEF: cancelled SLURM {jobs} of an earlier Snakemake that was killed; resuming from the saved state."
 
 
 def finished(jobs: Sequence[PlannedJob], seconds: float) -> str:
@@ -105,7 +113,7 @@ def failed(jobs: Iterable[PlannedJob], began: float) -> str:
         began: When Snakemake started them, in seconds since the epoch.
     """
     unfinished = [job for job in jobs if not all(Path(output).exists() for output in job.outputs)]
-    causes = {job.name: cause for job in unfinished if (cause := _cause(job, began)) is not None}
+    causes = {job.name: cause for job in unfinished if (cause := _cause(job, began))}
     if causes and all("interrupted" in cause for cause in causes.values()):
         return f"CLEF: interrupted after {duration(time.time() - began)}; run the same command to resume."
     number = f"{len(causes)} job{'s' if len(causes) > 1 else ''} failed" if causes else "a job failed, see above"
@@ -118,7 +126,7 @@ def _summarized(jobs: Iterable[PlannedJob]) -> list[str]:
 
 
 def _cause(job: PlannedJob, began: float) -> str | None:
-    """Last line of the job in its log; None if the job has not been started."""
+    """Last line of a job in its log; None if the job has not been started."""
     for log in map(Path, job.logs):
         if log.exists() and log.stat().st_mtime >= began:
             line, own = last_line(log, job.name) or ("", False)

@@ -13,7 +13,7 @@ from clef.params.schema import Params, Section
 from clef.params.suggestion import suggestion
 
 Row = tuple[str, str, str, str]
-"""Key with its sections, allowed values, default as YAML, meaning."""
+"""Full key, allowed values, default as YAML, meaning."""
 Groups = dict[tuple[str, str], list[Row]]
 """Keys by name and meaning of their section."""
 LIMITS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
@@ -47,14 +47,8 @@ def as_markdown(groups: Groups) -> str:
     """A heading and a table for each section."""
     lines = []
     for (name, meaning), rows in groups.items():
-        lines += [
-            f"## {name or 'The run'}",
-            "",
-            meaning,
-            "",
-            "| key | values | default | meaning |",
-            "|---|---|---|---|",
-        ]
+        lines += [f"## {name or 'The run'}", "", meaning, ""]
+        lines += ["| key | values | default | meaning |", "|---|---|---|---|"]
         for key, allowed, default, meaning_of_key in rows:
             cells = (f"`{key}`", allowed, f"`{default}`", meaning_of_key)
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")

@@ -16,7 +16,7 @@ TRAININGS = ("pretrain", "finetune", "finetune_inner")
 
 
 def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: bool) -> list[str]:
-    """Check the device, write access and disk space for all jobs.
+    """Check device, fetched weights, write access and disk space.
 
     Args:
         jobs: All that are about to run.
@@ -47,14 +47,14 @@ def check_raw_data(names: Iterable[str], runs: RequestedRuns) -> None:
     for dataset in names:
         if runs.over(dataset).dataset.completion_marker() is None:
             command = [sys.executable, "-m", "clef", "check", dataset]
-            ran = subprocess.run(command, capture_output=True, text=True, check=False)
+            ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if ran.returncode:
-                print(ran.stdout + ran.stderr, end="", file=sys.stderr)
+                print(ran.stdout, end="", file=sys.stderr)
                 sys.exit(1)
 
 
 def datasets(jobs: Iterable[PlannedJob], *rules: str) -> list[str]:
-    """Data sets of the jobs of some rules, sorted."""
+    """Data sets of the jobs of these rules, sorted."""
     return sorted({job.wildcards["dataset"] for job in jobs if job.rule in rules})
 
 
@@ -65,12 +65,8 @@ def training_devices(jobs: Iterable[PlannedJob], runs: RequestedRuns) -> set[str
 
 def _device(job: PlannedJob, runs: RequestedRuns) -> str:
     if job.rule == "crop":
-        return _crop_run(job, runs).params.crop.device
+        return runs.over(job.wildcards["dataset"], job.wildcards["crop"]).params.crop.device
     return runs[job.wildcards["run"]].params.device if job.rule in (*TRAININGS, "evaluate") else "cpu"
-
-
-def _crop_run(job: PlannedJob, runs: RequestedRuns) -> Run:
-    return runs.over(job.wildcards["dataset"], job.wildcards["crop"])
 
 
 def _disk_needs(jobs: Iterable[PlannedJob], runs: RequestedRuns) -> dict[Path, float]:
@@ -80,7 +76,7 @@ def _disk_needs(jobs: Iterable[PlannedJob], runs: RequestedRuns) -> dict[Path, f
         if job.rule == "render_demo" and (render := runs.over(job.wildcards["dataset"]).params.render) is not None:
             needs[RAW] += disk_space.demo_bytes(render)
         elif job.rule == "crop":
-            run = _crop_run(job, runs)
+            run = runs.over(job.wildcards["dataset"], job.wildcards["crop"])
             needs[INTERIM] += _frames(run)[0] / len(run.shards) * disk_space.crop_bytes(run.params.crop)
         elif job.rule in TRAININGS:
             needs[RESULTS] += disk_space.training_bytes(runs[job.wildcards["run"]].params.model)
@@ -88,7 +84,7 @@ def _disk_needs(jobs: Iterable[PlannedJob], runs: RequestedRuns) -> dict[Path, f
 
 
 def _frames(run: Run) -> tuple[int, bool]:
-    """Frames of a data set, and False if more may come: before `ingest`, only published numbers are known."""
+    """Frames of a data set, and whether the number is exact: before `ingest`, only published numbers are known."""
     from pyarrow.parquet import read_table
 
     table = sequences_file(run.dataset.name)

@@ -15,8 +15,9 @@ from clef.manifest.folds import Fold, FoldName, make_folds
 from clef.model.texts import activity_texts, label_templates, label_texts
 from clef.params.schema import Params, ParamsError
 from clef.runs.load import REQUESTED, run_names, run_over
-from clef.runs.related_runs import load_run, require_same_data, stage1_source
+from clef.runs.related_runs import load_run, stage1_source
 from clef.runtime.paths import crops_folder, manifest_file
+from clef.runtime.wording import abbreviate
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,6 @@ class RequestedRuns:
         self._folder = folder
         self._loaded: dict[str, Run] = {}
         self.names = run_names(folder)
-        self.params: dict[str, Params] = {}
 
     def __getitem__(self, name: str) -> Run:
         """A run of the folder.
@@ -79,9 +79,13 @@ class RequestedRuns:
         if name not in self._loaded:
             for related, params in load_run(name, self._folder).items():
                 if related not in self._loaded:
-                    self.params[related] = params
-                    require_same_data(related, self.params, self._folder)
-                    self._loaded[related] = _open(related, params, self._folder / f"{related}.yaml")
+                    try:
+                        run = _open(related, params)
+                        for other in self._loaded.values():
+                            _require_same_data(run, other)
+                    except ParamsError as error:
+                        raise ParamsError(f"{self._folder / related}.yaml: {error}") from None
+                    self._loaded[related] = run
             os.environ[REQUESTED] = " ".join(self._loaded)
         return self._loaded[name]
 
@@ -102,20 +106,35 @@ class RequestedRuns:
 
     def stage1(self, run: str, fold: FoldName) -> tuple[str, FoldName] | None:
         """Run and fold whose stage 1 a fold of a run starts from; None without a stage 1."""
-        return stage1_source(self.params, run, fold)
+        return stage1_source({name: loaded.params for name, loaded in self._loaded.items()}, run, fold)
 
 
-def _open(name: str, params: Params, path: Path) -> Run:
-    try:
-        dataset = open_dataset(params)
-        return Run(
-            name,
-            params,
-            dataset,
-            make_folds(dataset),
-            [[text.name, text.description] for text in label_texts(params.texts, params.labels)],
-            asdict(label_templates(params.texts)),
-            activity_texts(params.texts, dataset.activities),
-        )
-    except ParamsError as error:
-        raise ParamsError(f"{path}: {error}") from None
+def _open(name: str, params: Params) -> Run:
+    dataset = open_dataset(params)
+    texts = [[text.name, text.description] for text in label_texts(params.texts, params.labels)]
+    templates, activities = asdict(label_templates(params.texts)), activity_texts(params.texts, dataset.activities)
+    return Run(name, params, dataset, make_folds(dataset), texts, templates, activities)
+
+
+def _require_same_data(run: Run, other: Run) -> None:
+    """Require that two runs over one data set agree on how that is made, and on subjects and shards."""
+    name = run.dataset.name
+    if other.dataset.name != name:
+        return
+    for section in ("dataset", "render", "ingest"):
+        if other.params.tracked(section) != run.params.tracked(section):
+            raise ParamsError(
+                f"{section} differs from {other.name}.yaml, which uses the same data set {name}; "
+                "give one of them another dataset.name, or run them one at a time"
+            )
+    for what, here, there in (
+        ("subjects", run.dataset.subjects(), other.dataset.subjects()),
+        ("shards", run.dataset.shards(), other.dataset.shards()),
+    ):
+        if here != there:
+            raise ParamsError(
+                f"folds: {what} of {name} are {abbreviate(here, 4) or 'unknown'} here but "
+                f"{abbreviate(there, 4) or 'unknown'} in {other.name}.yaml, which uses the same data set; list all "
+                "subjects in dataset.options, or give one of them another dataset.name "
+                f"(data/raw/NAME may be a link to data/raw/{name})"
+            )

@@ -3,6 +3,7 @@
 A process that works on a job holds its lease, see `clef.runtime.lease`.
 """
 
+import contextlib
 import json
 import re
 import statistics
@@ -69,27 +70,25 @@ def state_of(job: Job) -> State:
         age = round(max(0.0, time.time() - holder.refreshed), 1)
         return State(job, "running", host=holder.host, heartbeat_age=age, last_line=line, **known)
     known.pop("seconds_left", None)
-    kind: StateName = "waiting"
-    if (line is not None and own and line.startswith("error: ")) or (
-        record and line is None and record.status == "failed"
-    ):
-        kind = "failed"
-    elif record is not None or job.log.exists():
-        kind = "stopped"
-    return State(job, kind, last_line=line, **known)
+    failed = own and line.startswith("error: ") if line is not None else record and record.status == "failed"
+    started = record is not None or job.log.exists()
+    return State(job, "failed" if failed else "stopped" if started else "waiting", last_line=line, **known)
 
 
 def _progress(job: Job, record: Record) -> dict[str, Any]:
     """Step, loss, speed and time left, from the end of the metrics file."""
-    lines = read_tail(job.target.with_suffix(".metrics.jsonl")).split(b"\n")[:-1]
-    points = [point for line in lines if (point := _parse(line)) is not None]
+    points = []
+    for line in read_tail(job.target.with_suffix(".metrics.jsonl")).split(b"\n")[:-1]:
+        with contextlib.suppress(ValueError):
+            point = json.loads(line)
+            points += [point] if isinstance(point, dict) and {"step", "time"} <= point.keys() else []
     if not points:
         return {"steps": record.steps}
     last = points[-1]
     progress = {"steps": record.steps, "step": last["step"], "loss": last.get("train/loss")}
     recent = [point for point in points if point["time"] >= record.resumed]
-    speeds = [s for point in recent[-SPEED_STEPS:] if (s := point.get("speed/images_per_second")) is not None]
-    if speeds:
+    key = "speed/images_per_second"
+    if speeds := [point[key] for point in recent[-SPEED_STEPS:] if point.get(key) is not None]:
         progress["images_per_second"] = round(statistics.median(speeds), 1)
     if len(recent) > 1 and record.steps is not None:
         # Not from the speed, since predictions between epochs take time too.
@@ -100,18 +99,7 @@ def _progress(job: Job, record: Record) -> dict[str, Any]:
 
 def _slurm_job(job: Job) -> str | None:
     """Number of the SLURM job, from the first line of the log."""
-    try:
-        with open(job.log, "rb") as file:
-            first = file.readline(HEAD_BYTES).decode("utf-8", errors="replace")
-    except OSError:
-        return None
-    found = re.search(r", SLURM job (\S+) on ", first)
-    return found[1] if found else None
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    try:
-        point = json.loads(line)
-    except ValueError:
-        return None
-    return point if isinstance(point, dict) and {"step", "time"} <= point.keys() else None
+    with contextlib.suppress(OSError), open(job.log, "rb") as file:
+        found = re.search(rb", SLURM job (\S+) on ", file.readline(HEAD_BYTES))
+        return found[1].decode() if found else None
+    return None

@@ -77,9 +77,7 @@ def _fold_table(states: Sequence[State]) -> Table:
         if state.job.step in FOLD_STEPS:
             folds.setdefault((state.job.seed, str(state.job.fold)), {})[state.job.step] = state
     steps = [step for step in FOLD_STEPS if any(step in own for own in folds.values())]
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for name in ("seed", "fold", *steps):
-        table.add_column(name)
+    table = Table("seed", "fold", *steps, box=None, padding=(0, 2), header_style="bold")
     for (seed, fold), own in folds.items():
         table.add_row(str(seed), fold, *(_cell(own[step]) if step in own else Text("") for step in steps))
     return table
@@ -106,8 +104,8 @@ def _note(state: State) -> Text:
         text = "; ".join(part for part in (", ".join(pace) or text, refreshed) if part)
     elif text and str(state.job.log) not in text:
         text += f" (log: {state.job.log})"
-    colon = ": " if text else ""
-    return Text.assemble("  ", (state.kind, COLOURS[state.kind]), f"  {state.job.name}{colon}{text}")
+    about = f"{state.job.name}: {text}" if text else state.job.name
+    return Text.assemble("  ", (state.kind, COLOURS[state.kind]), f"  {about}")
 
 
 def _counted(states: Sequence[State], unit: str) -> list[tuple[str, str] | str]:

@@ -61,7 +61,14 @@ def test_only_files_of_given_runs_are_listed(checkout, clef_here):
     assert "no run xyz; expected one of demo, other, forgotten" in ran.stderr
 
 
-def test_a_broken_params_file_stops_it_since_it_may_use_these_crops(checkout, clef_here):
+def test_a_broken_params_file_keeps_all_crops_since_it_may_use_them(checkout, clef_here):
     (checkout / "params/broken.yaml").write_text("dataset: {adaptor: demo}\n")
-    assert clef_here("clean", "--yes", folder=checkout).returncode == 1
+    (checkout / "results/demo/seed0/fold0/pretrain.work").mkdir(parents=True)
+    ran = clef_here("clean", "--yes", folder=checkout)
+    assert not ran.returncode
+    assert "Kept all crops, manifests and stage 1 weights, since a params file has a mistake: params/b" in ran.stdout
     assert (checkout / UNUSED).exists()
+    assert not (checkout / "results/demo/seed0/fold0/pretrain.work").exists()
+    ran = clef_here("clean", "--yes", "broken", folder=checkout)
+    assert ran.returncode == 1
+    assert "broken.yaml: dataset.adapter: missing" in ran.stderr

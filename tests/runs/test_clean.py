@@ -6,7 +6,7 @@ import pytest
 
 from clef.errors import ClefError
 from clef.params.schema import Params
-from clef.runs.clean import Leftover, find_orphaned_results, leftovers, remove, require_no_workflow
+from clef.runs.clean import find_orphaned_results, leftovers, remove, require_no_workflow
 from clef.runtime.files import temporary_path
 from clef.runtime.lease import leased
 
@@ -25,8 +25,8 @@ def write(path: Path, content: str = "0123456789") -> Path:
     return path
 
 
-def found(root: Path, **options) -> set[str]:
-    return {item.path.relative_to(root).as_posix() for item in leftovers(root, RUNS, **options)}
+def found(root: Path, broken=(), **options) -> set[str]:
+    return {item.path.relative_to(root).as_posix() for item in leftovers(root, RUNS, broken, **options)}
 
 
 def test_crops_and_manifests_that_no_run_uses_can_be_removed(tmp_path):
@@ -40,6 +40,7 @@ def test_crops_and_manifests_that_no_run_uses_can_be_removed(tmp_path):
     assert found(tmp_path) == unused
     with leased(tmp_path / "data/interim/demo/00000000/F002.arrow"):
         assert found(tmp_path) == unused - {"data/interim/demo/00000000"}
+    assert found(tmp_path, broken=["other"]) == set()
 
 
 def test_work_folders_can_be_removed_unless_a_process_uses_them(tmp_path):
@@ -49,9 +50,9 @@ def test_work_folders_can_be_removed_unless_a_process_uses_them(tmp_path):
     with leased(busy.with_suffix(".safetensors")):
         assert found(tmp_path) == {"results/demo/seed0/fold0/pretrain.work"}
         with pytest.raises(ClefError, match="already working on it"):
-            remove(tmp_path, Leftover(busy, "", 0))
+            remove(tmp_path, busy)
     assert (busy / "recovery.pt").exists()
-    remove(tmp_path, Leftover(idle, "", 0))
+    remove(tmp_path, idle)
     assert not idle.exists()
 
 
@@ -87,6 +88,7 @@ def test_results_without_params_file_are_listed_on_request(tmp_path):
     assert found(tmp_path) == set()
     assert find_orphaned_results(tmp_path, RUNS) == [tmp_path / "results/forgotten"]
     assert found(tmp_path, orphaned_results=True) == {"results/forgotten"}
+    assert found(tmp_path, broken=["forgotten"], orphaned_results=True) == set()
 
 
 @pytest.mark.parametrize(("finished", "listed"), [(["demo", "linear"], True), (["demo"], False), (["linear"], False)])
@@ -97,6 +99,7 @@ def test_stage_1_is_listed_on_request_if_every_run_that_starts_from_it_is_finish
         write(tmp_path / f"results/{run}/summary.csv")
     assert found(tmp_path) == set()
     assert found(tmp_path, stage1_weights=True) == ({weights.relative_to(tmp_path).as_posix()} if listed else set())
+    assert found(tmp_path, broken=["other"], stage1_weights=True) == set()
 
 
 def test_raw_data_is_never_touched(tmp_path):
@@ -108,7 +111,7 @@ def test_raw_data_is_never_touched(tmp_path):
     found(tmp_path, orphaned_results=True, stage1_weights=True)
     for path in ("raw/demo", "raw/demo/F001.work", "interim/link/F001.work", "processed/demo/00000000"):
         with pytest.raises(ClefError, match="not removed"):
-            remove(tmp_path, Leftover(tmp_path / "data" / path, "", 0))
+            remove(tmp_path, tmp_path / "data" / path)
     assert all(path.exists() for path in kept)
 
 

@@ -32,40 +32,24 @@ def test_a_child_overrides_single_keys_and_can_turn_a_section_off(tmp_path):
         ({"finetune": {"epochs": "many"}}, "finetune.epochs: input should be a valid integer"),
         ({"crop": {"detector": "mtcnn"}}, "crop.detector: input should be 'lbp', 'yunet'"),
         ({"labels": {"action_units": [1, 1]}}, "labels: expected two or more distinct"),
-        ({"labels": {"action_units": [1, "two"]}}, "labels.action_units.1: input should be a valid integer"),
         ({"pretrain": {"image_image": 0, "image_text": 0}}, "pretrain: image_image and image_text are both 0"),
         ({"pretrain": {"epochs": float("inf")}}, "pretrain.epochs: input should be a finite number"),
         ({"folds": {"protocol": "official", "number": 3}}, "folds: number must be 1"),
-        ({"dataset": None}, "dataset: expected a section of keys and values, found None"),
         ({"finetune": 3}, "finetune: expected a section of keys and values, found 3"),
         ({"finetune": {"epochs": True}}, "finetune: epochs is true; expected a number or text (YAML reads"),
         ({"seeds": [0, 1, 0]}, "seeds: expected no duplicates, found [0, 1, 0]"),
-        ({"seeds": [-1]}, "seeds.0: input should be greater than or equal to 0, found -1"),
         ({"seeds": []}, "seeds: list should have at least 1 item"),
         ({"finetune": {"augment": {"scale": [1.0, 0.5]}}}, "finetune.augment.scale: expected the smaller number"),
         ({"dataset": {"adapter": "demo", "name": "../x"}}, "dataset.name: expected letters, digits and . _ + -"),
         ({"dataset": {"adapter": "bp5d"}}, "dataset.adapter: no adapter bp5d; expected one of "),
-        (
-            {"dataset": {"adapter": "demo", "options": {"colour": 1}}},
-            "dataset.options.colour: unknown key; expected no",
-        ),
-        (
-            {"dataset": {"adapter": "disfa", "options": {"camra": 1}}},
-            "dataset.options.camra: unknown key; did you mean",
-        ),
-        ({"dataset": {"adapter": "disfa", "options": {"camera": "top"}}}, "dataset.options.camera: input should be"),
+        ({"dataset": {"adapter": "demo", "options": {"a": 1}}}, "dataset.options.a: unknown key; expected no"),
         ({"dataset": {"adapter": "disfa", "options": {"camera": True}}}, "dataset.options: camera is true; expected"),
         ({"dataset": {"adapter": "disfa", "options": "left"}}, "dataset.options: input should be a valid dictionary"),
-        ({"device": "gpu"}, "device: input should be 'cpu' or 'cuda', found 'gpu'"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_key_and_expectation(tmp_path, values, message):
     path = write(tmp_path, "run", **BASE | values)
     assert error_of(path).startswith(f"{path}: {message}")
-
-
-def test_a_missing_section_is_named(tmp_path):
-    assert error_of(write(tmp_path, "run", device="cpu")).endswith("run.yaml: dataset: missing")
 
 
 def test_a_mistake_is_reported_for_the_file_that_makes_it(tmp_path):
@@ -89,7 +73,7 @@ def test_a_missing_parent_is_named_with_its_child_and_the_nearest_name(tmp_path)
     assert error_of(path).endswith("bp4.yaml; did you mean bp4d?")
 
 
-@pytest.mark.parametrize("parent", ["../demo", "sub/demo", "..", ".demo", "", "a\0b", "my run", 3, ["demo"]])
+@pytest.mark.parametrize("parent", ["../demo", ".demo", "", "my run", 3, ["demo"]])
 def test_a_parent_is_a_name_and_not_a_path(tmp_path, parent):
     write(tmp_path, "demo", **BASE)
     path = write(tmp_path, "a", extends=parent)
@@ -105,9 +89,7 @@ def test_a_parent_is_a_name_and_not_a_path(tmp_path, parent):
         ("crop: {<<: {? [a] : 1}}\n", "line 1: found unhashable key"),
         ("seeds: [2020-13-45]\n", "line 1: invalid timestamp '2020-13-45'; put text in quotes"),
         ("\nseeds: !!int abc\n", "line 2: invalid int 'abc'; put text in quotes"),
-        ("seeds: !!int ''\n", "line 1: invalid int ''"),
         (f"seeds: {'9' * 5000}\n", f"line 1: invalid int '{'9' * 40}'"),
-        ("device: !!bool maybe\n", "line 1: invalid bool 'maybe'"),
         (f"seeds: {'[' * 3000}{']' * 3000}\n", "nested too deeply; expected sections of keys and values"),
         ("crop: {}\nfinetune: {epochs: 3}\nfinetune: {batch: 8}\n", "line 3: duplicate key finetune"),
         ("a: [1\n", "line 2: expected ',' or ']'"),
@@ -128,18 +110,18 @@ def test_a_merged_key_may_be_overridden(tmp_path):
     assert load_params(path).pretrain.optimiser.lr_text == 0.25
 
 
-@pytest.mark.parametrize(("text", "found"), [("- a\n- b\n", "a list"), ("", "an empty file")])
-def test_a_file_without_sections_is_refused(tmp_path, text, found):
+def test_a_file_without_sections_or_that_cannot_be_read_is_one_line(tmp_path):
     path = tmp_path / "odd.yaml"
-    path.write_text(text)
-    assert error_of(path).endswith(f"expected sections such as `dataset:`, found {found}")
-
-
-def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
+    for text, message in (
+        ("- a\n- b\n", "expected sections such as `dataset:`, found a list"),
+        ("", "expected sections such as `dataset:`, found an empty file"),
+    ):
+        path.write_text(text)
+        assert error_of(path).endswith(message)
+    path.write_text("device: cpu\n", encoding="utf-16")
+    assert "odd.yaml: not valid YAML: 'utf-8' codec" in error_of(path)
     (tmp_path / "folder.yaml").mkdir()
     assert "folder.yaml: cannot be read (Is a directory)" in error_of(tmp_path / "folder.yaml")
-    (tmp_path / "wide.yaml").write_text("device: cpu\n", encoding="utf-16")
-    assert "wide.yaml: not valid YAML: 'utf-8' codec" in error_of(tmp_path / "wide.yaml")
 
 
 def test_a_run_name_is_safe_in_a_shell(tmp_path):
@@ -157,15 +139,33 @@ def test_a_default_option_equals_an_omitted_one_and_no_options_are_left_out(tmp_
     assert load_params(write(tmp_path, "c", **BASE)).tracked("dataset") == {"adapter": "demo", "name": "demo"}
 
 
-def test_every_params_file_of_the_project_is_valid():
-    assert "demo" in load_all(ROOT / "params")
-
-
-@pytest.mark.parametrize("name", ["dmeo", "../params/demo", "demo.yaml"])
-def test_an_unknown_run_is_refused_with_the_nearest_name(tmp_path, name):
+def test_all_valid_files_are_read_and_the_errors_of_others_returned(tmp_path):
+    runs, errors = load_all(ROOT / "params")
+    assert "demo" in runs
+    assert not errors
     write(tmp_path, "demo", **BASE)
-    with pytest.raises(ParamsError, match=r"no run .*; (did you mean demo\?|expected one of demo)"):
+    write(tmp_path, "broken", finetun={})
+    runs, errors = load_all(tmp_path)
+    assert (list(runs), list(errors)) == (["demo"], ["broken"])
+    with pytest.raises(ParamsError, match="no such folder; run this in the checkout, or give --params"):
+        load_all(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("dmeo", "no run dmeo; did you mean demo?"),
+        ("demo.yaml", "no run demo.yaml; did you mean demo?"),
+        ("../params/demo", "invalid run name '../params/demo'; expected letters, digits and . _ + - only"),
+        ("a; touch b", "invalid run name 'a; touch b'; expected letters, digits and . _ + - only"),
+    ],
+)
+def test_an_unknown_run_is_refused_with_the_nearest_name_and_an_invalid_name_as_such(tmp_path, name, message):
+    write(tmp_path, "demo", **BASE)
+    write(tmp_path, "a; touch b", **BASE)
+    with pytest.raises(ParamsError) as caught:
         params_file(name, tmp_path)
+    assert str(caught.value) == f"{tmp_path}: {message}"
     assert params_file("demo", tmp_path) == tmp_path / "demo.yaml"
 
 

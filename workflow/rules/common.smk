@@ -29,7 +29,7 @@ def checked(function, *arguments):
 
 if workflow.is_main_process:
     os.environ.pop(REQUESTED, None)
-RUNS = RequestedRuns(Path("params"))
+RUNS = checked(RequestedRuns, Path("params"))
 NAMES = "|".join(map(re.escape, RUNS.names))
 
 # Report a mistake in a requested run before Snakemake builds the graph.

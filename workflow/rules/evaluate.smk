@@ -1,4 +1,4 @@
-from clef.runs.load import reject_results
+from clef.runs.load import params_file
 
 # These rules are cheap, so they run again when code that they import changes.
 EVALUATION_CODE = source_files("clef.evaluation.fold.evaluate_fold")
@@ -77,7 +77,7 @@ rule summarize:
 rule unknown_run:
     """Suggest the nearest name for a mistyped run."""
     input:
-        lambda wildcards: checked(reject_results, wildcards.name, Path("params")),
+        lambda wildcards: checked(params_file, wildcards.name, Path("params")),
     output:
         "results/{name}/{file}",
     wildcard_constraints:

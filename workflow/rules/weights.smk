@@ -24,7 +24,7 @@ def model_weights(wildcards):
     folds = [fold.number for fold in of_run(wildcards).folds]
     sources = [RUNS.stage1(wildcards.run, fold) for fold in folds]
     runs = {wildcards.run, *(source[0] for source in sources if source)}
-    models = [RUNS.params[run].model for run in runs]
+    models = [RUNS[run].params.model for run in runs]
     notes = [checked(model_note, model.name, model.pretrained) for model in models]
     return sorted(str(note) for note in notes if note is not None)
 
