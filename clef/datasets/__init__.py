@@ -1,9 +1,7 @@
 """Data set adapters. A module is an adapter if it defines `ADAPTER`, a subclass of `base.Dataset`."""
 
-import ast
 import importlib
 import pkgutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -33,24 +31,6 @@ def adapter_of(params: Params) -> type["Dataset"]:
     if not hasattr(module, "ADAPTER"):
         raise ParamsError(f"dataset.adapter: no adapter {name}; expected one of {', '.join(adapters())}")
     return module.ADAPTER  # type: ignore[union-attr]
-
-
-def modules_of(adapter: str) -> list[str]:
-    """List an adapter's module and all modules of this package that it imports, as paths without `.py`."""
-    folder = Path(__path__[0])
-    own = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.py")}
-    found: set[str] = set()
-    waiting = [adapter]
-    while waiting:
-        name = waiting.pop()
-        found.add(name)
-        tree = ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(__name__):
-                base = node.module.removeprefix(__name__).strip(".").replace(".", "/")
-                imported = {base, *(f"{base}/{alias.name}".strip("/") for alias in node.names)}
-                waiting += sorted((imported & own) - found)
-    return sorted(found)
 
 
 def open_dataset(params: Params) -> "Dataset":

@@ -1,14 +1,10 @@
 """Rules for every adapter, and how adapters are found."""
 
-from pathlib import Path
-
 import pytest
 
-from clef import datasets
-from clef.datasets import adapter_of, adapters, modules_of, open_dataset
+from clef.datasets import adapter_of, adapters, open_dataset
 from clef.params.schema import DatasetParams, Params, ParamsError
 
-PACKAGE = Path(datasets.__file__).parent
 LABEL_OPTIONS = {"leave_out", "labels", "tested", "activities", "test_share", "seed"}
 """Options that change labels and splits, which the manifest holds."""
 RECORDING_OPTIONS = {"subjects", "links"}
@@ -45,13 +41,6 @@ def test_every_option_changes_crops_labels_or_recordings(name):
     own = adapter(name)
     assert own.crop_options <= own.Options.model_fields.keys()
     assert own.Options.model_fields.keys() - own.crop_options <= LABEL_OPTIONS | RECORDING_OPTIONS
-
-
-def test_modules_of_an_adapter_are_those_it_imports():
-    modules = modules_of("bp4d")
-    assert {"bp4d", "bp4d_family", "base", "readers/occurrence_csv", "readers/csv_file"} <= set(modules)
-    assert not {"rafdb", "demo", "ferplus"} & set(modules)
-    assert all((PACKAGE / f"{name}.py").exists() for name in modules)
 
 
 @pytest.mark.parametrize(
