@@ -42,12 +42,7 @@ class Fold:
 
 
 def make_folds(dataset: Dataset) -> list[Fold]:
-    """The folds of a run, numbered from 0; or the fold `all` alone, if the run is tested on another data set.
-
-    Raises:
-        ParamsError: The data set has no subjects, fewer than folds, or no published folds of that name; or the given
-            folds omit a subject, repeat one, or contain an unknown one.
-    """
+    """The folds of a run, numbered from 0; or the fold `all` alone, if the run is tested on another data set."""
     settings = dataset.params.folds
     if dataset.params.test is not None:
         return [fold_training_all(dataset) if dataset.subjects() else Fold("all", (), ())]
@@ -160,13 +155,7 @@ def _require_partition(given: list[list[str]], subjects: list[str], dataset: str
 
 
 def inner_split(fold: Fold, held_out: float, seed: int) -> Fold:
-    """Hold out some training subjects of a fold by subject, to choose thresholds on them.
-
-    Args:
-        fold: The fold.
-        held_out: Share of its training subjects; at least one is held out, and at least one kept.
-        seed: Seed of the choice.
-    """
+    """Hold out a share of the training subjects of a fold, to choose thresholds on them; at least one, and not all."""
     train = fold.train_subjects
     if len(train) < 2:
         raise ParamsError(f"tune: fold {fold.number} has {len(train)} training subjects; expected two or more to split")

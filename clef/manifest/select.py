@@ -19,11 +19,7 @@ KEYS = ["dataset", "subject", "activity", "sequence", "frame", "split", "status"
 
 
 def pretraining_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
-    """Every n-th cropped frame of each sequence of the training side, labelled or not, with its activity.
-
-    Raises:
-        ClefError: The data set has no activities.
-    """
+    """Every n-th cropped frame of each sequence of the training side, labelled or not, with its activity."""
     frames = _side(manifest, fold, "train", KEYS)
     frames = every_nth(frames[frames["status"].isin(CROPPED)], stride)
     if frames["activity"].isna().any() or frames.empty:

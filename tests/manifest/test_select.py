@@ -44,6 +44,11 @@ def test_stage_2_uses_labelled_and_cropped_frames(toy):
     frames = select.training_frames(inputs.manifest, fold, params.labels, stride=1)
     assert set(frames["subject"]) == set(fold.train_subjects)
     assert len(frames) == len(fold.train_subjects) * 3 * (len(LABELLED) - 1)
+    every_other = select.training_frames(inputs.manifest, fold, params.labels, stride=2)
+    assert set(every_other["frame"]) == {frame + 1 for frame in LABELLED[:-1:2]}
+    other = Fold(0, (*fold.train_subjects, "F999"), fold.test_subjects)
+    with pytest.raises(ClefError, match="no frame of F999"):
+        select.training_frames(inputs.manifest, other, params.labels, 1)
 
 
 def test_test_frames_include_those_without_a_crop_and_have_no_labels(toy):
@@ -55,11 +60,6 @@ def test_test_frames_include_those_without_a_crop_and_have_no_labels(toy):
     assert not set(frames.columns) & set(params.labels.names)
     labels = select.test_labels(inputs.manifest, fold, params.labels, stride=1)
     assert labels[["sequence", "frame"]].equals(frames[["sequence", "frame"]])
-
-
-def test_stride_counts_frames_of_each_sequence():
-    frames = pd.DataFrame({"sequence": list("aaaabbb"), "frame": [1, 2, 3, 4, 7, 8, 9]})
-    assert select.every_nth(frames, 2)["frame"].tolist() == [1, 3, 7, 9]
 
 
 @pytest.mark.parametrize(("threshold", "present"), [(1, [0, 1, 1]), (2, [0, 0, 1])])
@@ -75,13 +75,6 @@ def test_expressions_become_class_indices_and_others_unknown(write):
     manifest = write(4, expression=["fear", "anger", "contempt", None])
     frames = select.test_labels(manifest, BY_SPLIT, labels, stride=1)
     assert select.targets(frames, labels).tolist() == [1, 0, -1, -1]
-
-
-def test_subject_that_is_not_in_the_manifest_is_named(toy):
-    params, inputs, fold = toy
-    other = Fold(0, (*fold.train_subjects, "F999"), fold.test_subjects)
-    with pytest.raises(ClefError, match="no frame of F999"):
-        select.training_frames(inputs.manifest, other, params.labels, 1)
 
 
 def test_fold_with_a_subject_on_both_sides_is_refused(toy):
@@ -113,12 +106,6 @@ def test_manifest_without_columns_of_votes_is_refused(toy):
         select.training_labels(toy[1].manifest, BY_SPLIT, labels)
 
 
-def test_most_likely_class_has_the_largest_share():
-    shares = np.array([[0.2, 0.8, 0.0], [0.5, 0.3, 0.2], [0.0, 0.0, 1.0]], dtype=np.float32)
-    assert select.most_likely(shares).tolist() == [1, 0, 2]
-    assert select.most_likely(np.array([2, 0, 1])).tolist() == [2, 0, 1]
-
-
 @pytest.mark.parametrize(
     ("rule", "known", "expected"),
     [
@@ -141,3 +128,4 @@ def test_rule_for_votes_decides_which_frames_have_targets(write, rule, known, ex
     frames = select.training_frames(manifest, BY_SPLIT, labels, stride=1)
     assert frames["sequence"].tolist() == known
     np.testing.assert_allclose(select.targets(frames, labels), expected, rtol=1e-6)
+    assert select.most_likely(select.targets(frames, labels))[0] == 1

@@ -101,35 +101,21 @@ def test_same_inputs_give_the_same_bytes_and_other_pictures_others(toy, tmp_path
     assert again.read_bytes() != inputs.manifest.read_bytes()
 
 
-def test_progress_is_reported_per_shard(rebuild):
-    reported = []
-    rebuild(progress=lambda *counts: reported.append(counts))
-    assert reported == [(done, SUBJECTS) for done in range(1, SUBJECTS + 1)]
-
-
-def test_shards_with_other_crop_settings_are_refused(rebuild, tmp_path):
-    other = tmp_path / "F002.arrow"
-    write_shard(other, [pa.RecordBatch.from_pylist([], schema=SCHEMA)], {"size": 99})
+def test_shard_with_other_crop_settings_or_without_rows_is_refused(toy, rebuild, tmp_path):
+    whole, other = toy[2].shards["F001"], tmp_path / "F001.arrow"
+    empty = [pa.RecordBatch.from_pylist([], schema=SCHEMA)]
+    write_shard(other, empty, {"size": 99}, read_recordings(whole))
     with pytest.raises(ClefError, match="expected one crop fingerprint"):
-        rebuild(shards={"F002": other})
+        rebuild(shards={"F001": other})
+    write_shard(other, empty, read_fingerprint(whole), read_recordings(whole))
+    with pytest.raises(ClefError, match="no rows for F001_T1, F001_T2, F001_T3 in the shards"):
+        rebuild(shards={"F001": other})
 
 
 @pytest.mark.parametrize("change", [{"file_size": 7}, {"frames": 7}, {"first_frame": 0}, {"source": "other.mp4"}])
 def test_shard_cropped_from_other_recordings_is_refused(rebuild, change):
     with pytest.raises(ClefError, match=r"F002\.arrow: cropped from other recordings of F002 than .* delete it"):
         rebuild(change)
-
-
-def test_recording_without_rows_is_refused(toy, rebuild, tmp_path):
-    whole = toy[2].shards["F001"]
-    write_shard(
-        tmp_path / "F001.arrow",
-        [pa.RecordBatch.from_pylist([], schema=SCHEMA)],
-        read_fingerprint(whole),
-        read_recordings(whole),
-    )
-    with pytest.raises(ClefError, match="no rows for F001_T1, F001_T2, F001_T3 in the shards"):
-        rebuild(shards={"F001": tmp_path / "F001.arrow"})
 
 
 def test_labels_past_the_end_are_undecodable_rows_up_to_frames_past_end(rebuild):
