@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -19,7 +19,7 @@ STEPS = "Steps of the workflow, in order"
 RESULTS = "Results"
 DATA = "Params, data and disk"
 
-Callback = TypeVar("Callback", bound=Callable[..., None])
+Callback = Callable[..., None]
 
 
 class ClefGroup(TyperGroup):

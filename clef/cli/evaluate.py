@@ -1,5 +1,6 @@
 """Subcommands that score a run and show its summary."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ from clef.cli.find_run import other_test_data, require_known, run_params, traini
 from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
 from clef.errors import ClefError
 from clef.runtime.gpus import claim_gpus
+from clef.runtime.lease import leased
+from clef.runtime.paths import results_folder
 
 
 @step(
@@ -36,16 +39,14 @@ def evaluate(
 ) -> None:
     """Predict the test frames of a fold and compute metrics."""
     from clef.evaluation.fold.evaluate_fold import evaluate_fold
-    from clef.runtime.lease import leased
     from clef.tracking.hooks import track_evaluation
-    from clef.training.inputs import Inputs
 
-    params, split, shards = training(run, fold, crops)
+    params, split, inputs = training(run, fold, manifest, crops)
     if params.device == "cuda":
         claim_gpus(1)
     other = other_test_data(params, test_manifest, test_crops)
     with leased(out), track_evaluation(params, weights, out):
-        evaluate_fold(params, seed, split, Inputs(manifest, shards), weights, epochs, predictions, out, inner, other)
+        evaluate_fold(params, seed, split, inputs, weights, epochs, predictions, out, inner, other)
 
 
 @step("clef summarize demo results/demo/seed0/fold*/metrics.json --out results/demo/summary.csv")
@@ -53,13 +54,10 @@ def summarize(
     run: Run, metrics: Annotated[list[Path], typer.Argument(help="The metrics.json of every seed and fold.")], out: Out
 ) -> None:
     """Average the folds and seeds of a run, write summary.csv, summary.json and plots, and show the summary."""
-    import json
-
     from clef.datasets import open_dataset
     from clef.evaluation.run import summary
     from clef.evaluation.run.published import published_protocol
     from clef.plots.all_plots import write_plots
-    from clef.runtime.lease import leased
     from clef.tracking.hooks import track_summary
 
     params = run_params(run)
@@ -77,10 +75,6 @@ def summarize(
 @app.command(rich_help_panel=RESULTS, epilog="Example: clef show demo")
 def show(run: Annotated[str, typer.Argument(help="Name of a finished run, or the path of its summary.json.")]) -> None:
     """Show the summary of a run."""
-    import json
-
-    from clef.runtime.paths import results_folder
-
     path = Path(run) if run.endswith(".json") else results_folder(run) / "summary.json"
     try:
         _print(json.loads(path.read_text(encoding="utf-8")))

@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 REDRAW_SECONDS = 3.0
 
 
-@app.command(
-    rich_help_panel=RESULTS,
-    epilog="Example: clef status demo --watch",
-)
+@app.command(rich_help_panel=RESULTS, epilog="Example: clef status demo --watch")
 def status(
     run: Run,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw until the run has ended.")] = False,
@@ -63,27 +60,20 @@ def _states(run: str) -> "list[State]":
 
 
 def _watch(run: str, states: "list[State]", console: "Console") -> "list[State]":
+    """Redraw until all is done, or something has failed and neither a job nor Snakemake is running."""
     from rich.live import Live
 
+    from clef.runs.clean import is_workflow_running
     from clef.runs.status_table import format_status
 
-    pause = threading.Event()
     try:
         with Live(format_status(run, states), console=console, auto_refresh=False, vertical_overflow="visible") as live:
-            while _can_change(states):
-                pause.wait(REDRAW_SECONDS)
+            while (kinds := {state.kind for state in states}) != {"done"} and (
+                "failed" not in kinds or "running" in kinds or is_workflow_running(Path())
+            ):
+                threading.Event().wait(REDRAW_SECONDS)
                 states = _states(run)
                 live.update(format_status(run, states), refresh=True)
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
     return states
-
-
-def _can_change(states: "list[State]") -> bool:
-    """False once all is done, or something has failed and neither a job nor Snakemake is running."""
-    from clef.runs.clean import is_workflow_running
-
-    kinds = {state.kind for state in states}
-    if kinds == {"done"}:
-        return False
-    return "failed" not in kinds or "running" in kinds or is_workflow_running(Path())

@@ -1,8 +1,7 @@
 """Write messages of a command to the terminal, and with `--log FILE` to that file.
 
-With a log file, all of standard error goes to the file: log records, warnings, tracebacks, output of libraries and
-child processes, and crash dumps of faulthandler. The terminal gets whole lines only, each with the name of the job, so
-many jobs can share it: progress, results, warnings and errors.
+With a log file, all of standard error goes to the file, including the output of libraries and child processes. The
+terminal gets progress, results, warnings and errors, in whole lines with the name of the job, so jobs can share it.
 """
 
 import faulthandler
@@ -40,14 +39,13 @@ class TerminalAndLog:
         logging.captureWarnings(True)
         logging.getLogger("clef").setLevel(logging.INFO)
         if log is not None:
-            shared = SHARED_LOG in os.environ
-            terminal = os.dup(1 if shared else 2)
+            terminal = os.dup(1 if SHARED_LOG in os.environ else 2)
             self._terminal = os.fdopen(terminal, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-            if not shared:
+            if SHARED_LOG not in os.environ:
                 log.parent.mkdir(parents=True, exist_ok=True)
-                file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
-                os.dup2(file, 2)
-                os.close(file)
+                log.write_bytes(b"")
+                with log.open("ab") as file:
+                    os.dup2(file.fileno(), 2)
             self.log = log
             to_log = logging.StreamHandler(sys.stderr)
             to_log.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
@@ -84,7 +82,6 @@ class TerminalAndLog:
         rank = f", process {RANK}" if RANK else ""
         line = f"{self.job}{rank}: {' '.join(line.split())}\n"
         self.terminal.write(line)
-        self.terminal.flush()
         if self.log is not None:
             sys.stderr.write(line)
 
@@ -107,12 +104,10 @@ class _ToTerminal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         own, log = record.name.split(".")[0] == "clef", self.output.log is not None
         minimum = (NOTICE if log else logging.INFO) if own else (logging.ERROR if log else logging.WARNING)
-        if record.levelno < (logging.ERROR if RANK else minimum):
-            return
-        level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-        job = f"{self.output.job}: " if log else ""
-        self.output.terminal.write(f"{job}{level}{' '.join(record.getMessage().split())}\n")
-        self.output.terminal.flush()
+        if record.levelno >= (logging.ERROR if RANK else minimum):
+            level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+            job = f"{self.output.job}: " if log else ""
+            self.output.terminal.write(f"{job}{level}{' '.join(record.getMessage().split())}\n")
 
 
 output = TerminalAndLog()

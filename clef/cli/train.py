@@ -43,13 +43,12 @@ def pretrain(
     attempt: Attempt = None,
 ) -> None:
     """Stage 1: contrastive pretraining with the activity as a weak label."""
-    params, split, shards = training(run, fold, crops)
-    from clef.training.inputs import Inputs
+    params, split, inputs = training(run, fold, manifest, crops)
     from clef.training.pretrain import pretrain as train
 
-    also = also_sources(params, also_manifest or [], also_crops or [])
+    also = also_sources(params, also_manifest, also_crops)
     with attempted(params, out, attempt):
-        run_training(params, time_budget, partial(train, params, seed, split, Inputs(manifest, shards), out, also))
+        run_training(params, time_budget, partial(train, params, seed, split, inputs, out, also))
 
 
 @step(
@@ -75,10 +74,9 @@ def finetune(
     attempt: Attempt = None,
 ) -> None:
     """Stage 2: learn to match images with the texts of the labels."""
-    params, split, shards = training(run, fold, crops)
+    params, split, inputs = training(run, fold, manifest, crops)
     from clef.manifest.folds import inner_split
     from clef.training.finetune import finetune as train
-    from clef.training.inputs import Inputs
 
     if inner:
         if params.tune is None:
@@ -87,7 +85,6 @@ def finetune(
             )
         split = inner_split(split, params.tune.held_out, params.folds.seed)
     other_dataset = other_test_data(params, test_manifest, test_crops)
-    inputs = Inputs(manifest, shards)
     with attempted(params, out, attempt):
         run_training(
             params, time_budget, partial(train, params, seed, split, inputs, stage1, out, epochs, other_dataset)

@@ -2,17 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from clef.cli.app import DATA, JobCommand, app
 from clef.errors import ClefError
-from clef.runtime.files import file_hash
+from clef.runtime.files import file_hash, write_text
 from clef.runtime.paths import WEIGHTS
-
-if TYPE_CHECKING:
-    from clef.weights.releases import Release
+from clef.runtime.progress import notice, progress
 
 CLIP = "ViT-B-16-quickgelu/openai"
 
@@ -36,31 +34,21 @@ def fetch_weights(
     """
     from clef.weights.releases import DETECTOR_RELEASES
 
-    release = DETECTOR_RELEASES.get(name)
-    if release is not None:
-        _fetch_release(release, to or WEIGHTS / release.file)
+    if name in DETECTOR_RELEASES:
+        from clef.weights.download import fetch
+
+        release = DETECTOR_RELEASES[name]
+        target = to or WEIGHTS / release.file
+        if target.is_dir():
+            target /= release.file
+        with progress("MB") as report_progress:
+            fetched = fetch(release, target, report_progress)
+        notice("%s: %s, SHA-256 %s", target, "downloaded" if fetched else "exists already", file_hash(target))
         return
     model, slash, tag = (CLIP if name == "clip" else name).rpartition("/")
     if not slash:
         known = ", ".join(DETECTOR_RELEASES)
         raise ClefError(f"fetch-weights: unknown weights {name}; expected one of {known}, clip, or a model's NAME/TAG")
-    _fetch_model(model, tag, to)
-
-
-def _fetch_release(release: "Release", target: Path) -> None:
-    from clef.runtime.progress import notice, progress
-    from clef.weights.download import fetch
-
-    if target.is_dir():
-        target /= release.file
-    with progress("MB") as show:
-        fetched = fetch(release, target, show)
-    notice("%s: %s, SHA-256 %s", target, "downloaded" if fetched else "exists already", file_hash(target))
-
-
-def _fetch_model(model: str, tag: str, to: Path | None) -> None:
-    from clef.runtime.files import write_text
-    from clef.runtime.progress import notice
     from clef.weights.open_clip import fetch_pretrained
 
     path, digest = fetch_pretrained(model, tag)

@@ -29,7 +29,7 @@ def test_help_imports_nothing_heavy():
     ("arguments", "message"),
     [
         ("params nowhere", "params: no run nowhere; expected one of affectnet, "),
-        ("params params/demo.yaml", "no run params/demo.yaml; expected one of affectnet, "),
+        ("params params/demo.yaml", "params: invalid run name 'params/demo.yaml'; expected letters, digits"),
         ("show bp4d", "results/bp4d/summary.json: no such file; finish the run"),
         ("show dmeo", "params: no run dmeo; did you mean demo?"),
         ("show nowhere.json", "nowhere.json: no such file; finish the run"),
@@ -38,6 +38,7 @@ def test_help_imports_nothing_heavy():
         ("crop demo --crop 0000 --raw . --shard F001 --out x", "--crop: no run over demo has crops 0000"),
         ("pretrain demo --seed 0 --fold 9 --manifest m --crops c --out x", "demo has no fold 9; expected 0 to 2"),
         ("render-demo nowhere --out x", "params: no run over a data set nowhere; expected one of"),
+        ("fetch-weights mtcnn", "unknown weights mtcnn; expected one of retinaface, yunet"),
         ("check bp4", "params: no run over a data set bp4; did you mean bp4d?"),
     ],
 )

@@ -1,10 +1,7 @@
-import json
 from pathlib import Path
 
 import pytest
 
-from clef.evaluation.run.summary import summarize, write_summary
-from clef.params.schema import EvaluateParams
 from clef.training.metrics_file import MetricsFile
 from tests.comparison.conftest import action_unit_tables, expression_tables, finish
 
@@ -43,8 +40,3 @@ def test_summarize_writes_the_same_summary_and_plots_each_time(run, clef_here, t
     again = written(run)
     assert "plots/training.svg" in again
     assert {name: again[name] for name in first} == first
-
-    metrics = [json.loads((tmp_path / path).read_text()) for path in METRICS]
-    write_summary(tmp_path / "plain", *summarize(metrics, "mine", EvaluateParams().bootstrap))
-    for name in ("summary.csv", "summary.json"):
-        assert first[name] == (tmp_path / "plain" / name).read_bytes()
