@@ -12,13 +12,9 @@ from clef.plots.training_curves import write_training_plot
 def write_plots(
     folder: Path, summary: dict[str, Any], fold_metrics: Mapping[Path, dict[str, Any]], stage1: str | None
 ) -> None:
-    """Draw a run. No plot shows a face.
+    """Draw a run from its summary and the `metrics.json` of each seed and fold, by path. No plot shows a face.
 
-    Args:
-        folder: Folder for the plots, `results/{run}/plots/`.
-        summary: What `clef.evaluation.run.summary.summarize` returned.
-        fold_metrics: `metrics.json` of each seed and fold by path; the metrics files of training are beside them.
-        stage1: The run that trained stage 1, this one or another; None without a stage 1.
+    `stage1` is the run that trained stage 1, this one or another; None without a stage 1.
     """
     write_f1_plot(folder, summary)
     if summary["kind"] == "expressions":

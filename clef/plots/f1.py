@@ -1,7 +1,6 @@
 """Plot the F1 of each label with its interval, beside baselines that do not look at the face."""
 
 import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
 from clef.plots.style import BLUE, GREY, INK, ORANGE, plot_style, save, subtitle
-from clef.runtime.files import write_text
+from clef.runtime.files import atomic_write
 
 TOTALS = ("mean", "accuracy")
 COLUMNS = ["f1", "ci_low", "ci_high", "floor", "activity_only"]
@@ -23,21 +22,15 @@ ACTIVITY_ONLY: dict[str, Any] = {"marker": "D", "markerfacecolor": "white", "mar
 
 
 def write_f1_plot(folder: Path, summary: dict[str, Any]) -> None:
-    """Write `f1.csv`, `f1.svg` and `f1.png` of a summary."""
-    write_f1_table(folder / "f1.csv", summary)
+    """Write `f1.svg`, `f1.png`, and `f1.csv` with the values of the plot, between 0 and 1."""
+    with atomic_write(folder / "f1.csv") as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["label", *COLUMNS])
+        for label in _in_order(summary):
+            row = summary["rows"][label]
+            writer.writerow([label, *("" if row[key] is None else f"{row[key]:.4f}" for key in COLUMNS)])
     with plot_style():
         save(f1_figure(summary), folder, "f1")
-
-
-def write_f1_table(target: Path, summary: dict[str, Any]) -> None:
-    """Write the values of the plot, between 0 and 1."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["label", *COLUMNS])
-    for label in _in_order(summary):
-        row = summary["rows"][label]
-        writer.writerow([label, *("" if row[key] is None else f"{row[key]:.4f}" for key in COLUMNS)])
-    write_text(target, text.getvalue())
 
 
 def f1_figure(summary: dict[str, Any]) -> Figure:
@@ -63,7 +56,9 @@ def f1_figure(summary: dict[str, Any]) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("F1 and, in its row, accuracy (%)" if "accuracy" in totals else "F1 (%)")
-    figure.suptitle(_title(summary), x=0.01, ha="left", fontsize=9)
+    threshold = "" if summary["threshold"] is None else f", threshold {summary['threshold']:g}"
+    title = f"{summary['run']}: strict F1 (last epoch{threshold})\n{subtitle(summary)}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     _legend(figure, summary)
     return figure
 
@@ -84,11 +79,6 @@ def _draw_row(axes: Any, row: dict[str, Any], height: float, bold: bool) -> None
         ends = [100 * row["ci_low"], 100 * row["ci_high"]]
         axes.plot(ends, [height, height], **INTERVAL, linewidth=2.6 if bold else 1.8)
     axes.plot(100 * row["f1"], height, **POINT, markersize=7 if bold else 5.5, zorder=4)
-
-
-def _title(summary: dict[str, Any]) -> str:
-    threshold = "" if summary["threshold"] is None else f", threshold {summary['threshold']:g}"
-    return f"{summary['run']}: strict F1 (last epoch{threshold})\n{subtitle(summary)}"
 
 
 def _legend(figure: Figure, summary: dict[str, Any]) -> None:

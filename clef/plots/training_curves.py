@@ -1,7 +1,4 @@
-"""Plot the losses of all trainings of a run, from the metrics files beside their weights.
-
-Some of these files may be missing; the plot shows those that exist.
-"""
+"""Plot the losses of all trainings of a run, from those metrics files beside their weights that exist."""
 
 import logging
 from collections.abc import Sequence
@@ -33,19 +30,13 @@ Curves = dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]]
 def write_training_plot(folder: Path, run: str, folds: Sequence[Path], stage1: str | None) -> None:
     """Write `training.svg` and `training.png` if any metrics file exists.
 
-    Args:
-        folder: Folder for the plots.
-        run: Name of the run.
-        folds: Folders of its seeds and folds.
-        stage1: The run that trained stage 1, this one or another; None without a stage 1.
+    `folds` are the folders of the run's seeds and folds; `stage1` is the run that trained its stage 1, if any.
     """
     stage1_folds = [] if stage1 is None else stage1_folders(folds, stage1)
     stages = {"pretrain": read_curves(stage1_folds, "pretrain"), "finetune": read_curves(folds, "finetune")}
-    drawn = {stage: curves for stage, curves in stages.items() if curves}
-    if not drawn:
-        return
-    with plot_style():
-        save(training_figure(run, drawn, stage1), folder, "training")
+    if drawn := {stage: curves for stage, curves in stages.items() if curves}:
+        with plot_style():
+            save(training_figure(run, drawn, stage1), folder, "training")
 
 
 def stage1_folders(folds: Sequence[Path], run: str) -> list[Path]:
@@ -67,8 +58,7 @@ def read_curves(folds: Sequence[Path], stage: str) -> Curves:
     for folder in folds:
         path = folder / f"{stage}.metrics.jsonl"
         try:
-            records = MetricsFile(path).read()
-            losses = _losses(records)
+            losses = _losses(MetricsFile(path).read())
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("%s: not drawn: %s", path, error)
             continue
@@ -125,5 +115,4 @@ def _smooth(steps: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[ND
     """Means over windows of a fiftieth of the training, which remove the noise of single batches."""
     window = max(1, len(values) // 50)
     whole = len(values) // window * window
-    smoothed = [array[:whole].reshape(-1, window).mean(axis=1) for array in (steps, values)]
-    return smoothed[0], smoothed[1]
+    return steps[:whole].reshape(-1, window).mean(axis=1), values[:whole].reshape(-1, window).mean(axis=1)

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import clef
 
-GIT_SECONDS = 5.0
-
 
 def environment_tags() -> dict[str, str]:
     """Tags for everything that this process computes; unknown values are left out."""
@@ -26,6 +24,6 @@ def environment_tags() -> dict[str, str]:
 def _git(*words: str) -> str:
     command = ["git", "-C", str(Path(clef.__file__).parents[1]), *words]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -1,8 +1,8 @@
 """Keep MLflow up to date during a job, in a child process.
 
 The job holds the writing end of the child's standard input. The child syncs every few seconds until that pipe closes,
-syncs once more, and exits. The pipe closes however the job ends, even when it is killed. The job itself never imports
-MLflow, and no failure of MLflow, the network or the child can reach it.
+which happens even when the job is killed, and then once more. The job itself never imports MLflow, and no failure of
+MLflow, the network or the child can reach it.
 """
 
 import logging
@@ -26,15 +26,11 @@ log = logging.getLogger(__name__)
 FINISH_SECONDS = 20.0
 """Longest time that the end of a job waits for the last sync."""
 UPDATE_SECONDS = 5.0
-EXIT_SECONDS = 5.0
 
 
 @contextmanager
 def followed(record: Path) -> Iterator[None]:
-    """Sync a record to MLflow while the block runs, and once more at its end.
-
-    If the block fails or is interrupted, this does not wait for the last sync.
-    """
+    """Sync a record to MLflow while the block runs, and wait for a last sync unless the block fails."""
     command = [sys.executable, "-m", "clef", "track", "follow", str(record.absolute())]
     pipe = subprocess.PIPE
     try:
@@ -42,7 +38,7 @@ def followed(record: Path) -> Iterator[None]:
             command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, start_new_session=True
         )
     except OSError as error:
-        _warn(record, f"cannot start a process: {error}")
+        log.warning("tracking: cannot start a process for %s: %s", record, error)
         yield
         return
     try:
@@ -52,7 +48,8 @@ def followed(record: Path) -> Iterator[None]:
         child.stdin.close()
         raise
     if failure := _wait(child):
-        _warn(record, failure)
+        job, run = record.name.split(".")[0], run_folder(record).name
+        log.warning("tracking: MLflow lacks part of %s of %s (%s); run: clef track sync %s", job, run, failure, run)
 
 
 def _wait(child: subprocess.Popen[str]) -> str:
@@ -74,11 +71,6 @@ def _wait(child: subprocess.Popen[str]) -> str:
     finally:
         signal.signal(signal.SIGTERM, previous)
     return output.strip() or (f"the sync exited with code {child.returncode}" if child.returncode else "")
-
-
-def _warn(record: Path, failure: str) -> None:
-    job, run = record.name.split(".")[0], run_folder(record).name
-    log.warning("tracking: MLflow lacks part of %s of %s (%s); run: clef track sync %s", job, run, failure, run)
 
 
 def follow(record: Path, pipe: TextIO) -> str | None:
@@ -104,5 +96,5 @@ def follow(record: Path, pipe: TextIO) -> str | None:
     found, holder = read_record(record), holder_of(sibling(record, ".lease"))
     if found is not None and found.status == "running" and holder is not None:
         with suppress(psutil.Error):  # the pipe of a killed training closes shortly before its process is gone
-            psutil.Process(holder.pid).wait(EXIT_SECONDS)
+            psutil.Process(holder.pid).wait(timeout=5)
     return sync_records(store, records_below(record.parent) if record.name == RUN_RECORD else [record])[1]

@@ -29,13 +29,8 @@ def track_training(
 ) -> Iterator[None]:
     """Write the record of a training, and sync it to MLflow while the block trains.
 
-    Args:
-        params: Params of the run.
-        target: Weights to be trained, in `results/{run}/seed{s}/fold{k}/`.
-        manifest: Path of the manifest.
-        key: Hash of everything that the result depends on.
-        sidecar: Content of the JSON file beside the weights.
-        device: For example `cuda (NVIDIA H200)`.
+    `target` is the path of the weights, `sidecar` is the content of the JSON file beside them, and `key` is a hash of
+    everything that they depend on. `device` is, for example, `cuda (NVIDIA H200)`.
     """
     path = record_path(target)
     name, tags = run_folder(target).name, environment_tags()

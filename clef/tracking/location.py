@@ -33,10 +33,7 @@ def without_secrets(text: str) -> str:
 
 
 def write_page_links(record: Path, key: str, uri: str, experiment: str, run: str, parent: str | None) -> None:
-    """Write the addresses of the pages of a record's run and its parent, so that no server needs to be asked for them.
-
-    `uri` is the address of the store; `experiment`, `run` and `parent` are MLflow's ids.
-    """
+    """Write the addresses of the pages of a run and its parent; `experiment`, `run` and `parent` are MLflow's ids."""
     address = urlsplit(without_secrets(uri))
     served = address.scheme in ("http", "https")
     pages = f"{address.scheme}://{address.netloc}{address.path.rstrip('/')}" if served else LOCAL_PAGES

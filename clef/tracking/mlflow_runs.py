@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from clef.model.texts import texts_in_use
-from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, AugmentParams, Params, digest
+from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, Params, digest
 from clef.tracking.record import RunDescription
-
-ANY_CODE = "any"
-"""Code of a parent run, which stays the same run when the package changes."""
 
 HIDDEN = frozenset({"texts.file", "folds.test_subjects", "pretrain.from"})
 """File names and lists of subjects, which are of no use in a table; `pretrain` names the source of stage 1."""
@@ -43,9 +40,8 @@ def training_run(
 def parent_run(params: Params, run: str, manifest: str, environment: Mapping[str, str]) -> RunDescription:
     """Describe the run below which the trainings of all seeds and folds are nested."""
     tags = {**environment, **_tags(params, run, "run", manifest, "clef", "PROJECT")}
-    return RunDescription(
-        params.dataset.name, run, parent_key(params, run, manifest), ANY_CODE, comparison_params(params), tags
-    )
+    key, code = parent_key(params, run, manifest), "any"  # it stays the same run when the package changes
+    return RunDescription(params.dataset.name, run, key, code, comparison_params(params), tags)
 
 
 def _tags(params: Params, run: str, stage: str, manifest: str, source: str, source_type: str) -> dict[str, str]:
@@ -80,26 +76,19 @@ def comparison_params(params: Params) -> dict[str, str]:
         "pretrain": "none" if pretrain is None else pretrain.from_ or "own",
         "pretrain.epochs": 0 if pretrain is None else pretrain.epochs,
     }
-    for name in ("pretrain", "finetune"):
-        section = params.tracked(name)
-        if section is None:
-            continue
-        values[f"{name}.views"] = _augmentation(section.pop("augment"))
-        if name == "pretrain":
-            sizes = [f"{section.pop(part)} {part}" for part in ("subjects", "activities", "frames")]
-            values["pretrain.samples"] = " x ".join(sizes)
-            if not section["also"]:
-                del section["also"]  # an empty value would show up as a difference to a run without stage 1
-        values |= flatten({name: section})
+    sections = {name: params.tracked(name) for name in ("pretrain", "finetune")}
+    if stage1 := sections["pretrain"]:
+        sizes = [f"{stage1.pop(part)} {part}" for part in ("subjects", "activities", "frames")]
+        values["pretrain.samples"] = " x ".join(sizes)
+        if not stage1["also"]:
+            del stage1["also"]  # an empty value would show up as a difference to a run without stage 1
+    for name, section in sections.items():
+        if section is not None:
+            augment = section.pop("augment")
+            active = [f"{key} {as_text(value)}" for key, value in augment.items() if value not in (0, [1, 1])]
+            values[f"{name}.views"] = ", ".join(active) or "unchanged"
+            values |= flatten({name: section})
     return {name: as_text(value) for name, value in sorted(values.items()) if name not in HIDDEN}
-
-
-def _augmentation(augment: Mapping[str, Any]) -> str:
-    """The augmentations that are switched on, in one value."""
-    off = AugmentParams(
-        rotation=0, scale=(1, 1), shift=0, flip=0, brightness=0, contrast=0, saturation=0, grey=0, blur=0
-    ).model_dump(mode="json")
-    return ", ".join(f"{name} {as_text(value)}" for name, value in augment.items() if value != off[name]) or "unchanged"
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,10 +22,7 @@ Status = Literal["running", "finished", "failed", "stopped"]
 
 @dataclass(frozen=True)
 class RunDescription:
-    """What identifies a run in MLflow and what it shows from the start.
-
-    `key` and `code` identify it: the same training with the same code is one run, however often it was interrupted.
-    """
+    """What MLflow shows of a run from the start. `key` and `code` identify it, also after interruptions."""
 
     experiment: str
     name: str

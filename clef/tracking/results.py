@@ -17,12 +17,9 @@ COUNTS = ("frames", "positives")
 
 
 def log_results(client: MlflowClient, run: str, path: Path, record: Record) -> int:
-    """Log the results that a record names and that MLflow does not have yet.
-
-    Returns:
-        The number of new values.
-    """
-    files = current_results(path, record)
+    """Log the results that a record names and that MLflow does not have yet; return the number of new values."""
+    named = {name: path.parent / name for name in record.results}
+    files = {name: file for name, file in named.items() if file.is_file() and file_hash(file) == record.results[name]}
     values: dict[str, float] = {}
     for name in ("metrics.json", "summary.json"):
         if name in files:
@@ -38,12 +35,6 @@ def log_results(client: MlflowClient, run: str, path: Path, record: Record) -> i
         for name, file in files.items():
             client.log_artifact(run, str(file), str(Path(name).parent) if "/" in name else None)
     return len(new)
-
-
-def current_results(path: Path, record: Record) -> dict[str, Path]:
-    """The result files that a record names and whose hash is still the recorded one."""
-    named = {name: path.parent / name for name in record.results}
-    return {name: file for name, file in named.items() if file.is_file() and file_hash(file) == record.results[name]}
 
 
 def scores(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

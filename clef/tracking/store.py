@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
@@ -13,10 +14,8 @@ from mlflow.exceptions import MlflowException
 from clef.errors import ClefError
 from clef.tracking.location import URI_VARIABLE, without_secrets
 
-LOCK_SECONDS = 300.0
 SQLITE = "sqlite:///"
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-"""Mark experiments as model training, not as development of language-model applications."""
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # not of language-model applications
 
 
 def local_uri(checkout: Path) -> str:
@@ -29,9 +28,6 @@ class Store:
 
     Two processes that create an SQLite database at the same time break it. Two that create an experiment or a run of
     the same name may create it twice. A file lock lets one process of the checkout at a time create something.
-
-    Args:
-        checkout: Root folder of the project.
     """
 
     def __init__(self, checkout: Path) -> None:
@@ -41,23 +37,20 @@ class Store:
             import_module("mlflow.store.tracking.sqlalchemy_store")  # takes seconds, so not while holding the lock
         self.artifacts = (checkout / "results" / "mlartifacts").absolute() if self.local else None
         self._lock = FileLock(checkout / "results" / ".mlflow.lock")
-        self._client: MlflowClient | None = None
 
     @contextmanager
     def creating(self) -> Iterator[MlflowClient]:
         """Yield the client while no other process of the checkout creates anything."""
         Path(self._lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.acquire(timeout=LOCK_SECONDS):
+        with self._lock.acquire(timeout=300):
             yield self.client
 
-    @property
+    @cached_property
     def client(self) -> MlflowClient:
         """The client. Its first use may create the database, so it must happen inside `creating`."""
-        if self._client is None:
-            if self.local:
-                Path(self.uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-            self._client = MlflowClient(self.uri)
-        return self._client
+        if self.local:
+            Path(self.uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+        return MlflowClient(self.uri)
 
     def experiment(self, name: str) -> str:
         """Id of the experiment with this name; it is created, or restored from MLflow's bin, if needed."""
@@ -88,7 +81,7 @@ class Store:
 
 
 def short_message(error: BaseException) -> str:
-    """Shorten an error of MLflow or of the network, which can be pages long, to a few words."""
+    """Shorten an error of MLflow or of the network, which can be pages long."""
     text = without_secrets(" ".join(str(error).split())) or type(error).__name__
     for known in ("Connection refused", "timed out", "Name or service not known", "too many 500 error responses"):
         if known.lower() in text.lower():

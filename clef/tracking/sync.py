@@ -15,12 +15,8 @@ from clef.tracking.record import Record, RunDescription, read_record, sibling
 from clef.tracking.results import log_results
 from clef.tracking.store import Store, short_message
 
-METRICS_PER_CALL = 1000
-"""MLflow's limit for one `log_batch`."""
-
-DATASET_DIGEST_LENGTH = 36
-"""Longest digest of a data set that MLflow accepts."""
-
+METRICS_PER_CALL = 1000  # limit of MLflow
+DATASET_DIGEST_LENGTH = 36  # limit of MLflow
 ENDED_STATUS = {"running": "KILLED", "stopped": "KILLED", "failed": "FAILED", "finished": "FINISHED"}
 """MLflow's status of a run that no process computes any more, by the status in its record."""
 
@@ -34,16 +30,11 @@ class RunSync:
     While a training may be resumed, only the points up to its recovery checkpoint are sent, because a resume repeats
     the later steps. All points are sent once it has finished, or has failed without anything to resume from. A step
     that MLflow already has is never sent again.
-
-    Args:
-        store: The MLflow store.
-        path: Path of the record.
     """
 
     def __init__(self, store: Store, path: Path) -> None:
         self.store, self.path = store, path
-        self.sent = 0
-        """Number of values sent so far."""
+        self.sent = 0  # values
         self._metrics, self._system = sibling(path, ".metrics.jsonl"), sibling(path, ".system.jsonl")
         self._run = self._status = ""
         self._tags: dict[str, str] = {}
@@ -51,11 +42,7 @@ class RunSync:
         self._complete_to: float = 0
 
     def update(self) -> None:
-        """Send what MLflow is missing.
-
-        After an error of MLflow or the network, continue with a new object: it is unknown how much of the failed call
-        arrived.
-        """
+        """Send what MLflow is missing. After an error, use a new object: part of the failed call may have arrived."""
         version = file_hash(self.path) if self.path.exists() else ""  # first, as the record may change at any moment
         record = read_record(self.path)
         if record is None:
@@ -116,10 +103,9 @@ class RunSync:
         self._complete_to = last
 
     def _set_tags(self, tags: Mapping[str, str]) -> None:
-        changed = {name: value for name, value in tags.items() if self._tags.get(name) != value}
-        if changed:
-            self.store.client.log_batch(self._run, tags=[RunTag(name, value) for name, value in changed.items()])
-        self._tags |= changed
+        if changed := [RunTag(name, value) for name, value in tags.items() if self._tags.get(name) != value]:
+            self.store.client.log_batch(self._run, tags=changed)
+        self._tags |= tags
 
 
 def find_or_create_run(
@@ -145,11 +131,7 @@ def find_or_create_run(
 
 
 def sync_records(store: Store, records: Sequence[Path]) -> tuple[int, str | None]:
-    """Sync records one after the other; one that fails does not stop the next one.
-
-    Returns:
-        The number of new values, and the first failure and its record in a few words.
-    """
+    """Sync records even if an earlier one fails; return the number of new values, and the first failure."""
     sent, failure = 0, None
     for path in records:
         run = RunSync(store, path)

@@ -16,11 +16,7 @@ from clef.tracking.metrics import read_points
 
 
 class SystemSampler:
-    """Append samples of processor, memory, disk, network and GPU use to the file of one training.
-
-    Args:
-        path: The file; a resumed training continues the numbers of its samples.
-    """
+    """Append samples to the file of one training; a resumed training continues their numbers."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

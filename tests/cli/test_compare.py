@@ -30,7 +30,7 @@ def test_runs_are_compared_and_the_differences_written(clef_here, finish, tmp_pa
         (["first"], "compare: first: expected the names of two or more different runs"),
         (["first", "first"], "expected the names of two or more different runs"),
         (["first", "nowhere"], "results/nowhere/summary.json: no such file; finish the run"),
-        (["first", "other"], "first and other cannot be compared: data set bp4d against disfa"),
+        (["first", "other"], "first and other cannot be compared: data set bp4d against data set disfa"),
         (["first", "third", "--metric", "auc"], "--metric: auc has no interval"),
     ],
 )
