@@ -1,9 +1,7 @@
 """Random tables of a fold, shaped like those that training and the manifest provide."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -56,11 +54,6 @@ def expression_tables() -> Callable[..., Tables]:
 @pytest.fixture
 def metrics() -> list[dict[str, Any]]:
     """Three seeds of two folds with action units."""
-    return copy.deepcopy(_metrics())
-
-
-@cache
-def _metrics() -> list[dict[str, Any]]:
     return [
         _action_unit_tables(seed, *subjects).score() | {"seed": seed, "fold": fold}
         for seed in (0, 1, 2)

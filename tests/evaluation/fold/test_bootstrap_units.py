@@ -27,13 +27,6 @@ def test_counts_of_each_subject(frames):
     np.testing.assert_array_equal(units.total(), confusion_counts(truth, probability, [0.5])[0])
 
 
-def test_sequences_replace_subjects_if_one_is_unknown(frames):
-    truth, probability, subject, sequence = frames
-    subject[0] = None
-    units = units_by_subject(truth, probability, 0.5, subject, sequence)
-    assert (units.kind, units.names) == ("sequences", tuple(sorted(set(sequence))))
-
-
 def test_images_add_up_to_the_confusion_matrix():
     rng = np.random.default_rng(6)
     true, predicted = rng.integers(0, 3, size=80), rng.integers(0, 4, size=80)

@@ -23,7 +23,7 @@ def test_metrics_are_json_data_about_the_fold(tables):
 
 def test_the_order_of_rows_changes_nothing(tables, expression_tables):
     for each in (tables, expression_tables()):
-        names = ("predictions", "epochs", "test_labels")
+        names = ("predictions", "epochs", "test_labels", "train_labels")
         shuffled = {name: getattr(each, name).sample(frac=1, random_state=i) for i, name in enumerate(names)}
         assert each.changed(**shuffled).score() == each.score()
 

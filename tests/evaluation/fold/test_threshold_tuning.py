@@ -59,9 +59,3 @@ def test_a_frame_without_a_crop_stays_absent_and_probabilities_of_0_and_1_are_al
     truth, probability = np.array([[1.0], [1.0], [0.0]]), np.array([[np.nan], [1.0], [0.0]])
     assert np.isnan(temper(probability, 2.0)).ravel().tolist() == [True, False, False]
     assert Tuning(2.0, np.array([0.0]), 3).counts(truth, probability).tolist() == [[1, 1, 1, 0]]
-
-
-def test_log_loss_by_hand():
-    truth = np.array([[1.0, 0.0], [np.nan, 1.0]])
-    probability = np.array([[0.5, 0.25], [0.1, np.nan]])
-    assert log_loss(truth, probability) == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)

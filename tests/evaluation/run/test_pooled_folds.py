@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, f1_score, precision_score
+from sklearn.metrics import f1_score, precision_score
 
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.summary import summarize
@@ -63,15 +63,3 @@ def test_the_interval_draws_among_the_subjects_of_all_folds(metrics):
     pooled, averaged = (summarize(metrics, "run", 200, pooled=pooled)[0].set_index("label") for pooled in (True, False))
     assert averaged.loc["AU06", "ci_low"] == averaged.loc["AU06", "ci_high"]
     assert pooled.loc["AU06", "ci_high"] - pooled.loc["AU06", "ci_low"] > 0.01
-
-
-def test_accuracies_are_pooled(expression_tables):
-    halves = [expression_tables(seed) for seed in (0, 1)]
-    truth, predicted = [], []
-    for half in halves:
-        probability = half.predictions[[f"p_{name}" for name in half.labels.names]]
-        truth += half.test_labels["expression"].tolist()
-        predicted += probability.fillna(-1).idxmax(axis=1).str[2:].where(probability.notna().all(axis=1), "").tolist()
-    rows = pooled_rows([half.score() for half in halves])
-    assert rows["accuracy"]["f1"] == pytest.approx(accuracy_score(truth, predicted))
-    assert rows["accuracy"]["floor"] > 0

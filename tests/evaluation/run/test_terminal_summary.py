@@ -49,18 +49,10 @@ def test_the_verdict_of_expressions_uses_the_most_frequent_class(expression_tabl
 @pytest.mark.parametrize(
     ("mean", "activity_margin", "expected"),
     [
-        (
-            (0.66, 0.48, 0.52),
-            (0.1, 0.2),
-            "66.0 is above the always-positive floor (48.0) and above the activity-only",
-        ),
+        ((0.66, 0.48, 0.52), (0.1, 0.2), "66.0 is above the always-positive floor (48.0) and above the activity-only"),
         ((0.53, 0.48, 0.52), (-0.01, 0.05), "and not clearly above the activity-only baseline (52.0)"),
         ((0.50, 0.48, 0.52), (-0.1, 0.05), "and NOT above the activity-only baseline (52.0)"),
-        (
-            (0.48, 0.48, None),
-            (0.1, 0.2),
-            "48.0 is NOT above the always-positive floor (48.0); field columns are optimistic",
-        ),
+        ((0.48, 0.48, None), (0.1, 0.2), "48.0 is NOT above the always-positive floor (48.0); field columns are"),
     ],
 )
 def test_the_verdict_compares_the_headline_with_the_baselines(mean, activity_margin, expected):
