@@ -59,15 +59,15 @@ RUN_BY = {
     "make test-slow": ".ci/run",
     "clef --help": "tests/cli/test_app.py::test_help_lists_the_steps_in_their_order",
     "clef track sync": "tests/tracking/test_track_command.py::test_sync_adds_what_is_missing_and_again_nothing",
-    "clef check bp4d": "tests/workflow/test_lab_sets.py::test_bp4d",
-    "snakemake --cores 8 results/bp4d/summary.csv": "tests/workflow/test_lab_sets.py::test_bp4d",
+    "clef check bp4d": "tests/workflow/test_miniatures.py::test_bp4d",
+    "snakemake --cores 8 results/bp4d/summary.csv": "tests/workflow/test_miniatures.py::test_bp4d",
     "clef params": "tests/cli/test_app.py::test_a_broken_file_of_another_run_stops_nothing",
     "clef fetch-weights retinaface": DOWNLOAD,
     "clef fetch-weights yunet": DOWNLOAD,
     "clef version-data DATASET": LIFE,
     "dvc metrics diff": LIFE,
     "dvc repro run@demo": LIFE,
-    "dvc push": "tests/ingest/versions/test_dvc.py::test_dvc_itself_does_not_ask",
+    "dvc push": "tests/ingest/versions/test_dvc.py::test_dvc_push_does_not_ask",
 }
 """Where a command runs that README.md names in running text."""
 

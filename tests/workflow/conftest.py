@@ -41,6 +41,34 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> str:
     return output
 
 
+def shell(folder: Path, commands: str, **environment: str) -> str:
+    """Run commands of a page in a folder, with the environment activated, and return their output."""
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env=os.environ | {"PATH": path} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+    return ran.stdout
+
+
+def stale(folder: Path, target: str) -> dict[str, int]:
+    """Number of jobs by rule that a target needs."""
+    return planned(snakemake(folder, "-n", target))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace the first occurrence of a text in a file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
 def planned(output: str) -> dict[str, int]:
     """Number of jobs by rule, from the output of a dry run."""
     if "Nothing to be done" in output:

@@ -1,15 +1,13 @@
 """The commands of docs/data-versions.md, one after the other, on a short demo."""
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import ROOT, copy_checkout, planned, snakemake
+from tests.workflow.conftest import ROOT, copy_checkout, planned, shell, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -41,19 +39,8 @@ class Page:
         assert [line.split()[:2] for line in lines] == [command.split() for command in commands]
         for old, new in self.replacements.items():
             block = block.replace(old, new)
-        ran = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block],
-            cwd=folder,
-            env=os.environ
-            | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]), "PYTHONPATH": ""}
-            | {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        output = ran.stdout + ran.stderr
-        assert ran.returncode == 0, output
-        return output
+        author = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
+        return shell(folder, block, PYTHONPATH="", **author)
 
 
 def git(folder: Path, *arguments: str) -> str:

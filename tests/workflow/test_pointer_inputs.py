@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import copy_checkout, mark_as_made, planned, snakemake
+from tests.workflow.conftest import copy_checkout, mark_as_made, planned, snakemake, stale
 
 TARGET = "results/demo-short/summary.csv"
 SUBJECTS = ("F001", "F002", "F003", "M001", "M002", "M003")
@@ -36,23 +36,15 @@ def versioned(made, tmp_path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "versioned"))
 
 
-def stale(folder: Path) -> dict[str, int]:
-    return planned(snakemake(folder, "-n", TARGET))
-
-
 def test_a_versioned_demo_is_not_rendered(tmp_path):
     folder = copy_checkout(tmp_path)
     write_pointers(folder)
-    assert stale(folder) == AFTER_CROPS | {"ingest": 1, "crop": 6}
-
-
-def test_a_finished_run_has_nothing_to_do(versioned):
-    assert stale(versioned) == {}
+    assert stale(folder, TARGET) == AFTER_CROPS | {"ingest": 1, "crop": 6}
 
 
 def test_a_checkout_of_the_same_version_makes_nothing_stale(versioned):
     write_pointers(versioned)
-    assert stale(versioned) == {}
+    assert stale(versioned, TARGET) == {}
 
 
 def warnings(output: str) -> list[str]:
@@ -90,7 +82,7 @@ def test_a_changed_subject_makes_its_shard_stale_and_no_other(versioned):
 
 def test_changed_labels_make_no_shard_stale(versioned):
     (versioned / "data/raw/demo-short/labels.dvc").write_text(POINTER.format("1" * 32, "AUCoding"))
-    assert stale(versioned) == AFTER_CROPS | {"ingest": 1}
+    assert stale(versioned, TARGET) == AFTER_CROPS | {"ingest": 1}
 
 
 def test_changes_of_the_inventory_make_no_shard_stale(versioned):
@@ -98,7 +90,7 @@ def test_changes_of_the_inventory_make_no_shard_stale(versioned):
     adapter.write_text(adapter.read_text() + "\n# a comment\n")
     params = versioned / "params" / "demo-short.yaml"
     params.write_text(params.read_text() + "ingest: {max_bad: 0.5}\n")
-    assert stale(versioned) == AFTER_CROPS | {"ingest": 1}
+    assert stale(versioned, TARGET) == AFTER_CROPS | {"ingest": 1}
 
 
 def test_another_number_of_frames_past_the_end_makes_the_manifest_stale(versioned):
@@ -106,17 +98,7 @@ def test_another_number_of_frames_past_the_end_makes_the_manifest_stale(versione
     params = versioned / "params" / "demo-short.yaml"
     params.write_text(params.read_text() + "ingest: {frames_past_end: 1}\n")
     snakemake(versioned, "--touch", "data/interim/demo-short/sequences.parquet")
-    assert stale(versioned) == AFTER_CROPS
-
-
-@pytest.mark.slow
-def test_the_first_version_after_a_run_needs_one_touch(tmp_path):
-    folder = copy_checkout(tmp_path)
-    mark_as_made(folder, TARGET)
-    write_pointers(folder)
-    assert stale(folder)["crop"] == 6
-    snakemake(folder, "--touch", TARGET)
-    assert stale(folder) == {}
+    assert stale(versioned, TARGET) == AFTER_CROPS
 
 
 def test_images_in_the_wild_have_one_pointer(tmp_path):

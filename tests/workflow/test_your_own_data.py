@@ -1,14 +1,10 @@
-"""The commands of docs/your-own-data.md, one after the other, in a checkout with no other run."""
+"""Run the commands of docs/your-own-data.md in order, in a checkout without other runs."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import ROOT, copy_checkout, only_run
+from tests.workflow.conftest import ROOT, only_run, shell
 
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text()
 COMMANDS = re.findall(r"^    ((?:clef|snakemake) .*)", PAGE, re.MULTILINE)
@@ -16,40 +12,27 @@ PARAMS, EXPRESSIONS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re
 (TABLE,) = re.findall(r"^```csv\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-def run(folder: Path, command: str) -> str:
-    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
-    ran = subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout + ran.stderr
-
-
 @pytest.fixture
-def checkout(tmp_path) -> Path:
-    folder = copy_checkout(tmp_path)
-    only_run(folder, "mine", PARAMS)
-    return folder
+def mine(checkout):
+    only_run(checkout, "mine", PARAMS)
+    return checkout
 
 
-def test_the_example_is_written_checked_and_planned(checkout):
+def test_the_examples_are_written_checked_and_planned(mine):
     fixture, check, snakemake = COMMANDS
-    run(checkout, fixture)
-    assert (checkout / "data/raw/mine/labels.csv").read_text().startswith(TABLE)
-    assert "verdict: complete: all as expected" in run(checkout, check)
-    assert re.search(r"^crop +6$", run(checkout, f"{snakemake} -n"), re.MULTILINE)
+    shell(mine, fixture)
+    assert (mine / "data/raw/mine/labels.csv").read_text().startswith(TABLE)
+    assert "verdict: complete: all as expected" in shell(mine, check)
+    assert re.search(r"^crop +6$", shell(mine, f"{snakemake} -n"), re.MULTILINE)
 
-
-def test_the_example_of_expressions_is_checked(checkout):
-    (command,) = re.findall(r"`(clef fixture folder --packaging images .*?)`", PAGE)
-    run(checkout, command)
-    (checkout / "params" / "stills.yaml").write_text(EXPRESSIONS)
-    shown = run(checkout, "clef check stills")
-    assert "labels.csv names 72 images; labels: 72 of whole recordings" in shown
+    (expressions,) = re.findall(r"`(clef fixture folder --packaging images .*?)`", PAGE)
+    shell(mine, expressions)
+    (mine / "params" / "stills.yaml").write_text(EXPRESSIONS)
+    assert "labels.csv names 72 images; labels: 72 of whole recordings" in shell(mine, "clef check stills")
 
 
 @pytest.mark.slow
-def test_the_example_runs_to_its_summary(checkout):
+def test_the_example_runs_to_its_summary(mine):
     for command in COMMANDS:
-        run(checkout, command)
-    assert (checkout / "results/mine/summary.csv").read_text().startswith("label,")
+        shell(mine, command)
+    assert (mine / "results/mine/summary.csv").read_text().startswith("label,")
