@@ -51,32 +51,27 @@ class AffectNet(ImageDataset):
     )
 
     def published_counts_of(self, root: Path) -> PublishedCounts | None:
-        return PUBLISHED_NPY if isinstance(self._find(root), NpyRelease) else self.published_counts
+        return PUBLISHED_NPY if isinstance(self._release(root), NpyRelease) else self.published_counts
 
     def packaging(self, root: Path) -> Packaging:
         release = self._release(root)
-        other = _other_release(release, root)
-        unused = "" if other is None else f"; also {other.description(root)}, which are not used"
-        return Packaging(release.name, release.description(root) + unused)
-
-    def _find(self, root: Path) -> NpyRelease | CsvRelease | None:
-        packaging = self.options.packaging
-        found = None if packaging == "csv" else NpyRelease.find(root)
-        return found if found or packaging == "npy" else CsvRelease.find(root)
+        return Packaging(release.name, release.description(root))
 
     def _release(self, root: Path) -> NpyRelease | CsvRelease:
-        release = self._find(root)
-        if release is None:
-            packaging = "" if self.options.packaging == "auto" else f" as {self.options.packaging}"
+        packaging = self.options.packaging
+        found: NpyRelease | CsvRelease | None = None if packaging == "csv" else NpyRelease.find(root)
+        if found is None and packaging != "npy":
+            found = CsvRelease.find(root)
+        if found is None:
+            wanted = "" if packaging == "auto" else f" as {packaging}"
             raise ClefError(
-                f"{root}: {describe(root)}; expected AffectNet{packaging}: train_set and val_set, each with images and "
+                f"{root}: {describe(root)}; expected AffectNet{wanted}: train_set and val_set, each with images and "
                 "annotations, or training.csv and validation.csv with the folder Manually_Annotated; put or link the "
                 "copy there"
             )
-        return release
+        return found
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
-        release = self._find(root)
         return sort_by_shard(
             self._recording(
                 image.name,
@@ -87,14 +82,12 @@ class AffectNet(ImageDataset):
                 split=image.split,
                 box=image.box,
             )
-            for image in (release.images() if release else ())
+            for image in self._release(root).images()
         )
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
-        release = self._find(root)
-        known = {image.source for image in sequences}
-        names = (path.removeprefix(f"{root}/") for path in (release.image_files() if release else ()))
-        return sorted(name for name in names if name not in known)
+        found = {path.removeprefix(f"{root}/") for path in self._release(root).image_files()}
+        return sorted(found - {image.source for image in sequences})
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         labelled, unlabelled = [], []
@@ -112,15 +105,6 @@ PUBLISHED_NPY = PublishedCounts.of_classes(
     "Mollahosseini et al., IEEE TAC 2017, without one validation image that the release of 2021 lacks",
     {"train": TRAIN, "test": TEST | {"contempt": 499}},
 )
-
-
-def _other_release(used: NpyRelease | CsvRelease, root: Path) -> NpyRelease | CsvRelease | None:
-    if isinstance(used, CsvRelease):
-        return NpyRelease.find(root)
-    try:
-        return CsvRelease.find(root)
-    except ClefError:  # lists without images
-        return None
 
 
 ADAPTER = AffectNet

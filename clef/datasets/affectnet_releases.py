@@ -21,9 +21,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from clef.datasets.readers.csv_file import read_columns, read_header
 from clef.datasets.readers.find_folders import file_names, find_folder, relative
@@ -62,8 +62,7 @@ Code = tuple[RecordedSequence, int | None, str | None]
 """An image, its class code, and why it has none."""
 
 
-@dataclass(frozen=True)
-class ListedImage:
+class ListedImage(NamedTuple):
     """An image of a release, which may be missing."""
 
     split: str
@@ -78,7 +77,7 @@ class ListedImage:
 
 @dataclass(frozen=True)
 class NpyRelease:
-    """A copy of this release."""
+    """A copy of the release of 2021."""
 
     base: Path
     """Folder with both sets."""
@@ -86,7 +85,6 @@ class NpyRelease:
 
     @classmethod
     def find(cls, root: Path) -> "NpyRelease | None":
-        """Find a copy in the raw folder."""
         base = find_folder(root, list(FOLDERS.values()))
         return None if base is None else cls(base)
 
@@ -112,17 +110,17 @@ class NpyRelease:
 
     def codes(self, root: Path, sequences: Iterable[RecordedSequence]) -> Iterator[Code]:
         """Read the class codes of images."""
+        folders = {split: self.base / folder / "annotations" for split, folder in FOLDERS.items()}
+        files = {split: _by_number(folder, LABEL, "both label image") for split, folder in folders.items()}
+
+        def read(images: list[RecordedSequence]) -> list[Code]:
+            return [(image, *_read_code(folders[str(image.split)], files[str(image.split)], image)) for image in images]
+
         listed = list(sequences)
-        folders = {_annotations(root, image) for image in listed}
-        files = {folder: _by_number(folder, LABEL, "both label image") for folder in folders}
         tasks = (listed[start : start + IMAGES_PER_TASK] for start in range(0, len(listed), IMAGES_PER_TASK))
         with ThreadPoolExecutor(READERS) as threads:
-            for codes in threads.map(partial(_read_codes, root, files), tasks):
+            for codes in threads.map(read, tasks):
                 yield from codes
-
-
-def _annotations(root: Path, image: RecordedSequence) -> Path:
-    return (root / image.source).parents[1] / "annotations"
 
 
 def _by_number(folder: Path, pattern: re.Pattern[str], clash: str) -> dict[int, str]:
@@ -137,21 +135,17 @@ def _by_number(folder: Path, pattern: re.Pattern[str], clash: str) -> dict[int, 
     return files
 
 
-def _read_codes(root: Path, files: dict[Path, dict[int, str]], images: list[RecordedSequence]) -> list[Code]:
-    codes: list[Code] = []
-    for image in images:
-        folder = _annotations(root, image)
-        number = int(image.source.rpartition("/")[2].partition(".")[0])
-        file = files[folder].get(number)
-        if file is None:
-            codes.append((image, None, f"no {number}_exp.npy"))
-            continue
-        try:
-            with open(os.path.join(folder, file), "rb") as opened:
-                codes.append((image, _code(opened.read()), None))
-        except (OSError, ValueError, EOFError):
-            codes.append((image, None, f"{file} holds no number"))
-    return codes
+def _read_code(folder: Path, files: dict[int, str], image: RecordedSequence) -> tuple[int | None, str | None]:
+    """Read the class code of an image, or say why it has none."""
+    number = int(Path(image.source).stem)
+    file = files.get(number)
+    if file is None:
+        return None, f"no {number}_exp.npy"
+    try:
+        with open(os.path.join(folder, file), "rb") as opened:
+            return _code(opened.read()), None
+    except (OSError, ValueError, EOFError):
+        return None, f"{file} holds no number"
 
 
 @lru_cache(maxsize=256)  # there are only as many different files as classes
@@ -167,7 +161,7 @@ def _code(content: bytes) -> int:
 
 @dataclass(frozen=True)
 class CsvRelease:
-    """A copy of this release."""
+    """A copy of the first release."""
 
     lists: dict[str, Path]
     """By split."""
@@ -176,7 +170,6 @@ class CsvRelease:
 
     @classmethod
     def find(cls, root: Path) -> "CsvRelease | None":
-        """Find a copy in the raw folder."""
         for folder in LIST_FOLDERS:
             names = {"train": f"{folder}/training.csv", "test": f"{folder}/validation.csv"}
             base = find_folder(root, list(names.values()))
@@ -192,9 +185,8 @@ class CsvRelease:
 
     def description(self, root: Path) -> str:
         """Describe the copy on one line."""
-        training, validation = self.lists["train"], self.lists["test"]
-        images = relative(self.image_folder, root)
-        return f"{relative(training, root)} and {validation.name}, uncropped images in {images}"
+        lists = f"{relative(self.lists['train'], root)} and {self.lists['test'].name}"
+        return f"{lists}, uncropped images in {relative(self.image_folder, root)}"
 
     def images(self) -> Iterator[ListedImage]:
         """List the images of both lists with their boxes, including missing ones."""

@@ -142,14 +142,11 @@ class Dataset(ABC):
         kind: SequenceKind,
         source: str,
         first_frame: int,
-        *,
-        subject: str | None = None,
-        activity: str | None = None,
-        split: str | None = None,
         **details: Any,
     ) -> RecordedSequence:
+        known = {"subject": None, "activity": None, "split": None, **details}
         return RecordedSequence(
-            self.name, sequence, subject, activity, split, shard, kind, source, first_frame, **details
+            self.name, sequence, shard=shard, kind=kind, source=source, first_frame=first_frame, **known
         )
 
 

@@ -6,7 +6,6 @@ Videos: 2F01_01.avi, numbered by the original tasks, of which eight were release
 """
 
 import re
-from pathlib import Path
 from typing import ClassVar
 
 from clef.datasets.bp4d_family import BENCHMARK, BENCHMARK_LABELS, Bp4dFamily
@@ -25,12 +24,13 @@ THREE_FOLDS = [
 ]
 """The standard parts P1, P2 and P3. Papers differ in which of them they call fold 1."""
 PUBLISHED_AS = [
-    "P1: part 1 of JAA-Net, test of fold 3 of ME-GraphAU, MDHR and AUNCE, fold 0 of FG-Net, 1 of DRML, AUNets and FMAE",
-    "P2: part 2 of JAA-Net, test of fold 2 of ME-GraphAU, MDHR and AUNCE, fold 1 of FG-Net, 2 of DRML, AUNets and FMAE",
-    "P3: part 3 of JAA-Net, test of fold 1 of ME-GraphAU, MDHR and AUNCE, fold 2 of FG-Net, 3 of DRML, AUNets and FMAE",
+    f"P{part}: part {part} of JAA-Net, test of fold {4 - part} of ME-GraphAU, MDHR and AUNCE, "
+    f"fold {part - 1} of FG-Net, {part} of DRML, AUNets and FMAE"
+    for part in (1, 2, 3)
 ]
 TASKS = ("joke", "documentary", "startle", "song", "dart", "cold_water", "insult", "smell")
 """Activities of T1, T2 ..., by their keys in the texts file."""
+FRAMES = (20_074, 20_837, 12_821, 20_208, 20_795, 19_553, 20_339, 12_220)
 RATES = (0.211, 0.171, 0.203, 0.461, 0.549, 0.594, 0.562, 0.466, 0.169, 0.343, 0.165, 0.151)
 
 
@@ -62,9 +62,7 @@ class Bp4d(Bp4dFamily):
         labelled_sequences=328,
         labelled_frames=146_847,
         frames_by={
-            "activity": dict(
-                zip(activities, (20_074, 20_837, 12_821, 20_208, 20_795, 19_553, 20_339, 12_220), strict=True)
-            ),
+            "activity": dict(zip(activities, FRAMES, strict=True)),
             "fold": {"P1": 50_631, "P2": 50_182, "P3": 46_034},
         },
         rates=dict(zip(BENCHMARK_LABELS, RATES, strict=True)),
@@ -78,15 +76,6 @@ class Bp4d(Bp4dFamily):
             return super().read_video_name(name)
         task = TASK_OF_VIDEO.get(match["filmed"], f"original task {match['filmed']}")
         return f"{match['sex'].upper()}0{match['id']}", task
-
-    @classmethod
-    def write_video_name(cls, example: str, subject: str, task: str) -> str:
-        match = cls.video.fullmatch(example)
-        if match is None or match["subject"]:
-            return super().write_video_name(example, subject, task)
-        sex = subject[0].lower() if match["sex"].islower() else subject[0]
-        filmed = next(number for number, other in TASK_OF_VIDEO.items() if other == task)
-        return f"2{sex}{subject[2:]}_{filmed}{Path(example).suffix}"
 
 
 ADAPTER = Bp4d

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets.base import Dataset, Packaging, join_labels
-from clef.datasets.readers.find_folders import contents, find_folders, only_one, relative
+from clef.datasets.readers.find_folders import describe, find_folders, only_one, relative
 from clef.datasets.readers.occurrence_csv import read_occurrence_csv
 from clef.datasets.readers.packagings import ImageFolders, PackagedRecordings, SubjectZips
 from clef.datasets.subject_options import SubjectOptions
@@ -44,7 +44,7 @@ class Bp4dFamilyOptions(SubjectOptions):
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """What was found in the raw folder."""
+    """Files of the raw folder."""
 
     recordings: PackagedRecordings
     unused: list[PackagedRecordings]
@@ -92,13 +92,6 @@ class Bp4dFamily(Dataset):
         """Return subject and task of a video, given its file name."""
         match = cls.video.fullmatch(name)
         return (match["subject"].upper(), match["task"].upper()) if match else None
-
-    @classmethod
-    def write_video_name(cls, example: str, subject: str, task: str) -> str:
-        """Return the file name of a video, in the spelling of another."""
-        match = cls.video.fullmatch(example)
-        name = f"{subject}_{task}"
-        return (name.lower() if match and match["subject"].islower() else name) + Path(example).suffix
 
     def subjects(self) -> list[str]:
         return self._subjects
@@ -177,30 +170,28 @@ class Bp4dFamily(Dataset):
         wanted = {kind.name: patterns[kind.name] for kind in self.packagings}
         folders = find_folders(root, {"labels": LABEL_FILE, **wanted}, IGNORED_FOLDERS)
         labels_folder = only_one(folders["labels"], root, "label files")
+        packaging = self.options.packaging
         found: list[PackagedRecordings] = []
         for kind in self.packagings:
-            names = (self.activities, self.read_video_name, self.write_video_name)
-            candidates = [kind(folder, *names) for folder in folders[kind.name]]
+            candidates = [kind(folder, self.activities, self.read_video_name) for folder in folders[kind.name]]
             with_subjects = [packed for packed in candidates if packed.subjects]
             only_one([packed.base for packed in with_subjects], root, kind.name)
             found += with_subjects
-        packaging = self.options.packaging
         usable = sorted(
             (packed for packed in found if packaging in ("auto", packed.name)),
             key=lambda packed: -len(packed.subjects & set(self.subjects())),
         )
         if not usable:
             missing = "recordings" if packaging == "auto" else packaging
-            found_here = contents(root)
-            for folder in folders["images"][:1]:
-                found_here += f", with folders of subjects in {relative(folder, root)} but no such files"
             raise ClefError(
-                f"{root}: no {missing} of {self.title}; expected {self.expected}; found {found_here}; "
-                "put or link the raw data there"
+                f"{root}: no {missing} of {self.title}; expected {self.expected}; the folder {describe(root)}; put or "
+                "link the raw data there"
             )
-        used = usable[0]
-        unused = [packed for packed in found if packed is not used]
-        return FoundFiles(used, unused, _label_files(labels_folder), labels_folder, *self._first_image(used))
+        unused = [packed for packed in found if packed is not usable[0]]
+        names = [] if labels_folder is None else sorted(os.listdir(labels_folder))
+        label_files = (Path(f"{labels_folder}/{name}") for name in names if LABEL_FILE.fullmatch(name))
+        labels = {path.stem.upper(): path for path in label_files}
+        return FoundFiles(usable[0], unused, labels, labels_folder, *self._first_image(usable[0]))
 
     def _first_image(self, recordings: PackagedRecordings) -> tuple[int | None, str | None]:
         """Find the number of the image of frame 1, and the reason.
@@ -215,8 +206,3 @@ class Bp4dFamily(Dataset):
         if zero is None:
             return 1, "no image has number 0: images are numbered like their frames"
         return 0, f"an image has number 0 ({zero}): images count from 0 and frames from 1"
-
-
-def _label_files(folder: Path | None) -> dict[str, Path]:
-    names = [] if folder is None else sorted(os.listdir(folder))
-    return {Path(name).stem.upper(): Path(f"{folder}/{name}") for name in names if LABEL_FILE.fullmatch(name)}

@@ -19,7 +19,7 @@ from clef.recordings.sequence import RecordedSequence
 if TYPE_CHECKING:
     import pandas as pd
 
-VIDEO = re.compile(r"videos/(?P<subject>[FM]\d{3})/(?P<activity>T\d)\.mp4")
+VIDEO = re.compile(r"videos/([FM]\d{3})/(T\d)\.mp4")
 LABELS = "AUCoding/AU_OCC"
 
 
@@ -47,14 +47,12 @@ class Demo(Dataset):
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
         found, subjects = [], set(self.subjects())
-        for path in sorted(root.glob("videos/*/*.mp4")):
-            source = path.relative_to(root).as_posix()
-            match = VIDEO.fullmatch(source)
-            if match is None or match["subject"] not in subjects or match["activity"] not in ACTIVITIES:
-                continue
-            subject, activity = match["subject"], match["activity"]
-            name = f"{subject}_{activity}"
-            found.append(self._recording(name, subject, "video", source, 1, subject=subject, activity=activity))
+        sources = sorted(path.relative_to(root).as_posix() for path in root.glob("videos/*/*.mp4"))
+        for match in filter(None, map(VIDEO.fullmatch, sources)):
+            subject, activity = match.groups()
+            if subject in subjects and activity in ACTIVITIES:
+                ids = {"subject": subject, "activity": activity}
+                found.append(self._recording(f"{subject}_{activity}", subject, "video", match.string, 1, **ids))
         return found
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:

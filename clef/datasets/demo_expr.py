@@ -6,7 +6,6 @@ labels.csv               image,expression
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -55,12 +54,11 @@ class DemoExpressions(Dataset):
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
         sources = (path.relative_to(root).as_posix() for path in root.glob("images/*/*.jpg"))
-        return sort_by_shard(self._image(match) for source in sources if (match := IMAGE.fullmatch(source)))
-
-    def _image(self, match: re.Match[str]) -> RecordedSequence:
-        split, number = match["split"], match["number"]
-        shard = f"block{int(number) % BLOCKS}"
-        return self._recording(f"{split}_{number}", shard, "image", match.string, 0, split=split)
+        images = []
+        for match in filter(None, map(IMAGE.fullmatch, sources)):
+            name, shard = f"{match['split']}_{match['number']}", f"block{int(match['number']) % BLOCKS}"
+            images.append(self._recording(name, shard, "image", match.string, 0, split=match["split"]))
+        return sort_by_shard(images)
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         known = {sequence.source for sequence in sequences}
@@ -83,14 +81,14 @@ def _read_labels(root: Path) -> dict[str, str]:
     table = read_csv(path, pa.string(), "the columns image, expression")
     if set(table.column_names) != {"image", "expression"}:
         raise ClefError(f"{path}: columns {', '.join(table.column_names)}; expected image, expression")
-    rows = list(zip(table["image"].to_pylist(), table["expression"].to_pylist(), strict=True))
-    for image, expression in rows:
+    found: dict[str, str] = {}
+    for image, expression in zip(table["image"].to_pylist(), table["expression"].to_pylist(), strict=True):
         if expression not in EXPRESSIONS:
             raise ClefError(f"{path}: {image}: expression {expression!r}; expected one of {', '.join(EXPRESSIONS)}")
-    image, times = Counter(image for image, _ in rows).most_common(1)[0]
-    if times > 1:
-        raise ClefError(f"{path}: {image} is labelled twice; expected one row per image")
-    return {f"images/{image}": expression for image, expression in rows}
+        if f"images/{image}" in found:
+            raise ClefError(f"{path}: {image} is labelled twice; expected one row per image")
+        found[f"images/{image}"] = expression
+    return found
 
 
 ADAPTER = DemoExpressions

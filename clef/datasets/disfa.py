@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 from clef.datasets.base import Dataset, Packaging, join_labels
 from clef.datasets.published_counts import PublishedCounts
 from clef.datasets.readers.csv_file import read_columns
-from clef.datasets.readers.find_folders import contents, find_folders, relative
+from clef.datasets.readers.find_folders import describe, find_folders, relative
 from clef.datasets.subject_options import SubjectOptions
 from clef.errors import ClefError
 from clef.params.schema import Params
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
-RATES = {
-    "AU01": 0.0497, "AU02": 0.0431, "AU04": 0.1524, "AU06": 0.0789,
-    "AU09": 0.0418, "AU12": 0.1288, "AU25": 0.2771, "AU26": 0.0882,
-}  # fmt: skip
+RATES = {1: 0.0497, 2: 0.0431, 4: 0.1524, 6: 0.0789, 9: 0.0418, 12: 0.1288, 25: 0.2771, 26: 0.0882}
 VIDEO = re.compile(r"(?P<camera>Left|Right)Video(?P<subject>SN\d{3})(?:_comp)?\.(?:avi|mp4|mkv|mov|wmv)", re.IGNORECASE)
 LABEL_FILE = re.compile(r"(?P<subject>SN\d{3})_au(?P<unit>\d+)\.txt", re.IGNORECASE)
 IGNORED_FOLDERS = ("landmark_points",)
@@ -48,9 +45,8 @@ THREE_FOLDS = [
 SUBJECTS = sorted(subject for fold in THREE_FOLDS for subject in fold.split())
 
 PUBLISHED_AS = [
-    "P1: part 1 of JAA-Net, test of fold 3 of ME-GraphAU, MDHR and AUNCE, fold 0 of FG-Net",
-    "P2: part 2 of JAA-Net, test of fold 2 of ME-GraphAU, MDHR and AUNCE, fold 1 of FG-Net",
-    "P3: part 3 of JAA-Net, test of fold 1 of ME-GraphAU, MDHR and AUNCE, fold 2 of FG-Net",
+    f"P{part}: part {part} of JAA-Net, test of fold {4 - part} of ME-GraphAU, MDHR and AUNCE, fold {part - 1} of FG-Net"
+    for part in (1, 2, 3)
 ]
 
 LEFT_OUT_BY_JAA = {
@@ -111,7 +107,7 @@ class Disfa(Dataset):
         labelled_frames=130_814,
         frames_by={"fold": {"P1": 43_604, "P2": 43_605, "P3": 43_605}},
         threshold=2,
-        rates=RATES,
+        rates={f"AU{unit:02d}": rate for unit, rate in RATES.items()},
     )
 
     def __init__(self, params: Params) -> None:
@@ -136,10 +132,9 @@ class Disfa(Dataset):
                 f"{root}: no videos of the {camera} camera found, {len(files.videos)} of the other; "
                 "put them there, or set dataset.options.camera"
             )
-        folder = relative(videos[0].parent, root)
+        found = f"videos of the {camera} camera of {len(videos)} subjects in {relative(videos[0].parent, root)}"
         labelled = {subject for subject, _ in files.labels}
-        found = f"videos of the {camera} camera of {len(videos)} subjects in {folder}, "
-        return Packaging(f"{camera} camera", f"{found}labels of {len(labelled)} subjects")
+        return Packaging(f"{camera} camera", f"{found}, labels of {len(labelled)} subjects")
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
         self.packaging(root)
@@ -153,11 +148,8 @@ class Disfa(Dataset):
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         files = self._files(root).labels
         labelled = {subject for subject, _ in files}
-        tables = {
-            sequence.sequence: self._read_labels(sequence.sequence, files)
-            for sequence in sequences
-            if sequence.sequence in labelled
-        }
+        names = [sequence.sequence for sequence in sequences if sequence.sequence in labelled]
+        tables = {name: self._read_labels(name, files) for name in names}
         labels = join_labels(tables, root, "ActionUnit_Labels/SN001/SN001_au1.txt; put them there")
         return labels if self.options.leave_out is None else _without_left_out(labels)
 
@@ -201,8 +193,8 @@ def _find_files(root: Path) -> FoundFiles:
     folders = find_folders(root, {"videos": VIDEO, "labels": LABEL_FILE}, IGNORED_FOLDERS)
     if not folders["videos"]:
         raise ClefError(
-            f"{root}: no videos of DISFA found; expected Videos_LeftCamera/LeftVideoSN001_comp.avi; "
-            f"found {contents(root)}; put or link the raw data there"
+            f"{root}: {describe(root)}; expected videos of DISFA: Videos_LeftCamera/LeftVideoSN001_comp.avi; put or "
+            "link the raw data there"
         )
     unexpected: list[Path] = []
     videos = _by_subject(folders["videos"], VIDEO, "camera", root, unexpected)

@@ -57,7 +57,7 @@ class FerPlus(ImageDataset):
     @property
     def published_counts(self) -> PublishedCounts:  # type: ignore[override]
         """Counts of the chosen label files; classes by majority."""
-        return PUBLISHED[self.options.labels, self.options.tested]
+        return published_counts(self.options.labels, self.options.tested)
 
     @property
     def tests_as_published(self) -> bool:
@@ -110,14 +110,14 @@ class FerPlus(ImageDataset):
 
 
 def _images(root: Path) -> Path:
-    return _find(root, IMAGES, "FER2013's images (of Kaggle's challenge)")
+    return _find(root, "FER2013's images (of Kaggle's challenge)", *IMAGES)
 
 
 def _rows(root: Path) -> Path:
-    return _find(root, (ROWS,), "FER+'s table (from its repository)")
+    return _find(root, "FER+'s table (from its repository)", ROWS)
 
 
-def _find(root: Path, names: Iterable[str], description: str) -> Path:
+def _find(root: Path, description: str, *names: str) -> Path:
     for name in names:
         folder = find_folder(root, [name])
         if folder is not None:
@@ -129,10 +129,9 @@ def _label_folder(root: Path) -> Path:
     names = list(FOLDERS.values())
     folder = find_folder(root, [f"{name}/label.csv" for name in names])
     if folder is None:
-        missing = [name for name in names if find_folder(root, [f"{name}/label.csv"]) is None] or names
         raise ClefError(
-            f"{root}: no {', '.join(missing)} with label.csv; expected FER+'s data folder (from its repository) with "
-            f"{', '.join(names)}, or `options: {{labels: fer2013new.csv}}`; complete the copy"
+            f"{root}: no folder with {', '.join(names)}, each with label.csv; expected FER+'s data folder (from its "
+            "repository), or `options: {labels: fer2013new.csv}`; complete the copy"
         )
     return folder
 
@@ -154,13 +153,7 @@ def _check_same_rows(images: Path, rows: list[VoteRow]) -> None:
 
 
 def _check_agreement(images: Path, usage: str, pairs: list[tuple[str, Votes]]) -> None:
-    """Check that the emotions in FER2013 agree with the votes of FER+ better than by chance.
-
-    Args:
-        images: The table of images.
-        usage: Usage of the rows.
-        pairs: FER2013's code and FER+'s votes of each row that has a name.
-    """
+    """Check that the codes of FER2013 agree with the votes of FER+ better than by chance."""
     emotion_of = {str(code): emotion for code, emotion in enumerate(FER2013_EMOTIONS)}
     own = [(emotion_of.get(code), votes.index(max(votes))) for code, votes in pairs]
     named = [(emotion, EMOTIONS[winner]) for emotion, winner in own if emotion and winner < len(EMOTIONS)]
@@ -192,39 +185,32 @@ def _usages_and_emotions(path: Path) -> list[tuple[str, str]]:
     return list(zip(*columns, strict=True))
 
 
-def _counts(source: str, tested: str, named: dict[str, int], classes: dict[str, tuple[int, ...]]) -> PublishedCounts:
-    splits = {"train": "Training", "test": USAGE[tested]}
+NAMED_AND_CLASSES = {
+    "label.csv": {
+        "Training": (28_558, (8733, 7284, 3136, 3022, 2098, 116, 536, 120)),
+        "PublicTest": (3_579, (1180, 862, 411, 348, 289, 25, 60, 16)),
+        "PrivateTest": (3_573, (1083, 892, 394, 382, 269, 16, 86, 15)),
+    },
+    "fer2013new.csv": {
+        "Training": (28_561, (8740, 7287, 3149, 3014, 2100, 119, 532, 119)),
+        "PublicTest": (3_579, (1182, 865, 415, 351, 287, 24, 62, 13)),
+        "PrivateTest": (3_574, (1090, 893, 396, 384, 273, 18, 83, 16)),
+    },
+}
+"""Images with a name, and images of each class."""
+
+
+def published_counts(source: str, tested: str) -> PublishedCounts:
+    """Return the counts of a kind of label file and a test split."""
+    counts = NAMED_AND_CLASSES[source]
+    splits = {"train": counts["Training"], "test": counts[USAGE[tested]]}
     return PublishedCounts(
         source=f"FER+'s {source}, classes by majority as its authors process votes",
         sequences=35_887,
-        labelled_frames=sum(named.values()),
-        frames_by={"split": {split: named[usage] for split, usage in splits.items()}},
-        classes={split: dict(zip(EMOTIONS, classes[usage], strict=True)) for split, usage in splits.items()},
+        labelled_frames=sum(named for named, _ in counts.values()),
+        frames_by={"split": {split: named for split, (named, _) in splits.items()}},
+        classes={split: dict(zip(EMOTIONS, classes, strict=True)) for split, (_, classes) in splits.items()},
     )
 
-
-COUNTS: dict[str, tuple[dict[str, int], dict[str, tuple[int, ...]]]] = {
-    "label.csv": (
-        {"Training": 28_558, "PublicTest": 3_579, "PrivateTest": 3_573},
-        {
-            "Training": (8733, 7284, 3136, 3022, 2098, 116, 536, 120),
-            "PublicTest": (1180, 862, 411, 348, 289, 25, 60, 16),
-            "PrivateTest": (1083, 892, 394, 382, 269, 16, 86, 15),
-        },
-    ),
-    "fer2013new.csv": (
-        {"Training": 28_561, "PublicTest": 3_579, "PrivateTest": 3_574},
-        {
-            "Training": (8740, 7287, 3149, 3014, 2100, 119, 532, 119),
-            "PublicTest": (1182, 865, 415, 351, 287, 24, 62, 13),
-            "PrivateTest": (1090, 893, 396, 384, 273, 18, 83, 16),
-        },
-    ),
-}
-PUBLISHED = {
-    (source, tested): _counts(source, tested, *counts)
-    for source, counts in COUNTS.items()
-    for tested in ("private", "public")
-}
 
 ADAPTER = FerPlus

@@ -81,11 +81,8 @@ class Folder(Dataset):
                 "dataset.options.subjects: missing; folds by subject need all subject ids, such as [P01, P02]; without "
                 "subjects set `folds: {protocol: official, number: 1}`"
             )
-        for subject in self.subjects():
-            if not NAME.fullmatch(subject):
-                raise ParamsError(
-                    f"dataset.options.subjects: {subject!r}: expected {NAME_EXPECTED}, since they name files"
-                )
+        if (bad := next((subject for subject in self.subjects() if not NAME.fullmatch(subject)), None)) is not None:
+            raise ParamsError(f"dataset.options.subjects: {bad!r}: expected {NAME_EXPECTED}, since they name files")
         blocks, subjects = self.options.blocks, len(self.subjects())
         if blocks is not None and 0 < subjects < blocks:
             raise ParamsError(f"dataset.options.blocks: {blocks} of {subjects} subjects; expected {subjects} or fewer")
@@ -118,12 +115,9 @@ class Folder(Dataset):
         if not self.options.links:
             _check_links(root, [sequence.source for sequence in listed])
         sources: dict[str, str] = {}
-        for sequence in listed:
-            other = sources.setdefault(sequence.sequence, sequence.source)
-            if other != sequence.source:
-                raise ClefError(
-                    f"{root}: {other} and {sequence.source} would both be named {sequence.sequence}; rename one"
-                )
+        for name, source in ((sequence.sequence, sequence.source) for sequence in listed):
+            if (other := sources.setdefault(name, source)) != source:
+                raise ClefError(f"{root}: {other} and {source} would both be named {name}; rename one")
         return sort_by_shard(listed)
 
     def _sequence(self, path: str, subject: str | None, activity: str | None, split: str | None) -> RecordedSequence:
@@ -173,10 +167,8 @@ class Folder(Dataset):
                 continue
             by_frame = rows[rows["frame"].notna()]
             if sequence.kind == "image" and len(by_frame):
-                raise ClefError(
-                    f"{path}: {sequence.source} is an image and its row has frame {by_frame['frame'].iloc[0]}; "
-                    "expected none"
-                )
+                frame = by_frame["frame"].iloc[0]
+                raise ClefError(f"{path}: {sequence.source} is an image and its row has frame {frame}; expected none")
             whole = rows[rows["frame"].isna()].drop(columns="frame")
             if len(whole):
                 whole = whole.merge(pd.DataFrame({"frame": _frames(root, sequence)}), how="cross")
@@ -190,11 +182,11 @@ class Folder(Dataset):
         folders = {source.rpartition("/")[0] for source in known}
         unexpected = [f"{self.options.labels}: column {name}" for name in self._table(root).unused]
         for folder, below, names in os.walk(root):
-            here = Path(folder).relative_to(root).as_posix().removeprefix(".")
-            below[:] = sorted(name for name in below if not name.startswith(".") and _join(here, name) not in known)
-            unknown = [path for name in sorted(names) if _is_media(name) and (path := _join(here, name)) not in known]
+            here = "" if Path(folder) == root else f"{Path(folder).relative_to(root).as_posix()}/"
+            below[:] = sorted(name for name in below if not name.startswith(".") and here + name not in known)
+            unknown = [here + name for name in sorted(names) if _is_media(name) and here + name not in known]
             # Name a folder without any known recording only once: it may hold thousands of files.
-            unexpected += unknown if here in folders or len(unknown) < 2 else [here or "."]
+            unexpected += unknown if here[:-1] in folders or len(unknown) < 2 else [here[:-1] or "."]
         return sorted(unexpected)
 
     def _read_table(self, root: Path) -> LabelTable:
@@ -213,8 +205,8 @@ def _check_known(path: Path, table: LabelTable, column: str, known: list[str], o
     if found.isna().any():
         recording = table.recordings.loc[found.isna(), "path"].iloc[0]
         raise ClefError(
-            f"{path}: {recording} has no {column}; expected a column {column}, filled in every row, or "
-            f"dataset.options.pattern"
+            f"{path}: {recording} has no {column}; expected a column {column} filled in every row, or "
+            "dataset.options.pattern"
         )
     unknown = sorted(set(found) - set(known))
     if unknown:
@@ -256,10 +248,6 @@ def _kind(path: str) -> SequenceKind:
 
 def _is_media(name: str) -> bool:
     return not name.startswith(".") and _kind(name) != "images"
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
 
 
 ADAPTER = Folder

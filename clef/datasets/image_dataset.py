@@ -21,7 +21,6 @@ class UnlabelledError(ClefError):
     """More images have no label than `ingest.max_bad` allows."""
 
     def __init__(self, root: Path, unlabelled: list[str], images: int, allowed: int) -> None:
-        """Name the first of the `unlabelled` images, each given with the reason."""
         self.unlabelled, self.images = unlabelled, images
         super().__init__(
             f"{root}: {len(unlabelled)} of {images} images have no label, "
@@ -60,11 +59,7 @@ class ImageDataset(Dataset):
     def _labels(
         self, root: Path, expressions: Iterable[tuple[RecordedSequence, str]], unlabelled: list[str]
     ) -> "pd.DataFrame":
-        """Make the table of labels from the labelled images and their class.
-
-        Raises:
-            UnlabelledError: More images are `unlabelled` than `ingest.max_bad` allows.
-        """
+        """Make the table of labels from the labelled images and their class."""
         import pandas as pd
 
         rows = [(image.sequence, image.first_frame, expression) for image, expression in expressions]
@@ -72,10 +67,9 @@ class ImageDataset(Dataset):
         return pd.DataFrame(rows, columns=["sequence", "frame", "expression"]).astype({"frame": "int32"})
 
     def _check_unlabelled(self, root: Path, unlabelled: list[str], images: int) -> None:
-        """Warn of images without a label, or raise if there are too many."""
-        if not unlabelled:
-            return
+        """Warn of images without a label, or raise an `UnlabelledError` if there are too many."""
         allowed = int(self.params.ingest.max_bad * images)
         if len(unlabelled) > allowed:
             raise UnlabelledError(root, unlabelled, images, allowed)
-        log.warning("without a label: %s", abbreviate(unlabelled))
+        if unlabelled:
+            log.warning("without a label: %s", abbreviate(unlabelled))

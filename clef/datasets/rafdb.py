@@ -8,7 +8,7 @@ Image/original/train_00001.jpg             as found on the web
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets.base import Packaging, sort_by_shard
 from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
@@ -25,7 +25,7 @@ LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt"
 """The release misspells the name; some copies correct it."""
 EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 """By code, from 1."""
-LINE = re.compile(r"((train|test)_(\d+))\.jpg\s+(\d+)")
+LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+(\d+)")
 EXAMPLE = "`train_00001.jpg 5`"
 TRAIN = dict(zip(EXPRESSIONS, (1290, 281, 717, 4772, 1982, 705, 2524), strict=True))
 TEST = dict(zip(EXPRESSIONS, (329, 74, 160, 1185, 478, 162, 680), strict=True))
@@ -36,16 +36,6 @@ class RafDbOptions(ImageDatasetOptions):
 
     images: Literal["aligned", "original"] = "aligned"
     """`aligned`: already cropped, for `crop: {detector: none}`; `original`: for a detector."""
-
-
-class ListedImage(NamedTuple):
-    """One line of the list."""
-
-    name: str
-    """Without suffix."""
-    split: str
-    number: int
-    expression: str
 
 
 class RafDb(ImageDataset):
@@ -81,12 +71,10 @@ class RafDb(ImageDataset):
         files = {name.lower(): name for name in file_names(folder)}  # copies differ in letter case
         suffix = "_aligned.jpg" if self.options.images == "aligned" else ".jpg"
         images = []
-        for listed in _read_list(self._list(root)):
-            file = files.get(listed.name + suffix, listed.name + suffix)
-            source = relative(folder / file, root)
-            images.append(
-                self._recording(listed.name, self._block(listed.number), "image", source, 0, split=listed.split)
-            )
+        for name in _read_list(self._list(root)):
+            split, _, number = name.partition("_")
+            source = relative(folder / files.get(name + suffix, name + suffix), root)
+            images.append(self._recording(name, self._block(int(number)), "image", source, 0, split=split))
         return sort_by_shard(images)
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
@@ -95,7 +83,7 @@ class RafDb(ImageDataset):
         return sorted(found - {image.source for image in sequences})
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
-        expression_of = {listed.name: listed.expression for listed in _read_list(self._list(root))}
+        expression_of = _read_list(self._list(root))
         return self._labels(root, [(image, expression_of[image.sequence]) for image in sequences], [])
 
     def _list(self, root: Path) -> Path:
@@ -111,24 +99,24 @@ class RafDb(ImageDataset):
         return self._list(root).parents[1] / "Image" / self.options.images
 
 
-def _read_list(path: Path) -> list[ListedImage]:
-    """Read the list of images."""
-    images: dict[str, ListedImage] = {}
+def _read_list(path: Path) -> dict[str, str]:
+    """Read the expression of each image, by name without suffix."""
+    images: dict[str, str] = {}
     for number, line in enumerate(read_text(path, f"lines such as {EXAMPLE}").splitlines(), start=1):
         if not line.strip():
             continue
         match = LINE.fullmatch(line.strip())
-        if match is None or not 1 <= int(match[4]) <= len(EXPRESSIONS):
+        if match is None or not 1 <= int(match[2]) <= len(EXPRESSIONS):
             raise ClefError(
                 f"{path}: line {number}: {line[:60]!r}; expected an image and a class 1 to {len(EXPRESSIONS)}, such as "
                 f"{EXAMPLE}; restore the list"
             )
         if match[1] in images:
             raise ClefError(f"{path}: line {number}: {match[1]}.jpg appears twice; expected one line per image")
-        images[match[1]] = ListedImage(match[1], match[2], int(match[3]), EXPRESSIONS[int(match[4]) - 1])
+        images[match[1]] = EXPRESSIONS[int(match[2]) - 1]
     if not images:
         raise ClefError(f"{path}: no lines; expected one per image, such as {EXAMPLE}; restore it")
-    return list(images.values())
+    return images
 
 
 ADAPTER = RafDb

@@ -27,21 +27,18 @@ def vote_columns(names: Iterable[str]) -> list[str]:
 
 
 def plurality(votes: np.ndarray, emotions: int) -> np.ndarray:
-    """Choose the emotion with most votes, or the first of several with equally many.
+    """Return the index of the emotion with most votes, the first of equals, (image,); -1 if no emotion wins.
 
     Args:
         votes: (image, column), the columns of emotions first.
         emotions: Number of columns of emotions.
-
-    Returns:
-        Index of the emotion, (image,); -1 if a vote for no emotion wins.
     """
     winner = votes.argmax(axis=1)
     return np.where(winner < emotions, winner, -1)
 
 
 def majority(votes: np.ndarray, emotions: int) -> np.ndarray:
-    """Choose the emotion with more than half of the votes. Arguments and result are those of `plurality`."""
+    """Return the index of the emotion with more than half of the votes, as `plurality` does."""
     shared = _shared(votes)
     return np.where(2 * shared.max(axis=1) > shared.sum(axis=1), plurality(shared, emotions), -1)
 
@@ -52,10 +49,6 @@ def probability(votes: np.ndarray, emotions: int) -> np.ndarray:
     Emotions are taken in descending order of votes, ties together, until they have three quarters of all votes, or
     there are three, or a vote for no emotion is next. An image is left out if that comes first, if more than three
     emotions were taken, or if they have at most half of the votes.
-
-    Args:
-        votes: See `plurality`.
-        emotions: See `plurality`.
 
     Returns:
         (image, emotion) float32; each row sums to 1, or is NaN for an image left out.
@@ -81,9 +74,7 @@ def probability(votes: np.ndarray, emotions: int) -> np.ndarray:
 def classes(table: pd.DataFrame, rule: str) -> pd.Series:
     """Choose the emotion of each row of a table with vote columns; missing if none wins.
 
-    Args:
-        table: One row per image.
-        rule: `plurality`, or else `majority`, which also scores runs with `probability`.
+    All rules but `plurality` score by majority.
     """
     votes, emotions = _votes(table)
     choose = plurality if rule == "plurality" else majority
@@ -92,12 +83,9 @@ def classes(table: pd.DataFrame, rule: str) -> pd.Series:
 
 
 def distributions(table: pd.DataFrame, expressions: Sequence[str]) -> np.ndarray:
-    """Compute the distribution over the given expressions for each row, (image, expression) float32.
+    """Compute the distribution over some of the emotions for each row, (image, expression) float32.
 
-    Args:
-        table: One row per image, with vote columns.
-        expressions: Some of the emotions, in any order. Shares of the others are dropped. An image without any other
-            share is NaN, like one that `probability` leaves out.
+    Shares of other emotions are dropped. An image with no share left is NaN, like one that `probability` leaves out.
     """
     votes, emotions = _votes(table)
     shares = probability(votes, len(emotions))[:, [emotions.index(name) for name in expressions]]

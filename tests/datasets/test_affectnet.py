@@ -68,10 +68,10 @@ def labels_of(dataset: AffectNet, root: Path) -> dict[str, str]:
     return dict(zip(table["sequence"], table["expression"], strict=True))
 
 
-@pytest.mark.parametrize("value", [3, 3.0, "3", np.array(b"3"), np.array([3])])
-def test_a_class_is_stored_as_a_number_or_as_text(dataset, tmp_path, value):
-    root = make_npy(tmp_path, {"0.jpg": value}, {"0.jpg": 0})
-    assert labels_of(dataset, root) == {"train_0": "surprise", "test_0": "neutral"}
+def test_a_class_is_stored_as_a_number_or_as_text(dataset, tmp_path):
+    values = (3, 3.0, "3", np.array(b"3"), np.array([3]))
+    root = make_npy(tmp_path, {f"{number}.jpg": value for number, value in enumerate(values)}, {"0.jpg": 0})
+    assert labels_of(dataset, root) == {f"train_{n}": "surprise" for n in range(len(values))} | {"test_0": "neutral"}
 
 
 def test_the_same_number_in_both_sets_is_two_images(dataset, tmp_path):
@@ -124,7 +124,7 @@ def test_unexpected_files_and_unknown_classes(dataset, tmp_path):
 
 
 @pytest.mark.parametrize("images", ["Manually_Annotated", "Manually_Annotated_compressed"])
-def test_one_of_both_releases_is_used_and_the_other_is_named(tmp_path, images):
+def test_one_of_both_releases_is_used(tmp_path, images):
     make_npy(tmp_path / "new", {"0.jpg": 1}, {"0.jpg": 4})
     make_csv(tmp_path, line("1/a.jpg", 2), line("1/b.jpg", 3))
     (tmp_path / "Manually_Annotated").rename(tmp_path / "moved")
@@ -134,12 +134,11 @@ def test_one_of_both_releases_is_used_and_the_other_is_named(tmp_path, images):
         assert labels_of(dataset, tmp_path) == {"train_0": "happiness", "test_0": "fear"}
         found = dataset.packaging(tmp_path)
         assert (found.name, dataset.published_counts_of(tmp_path).labelled_frames) == ("npy", 291_650)
-        assert "; also Manually_Annotated_file_lists/training.csv and validation.csv" in found.found
     dataset = open_with(0.0, "csv")
     assert labels_of(dataset, tmp_path) == {"train_1_a.jpg": "sadness", "test_1_b.jpg": "surprise"}
     found = dataset.packaging(tmp_path)
     assert (found.name, dataset.published_counts_of(tmp_path).labelled_frames) == ("csv", 291_651)
-    assert f"uncropped images in {images}/Manually_Annotated_Images; also new/train_set and val_set" in found.found
+    assert found.found.endswith(f"uncropped images in {images}/Manually_Annotated_Images")
     assert {s.source.partition("/")[0] for s in dataset.sequences(tmp_path)} == {images}
 
 
@@ -156,13 +155,6 @@ def test_lists_have_a_header_or_not(dataset, tmp_path, first):
         "train_2_cc.png": (0, 0, 0, 0),
         "test_1_dd.jpg": (1, 2, 30, 40),
     }
-
-
-def test_columns_of_a_list_have_any_order(dataset, tmp_path):
-    names = [COLUMNS[6], *COLUMNS[:6], *COLUMNS[7:]]
-    root = make_csv(tmp_path, ",".join(names) + "\n2,1/aa.jpg,9,8,7,6,1.0;2.0,0,0\n", line("1/dd.jpg", 0))
-    assert labels_of(dataset, root)["train_1_aa.jpg"] == "sadness"
-    assert {image.box for image in dataset.sequences(root) if image.split == "train"} == {(9, 8, 7, 6)}
 
 
 def test_an_image_of_the_validation_list_is_not_trained_on(dataset, tmp_path, caplog):
@@ -185,7 +177,6 @@ def test_an_image_listed_with_two_classes_has_none(tmp_path):
         ("name,label\n1/aa.jpg,3\n", r"starts with 'name,label'; expected subDirectory_filePath"),
         ("", "starts with ''"),
         (HEADER + line("../../etc/passwd", 3), r"'../../etc/passwd' is no image"),
-        (HEADER + line("/etc/passwd", 3), "'/etc/passwd' is no image"),
         (HEADER + line("1/..", 3), r"'1/\.\.' is no image"),
         (HEADER + line("1/aa.jpg", "happy"), "training.csv: .*happy"),
         (HEADER + "1/aa.jpg,3\n", "training.csv: .*Expected 9 columns, got 2"),

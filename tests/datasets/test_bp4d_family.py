@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from clef.datasets import open_dataset
-from clef.datasets.bp4dplus import CODED, Bp4dPlus
+from clef.datasets.bp4dplus import CODED
 from clef.errors import ClefError
 from clef.params.schema import Params
 from tests.datasets.files import put, put_zip
@@ -57,39 +57,22 @@ def test_an_option_overrides_the_detected_numbering(tmp_path, first_image, first
     assert dataset.packaging(tmp_path).reason == "dataset.options.first_image is set"
 
 
-def test_videos_of_bp4d_are_named_by_original_task_numbers(tmp_path):
+def test_videos_of_bp4d_are_named_by_original_task_numbers_or_by_subject_and_task(tmp_path):
     numbers = ("01", "03", "07", "08", "09", "10", "11", "13")
-    put(tmp_path, *(f"BP4D-Spontaneous/2F01_{number}.avi" for number in numbers), "BP4D-Spontaneous/2M18_13.AVI")
+    put(tmp_path, *(f"BP4D-Spontaneous/2F01_{number}.avi" for number in numbers), "BP4D-Spontaneous/m018_t8.MP4")
     put(tmp_path, "BP4D-Spontaneous/2F01_02.avi", "BP4D-Spontaneous/2F24_01.avi", "BP4D-Spontaneous/notes.avi")
     dataset = adapter("bp4d")
     expected = {f"F001_T{n}": (f"BP4D-Spontaneous/2F01_{number}.avi", 1) for n, number in enumerate(numbers, start=1)}
-    assert listed(dataset, tmp_path) == expected | {"M018_T8": ("BP4D-Spontaneous/2M18_13.AVI", 1)}
+    assert listed(dataset, tmp_path) == expected | {"M018_T8": ("BP4D-Spontaneous/m018_t8.MP4", 1)}
     assert dataset.packaging(tmp_path).offset is None
     unexpected = dataset.unexpected_files(tmp_path, dataset.sequences(tmp_path))
     assert unexpected == ["BP4D-Spontaneous/2F24_01.avi", "BP4D-Spontaneous/notes.avi"]
 
 
-def test_videos_may_also_be_named_by_subject_and_task(tmp_path):
-    put(tmp_path, "videos/F001_T1.mp4", "videos/m018_t8.MP4")
-    assert listed(adapter("bp4d"), tmp_path) == {
-        "F001_T1": ("videos/F001_T1.mp4", 1),
-        "M018_T8": ("videos/m018_t8.MP4", 1),
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "example", "expected"),
-    [
-        ("bp4d", "2F01_01.avi", "2F01_13.avi"),
-        ("bp4d", "2f01_01.mp4", "2f01_13.mp4"),
-        ("bp4d", "F001_T1.mp4", "F001_T8.mp4"),
-        ("bp4dplus", "f001_t1.MP4", "f001_t8.MP4"),
-    ],
-)
-def test_a_missing_video_is_spelt_like_the_others(name, example, expected, tmp_path):
-    put(tmp_path, f"videos/{example}", "AUCoding/F001_T8.csv")
-    (missing,) = adapter(name, subjects=["F001"]).missing_recordings(tmp_path)
-    assert (missing.source, missing.problem) == (f"videos/{expected}", "missing")
+def test_a_missing_video_is_named_by_subject_and_task(tmp_path):
+    put(tmp_path, "videos/2F01_01.avi", "AUCoding/F001_T8.csv")
+    (missing,) = adapter("bp4d", subjects=["F001"]).missing_recordings(tmp_path)
+    assert (missing.source, missing.problem) == ("videos/F001_T8", "missing")
 
 
 def test_the_packaging_with_most_subjects_is_used_and_the_other_is_named(tmp_path):
@@ -145,18 +128,6 @@ def test_a_broken_zip_does_not_determine_the_numbering(tmp_path):
     assert (packaging.offset, packaging.reason[:43]) == (1, "an image has number 0 (F002.zip: F002/T1): ")
 
 
-def test_four_tasks_of_bp4dplus_have_labels():
-    dataset = adapter("bp4dplus")
-    assert (len(dataset.expected_sequences()), len(dataset.labelled_sequences())) == (1400, 560)
-
-
-def test_positions_of_the_benchmark_in_the_compact_table():
-    """As found by others who read the real files."""
-    benchmark = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
-    assert [Bp4dPlus.by_position.index(unit) for unit in benchmark] == [1, 2, 3, 5, 6, 8, 10, 12, 13, 15, 20, 21]
-    assert len(Bp4dPlus.by_position) == 36
-
-
 @pytest.mark.parametrize(
     "header",
     [
@@ -202,8 +173,8 @@ def test_only_action_units_outside_the_benchmark_may_have_no_column(tmp_path):
     ("names", "message"),
     [
         (None, "no such folder; put or link the raw data there"),
-        ([], "no recordings of BP4D; expected Sequences/F001/T1/0000.jpg .* found nothing; put or link"),
-        (["S/F001/T1/0.obj"], "BP4D; .* found S, with folders of subjects in S but no such files; put"),
+        ([], "no recordings of BP4D; expected Sequences/F001/T1/0000.jpg .* holds nothing; put or link"),
+        (["S/F001/T1/0.obj"], r"BP4D; .* the folder holds 0\.obj in S/F001/T1; put"),
         (["a/F001/T1/0.jpg", "b/F002/T1/0.jpg"], "a and b both hold images; expected one; move the other out"),
         (["S/F001/T1/0.jpg", "a/F001_T1.csv", "b/F001_T1.csv"], "a and b both hold label files; expected one"),
         (["S/F001/T1/0.jpg"], r"no labels of any recording; expected files such as F001_T1\.csv"),

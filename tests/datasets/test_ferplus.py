@@ -205,7 +205,7 @@ def test_a_broken_label_csv(root, text, message):
 
 def test_a_missing_part_of_the_copy(root):
     (root / "FERPlus/data/FER2013Train/label.csv").unlink()
-    with pytest.raises(ClefError, match=r"no FER2013Train.*or `options: \{labels: fer2013new\.csv\}`"):
+    with pytest.raises(ClefError, match=r"no folder with FER2013Train.*or `options: \{labels: fer2013new\.csv\}`"):
         open_with().packaging(root)
     assert open_with(labels="fer2013new.csv").packaging(root).name == "fer2013"
     (root / "FERPlus/fer2013new.csv").unlink()

@@ -96,25 +96,6 @@ def test_bp4d(tmp_path):
     check_weights(params, path, BP4D_WEIGHTS)
 
 
-def test_bp4dplus(tmp_path):
-    params = settings("bp4dplus", ingest={"max_bad": 1.0})
-    counts = open_dataset(params).published_counts
-    windows = full_size.write_bp4dplus(tmp_path)
-    path, manifest = manifest_of(params, tmp_path, windows, tmp_path)
-    assert len(windows) == counts.labelled_sequences == 560
-    assert manifest["labelled"].sum() == counts.labelled_frames == 197_875
-    assert labelled_by(manifest, "activity") == counts.frames_by["activity"]
-    units = open_dataset(params).label_names
-    uncodable = manifest[(manifest[units] == 9).all(axis=1)]
-    assert len(uncodable) == counts.uncodable_frames == 944
-    assert uncodable["sequence"].nunique() == 24
-    assert (uncodable["sequence"] == "M017_T7").sum() == 245
-    check_rates(params, manifest, 0.001)  # task rates are published to 0.05 per cent
-    folds = make_folds(open_dataset(params))
-    trained = sum(len(select.training_frames(path, fold, params.labels, stride=1)) for fold in folds)
-    assert trained == 3 * (197_875 - 944)  # uncodable frames are not trained on
-
-
 def test_disfa(tmp_path):
     labels = {"action_units": list(full_size.DISFA_BENCHMARK), "threshold": 2}
     params = settings("disfa", labels=labels)

@@ -13,16 +13,9 @@ from clef.errors import ClefError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
-
 
 def read_text(path: Path, expected: str) -> str:
-    """Read a UTF-8 file with or without a byte-order mark.
-
-    Args:
-        path: The file.
-        expected: Expected contents, for messages.
-    """
+    """Read a UTF-8 file with or without a byte-order mark. `expected` describes its contents in messages."""
     try:
         content = path.read_bytes()
         return content.decode("utf-8-sig")
@@ -38,11 +31,7 @@ def read_csv(
 ) -> "pa.Table":
     """Read a file with a header whose columns all have one type. Empty lines are skipped.
 
-    Args:
-        path: The file.
-        column_type: Type of every column.
-        expected: Expected contents, for messages.
-        rename: Maps the header to the column names.
+    `rename` maps the header to the column names.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -64,8 +53,7 @@ def read_csv(
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, column_type), null_values=[]),
         )
     except pa.ArrowInvalid as error:
-        reason = _first_mistake(text, names, column_type == pa.int64()) or _one_line(error)
-        raise ClefError(f"{path}: {reason}; expected {expected}; restore it") from None
+        raise ClefError(f"{path}: {_reason(error, names)}; expected {expected}; restore it") from None
 
 
 def read_header(path: Path, expected: str) -> list[str]:
@@ -93,8 +81,8 @@ def read_columns(
         names: Names of all columns.
         types: Types of the columns to read.
         expected: Expected contents, for messages.
-        skip_header: Whether the first line holds no data.
-        nulls: Text of a missing number.
+        skip_header: Whether the first line is a header.
+        nulls: Texts that mean a missing number.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -105,25 +93,13 @@ def read_columns(
         with arrow_csv.open_csv(path, read_options, convert_options=options) as reader:
             return reader.read_all()
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else _one_line(error)
+        reason = os.strerror(error.errno) if error.errno else _reason(error, names)
     except pa.ArrowInvalid as error:
-        reason = _one_line(error)
+        reason = _reason(error, names)
     raise ClefError(f"{path}: {reason}; expected {expected}; restore it")
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).replace("Row #", "line ")[:200]
-
-
-def _first_mistake(text: str, names: list[str], whole_numbers: bool) -> str | None:
-    """Describe the first line that does not fit, with line and column."""
-    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    next(rows)
-    for row in rows:
-        if row and len(row) != len(names):
-            return f"line {rows.line_num} has {len(row)} value{'s' * (len(row) != 1)}, the header has {len(names)}"
-        for name, value in zip(names, row, strict=False):
-            if whole_numbers and not WHOLE_NUMBER.fullmatch(value):
-                found = f"{value!r} is no whole number" if value.strip() else "the cell is empty"
-                return f"line {rows.line_num}, column {name}: {found}"
-    return None
+def _reason(error: Exception, names: Sequence[str]) -> str:
+    """Shorten a message to one line, with the name of the column."""
+    text = " ".join(str(error).split()).replace("Row #", "row ")[:200]
+    return re.sub(r"In CSV column #(\d+)", lambda match: f"column {names[int(match[1])]}", text)

@@ -67,11 +67,6 @@ def by_row(rows: list[VoteRow], labels: dict[str, tuple[str, Votes]], folder: Pa
     """Return the votes of `label.csv` by row; None for a row without a name, or whose name a later row shares.
 
     FER+'s own scripts keep the image of the later row.
-
-    Args:
-        rows: Rows of `fer2013new.csv`.
-        labels: Votes of the `label.csv` files.
-        folder: Folder of the labels, for messages.
     """
     row_of = {name: number for number, (_, name, _) in enumerate(rows) if name}
     votes: list[Votes | None] = [None] * len(rows)

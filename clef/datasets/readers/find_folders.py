@@ -8,9 +8,8 @@ from pathlib import Path
 from clef.errors import ClefError
 from clef.runtime.wording import abbreviate
 
-PATTERN_DEPTH = 4
-"""Levels below the raw folder searched for recordings and labels; the deepest known packaging has three."""
-MARKER_DEPTH = 3
+PATTERN_DEPTH, MARKER_DEPTH = 4, 3
+"""Levels searched below the raw folder; the deepest known packaging has three."""
 
 
 def find_folders(
@@ -18,14 +17,12 @@ def find_folders(
 ) -> dict[str, list[Path]]:
     """Find the folders that directly hold an entry with a matching name, those closest to `root` first.
 
+    Folders that match, such as those of subjects, are not entered.
+
     Args:
         root: The raw folder.
-        patterns: Pattern of the whole name, by kind of entry. Matching folders, such as those of subjects, are not
-            entered.
+        patterns: Pattern of the whole name, by kind of entry.
         ignored: Lower-case names of folders that are not entered.
-
-    Returns:
-        The folders of each kind.
     """
     if not root.is_dir():
         raise ClefError(f"{root}: no such folder; put or link the raw data there")
@@ -71,13 +68,11 @@ def find_folder(root: Path, markers: Sequence[str]) -> Path | None:
             )
         if found:
             return found[0]
-        level = [below for folder in level for below in _folders_in(folder)]
+        level = [below for folder in level if folder.is_dir() for below in _folders_in(folder)]
     return None
 
 
 def _folders_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
     with os.scandir(folder) as entries:
         return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
@@ -96,11 +91,6 @@ def relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def contents(folder: Path, most: int = 5) -> str:
-    """List the first names in a folder, for messages."""
-    return abbreviate(sorted(name for name in os.listdir(folder) if not name.startswith(".")), most) or "nothing"
-
-
 def describe(root: Path) -> str:
     """Describe the contents of the raw folder, or of the only folder in it, for messages."""
     if not root.is_dir():
@@ -108,4 +98,5 @@ def describe(root: Path) -> str:
     inner = root
     while len(names := os.listdir(inner)) == 1 and (inner / names[0]).is_dir() and os.listdir(inner / names[0]):
         inner /= names[0]
-    return f"holds {contents(inner)}" + ("" if inner == root else f" in {relative(inner, root)}")
+    found = abbreviate(sorted(file_names(inner)), 5) or "nothing"
+    return f"holds {found}" + ("" if inner == root else f" in {relative(inner, root)}")

@@ -36,7 +36,7 @@ def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None
 
     Args:
         path: The file.
-        columns: Names in the table of columns that have another name here.
+        columns: Names in the table by name here, where they differ.
         pattern: Regular expression on a recording's path, with groups for attributes without a column.
     """
     import pandas as pd
@@ -53,11 +53,9 @@ def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None
             f"{path}: columns {', '.join(map(str, table))}; expected {EXPECTED}; see dataset.options.columns"
         )
     unused = [str(name) for name in table if name not in COLUMNS and name not in units]
-    for row, name in enumerate(table["path"].drop_duplicates(), start=1):
+    for name in table["path"].unique():
         if not is_below(name):
-            raise ClefError(
-                f"{path}: recording {row}: path {name!r}; expected one below {path.parent}, such as videos/P01/talk.mp4"
-            )
+            raise ClefError(f"{path}: path {name!r}; expected one below {path.parent}, such as videos/P01/talk.mp4")
     for name in ATTRIBUTES:
         table[name] = table[name].replace("", None) if name in table else None
     if pattern is not None:
@@ -105,18 +103,17 @@ def _fill_from_paths(path: Path, table: "pd.DataFrame", pattern: str) -> None:
         compiled = re.compile(pattern)
     except re.error as error:
         raise ClefError(f"dataset.options.pattern: {pattern!r}: {error}; expected a regular expression") from None
-    for name in compiled.groupindex:
-        if name not in ATTRIBUTES or table[name].notna().any():
+    recordings = table["path"].drop_duplicates()
+    matches = {recording: compiled.search(recording) for recording in recordings}
+    for name in compiled.groupindex.keys() & set(ATTRIBUTES):
+        if table[name].notna().any():
             continue
-        values = {}
-        for recording in table["path"].unique():
-            match = compiled.search(recording)
-            if match is None:
-                raise ClefError(
-                    f"{path}: {recording} does not match dataset.options.pattern {pattern!r}; correct one of them"
-                )
-            values[recording] = match[name]
-        table[name] = table["path"].map(values)
+        unmatched = next((recording for recording, match in matches.items() if match is None), None)
+        if unmatched is not None:
+            raise ClefError(
+                f"{path}: {unmatched} does not match dataset.options.pattern {pattern!r}; correct one of them"
+            )
+        table[name] = table["path"].map({recording: match[name] for recording, match in matches.items() if match})
 
 
 def _integers(path: Path, table: "pd.DataFrame", name: str, allowed: set[int] | None) -> "pd.Series":

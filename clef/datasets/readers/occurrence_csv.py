@@ -35,12 +35,11 @@ def read_occurrence_csv(
     Args:
         path: The file.
         action_units: Action units to read.
-        by_position: Column numbers of a format whose header may have other text. They apply to files with exactly as
-            many columns whose header does not name the uncodable flag.
+        by_position: Column numbers of files with exactly as many columns and a header that does not name them.
         optional: Action units that may have no column; all frames are then not coded.
 
     Returns:
-        Columns `frame` (the file's own numbers) and `AU01` ..., int8 codes 0, 1 or 9. Frames flagged uncodable are 9.
+        Columns `frame` and `AU01` ..., int8 codes 0, 1 or 9. Frames flagged uncodable are 9.
     """
     import pandas as pd
     import pyarrow as pa

@@ -12,11 +12,6 @@ from clef.errors import ClefError
 from clef.recordings.numbered_images import image_number, zipped_folders
 from clef.recordings.sequence import SequenceKind
 
-NameReader = Callable[[str], tuple[str, str] | None]
-"""Returns subject and task of a video, given its file name."""
-NameWriter = Callable[[str, str, str], str]
-"""Returns the file name of a video, given the name of another, subject and task."""
-
 
 @dataclass(frozen=True)
 class RecordingPath:
@@ -34,11 +29,11 @@ class PackagedRecordings(ABC):
     name: ClassVar[str]
     has_numbered_images: ClassVar[bool] = True
 
-    def __init__(self, base: Path, tasks: Iterable[str], read_name: NameReader, write_name: NameWriter) -> None:
+    def __init__(self, base: Path, tasks: Iterable[str], read_name: Callable[[str], tuple[str, str] | None]) -> None:
+        """`read_name` returns subject and task of a video, given its file name."""
         self.base = base
         self.tasks = sorted(tasks)
         self.read_name = read_name
-        self.write_name = write_name
         self.names = sorted(name for name in os.listdir(base) if not name.startswith("."))
         self.subjects = self._find_subjects()
         """Subjects with recordings."""
@@ -136,11 +131,7 @@ class VideoFiles(PackagedRecordings):
 
     def find(self, subject: str, task: str) -> RecordingPath | None:
         path = self._videos.get((subject, task))
-        if path is not None:
-            return RecordingPath(path, "video")
-        own = (path for (other, _), path in self._videos.items() if other == subject)
-        example = next(own, next(iter(self._videos.values())))
-        return RecordingPath(self.base / self.write_name(example.name, subject, task), "video", exists=False)
+        return RecordingPath(path or self.base / f"{subject}_{task}", "video", exists=path is not None)
 
     def unexpected_files(self, all_subjects: Iterable[str]) -> list[Path]:
         subjects = set(all_subjects)
