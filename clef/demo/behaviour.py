@@ -9,14 +9,7 @@ ACTION_UNITS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 UPPER_FACE = (1, 2, 4, 6, 7)
 """The action units that stay visible while a hand covers the mouth."""
 
-ACTIVITIES = {
-    "T1": "joke",
-    "T2": "documentary",
-    "T3": "startle",
-    "T4": "cold_water",
-    "T5": "insult",
-    "T6": "smell",
-}
+ACTIVITIES = {"T1": "joke", "T2": "documentary", "T3": "startle", "T4": "cold_water", "T5": "insult", "T6": "smell"}
 """Name of each activity, which is the key of its description in the texts file."""
 
 RATES = {

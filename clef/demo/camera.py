@@ -5,10 +5,9 @@ import numpy as np
 
 from clef.demo.head_shape import SIDE
 from clef.demo.identity import Identity
-from clef.demo.layers import ImageArray
+from clef.demo.shapes import ImageArray
 
-GRAIN_SHIFT = 48
-"""The noise pattern shifts by fewer pixels than this from frame to frame."""
+GRAIN_SHIFT = 48  # the noise pattern shifts by fewer pixels than this from frame to frame
 
 
 class Camera:

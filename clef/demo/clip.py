@@ -1,5 +1,6 @@
-"""One clip: its video, and its labels in the layout of BP4D's occurrence csv."""
+"""The people of a set of videos, and their clips: videos, and labels in the layout of BP4D's occurrence csv."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,19 +10,54 @@ import av
 import cv2
 import numpy as np
 
-from clef.demo.actors import Actor, random_actors
-from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES
+from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES, subject_ids
 from clef.demo.camera import GRAIN_SHIFT, Camera
 from clef.demo.face_renderer import FaceRenderer
 from clef.demo.hand import Hand
-from clef.demo.layers import ImageArray
-from clef.demo.performance import FPS, NOT_CODED, Performance, perform
+from clef.demo.identity import MENS_HAIR, ROOMS, SKIN, WOMENS_HAIR, Identity, random_identity
+from clef.demo.performance import FPS, NOT_CODED, Habits, Performance, perform, random_habits
+from clef.demo.shapes import ImageArray
 from clef.params.schema import RenderParams
 from clef.runtime.files import atomic_write, write_text
 
+EVENTS = ("turn", "hand", "mouth")  # each happens once to each person, in different clips
 COLUMNS = 100
 """Columns of the csv: frame number, action units 1 to 98, and a flag for frames that cannot be coded."""
 KEPT_SHARE = 0.75  # of the bytes of the truncated video
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One person of the set."""
+
+    subject: str
+    identity: Identity
+    habits: Habits
+    events: tuple[str | None, ...]  # in each of their clips, in an order that does not depend on the activities
+
+
+@lru_cache(maxsize=4)
+def random_actors(seed: int, subjects: int, activities: int) -> tuple[Actor, ...]:
+    """Draw random people. Hair styles, skin tones and rooms rotate, so that neighbours look different."""
+    order = np.random.default_rng([seed, 0])
+    women, men, rooms = order.permutation(WOMENS_HAIR), order.permutation(MENS_HAIR), order.permutation(ROOMS)
+    tones = order.permutation(len(SKIN))
+    actors = []
+    for index, subject in enumerate(subject_ids(subjects)):
+        rng = np.random.default_rng([seed, 1, index])
+        woman = subject.startswith("F")
+        styles = women if woman else men
+        identity = random_identity(
+            rng,
+            woman,
+            tone=int(tones[index % len(tones)]),
+            style=str(styles[(int(subject[1:]) - 1) % len(styles)]),
+            room=str(rooms[(index + index // len(rooms)) % len(rooms)]),
+        )
+        events: list[str | None] = [*EVENTS[:activities], *[None] * max(0, activities - len(EVENTS))]
+        shuffled = tuple(events[index] for index in rng.permutation(activities))
+        actors.append(Actor(subject, identity, random_habits(rng), shuffled))
+    return tuple(actors)
 
 
 @dataclass(frozen=True)
@@ -38,19 +74,10 @@ class Clip:
         return random_actors(self.settings.seed, self.settings.subjects, self.settings.activities)[self.subject]
 
     @property
-    def activity_id(self) -> str:
-        """Such as `T1`."""
-        return list(ACTIVITIES)[self.activity]
-
-    @property
-    def video(self) -> str:
-        """Path relative to the set's folder."""
-        return f"videos/{self.actor.subject}/{self.activity_id}.mp4"
-
-    @property
-    def labels(self) -> str:
-        """Path relative to the set's folder."""
-        return f"AUCoding/AU_OCC/{self.actor.subject}_{self.activity_id}.csv"
+    def files(self) -> list[str]:
+        """Paths of the video and the labels, relative to the set's folder."""
+        subject, activity = self.actor.subject, list(ACTIVITIES)[self.activity]
+        return [f"videos/{subject}/{activity}.mp4", f"AUCoding/AU_OCC/{subject}_{activity}.csv"]
 
     @property
     def truncated(self) -> bool:
@@ -62,26 +89,28 @@ class Clip:
     def perform(self) -> Performance:
         """Draw the clip's random performance."""
         rng = self.random(0)
-        shortest, longest = self.settings.seconds
-        frames = max(2, round(rng.uniform(shortest, longest) * FPS))
-        activity, event = ACTIVITIES[self.activity_id], self.actor.events[self.activity]
+        frames = max(2, round(rng.uniform(*self.settings.seconds) * FPS))
+        activity, event = list(ACTIVITIES.values())[self.activity], self.actor.events[self.activity]
         return perform(rng, activity, self.actor.habits, frames, self.settings.labelled_share, event)
+
+    def render(self, root: Path) -> None:
+        """Write the clip's video and labels below `root`."""
+        video, labels = (root / path for path in self.files)
+        performance = self.perform()
+        with atomic_write(video) as partial:
+            _encode(self, performance, partial)
+            if self.truncated:
+                os.truncate(partial, int(KEPT_SHARE * partial.stat().st_size))
+        write_text(labels, occurrence_csv(performance))
 
     def random(self, purpose: int) -> np.random.Generator:
         """Return the clip's random generator for a purpose."""
         return np.random.default_rng([self.settings.seed, 2, self.subject, self.activity, purpose])
 
 
-def render_clip(clip: Clip, root: Path) -> list[str]:
-    """Write a clip's video and labels below `root`, and return their relative paths."""
-    performance = clip.perform()
-    with atomic_write(root / clip.video) as partial:
-        _encode(clip, performance, partial)
-        if clip.truncated:
-            with open(partial, "r+b") as file:
-                file.truncate(int(KEPT_SHARE * partial.stat().st_size))
-    write_text(root / clip.labels, occurrence_csv(performance))
-    return [clip.video, clip.labels]
+def plan_clips(settings: RenderParams) -> list[Clip]:
+    """Return every clip of the set, person by person."""
+    return [Clip(settings, s, a) for s in range(settings.subjects) for a in range(settings.activities)]
 
 
 def occurrence_csv(performance: Performance) -> str:

@@ -7,19 +7,16 @@ import numpy as np
 
 from clef.demo.features import draw_brows, draw_eyes, draw_glasses, draw_mouth
 from clef.demo.head import paint_head
-from clef.demo.head_shape import CENTRE, SHAPE, SIDE, depth
+from clef.demo.head_shape import CENTRE, SHAPE, SIDE, depth, spot
 from clef.demo.identity import Identity
-from clef.demo.layers import ImageArray, Layer, affine
 from clef.demo.pose import Pose
 from clef.demo.room import paint_body, paint_room
-from clef.demo.shapes import gaussian_spot
+from clef.demo.shapes import ImageArray, Layer
 from clef.demo.wrinkles import paint_wrinkles
 
 TURNED = 0.5  # radians of yaw from which the back of the head is drawn too
-PIVOT = 60
-"""Distance in pixels from the head's centre down to the point about which the head rolls and grows."""
-TOP, LEFT, RIGHT = 50, 78, 242
-"""The part of the drawing in which skin moves. It ends a little below the chin."""
+PIVOT = 60  # pixels from the head's centre down to the point about which the head rolls and grows
+TOP, LEFT, RIGHT = 50, 78, 242  # of the part of the drawing in which skin moves; it ends a little below the chin
 
 
 class FaceRenderer:
@@ -27,7 +24,7 @@ class FaceRenderer:
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
-        self.head = paint_head(identity)
+        self.front, self.behind = paint_head(identity)
         self.room = paint_room(identity)
         self.body = paint_body(identity)
         chin = int(CENTRE[1] + identity.below)
@@ -47,7 +44,7 @@ class FaceRenderer:
         wall = cv2.convertScaleAbs(np.roll(self.room, shift, axis=(0, 1)), alpha=brightness)
         i, (x, y) = self.identity, CENTRE
         s = i.frame_scale
-        matrix = affine([[s, 0, x * (1 - s) + i.frame_x], [0, s, y * (1 - s) + i.frame_y]])
+        matrix = np.array([[s, 0, x * (1 - s) + i.frame_x], [0, s, y * (1 - s) + i.frame_y]], np.float32)
         return self.body.warp(matrix, (SIDE, SIDE), cv2.BORDER_REPLICATE).over(wall)
 
     def draw(self, pose: Pose, backdrop: ImageArray) -> ImageArray:
@@ -62,11 +59,12 @@ class FaceRenderer:
         x, y = CENTRE[0], CENTRE[1] + PIVOT
         to_x = x + i.frame_x + pose.shift[0]
         to_y = CENTRE[1] + PIVOT * i.frame_scale + i.frame_y + pose.shift[1]
-        return affine([[cos, -sin, to_x - cos * x + sin * y], [sin, cos, to_y - sin * x - cos * y]])
+        rows = [[cos, -sin, to_x - cos * x + sin * y], [sin, cos, to_y - sin * x - cos * y]]
+        return np.array(rows, np.float32)
 
     def _draw_expression(self, pose: Pose) -> ImageArray:
         """Draw the head's colours with wrinkles, eyes, brows and mouth."""
-        image = self.head.front.colour.copy()
+        image = self.front.colour.copy()
         shade = np.full(self.depth.shape, 128, np.float32)
         for number, fold in self.wrinkles.items():
             intensity = pose.units.get(number, 0.0)
@@ -96,7 +94,7 @@ class FaceRenderer:
         for name, amount in lift.items():
             if amount:
                 y += amount * self.pulls[name]
-        cover = self.head.front.cover.copy()
+        cover = self.front.cover.copy()
         edge = cv2.BORDER_REPLICATE
         for part in (image, cover):
             part[self.region] = cv2.remap(part[self.region], x, y, cv2.INTER_LINEAR, borderMode=edge)
@@ -109,23 +107,19 @@ class FaceRenderer:
         hidden = np.clip(0.5 - 4 * facing, 0, 1) * (self.depth > 0) * min(1, (abs(yaw) - TURNED) / 0.3)
         hidden = hidden.astype(np.float32)
         outline = cv2.cvtColor(cover[self.region], cv2.COLOR_GRAY2BGR)
-        behind = cv2.multiply(self.head.behind[self.region], outline, scale=1 / 255)
+        behind = cv2.multiply(self.behind[self.region], outline, scale=1 / 255)
         image[self.region] = cv2.blendLinear(behind, image[self.region], hidden, 1 - hidden)
 
 
 def _pulls(identity: Identity) -> dict[str, ImageArray]:
     """Share of an upward pull that each point of the skin follows, 0 to 1."""
-    i, (x, y) = identity, CENTRE
-    rows = np.arange(SIDE, dtype=np.float32)[:, None] - y
+    i = identity
+    rows = np.arange(SIDE, dtype=np.float32)[:, None] - CENTRE[1]
     below_mouth = np.clip((rows - i.mouth_y - 2) / (i.below - i.mouth_y), 0, 1)
 
-    def both_sides(across: float, down: float, width: float, height: float) -> ImageArray:
-        left, right = (gaussian_spot(SHAPE, (x + side * across, y + down), width, height) for side in (-1, 1))
-        return left + right
-
     return {
-        "cheeks": both_sides(i.eye_x + 4, i.nose_y + 2, 14, 11),
-        "nose": both_sides(i.nose_width, i.nose_y, 7, 7),
-        "chin": gaussian_spot(SHAPE, (x, y + i.mouth_y + 24), 20, 10),
+        "cheeks": spot(-i.eye_x - 4, i.nose_y + 2, 14, 11) + spot(i.eye_x + 4, i.nose_y + 2, 14, 11),
+        "nose": spot(-i.nose_width, i.nose_y, 7, 7) + spot(i.nose_width, i.nose_y, 7, 7),
+        "chin": spot(0, i.mouth_y + 24, 20, 10),
         "jaw": np.broadcast_to(below_mouth**0.8, SHAPE),
     }

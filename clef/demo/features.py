@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from clef.demo.head_shape import CENTRE, to_pixels
 from clef.demo.identity import Colour, Identity
-from clef.demo.layers import ImageArray
-from clef.demo.shapes import Points, curve, disc, fill, stroke
+from clef.demo.shapes import ImageArray, Points, curve, disc, fill, stroke
 
 Intensities = Mapping[int, float]
 """Intensity, 0 to 1, of the action units that are present."""
@@ -17,8 +16,7 @@ Intensities = Mapping[int, float]
 BROW_RISE = np.array([[-9.0, -5.5, -1.5, 0.0, 0.0], [0.0, -2.0, -7.5, -8.5, -6.0], [7.0, 5.0, 3.0, 1.5, 1.0]])
 """Downward pixels at full intensity of action units 1, 2 and 4, from a brow's inner to its outer end."""
 
-ACROSS = np.array([-1.0, -0.62, -0.28, 0.0, 0.28, 0.62, 1.0])
-"""Knots of the mouth's contours, from corner to corner."""
+ACROSS = np.array([-1.0, -0.62, -0.28, 0.0, 0.28, 0.62, 1.0])  # knots of the mouth's contours, from corner to corner
 
 
 def draw_brows(image: ImageArray, identity: Identity, units: Intensities) -> None:

@@ -5,8 +5,7 @@ import numpy as np
 
 from clef.demo.head_shape import CENTRE, SHAPE, SIDE, mirrored, outline, to_pixels
 from clef.demo.identity import HEADWEAR, Identity
-from clef.demo.layers import ImageArray, Painting
-from clef.demo.shapes import Points, closed_curve, polygon_mask, streaks
+from clef.demo.shapes import ImageArray, Painting, Points, closed_curve, polygon_mask, streaks
 
 VOLUME = {
     "long": 11, "bob": 13, "fringe": 10, "bun": 6, "curly": 20, "headscarf": 12, "short": 9,

@@ -5,20 +5,18 @@ import numpy as np
 
 from clef.demo.head_shape import CENTRE, SIDE
 from clef.demo.identity import Identity
-from clef.demo.layers import ImageArray, Painting, affine
-from clef.demo.shapes import closed_curve, curve, polygon_mask, stroke_mask
+from clef.demo.shapes import ImageArray, Painting, closed_curve, curve, polygon_mask, stroke_mask
 
 HEIGHT = 2 * SIDE
 SHAPE = (HEIGHT, SIDE)
 PALM = np.array([160.0, 200.0])
 OUTLINE = ((-60, -30), (0, -48), (58, -34), (62, 30), (34, 92), (-36, 92), (-64, 34))
-FINGERS = (
+FINGERS = (  # root and tip relative to the palm's centre, and thickness
     ((-44, -22), (-60, -118), 32),
     ((-14, -34), (-20, -142), 34),
     ((17, -34), (20, -136), 34),
     ((45, -24), (58, -108), 30),
 )
-"""Root and tip relative to the palm's centre, and thickness."""
 THUMB = ((-48, 50), (-84, 16), (-98, -18))
 LENGTH = 142  # from the palm's centre to the tip of the longest finger
 
@@ -53,7 +51,7 @@ class Hand:
         at_mouth, at_face = self.mouth + self.scale * (LENGTH - 38), self.mouth - 8
         y = float(np.interp(height, [0, 0.5, 1], [out_of_sight, at_mouth, at_face]))
         s = self.scale
-        matrix = affine([[s, 0, self.across - s * PALM[0]], [0, s, y - s * PALM[1]]])
+        matrix = np.array([[s, 0, self.across - s * PALM[0]], [0, s, y - s * PALM[1]]], np.float32)
         return self.layer.warp(matrix, (SIDE, SIDE)).over(frame)
 
 

@@ -3,39 +3,40 @@
 Eyes, brows and mouth move, so `clef.demo.face_renderer` draws them in every frame.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from clef.demo.hair import paint_back_hair, paint_front_hair
-from clef.demo.head_shape import CENTRE, SHAPE, SIDE, outline, to_pixels
+from clef.demo.head_shape import CENTRE, SHAPE, SIDE, outline, spot, to_pixels
 from clef.demo.identity import Identity
-from clef.demo.layers import ImageArray, Layer, Painting, to_bytes
-from clef.demo.shapes import Points, closed_curve, curve, gaussian_spot, polygon_mask, streaks, stroke_mask
+from clef.demo.shapes import (
+    ImageArray,
+    Layer,
+    Painting,
+    closed_curve,
+    curve,
+    polygon_mask,
+    streaks,
+    stroke_mask,
+    to_bytes,
+)
 
 
-@dataclass(frozen=True)
-class Head:
-    """The painted head."""
-
-    front: Layer
-    behind: ImageArray  # (320, 320, 3), the head from behind
-
-
-def paint_head(identity: Identity) -> Head:
-    """Paint everything that does not move on the head."""
+def paint_head(identity: Identity) -> tuple[Layer, ImageArray]:
+    """Paint everything that does not move on the head, and the head from behind, (320, 320, 3)."""
     rng = np.random.default_rng(identity.texture_seed)
     light = _light(identity)
     painting = Painting(SIDE, SIDE)
     paint_back_hair(identity, painting, rng)
-    for ear in _ears(identity):
-        painting.paint(polygon_mask(SHAPE, ear, 0.8), np.array(identity.skin) * 0.78)
+    ear = np.array([(-3, -4), (6, -9), (11, 0), (8, 18), (2, 32), (-4, 26)])
+    for side in (-1, 1):
+        shape = closed_curve(ear * [side, 1] + [side * (identity.half_width - 2), identity.eye_y])
+        painting.paint(polygon_mask(SHAPE, to_pixels(shape), 0.8), np.array(identity.skin) * 0.78)
     painting.paint(polygon_mask(SHAPE, outline(identity), 0.8), _skin(identity, rng) * light[..., None])
     paint_front_hair(identity, painting, rng)
     behind: ImageArray = np.array(identity.skin if identity.hair_style == "bald" else identity.hair, np.float32)
     behind = behind * (light * (1 + 0.8 * streaks(rng, SHAPE, 0.8, 9)))[..., None]
-    return Head(painting.finish(), to_bytes(behind))
+    return painting.finish(), to_bytes(behind)
 
 
 def _light(identity: Identity) -> ImageArray:
@@ -50,10 +51,6 @@ def _light(identity: Identity) -> ImageArray:
     return (1 - identity.contrast + identity.contrast * 1.25 * np.clip(facing, 0, 1)).astype(np.float32)
 
 
-def _spot(x: float, y: float, width: float, height: float) -> ImageArray:
-    return gaussian_spot(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), width, height)
-
-
 def _line(points: ArrayLike, thickness: int, blur: float) -> ImageArray:
     return stroke_mask(SHAPE, to_pixels(curve(points)), thickness, blur)
 
@@ -64,12 +61,12 @@ def _skin(identity: Identity, rng: np.random.Generator) -> ImageArray:
     relief = np.zeros(SHAPE, np.float32)
     ex, ey, nw, ny, my = i.eye_x, i.eye_y, i.nose_width, i.nose_y, i.mouth_y
     for side in (-1, 1):
-        relief -= 0.30 * _spot(side * ex * 0.93, ey - 3, 15, 8.5)
-        relief -= 0.16 * _spot(side * 11, ey - 2, 6, 8)
-        relief += 0.10 * _spot(side * ex * 1.05, ey + 30, 15, 10)
-        relief += 0.07 * _spot(side * ex * 0.9, ey - 28, 18, 6)
-        relief -= 0.10 * _spot(side * i.half_width * 0.85, ey + 52, 13, 24)
-        relief -= 0.10 * _spot(side * (nw * 0.85), ny - 16, 4, 15)
+        relief -= 0.30 * spot(side * ex * 0.93, ey - 3, 15, 8.5)
+        relief -= 0.16 * spot(side * 11, ey - 2, 6, 8)
+        relief += 0.10 * spot(side * ex * 1.05, ey + 30, 15, 10)
+        relief += 0.07 * spot(side * ex * 0.9, ey - 28, 18, 6)
+        relief -= 0.10 * spot(side * i.half_width * 0.85, ey + 52, 13, 24)
+        relief -= 0.10 * spot(side * (nw * 0.85), ny - 16, 4, 15)
         relief -= 0.22 * _line(
             [(side * (nw - 1), ny - 8), (side * (nw + 2), ny - 1), (side * (nw - 3), ny + 4)], 2, 1.2
         )
@@ -77,18 +74,18 @@ def _skin(identity: Identity, rng: np.random.Generator) -> ImageArray:
         relief -= 0.09 * _line([(side * (nw + 5), ny + 3), (side * (i.mouth_width + 5), my - 6)], 2, 2.5)
         relief -= 0.10 * _line([(side * (ex - 13), ey + 12), (side * ex, ey + 15), (side * (ex + 11), ey + 11)], 2, 2)
     relief += 0.13 * _line([(0, ey - 10), (0, ny - 8)], 6, 3)
-    relief += 0.12 * _spot(i.light[0] * 6, ny - 5, 6, 6)
-    relief -= 0.20 * _spot(0, ny + 8, nw * 0.9, 3.5)
-    relief -= 0.06 * _spot(0, ny + 15, 3, 6)
-    relief -= 0.17 * _spot(0, my + i.lower_lip + 6, 15, 4)
-    relief += 0.08 * _spot(0, i.below - 16, 14, 9)
-    relief += 0.08 * _spot(i.light[0] * 30, -46, 30, 16)
-    relief -= 0.14 * _spot(0, i.below + 4, 40, 9)
+    relief += 0.12 * spot(i.light[0] * 6, ny - 5, 6, 6)
+    relief -= 0.20 * spot(0, ny + 8, nw * 0.9, 3.5)
+    relief -= 0.06 * spot(0, ny + 15, 3, 6)
+    relief -= 0.17 * spot(0, my + i.lower_lip + 6, 15, 4)
+    relief += 0.08 * spot(0, i.below - 16, 14, 9)
+    relief += 0.08 * spot(i.light[0] * 30, -46, 30, 16)
+    relief -= 0.14 * spot(0, i.below + 4, 40, 9)
     grain = streaks(rng, SHAPE, 1.2, 1.2)
     colour = np.array(i.skin, np.float32) * (1 + relief + 0.025 * grain)[..., None]
     # Skin of any colour shines by the same amount, so dark skin has stronger highlights.
     colour += 0.35 * np.maximum(relief, 0)[..., None]
-    blush = sum(_spot(side * (i.half_width * 0.58), ny - 2, 16, 12) for side in (-1, 1)) + 0.7 * _spot(0, ny - 3, 8, 6)
+    blush = sum(spot(side * (i.half_width * 0.58), ny - 2, 16, 12) for side in (-1, 1)) + 0.7 * spot(0, ny - 3, 8, 6)
     colour *= 1 - 0.10 * np.asarray(blush)[..., None] * np.array([0.0, 1.0, 0.8], np.float32)
     _paint_freckles_and_moles(identity, colour, rng)
     _paint_beard(identity, colour, rng)
@@ -97,12 +94,12 @@ def _skin(identity: Identity, rng: np.random.Generator) -> ImageArray:
 
 def _paint_freckles_and_moles(identity: Identity, colour: ImageArray, rng: np.random.Generator) -> None:
     for _ in range(identity.freckles):
-        freckle = _spot(rng.normal(0, 26), rng.normal(identity.nose_y - 8, 9), 0.9, 0.9)
+        freckle = spot(rng.normal(0, 26), rng.normal(identity.nose_y - 8, 9), 0.9, 0.9)
         colour *= 1 - rng.uniform(0.12, 0.3) * freckle[..., None] * np.array([0.6, 1, 1.2], np.float32)
     for _ in range(identity.moles):
         x, y = rng.uniform(-0.75, 0.75) * identity.half_width, rng.uniform(-40, 60)
         size = rng.uniform(1.0, 1.9)
-        colour *= 1 - 0.65 * _spot(x, y, size, size)[..., None]
+        colour *= 1 - 0.65 * spot(x, y, size, size)[..., None]
 
 
 def _paint_beard(identity: Identity, colour: ImageArray, rng: np.random.Generator) -> None:
@@ -119,9 +116,3 @@ def _paint_beard(identity: Identity, colour: ImageArray, rng: np.random.Generato
     mask = np.clip(mask * strength * (1 + 0.45 * streaks(rng, SHAPE, 0.7, 1.8)), 0, 0.95)[..., None]
     colour *= 1 - mask
     colour += mask * np.array(identity.brows, np.float32)
-
-
-def _ears(identity: Identity) -> list[Points]:
-    w, y = identity.half_width, identity.eye_y
-    shape = np.array([(-3, -4), (6, -9), (11, 0), (8, 18), (2, 32), (-4, 26)])
-    return [to_pixels(closed_curve(shape * [side, 1] + [side * (w - 2), y])) for side in (-1, 1)]

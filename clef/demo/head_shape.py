@@ -4,14 +4,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clef.demo.identity import Identity
-from clef.demo.layers import ImageArray
-from clef.demo.shapes import Points, closed_curve
+from clef.demo.shapes import ImageArray, Points, closed_curve, gaussian_spot
 
-SIDE = 320
-"""Height and width of the drawing."""
+SIDE = 320  # height and width of the drawing
 SHAPE = (SIDE, SIDE)
-CENTRE = np.array([160.0, 158.0])
-"""Of the head, slightly above the middle between the top of the skull and the chin."""
+CENTRE = np.array([160.0, 158.0])  # of the head, slightly above the middle between top and chin
 
 
 def to_pixels(points: ArrayLike) -> Points:
@@ -19,18 +16,17 @@ def to_pixels(points: ArrayLike) -> Points:
     return np.asarray(points, float) + CENTRE
 
 
+def spot(x: float, y: float, width: float, height: float) -> ImageArray:
+    """A Gaussian spot as in `gaussian_spot`, (320, 320), centred relative to the head's centre."""
+    return gaussian_spot(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), width, height)
+
+
 def outline(identity: Identity, grow: float = 0.0) -> Points:
     """Closed outline of the face, moved outwards by `grow` pixels."""
     w, top, low = identity.half_width + grow, identity.above + grow, identity.below + grow
-    half = [
-        (0.52 * w, -0.88 * top),
-        (0.88 * w, -0.55 * top),
-        (w, -0.10 * top),
-        (0.97 * w, 0.22 * low),
-        (identity.jaw * w, 0.62 * low),
-        (identity.chin * w, 0.90 * low),
-    ]
-    return to_pixels(closed_curve(mirrored([(0, -top), *half, (0, low)]), 120))
+    half = [(0, -top), (0.52 * w, -0.88 * top), (0.88 * w, -0.55 * top), (w, -0.10 * top), (0.97 * w, 0.22 * low)]
+    half += [(identity.jaw * w, 0.62 * low), (identity.chin * w, 0.90 * low), (0, low)]
+    return to_pixels(closed_curve(mirrored(half), 120))
 
 
 def mirrored(right: list[tuple[float, float]]) -> list[tuple[float, float]]:

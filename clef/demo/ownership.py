@@ -23,10 +23,9 @@ def require_own_folder(root: Path) -> set[str]:
     listed = set()
     if (root / FILE_LIST).is_file():
         listed = {RECORD, *(root / FILE_LIST).read_text(encoding="utf-8", errors="replace").splitlines()}
-    found = {path for path in _files_below(root) if not _is_ignored(path)}
-    foreign = [
-        str(path) for path in sorted(found) if str(path) not in listed and not TEMPORARY_NAME.fullmatch(path.name)
-    ]
+    paths = [path.relative_to(root) for path in root.rglob("*") if path.is_symlink() or not path.is_dir()]
+    found = [path for path in sorted(paths) if not _is_ignored(path)]
+    foreign = [str(path) for path in found if str(path) not in listed and not TEMPORARY_NAME.fullmatch(path.name)]
     if foreign:
         raise ClefError(f"{root}: holds {abbreviate(foreign, 4)}, which render-demo did not write; {hint}")
     return {path.as_posix() for path in found} - {RECORD}
@@ -42,12 +41,6 @@ def prepare_folder(root: Path, planned: set[str]) -> None:
         with suppress(OSError):  # not empty yet
             os.removedirs((root / path).parent)
     write_text(root / FILE_LIST, "".join(f"{path}\n" for path in sorted(planned)))
-
-
-def _files_below(root: Path) -> list[Path]:
-    """Files and links below a folder, relative to it; links are not followed."""
-    paths = [path for path in root.rglob("*") if path.is_symlink() or not path.is_dir()]
-    return [path.relative_to(root) for path in paths]
 
 
 def _is_ignored(path: Path) -> bool:

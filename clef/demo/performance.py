@@ -17,14 +17,11 @@ from clef.demo.pose import Pose
 FPS = 25
 NOT_CODED = 9
 HABIT_SPREAD = 0.35  # standard deviation of people's habits, in units of the drive
-OVERUSE = 0.7
-"""Added to the drive of each person's favourite action unit, and subtracted from all so that rates stay the same."""
+OVERUSE = 0.7  # added to the drive of a person's favourite action unit, and subtracted from all to keep the rates
 CLIP_SHARE = 0.25  # share of the drive's variance that is constant in a clip
-DRIVE_SMOOTHNESS = 0.42
-"""Standard deviation of the drive's smoothing kernel in seconds: an event lasts one to two seconds."""
+DRIVE_SMOOTHNESS = 0.42  # standard deviation of its smoothing kernel in seconds: an event lasts one to two seconds
 TURNED_AWAY = 0.45  # radians of yaw from which a face cannot be coded
-MOUTH_COVERED, FACE_COVERED = 0.32, 0.62
-"""Height of the hand from which the mouth, or the whole face, cannot be coded."""
+MOUTH_COVERED, FACE_COVERED = 0.32, 0.62  # heights of the hand from which they cannot be coded
 
 Series = NDArray[np.float64]
 

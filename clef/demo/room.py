@@ -3,10 +3,9 @@
 import cv2
 import numpy as np
 
-from clef.demo.head_shape import CENTRE, SHAPE, SIDE, to_pixels
+from clef.demo.head_shape import SHAPE, SIDE, spot, to_pixels
 from clef.demo.identity import Identity
-from clef.demo.layers import ImageArray, Layer, Painting, to_bytes
-from clef.demo.shapes import curve, gaussian_spot, polygon_mask, streaks, stroke_mask
+from clef.demo.shapes import ImageArray, Layer, Painting, curve, polygon_mask, streaks, stroke_mask, to_bytes
 
 
 def paint_room(identity: Identity) -> ImageArray:
@@ -25,7 +24,7 @@ def paint_body(identity: Identity) -> Layer:
     rng = np.random.default_rng(identity.texture_seed + 2)
     w, low = identity.half_width, identity.below
     nw = w * (0.50 if identity.hair_style != "headscarf" else 0.55)
-    shadow = 1 - 0.45 * gaussian_spot(SHAPE, (CENTRE[0], CENTRE[1] + low), w * 0.8, 16)
+    shadow = 1 - 0.45 * spot(0, low, w * 0.8, 16)
     neck = [(-nw, 30), (nw, 30), (nw, low + 20), (nw + 14, low + 36), (0, low + 62), (-nw - 14, low + 36)]
     neck_mask = polygon_mask(SHAPE, to_pixels([*neck, (-nw, low + 20)]), 1.0)
     right = [(nw + 6, low + 22), (w + 30, low + 42), (w + 66, low + 62), (w + 90, low + 130)]
@@ -70,7 +69,7 @@ def _pattern(room: str, rng: np.random.Generator) -> ImageArray:
         middle = max(left + width // 2, 0)
         pattern[:, middle : middle + 7] = 0.05
         return pattern
-    assert room == "tiles"
+    # tiles
     size = int(rng.integers(24, 60))
     rows = np.arange(SIDE) // size
     return rng.random((SIDE // size + 1, SIDE // size + 1), np.float32)[rows][:, rows]

@@ -1,18 +1,19 @@
-"""Smooth curves and soft spots, from which everything is drawn. Points are (x, y) in pixels."""
+"""Smooth curves, soft spots and layers of paint, from which everything is drawn. Points are (x, y) in pixels."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clef.demo.layers import ImageArray
-
+ImageArray = NDArray[Any]
+"""(height, width) or (height, width, 3) RGB: float32 from 0 to 1 while it is painted, then uint8."""
 Points = NDArray[np.float64]
 PixelValue = Sequence[float] | float
-SHIFT = 4
-"""Fractional bits of OpenCV coordinates, so that slow movements are not rounded to pixels."""
+SHIFT = 4  # fractional bits of OpenCV coordinates, so that slow movements are not rounded to pixels
 
 
 @lru_cache(maxsize=64)
@@ -97,3 +98,44 @@ def gaussian_spot(shape: tuple[int, int], centre: tuple[float, float], width: fl
 def streaks(rng: np.random.Generator, shape: tuple[int, int], width: float, height: float) -> ImageArray:
     """White noise, blurred by these standard deviations: the texture of hair, cloth and skin."""
     return cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), sigmaX=width, sigmaY=height)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A finished layer, uint8."""
+
+    colour: ImageArray  # (height, width, 3), RGB times coverage
+    cover: ImageArray  # (height, width)
+
+    def warp(self, matrix: ImageArray, size: tuple[int, int], edge: int = cv2.BORDER_CONSTANT) -> "Layer":
+        """Apply an affine map, (2, 3), and cut to (width, height)."""
+        return Layer(*(cv2.warpAffine(part, matrix, size, borderMode=edge) for part in (self.colour, self.cover)))
+
+    def over(self, below: ImageArray) -> ImageArray:
+        """Lay this layer over an image."""
+        rest = cv2.cvtColor(255 - self.cover, cv2.COLOR_GRAY2BGR)
+        return cv2.add(cv2.multiply(below, rest, scale=1 / 255), self.colour)
+
+
+class Painting:
+    """An unfinished layer, float32."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.colour: ImageArray = np.zeros((height, width, 3), np.float32)
+        self.cover: ImageArray = np.zeros((height, width), np.float32)
+
+    def paint(self, mask: ImageArray, paint: ArrayLike) -> None:
+        """Paint a colour, or an image, through a mask from 0 to 1."""
+        self.colour *= 1 - mask[..., None]
+        self.colour += mask[..., None] * np.clip(np.asarray(paint, np.float32), 0, 1)
+        self.cover *= 1 - mask
+        self.cover += mask
+
+    def finish(self) -> Layer:
+        """Round to bytes."""
+        return Layer(to_bytes(self.colour), to_bytes(self.cover))
+
+
+def to_bytes(image: ImageArray) -> ImageArray:
+    """Convert from 0 to 1 to uint8."""
+    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)

@@ -11,9 +11,8 @@ from clef.demo.behaviour import ACTION_UNITS, EXPRESSION_SHARES, EXPRESSIONS
 from clef.demo.camera import Camera
 from clef.demo.face_renderer import FaceRenderer
 from clef.demo.identity import random_identity
-from clef.demo.layers import ImageArray
 from clef.demo.pose import Pose
-from clef.errors import ClefError
+from clef.demo.shapes import ImageArray
 from clef.params.schema import RenderParams
 from clef.runtime.files import atomic_write
 
@@ -35,9 +34,9 @@ class Still:
         return f"{self.split}/{self.number:05d}.jpg"
 
     @property
-    def path(self) -> str:
-        """Path relative to the set's folder."""
-        return f"images/{self.image}"
+    def files(self) -> list[str]:
+        """The image's path relative to the set's folder."""
+        return [f"images/{self.image}"]
 
     @cached_property
     def expression(self) -> str:
@@ -75,6 +74,13 @@ class Still:
         drawing = face.draw(self.pose(), face.backdrop((0, 0), 1.0))
         return Camera(identity, self.settings.size).take(drawing, (0, 0))
 
+    def render(self, root: Path) -> None:
+        """Write the image below `root`."""
+        bgr = cv2.cvtColor(self.draw(), cv2.COLOR_RGB2BGR)
+        _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        with atomic_write(root / self.files[0]) as partial:
+            partial.write_bytes(encoded.tobytes())
+
     def _random(self, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, 4, SPLITS.index(self.split), self.number, purpose])
 
@@ -83,17 +89,6 @@ def plan_stills(settings: RenderParams) -> list[Still]:
     """Return every image of the set."""
     numbers = {"train": settings.train_images, "test": settings.test_images}
     return [Still(settings, split, n + 1) for split in SPLITS for n in range(numbers[split])]
-
-
-def render_still(still: Still, root: Path) -> list[str]:
-    """Write one image below `root`, and return its relative path; raise a ClefError without JPEG support."""
-    bgr = cv2.cvtColor(still.draw(), cv2.COLOR_RGB2BGR)
-    written, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not written:
-        raise ClefError(f"{root / still.path}: OpenCV could not encode a JPEG; expected a build with JPEG support")
-    with atomic_write(root / still.path) as partial:
-        partial.write_bytes(encoded.tobytes())
-    return [still.path]
 
 
 def stills_csv(stills: list[Still]) -> str:

@@ -7,23 +7,16 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from clef.demo.head_shape import CENTRE, SHAPE, to_pixels
+from clef.demo.head_shape import SHAPE, spot, to_pixels
 from clef.demo.identity import Identity
-from clef.demo.layers import ImageArray
-from clef.demo.shapes import curve, gaussian_spot, streaks, stroke
+from clef.demo.shapes import ImageArray, curve, streaks, stroke
 
 WRINKLED = (1, 2, 4, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24)
-"""The action units with wrinkles."""
 
 
 def paint_wrinkles(identity: Identity) -> dict[int, ImageArray]:
     """Paint the relative change of the skin's brightness at full intensity, (320, 320) for each action unit."""
-    wrinkles = {}
-    for number in WRINKLED:
-        relief = _Relief()
-        _paint(number, identity, relief)
-        wrinkles[number] = np.clip(relief.shade * identity.lines, -0.75, 0.45)
-    return wrinkles
+    return {number: np.clip(_paint(number, identity) * identity.lines, -0.75, 0.45) for number in WRINKLED}
 
 
 class _Relief:
@@ -48,14 +41,15 @@ class _Relief:
 
     def bulge(self, x: float, y: float, width: float, height: float, amount: float) -> None:
         """Draw a spot that rises into the light, or sinks if the amount is negative."""
-        self.shade += amount * gaussian_spot(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), width, height)
+        self.shade += amount * spot(x, y, width, height)
 
     def bulges(self, right_x: float, y: float, width: float, height: float, amount: float) -> None:
         for side in (-1, 1):
             self.bulge(side * right_x, y, width, height, amount)
 
 
-def _paint(number: int, i: Identity, relief: _Relief) -> None:
+def _paint(number: int, i: Identity) -> ImageArray:
+    relief = _Relief()
     brow_y = i.eye_y + i.brow_y
     if number == 1:  # inner brow raiser
         for height, half, amount in ((-16, 24, 0.40), (-25, 19, 0.34)):
@@ -108,7 +102,7 @@ def _paint(number: int, i: Identity, relief: _Relief) -> None:
         y = i.mouth_y + i.lower_lip
         relief.crease([(-18, y + 10), (-8, y + 5), (0, y + 4), (8, y + 5), (18, y + 10)], 0.60, 3, 1.4)
         pebbles = streaks(np.random.default_rng(i.texture_seed + 3), SHAPE, 2.2, 2.2)
-        relief.shade += 0.30 * pebbles / pebbles.std() * gaussian_spot(SHAPE, (CENTRE[0], CENTRE[1] + y + 17), 14, 7)
+        relief.shade += 0.30 * pebbles / pebbles.std() * spot(0, y + 17, 14, 7)
         relief.bulge(0, y + 16, 13, 6, 0.14)
     elif number == 20:  # lip stretcher
         x, y = i.mouth_width + 11, i.mouth_y
@@ -123,3 +117,4 @@ def _paint(number: int, i: Identity, relief: _Relief) -> None:
         relief.bulge(0, i.mouth_y - i.upper_lip - 2, width, 3.5, 0.24)
         relief.bulge(0, i.mouth_y + i.lower_lip + 1, width, 3.5, 0.26)
         relief.bulges(i.mouth_width + 4, i.mouth_y, 4, 5, -0.26)
+    return relief.shade

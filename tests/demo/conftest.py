@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from clef.demo.clip import Clip
+from clef.demo.clip import Clip, plan_clips
 from clef.demo.render import render_demo
 from clef.params.schema import RenderParams
 
@@ -21,16 +21,11 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def clips() -> list[Clip]:
-    return [Clip(SETTINGS, subject, activity) for subject in range(4) for activity in range(6)]
-
-
-@pytest.fixture(scope="session")
-def decoded(rendered, clips) -> list[list[np.ndarray]]:
-    """Frames of each clip, each (size, size, 3) RGB, up to the end or to where the file is truncated."""
-    return [decode(rendered / clip.video) for clip in clips]
+    return plan_clips(SETTINGS)
 
 
 def decode(path: Path) -> list[np.ndarray]:
+    """Frames of a video, each (size, size, 3) RGB, up to the end or to where the file is truncated."""
     frames = []
     with av.open(str(path)) as container:
         try:

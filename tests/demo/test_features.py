@@ -56,21 +56,9 @@ def test_each_action_unit_moves_its_features(person, side, number, changed, same
         assert moved[name] == pytest.approx(rest[name], abs=1.6), name
 
 
-def gap(person, units, jaw):
-    _, inner_upper, inner_lower, _ = mouth_contours(person, units, jaw)
-    return (inner_lower - inner_upper)[:, 1].max()
-
-
-def test_speech_opens_the_mouth_unless_the_lips_are_pressed(person):
-    assert gap(person, {}, jaw=0.6) > 6
-    assert gap(person, {24: 1.0}, jaw=0.6) < 1.5
-
-
-def test_eyes_open_wide_narrow_and_shut(person):
-    def aperture(units, blink=0.0):
-        over, under = lids(person, units, blink, 1)
-        return (under - over)[:, 1].max()
-
-    assert aperture({5: 1.0}) > 1.2 * aperture({})
-    assert aperture({7: 1.0}) < 0.6 * aperture({})
-    assert aperture({}, blink=1.0) < 1
+def test_speech_opens_the_mouth_and_a_blink_shuts_the_eyes(person):
+    for units, least, most in (({}, 6, 20), ({24: 1.0}, -1, 1.5)):
+        _, inner_upper, inner_lower, _ = mouth_contours(person, units, 0.6)
+        assert least < (inner_lower - inner_upper)[:, 1].max() < most
+    shut_over, shut_under = lids(person, {}, 1.0, 1)
+    assert (shut_under - shut_over)[:, 1].max() < 1

@@ -12,39 +12,32 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from clef.demo.clip import Clip
+from clef.demo.clip import draw_frames, plan_clips
 from clef.demo.head_shape import CENTRE
-from clef.demo.render import render_demo
 from clef.params.schema import RenderParams
-from tests.demo.conftest import decode
 
 PEOPLE, ACTIVITIES = 12, 6
 CHANCE = 1 / ACTIVITIES
 PERSON, ACTIVITY = (index.ravel() for index in np.mgrid[:PEOPLE, :ACTIVITIES])
 
 
-def all_clips(seconds: tuple[float, float]) -> list[Clip]:
-    settings = RenderParams(subjects=PEOPLE, activities=ACTIVITIES, seconds=seconds)
-    return [Clip(settings, person, activity) for person, activity in zip(PERSON, ACTIVITY, strict=True)]
+CLIPS = plan_clips(RenderParams(subjects=PEOPLE, activities=ACTIVITIES, seconds=(3.0, 4.0)))
 
 
 @pytest.fixture(scope="module")
 def performances():
-    return [clip.perform() for clip in all_clips((3.0, 4.0))]
+    return [clip.perform() for clip in CLIPS]
 
 
 @pytest.fixture(scope="module")
-def rooms(tmp_path_factory) -> np.ndarray:
-    """Surroundings of the face in every second frame of each video, (clip, 12, 12, 4), with the face masked by 0.
+def rooms(performances) -> np.ndarray:
+    """Surroundings of the face in six frames of each clip, (clip, 12, 12, 4), with the face masked by 0.
 
-    Mean over the clip of each colour, in grey levels, and standard deviation over the clip.
+    Mean over the frames of each colour, in grey levels, and standard deviation over the frames.
     """
-    clips = all_clips((1.2, 1.6))
-    root = tmp_path_factory.mktemp("rooms")
-    render_demo(clips[0].settings, root, workers=2)
     rooms = []
-    for clip in clips:
-        frames = np.stack(decode(root / clip.video)[::2]).astype(np.float32)
+    for clip, performance in zip(CLIPS, performances, strict=True):
+        frames = np.stack([*draw_frames(clip, performance, range(5, 75, 13))]).astype(np.float32)
         face = (int(CENTRE[0] + clip.actor.identity.frame_x), int(CENTRE[1] + clip.actor.identity.frame_y))
         visible = cv2.ellipse(np.ones((320, 320), np.float32), face, (90, 118), 0, 0, 360, 0.0, -1)
         flicker = cell_means(frames.std(axis=0), visible).mean(axis=-1, keepdims=True)
