@@ -85,9 +85,9 @@ def units_by_subject(
 
 
 def units_by_image(confusion: NDArray[np.int64]) -> BootstrapUnits:
-    """Group images by true and predicted class.
+    """Group images by class; `confusion` is (classes, classes + 1): true by predicted, with "no crop" last.
 
-    `confusion` is (classes, classes + 1): true class by predicted class; the last column is "no crop". Groups are
+    Groups are
     ordered by true class, correct before wrong. Seeds that use the same random numbers then draw the same true classes,
     and as far as possible the same errors.
     """

@@ -95,9 +95,7 @@ def _tuning(params: Params, fold: Fold, inner: Path | None, train_labels: pd.Dat
     held_out = inner_split(fold, params.tune.held_out, params.folds.seed).test_subjects
     predicted = pd.read_parquet(inner)
     if set(predicted["subject"]) != set(held_out):
-        raise ClefError(
-            f"{inner}: predictions of other subjects than `tune` holds out now; train the inner stage 2 again"
-        )
+        raise ClefError(f"{inner}: has other subjects than `tune` holds out now; train the inner stage 2 again")
     known = train_labels[train_labels["subject"].isin(held_out)]
     return tune(*join_held_out(predicted, known, params.labels), params.evaluate.threshold)
 

@@ -11,10 +11,7 @@ from clef.runtime.files import write_text
 
 
 def json_data(value: Any, decimals: int) -> Any:
-    """Convert arrays and NumPy numbers, also inside dicts and lists, to JSON types.
-
-    Floats are rounded to `decimals`; NaN becomes None.
-    """
+    """Convert arrays and NumPy numbers, also inside dicts and lists, to rounded JSON data; NaN becomes None."""
     if isinstance(value, dict):
         return {str(key): json_data(item, decimals) for key, item in value.items()}
     if isinstance(value, list | tuple):

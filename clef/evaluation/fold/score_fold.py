@@ -46,7 +46,7 @@ def score_fold(
     settings: EvaluateParams,
     tuning: Tuning | None = None,
 ) -> dict[str, Any]:
-    """Score one seed and fold.
+    """Compute the content of `metrics.json`, except `seed` and `fold`, which the caller adds.
 
     Args:
         predictions: One row per labelled test frame: `dataset, subject, activity, sequence, frame, status` and
@@ -57,9 +57,6 @@ def score_fold(
         labels: The predicted labels.
         settings: The threshold.
         tuning: Action units only.
-
-    Returns:
-        Rounded JSON data. `metrics.json` also holds the `seed` and the `fold`, which the caller adds.
 
     Raises:
         ClefError: The tables do not belong together; see `join_labels`.

@@ -14,10 +14,8 @@ from scipy.special import expit, logit
 from clef.evaluation.fold.metrics import Counts, Floats, any_known, confusion_counts, f1
 from clef.evaluation.fold.optimistic import GRID
 
-EXTREME = 1e-6
-"""Probabilities are clipped to [EXTREME, 1 - EXTREME]."""
-TEMPERATURES = (0.05, 20.0)
-"""Range of the search."""
+EXTREME = 1e-6  # probabilities are clipped to [EXTREME, 1 - EXTREME]
+TEMPERATURES = (0.05, 20.0)  # range of the search
 
 
 @dataclass(frozen=True)
@@ -31,25 +29,20 @@ class Tuning:
 
     def counts(self, truth: Floats, probability: Floats) -> Counts:
         """Confusion counts (labels, 4) of test frames."""
-        tempered = temper(probability, self.temperature)
-        return np.stack(
-            [
-                confusion_counts(truth[:, [i]], tempered[:, [i]], [threshold])[0, 0]
-                for i, threshold in enumerate(self.thresholds)
-            ]
-        )
+        predicted = temper(probability, self.temperature) >= self.thresholds
+        return confusion_counts(truth, predicted.astype(np.float64), [0.5])[0]
 
 
 def tune(truth: Floats, probability: Floats, default: float) -> Tuning:
     """Choose the temperature with the least log loss, then each label's threshold with the highest F1.
 
+    The thresholds are among 0.01 to 0.99 and the default. Ties go to the one nearest to the default. A label that is
+    never present or never known keeps the default.
+
     Args:
         truth: (held-out frames, labels): 1, 0, NaN unknown.
         probability: Same shape; NaN without a crop, which counts as absent.
-        default: Ties go to the nearest threshold. A label that is never present or never known keeps this one.
-
-    Returns:
-        Thresholds among 0.01 to 0.99 and the default.
+        default: The threshold of the run.
     """
     has_crop = any_known(probability)
     known, given = truth[has_crop], probability[has_crop]

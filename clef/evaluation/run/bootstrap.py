@@ -18,28 +18,27 @@ from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import Floats, mean_known
 from clef.runtime.progress import progress
 
-BLOCK = 4_000_000
-"""Maximum random numbers in memory at once."""
+BLOCK = 4_000_000  # maximum random numbers in memory at once
 
 
 def bootstrap_interval(
     folds: list[list[BootstrapUnits]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
 ) -> tuple[Floats, Floats]:
-    """Compute the 95 % percentile interval of a statistic's mean over folds and seeds: its ends, each (values,).
-
-    Args:
-        folds: For each fold, its units under each seed, in the same order.
-        statistic: Maps confusion counts (..., labels, 4) to values (..., values), NaN if undefined.
-        resamples: Number of draws; 0 gives NaN.
-        seed: Seed of the draws.
-    """
+    """Compute the ends of the 95 % percentile interval of `bootstrap_values`, each (values,)."""
     return percentile_interval(bootstrap_values(folds, statistic, resamples, seed))
 
 
 def bootstrap_values(
     folds: list[list[BootstrapUnits]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
 ) -> Floats:
-    """Compute the statistic's mean over folds and seeds in each draw: (resamples, values)."""
+    """Compute a statistic's mean over folds and seeds in each draw: (resamples, values).
+
+    Args:
+        folds: For each fold, its units under each seed, in the same order.
+        statistic: Maps confusion counts (..., labels, 4) to values (..., values), NaN if undefined.
+        resamples: Number of draws; 0 gives no values.
+        seed: Seed of the draws.
+    """
     per_fold = []
     with progress("fold resampled") as report:
         for number, seeds in enumerate(folds):

@@ -8,8 +8,6 @@ from clef.manifest.folds import FoldName
 MetricsGrid = dict[int, dict[FoldName, dict[str, Any]]]
 """Seed to fold to the content of `metrics.json`."""
 
-SHARED = ("dataset", "kind", "labels", "threshold", "resampled")
-
 
 def cross_validation(fold_metrics: list[dict[str, Any]]) -> MetricsGrid:
     """Sort metrics by seed and fold, and check that they form one cross-validation.
@@ -34,7 +32,7 @@ def cross_validation(fold_metrics: list[dict[str, Any]]) -> MetricsGrid:
                 "evaluate the missing folds"
             )
         for fold, m in folds.items():
-            for key in SHARED:
+            for key in ("dataset", "kind", "labels", "threshold", "resampled"):
                 if m[key] != fold_metrics[0][key]:
                     raise ClefError(
                         f"summary: seed {seed} fold {fold} has {key} {m[key]}, another fold has "

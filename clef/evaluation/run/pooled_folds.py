@@ -43,7 +43,7 @@ def pooled_rows(folds: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     if "accuracy" in folds[0]["rows"]:
         rows["accuracy"] = {key: float(metrics.accuracy(summed)) for key, summed in {"f1": strict, **counts}.items()}
     for name, row in rows.items():
-        row["coverage"] = _mean_by_frames(folds, name, "coverage")
+        row["coverage"] = _mean_coverage(folds, name)
         row |= {key: float(mean_known(_values(folds, name, key))) for key in AVERAGED}
     return rows
 
@@ -52,8 +52,8 @@ def _values(folds: list[dict[str, Any]], name: str, key: str) -> Floats:
     return np.array([fold["rows"][name].get(key) for fold in folds], dtype=np.float64)
 
 
-def _mean_by_frames(folds: list[dict[str, Any]], name: str, key: str) -> float:
+def _mean_coverage(folds: list[dict[str, Any]], name: str) -> float:
     """Mean over folds, weighted by their frames."""
-    values, frames = _values(folds, name, key), _values(folds, name, "frames")
+    values, frames = _values(folds, name, "coverage"), _values(folds, name, "frames")
     known = ~np.isnan(values)
     return float(np.average(values[known], weights=frames[known])) if frames[known].sum() else np.nan

@@ -39,9 +39,8 @@ def published_protocol(dataset: "Dataset") -> str | None:
 def published_methods(dataset: str, labels: list[str]) -> list[dict[str, Any]]:
     """Published results on the same data set and labels: `method`, `year`, `protocol`, `source` and `values` of each.
 
-    `values` maps a label to a number between 0 and 1.
-    `mean` and `accuracy` are left out unless the run predicts exactly the labels that they average over. For
-    `affectnet` the number of labels selects the variant.
+    `values` maps a label to a number from 0 to 1. `mean` and `accuracy` are left out unless the run predicts all labels
+    that they average over, and no others. For `affectnet` the number of labels selects the variant.
     """
     key = _key(dataset)
     if key == "affectnet":

@@ -48,11 +48,7 @@ SUMMED = ["frames", "positives"]
 
 
 def summarize(
-    fold_metrics: list[dict[str, Any]],
-    run: str,
-    bootstrap: int,
-    published: str | None = None,
-    pooled: bool = False,
+    fold_metrics: list[dict[str, Any]], run: str, bootstrap: int, published: str | None = None, pooled: bool = False
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Combine the metrics of all seeds and folds of a run.
 
@@ -124,11 +120,9 @@ def _row(
         **{key: _total(_values(grid, name, key)[0]) for key in SUMMED},
     }
     if pooled_seeds is not None:
-        for key in ("f1", *AVERAGED):
-            by_seed = np.array([of_seed[name].get(key, np.nan) for of_seed in pooled_seeds])
-            row[key] = mean_known(by_seed)
-            if key == "f1":
-                row["sd_seeds"] = _deviation(by_seed)
+        by_seed = {key: np.array([rows[name].get(key, np.nan) for rows in pooled_seeds]) for key in ("f1", *AVERAGED)}
+        row |= {key: mean_known(values) for key, values in by_seed.items()}
+        row["sd_seeds"] = _deviation(by_seed["f1"])
     return row
 
 

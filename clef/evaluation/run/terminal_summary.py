@@ -63,18 +63,18 @@ def format_published(summary: dict[str, Any]) -> Table | None:
 def verdict(summary: dict[str, Any]) -> str:
     """Say in one line whether the headline is above the baselines that do not look at the face."""
     accuracy = "accuracy" in summary["rows"]
-    row = summary["rows"]["accuracy" if accuracy else "mean"]
+    headline = "accuracy" if accuracy else "mean"
+    row = summary["rows"][headline]
     names = {
         "floor": "the floor of the most frequent class" if accuracy else "the always-positive floor",
         "activity_only": "the activity-only baseline",
     }
     parts = [
-        f"{_relation(summary, 'accuracy' if accuracy else 'mean', key)} {name} ({_percent(row[key])})"
+        f"{_relation(summary, headline, key)} {name} ({_percent(row[key])})"
         for key, name in names.items()
         if row[key] is not None
     ]
-    headline = f"{'Accuracy' if accuracy else 'Mean strict F1'} {_percent(row['f1'])}"
-    sentence = f"{headline} is {' and '.join(parts)}"
+    sentence = f"{'Accuracy' if accuracy else 'Mean strict F1'} {_percent(row['f1'])} is {' and '.join(parts)}"
     below = [
         label
         for label in (() if accuracy else summary["rows"])
