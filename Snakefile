@@ -41,7 +41,7 @@ onstart:
         if REMOTE or {"-k", "--keep-going"} & {*sys.argv}:
             preflight.check_raw_data(preflight.datasets(PLANNED, "ingest"), RUNS)
         if REMOTE:
-            # Show that it waits for another login node.
+            # Show log lines, such as that it waits for another login node.
             logging.getLogger("clef").addHandler(logging.StreamHandler())
             logging.getLogger("clef").setLevel(NOTICE)
             programs = Path(workflow.basedir, "workflow/profiles/slurm/bin")

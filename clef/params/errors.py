@@ -1,8 +1,9 @@
 """One-line messages for invalid params: key, what was found, what was expected."""
 
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from clef.params.schema import Section
 from clef.params.suggestion import suggestion
@@ -17,18 +18,15 @@ def key_path(error: ValidationError, above: KeyPath = ()) -> KeyPath:
 
 
 def explain_error(error: ValidationError, section: type[Section], above: KeyPath = ()) -> str:
-    """Describe the first problem in one line.
-
-    Args:
-        error: From validating the section.
-        section: What was validated.
-        above: Key of the section.
-    """
+    """Describe the first problem in one line. `section` was validated, and its key is `above`."""
     problem = error.errors()[0]
     parts = [str(part) for part in problem["loc"]]
     key = ".".join(map(str, (*above, *parts)))
     if problem["type"] == "extra_forbidden":
-        known = _keys_of(section, parts[:-1])
+        inner: type[Section] | None = section
+        for part in parts[:-1]:
+            inner = section_of(inner.fields_by_key()[part]) if inner is not None else None
+        known = inner.fields_by_key() if inner is not None else []
         return f"{key}: unknown key; {suggestion(parts[-1], known, 'no keys')}"
     if problem["type"] == "missing":
         return f"{key}: missing"
@@ -41,12 +39,7 @@ def explain_error(error: ValidationError, section: type[Section], above: KeyPath
     return f"{key}: {message}, found {problem['input']!r}"
 
 
-def _keys_of(section: type[Section], parts: list[str]) -> list[str]:
-    model: Any = section
-    for part in parts:
-        field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
-        options = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        model = next((o for o in options if isinstance(o, type) and issubclass(o, Section)), None)
-        if model is None:
-            return []
-    return [field.alias or name for name, field in model.model_fields.items()]
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """The section that a key holds; None if it holds a value."""
+    options = (field.annotation, *get_args(field.annotation))
+    return next((option for option in options if isinstance(option, type) and issubclass(option, Section)), None)

@@ -10,6 +10,7 @@ import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from clef.errors import ClefError
 
@@ -72,12 +73,17 @@ class Section(BaseModel):
     operational: ClassVar[frozenset[str]] = frozenset()
     """Keys that change how a result is computed but not the result. Changing them makes nothing stale."""
 
+    @classmethod
+    def fields_by_key(cls) -> dict[str, FieldInfo]:
+        """Fields by their keys in a params file."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
+
     @model_validator(mode="before")
     @classmethod
     def _reject_booleans(cls, values: Any) -> Any:
         """YAML reads `yes` and `on` as true, which pydantic would accept as 1."""
         for key, value in values.items() if isinstance(values, dict) else ():
-            field = next((f for name, f in cls.model_fields.items() if key in (name, f.alias)), None)
+            field = cls.fields_by_key().get(key)
             if isinstance(value, bool) and field is not None and field.annotation is not bool:
                 raise ValueError(
                     f"{key} is {str(value).lower()}; expected a number or text "
@@ -229,19 +235,17 @@ class FoldParams(Section):
     def _fill_number(cls, values: Any) -> Any:
         if not isinstance(values, dict) or values.get("number") is not None:
             return values
-        given = values.get("test_subjects")
-        if isinstance(given, list):
-            return {**values, "number": len(given)}
-        by_protocol = {"standard": None, "leave_one_out": None, "official": 1}
-        return {**values, "number": by_protocol.get(str(values.get("protocol")), 3)}
+        given, by_protocol = values.get("test_subjects"), {"standard": None, "leave_one_out": None, "official": 1}
+        number = len(given) if isinstance(given, list) else by_protocol.get(str(values.get("protocol")), 3)
+        return {**values, "number": number}
 
     @field_validator("test_subjects", mode="before")
     @classmethod
     def _reject_numbers(cls, given: Any) -> Any:
-        for fold in given if isinstance(given, list) else []:
-            for subject in fold if isinstance(fold, list) else []:
-                if not isinstance(subject, str):
-                    raise ValueError(f"subject {subject!r} is not text; put names of digits in quotes")
+        folds = [fold for fold in given if isinstance(fold, list)] if isinstance(given, list) else []
+        for subject in (subject for fold in folds for subject in fold):
+            if not isinstance(subject, str):
+                raise ValueError(f"subject {subject!r} is not text; put names of digits in quotes")
         return given
 
     @model_validator(mode="after")
@@ -384,13 +388,9 @@ class PretrainParams(Section):
     operational = frozenset({"workers", "checkpoint"})
 
     @model_validator(mode="after")
-    def _check_losses(self) -> "PretrainParams":
+    def _check_combinations(self) -> "PretrainParams":
         if self.image_image == 0 and self.image_text == 0:
             raise ValueError("image_image and image_text are both 0; for a run without stage 1 use `pretrain: null`")
-        return self
-
-    @model_validator(mode="after")
-    def _check_also(self) -> "PretrainParams":
         if self.from_ is not None and self.also:
             raise ValueError("from and also exclude each other: from uses the stage 1 of another run; leave one out")
         return self
@@ -505,10 +505,6 @@ class Params(Section):
             raise ValueError("tune needs a test on the same data set, and test names another; leave one out")
         if self.finetune.balance == "classes" and self.labels.kind != "expressions":
             raise ValueError("finetune.balance: classes needs labels of kind expressions; leave it out, or none")
-        return self
-
-    @model_validator(mode="after")
-    def _check_gpus(self) -> "Params":
         stage1 = self.pretrain
         batches = {"finetune": self.finetune.batch}
         if stage1 is not None and stage1.from_ is None:

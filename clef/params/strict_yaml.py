@@ -1,4 +1,4 @@
-"""YAML files that users write: duplicate keys are errors, and every error is one line that gives the place."""
+"""YAML files that users write: duplicate keys are errors, and every error is one line with its line number."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,6 @@ from typing import Any
 import yaml
 
 from clef.params.schema import ParamsError
-
-LONGEST_SHOWN = 40
-"""Characters of an invalid value that a message repeats."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -19,14 +16,11 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except (ValueError, LookupError, TypeError, AttributeError):  # such as a date in month 13
             kind = node.tag.rpartition(":")[2]
-            raise _error(f"invalid {kind} {str(node.value)[:LONGEST_SHOWN]!r}; put text in quotes", node) from None
+            raise _error(f"invalid {kind} {str(node.value)[:40]!r}; put text in quotes", node) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                found = "a list" if isinstance(key, yaml.SequenceNode) else "a section"
-                raise _error(f"expected a key such as epochs, found {found}", key)
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 raise _error(f"duplicate key {key.value}", key)
             seen.add(key.value)
@@ -37,7 +31,7 @@ def parse_yaml(text: bytes, path: Path) -> Any:
     """Parse a file's contents, in UTF-8.
 
     Raises:
-        ParamsError: It is not valid YAML, has a duplicate key, or a value that is invalid for its type.
+        ParamsError: It is not valid YAML, or has a duplicate key or an invalid value.
     """
     try:
         return yaml.load(text.decode("utf-8"), _Loader)

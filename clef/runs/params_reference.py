@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import yaml
-from pydantic.fields import FieldInfo
 
 from clef.datasets import adapters
 from clef.errors import ClefError
+from clef.params.errors import section_of
 from clef.params.schema import Params, Section
 from clef.params.suggestion import suggestion
 
@@ -37,7 +37,7 @@ def explain(prefix: str = "") -> Groups:
     if not any(found.values()):
         keys = [row[0] for rows in groups.values() for row in rows]
         same = [key for key in keys if key.rpartition(".")[2] == prefix]
-        known = keys if "." in prefix else [field.alias or name for name, field in Params.model_fields.items()]
+        known = keys if "." in prefix else list(Params.fields_by_key())
         hint = f"did you mean {' or '.join(same)}?" if same else suggestion(prefix, known)
         raise ClefError(f"explain: no key {prefix}; {hint}")
     return {group: rows for group, rows in found.items() if rows}
@@ -74,7 +74,7 @@ def _groups(section: type[Section], prefix: str, about: str, defaults: Section |
     inner: list[Any] = []
     for name, field in section.model_fields.items():
         key = field.alias or name
-        below = _section_of(field)
+        below = section_of(field)
         if below is None:
             default = field.get_default(call_default_factory=True) if defaults is None else getattr(defaults, name)
             shown = "required" if field.is_required() else _yaml(default)
@@ -88,11 +88,6 @@ def _groups(section: type[Section], prefix: str, about: str, defaults: Section |
     if rows:
         yield (prefix.removesuffix("."), about), rows
     yield from inner
-
-
-def _section_of(field: FieldInfo) -> type[Section] | None:
-    options = (field.annotation, *get_args(field.annotation))
-    return next((option for option in options if isinstance(option, type) and issubclass(option, Section)), None)
 
 
 def _allowed(schema: dict[str, Any]) -> str:

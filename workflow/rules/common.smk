@@ -24,9 +24,8 @@ def checked(function, *arguments):
         sys.exit(1)
 
 
-# The runs. RUNS reads a params file when a rule first needs it, so that a mistake in
-# another file stops nothing. Jobs inherit the names of the runs through REQUESTED.
-
+# RUNS reads a params file when a rule first needs it, so that a mistake in another file
+# stops nothing. Jobs inherit the names of the runs through REQUESTED.
 if workflow.is_main_process:
     os.environ.pop(REQUESTED, None)
 RUNS = checked(RequestedRuns, Path("params"))
@@ -82,28 +81,22 @@ def data_of(runs):
 
 
 def data_options(name, runs):
-    """The same as options of a command, `--NAME-manifest` and `--NAME-crops`."""
+    """The same data as command options, `--NAME-manifest` and `--NAME-crops`."""
+    manifest, crops = f"--{name}-manifest", f"--{name}-crops"
     return lambda wildcards: [
         word
         for run in runs(wildcards)
-        for word in (
-            f"--{name}-manifest",
-            str(run.manifest),
-            f"--{name}-crops",
-            str(run.crops),
-        )
+        for word in (manifest, str(run.manifest), crops, str(run.crops))
     ]
 
 
 def stage1(wildcards):
     """Weights that stage 2 starts from: of this run, of another, or none."""
     of_run(wildcards)
-    source = RUNS.stage1(wildcards.run, wildcards.fold)
-    if source is None:
+    if (source := RUNS.stage1(wildcards.run, wildcards.fold)) is None:
         return []
-    return str(
-        fold_folder(source[0], wildcards.seed, source[1]) / "pretrain.safetensors"
-    )
+    folder = fold_folder(source[0], wildcards.seed, source[1])
+    return str(folder / "pretrain.safetensors")
 
 
 def inner_predictions(wildcards):
@@ -115,34 +108,29 @@ def inner_predictions(wildcards):
 def all_metrics(wildcards):
     """Scores of every seed and fold."""
     run = of_run(wildcards)
-    folders = [
-        fold_folder(run.name, seed, fold.number)
+    return [
+        fold_folder(run.name, seed, fold.number) / "metrics.json"
         for seed in run.params.seeds
         for fold in run.folds
     ]
-    return [folder / "metrics.json" for folder in folders]
 
-
-# What a job may use.
 
 # True if jobs run on other machines, and within such a job.
 REMOTE = workflow.remote_exec or workflow.resource_settings.nodes is not None
 
-# Without a limit, `--cores 8` would start several trainings on one GPU. `--resources gpu=N`
-# overrides this.
+# Train once at a time on each GPU of this machine. `--resources gpu=N` overrides the limit.
 if workflow.is_main_process and not REMOTE:
     workflow.global_resources.setdefault("gpu", max(gpus_here(), 1))
 
-# Retries of jobs without a time limit: on a cluster a node may be at fault. Within a job
-# they would count once more.
+# Retry on a cluster, where a node may be at fault. Within a job, retries would multiply.
 RETRIES = 2 if REMOTE and not workflow.remote_exec else None
 
-# More cores than there are: Snakemake gives the job all of them, so it runs alone.
+# Snakemake caps this at the cores it has, so the job runs alone.
 ALL_CORES = 1 if REMOTE else 10000
 
 
 def gpu_if_cuda(settings):
-    """One GPU if the settings that the function returns ask for cuda."""
+    """One GPU if the function `settings` returns settings for cuda."""
     return lambda wildcards: int(settings(wildcards).device == "cuda")
 
 
@@ -151,14 +139,11 @@ def attempt_number(wildcards, attempt):
 
 
 def attempt_option(wildcards, resources):
-    """Pass the attempt number to a cluster job that a time limit may stop.
-
-    Snakemake does not compare params that depend on `resources`, so this makes nothing stale.
-    """
+    """Pass the attempt number to jobs with a time limit. Params of `resources` make nothing stale."""
     return ["--attempt", resources.attempt] if workflow.remote_exec else []
 
 
 def limit_options(wildcards, resources):
-    """Pass a training on a cluster its time limit: it saves and stops before, since no signal reaches it."""
+    """Pass its time limit to a training on a cluster, which saves and stops in time. No signal reaches it."""
     options = attempt_option(wildcards, resources)
     return ["--time-budget", resources.runtime, *options] if options else []

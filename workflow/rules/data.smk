@@ -1,4 +1,4 @@
-# Needs a network. It runs first and alone, so that missing weights are reported before anything long starts.
+# Needs a network. Runs first and alone, so that missing weights are reported before anything long starts.
 rule fetch_weights:
     output:
         "weights/{file}",
@@ -35,8 +35,8 @@ rule render_demo:
         " --workers {threads:q}"
 
 
-# It runs before the cropping and alone, so that nothing long starts on a broken copy: it stops if one is not usable. On
-# a cluster, and with `--keep-going`, Snakefile runs a quick check before the first job.
+# Runs alone and before any cropping, and fails if the copy is not usable, so nothing long starts on a broken copy. On a
+# cluster, and with `--keep-going`, the Snakefile runs a quick check before the first job instead.
 rule ingest:
     input:
         completion_marker,

@@ -57,13 +57,13 @@ rule evaluate:
 rule summarize:
     input:
         metrics=all_metrics,
-        # Weights are fetched before anything long. They are no input of the trainings, which a lost note would make stale.
+        # An input here, so that weights are fetched first. As an input of a training, a deleted note would make it stale.
         model=model_weights,
         code=SUMMARY_CODE,
     output:
         table="results/{run}/summary.csv",
         details="results/{run}/summary.json",
-        # Also written: training.svg, which holds no result, and confusion.svg for expressions.
+        # The job also writes training.svg, which holds no result, and confusion.svg for expressions.
         plots=multiext("results/{run}/plots/f1", ".csv", ".svg", ".png"),
     log:
         "results/{run}/summarize.log",

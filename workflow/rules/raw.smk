@@ -6,7 +6,8 @@ from clef.ingest.versions.pointers import changes, existing_pointers
 from clef.runs.source_files import source_files
 from clef.runtime.paths import interim_folder, raw_folder
 
-# Sizes of at most so many versioned raw files are compared when Snakemake starts: a second or two, also on a network.
+# Compare the sizes of at most this many versioned raw files when Snakemake starts. It takes a second or two, even on a
+# network disk.
 MOST_COMPARED = 5000
 
 
@@ -16,7 +17,7 @@ def dataset_of(wildcards):
 
 @cache
 def digests(dataset):
-    """Digests of a raw copy. A copy that is completed later makes the parts stale that it completes."""
+    """Digests of a raw copy. Completing a copy later makes only the completed parts stale."""
     memory = interim_folder(dataset.name) / "raw-digests.json"
     return checked(RawDigests, dataset, raw_folder(dataset.name), memory)
 
@@ -28,7 +29,7 @@ def remember_digests(datasets):
 
 @cache
 def warn_of_changes(dataset):
-    """Warn of raw files that differ from their pointers, which make nothing stale; `ingest` compares all files."""
+    """Warn of raw files that differ from their pointers. These make nothing stale; `ingest` compares all files."""
     if workflow.is_main_process:
         root = raw_folder(dataset.name)
         for change in checked(changes, dataset, root, MOST_COMPARED):
@@ -61,7 +62,7 @@ def crop_settings(wildcards):
 
 
 def ingest_code(wildcards):
-    """The modules that list recordings and read labels. Those that only judge them make nothing stale."""
+    """Modules that list recordings and read labels. Modules that only check them make nothing stale."""
     adapter = of_dataset(wildcards).params.dataset.adapter
     modules = source_files(f"clef.datasets.{adapter}", within=("clef.datasets",))
     return [*source_files("clef.ingest.tables", within=("clef.ingest",)), *modules]

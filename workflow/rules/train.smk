@@ -15,18 +15,18 @@ rule pretrain:
         sidecar="results/{run}/seed{seed}/fold{fold}/pretrain.json",
     log:
         "results/{run}/seed{seed}/fold{fold}/pretrain.log",
-    # Every other training waits for one of these.
+    # Other trainings wait for these.
     priority: 1
     threads: lambda wildcards: of_run(wildcards).training_threads
     resources:
         gpu=lambda wildcards: of_run(wildcards).training_gpus,
-        # For a large model and the processes that decode crops.
+        # Enough for a large model and the processes that decode crops.
         mem_mb=lambda wildcards: 16000 * of_run(wildcards).params.gpus,
         runtime="24h",
         attempt=attempt_number,
     params:
         **{name: section(of_run, name) for name in PRETRAIN_SECTIONS},
-        # The texts themselves: editing a text makes stale what used it.
+        # The texts themselves, so that editing a text makes stale what used it.
         activity_texts=lambda wildcards: [
             run.activity_texts for run in (of_run(wildcards), *also_runs(wildcards))
         ],

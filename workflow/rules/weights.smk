@@ -8,8 +8,9 @@ from clef.weights.releases import (
 
 
 def crop_weights(wildcards):
-    """The detector's weights. Published ones are fetched, unless there are crops already, which a new file would make
-    stale; others that are missing are an error before anything runs.
+    """The detector's weights. Published weights are fetched, unless crops exist, which a new file would make stale.
+
+    Other weights that are missing are an error before anything runs.
     """
     crop = of_crops(wildcards).params.crop
     path = fetchable(crop.detector, crop.weights)
@@ -20,7 +21,7 @@ def crop_weights(wildcards):
 
 
 def model_weights(wildcards):
-    """Notes that published weights were fetched, for a run and those whose stage 1 it starts from."""
+    """Notes that published weights were fetched, for a run and the runs whose stage 1 it starts from."""
     folds = [fold.number for fold in of_run(wildcards).folds]
     sources = [RUNS.stage1(wildcards.run, fold) for fold in folds]
     runs = {wildcards.run, *(source[0] for source in sources if source)}
@@ -30,14 +31,14 @@ def model_weights(wildcards):
 
 
 def model_files(wildcards):
-    """The file that the model starts from, if `model.pretrained` is one, and an architecture of CLEF's own."""
+    """The weights file if `model.pretrained` is a path, and the architecture file if it is one of CLEF's."""
     model = of_run(wildcards).params.model
     files = [model.pretrained, f"clef/model/configs/{model.name}.json"]
     return [path for path in files if path and Path(path).is_file()]
 
 
 def published_name(wildcards):
-    """Name of the detector or model (MODEL/TAG) whose published weights a file of weights/ stands for."""
+    """Name of the detector or model (MODEL/TAG) that a file in weights/ belongs to."""
     detectors = {release.file: name for name, release in DETECTOR_RELEASES.items()}
     model, _, tag = wildcards.file.removesuffix(".json").partition(".")
     return detectors.get(wildcards.file, f"{model}/{tag}")
