@@ -31,15 +31,15 @@ def format_comparison(
 ) -> Iterator[RenderableType]:
     """Yield the parts of the output of `clef compare`, for a terminal with `width` columns."""
     yield from _runs(runs, comparison)
-    yield from _headline(comparison)
+    yield from _headline(comparison, len(runs[0].folds))
     yield from _labels(comparison, width)
-    yield _explanation(comparison, one_seed=all(len(run.grid) == 1 for run in runs))
+    yield _explanation(runs, comparison)
     yield from _settings(runs, settings)
 
 
 def _runs(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[RenderableType]:
-    folds = f"{comparison.folds} fold{'s' * (comparison.folds != 1)}"
-    yield _title(f"{runs[0].summary['dataset']}, {folds}, per cent")
+    folds = len(runs[0].folds)
+    yield _title(f"{runs[0].summary['dataset']}, {folds} fold{'s' * (folds != 1)}, per cent")
     rows = [run.summary["rows"][comparison.headline] for run in runs]
     shown = [key for key in COLUMNS if any(row.get(key) is not None for row in rows)]
     headline = "accuracy" if comparison.headline == "accuracy" else "F1\nstrict"
@@ -50,11 +50,12 @@ def _runs(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[Rende
     yield table
     if "f1_field" in shown:
         yield _dim("* the best epoch on the test folds: optimistic")
-    for run_name, labels in comparison.left_out.items():
-        yield _dim(f"{run_name} also has {', '.join(labels)}: included in its row above, not compared below")
+    for run in runs:
+        if more := [label for label in run.labels if label not in comparison.labels]:
+            yield _dim(f"{run.name} also has {', '.join(more)}: included in its row above, not compared below")
 
 
-def _headline(comparison: Comparison) -> Iterator[RenderableType]:
+def _headline(comparison: Comparison, folds: int) -> Iterator[RenderableType]:
     accuracy = comparison.headline == "accuracy"
     value = "accuracy" if accuracy else f"mean {_metric(comparison)}"
     yield _title(f"{value}, minus that of {comparison.first}; percentage points")
@@ -62,7 +63,7 @@ def _headline(comparison: Comparison) -> Iterator[RenderableType]:
     table = _table("run", "difference", "95 % interval", "folds won", won)
     for other in comparison.others:
         row = other.rows[comparison.headline]
-        wins = f"{other.folds_won} of {comparison.folds}", f"{other.labels_won} of {len(comparison.labels)}"
+        wins = f"{other.folds_won} of {folds}", f"{other.labels_won} of {len(comparison.labels)}"
         table.add_row(other.run, _points(row.difference), _interval(row), *wins)
     yield table
 
@@ -87,11 +88,12 @@ def _difference(row: Difference) -> Text:
     return Text(f"{text} !", style="bold") if row.excludes_zero else Text(f"{text}  ")
 
 
-def _explanation(comparison: Comparison, one_seed: bool) -> Text:
+def _explanation(runs: Sequence[FinishedRun], comparison: Comparison) -> Text:
     if not comparison.resamples:
         return _dim("no intervals, because --resamples is 0")
-    method = f"paired bootstrap over {comparison.resampled} within folds"
-    if comparison.resampled == "images":
+    one_seed = all(len(run.grid) == 1 for run in runs)
+    method = f"paired bootstrap over {runs[0].summary['resampled']} within folds"
+    if runs[0].summary["resampled"] == "images":
         method = "bootstrap over the images of each run separately, as their pairs are unknown; wider than a paired one"
     number = len(comparison.labels)
     return _dim(

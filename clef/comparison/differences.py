@@ -68,12 +68,7 @@ class Comparison:
     labels: list[str]
     headline: str
     """The row that a run is judged by: `mean`, or `accuracy` for expressions."""
-    folds: int
-    resampled: str
-    """`subjects`, `sequences` or `images`; all runs are resampled together, except with images."""
     resamples: int
-    left_out: dict[str, list[str]]
-    """Labels that not all runs have, by run; only runs with such labels."""
     others: list[ComparedRun]
 
 
@@ -100,18 +95,7 @@ def compare(runs: Sequence[FinishedRun], metric: str = "f1", resamples: int = 20
         folds_won = int((own[:, -1] > scores[0][:, -1]).sum())  # the headline is the last row
         labels_won = sum(differences[label].difference > 0 for label in labels)
         others.append(ComparedRun(run.name, differences, folds_won, labels_won))
-    missing = {run.name: [label for label in run.labels if label not in labels] for run in runs}
-    return Comparison(
-        first=runs[0].name,
-        metric=metric,
-        labels=labels,
-        headline=rows[-1],
-        folds=len(runs[0].folds),
-        resampled=runs[0].summary["resampled"],
-        resamples=resamples,
-        left_out={run: names for run, names in missing.items() if names},
-        others=others,
-    )
+    return Comparison(runs[0].name, metric, labels, rows[-1], resamples, others)
 
 
 def _draws(units: list[list[list[BootstrapUnits]]], metric: str, rows: int, resamples: int, seed: int) -> list[Floats]:

@@ -28,23 +28,13 @@ class SettingDifferences:
     """One line each."""
 
 
-@dataclass(frozen=True)
-class _Settings:
-    """The known settings of one run."""
-
-    sections: dict[str, Any]
-    stage1: list[str | None] | None
-    """Hash of stage 1 of each seed and fold; None if unknown."""
-    package: str | None
-    """Hash of the package that trained it."""
-    notes: list[str]
-
-
 def differing_settings(runs: Sequence[FinishedRun], params_of: Callable[[str], Params | None]) -> SettingDifferences:
     """Compare the settings that influence the results; `params_of` returns the params of a run, or None."""
-    known = [_read_settings(run, params_of) for run in runs]
-    sections = [name for name in known[0].sections if all(name in settings.sections for settings in known)]
-    flat = [_flatten({name: settings.sections[name] for name in sections}) for settings in known]
+    notes: list[str] = []
+    recorded = [[_read_json(folder / "finetune.json") for folder in run.training_folders()] for run in runs]
+    known = [_settings(run, params_of, own[0], notes) for run, own in zip(runs, recorded, strict=True)]
+    sections = [name for name in known[0] if all(name in settings for settings in known)]
+    flat = [_flatten({name: settings[name] for name in sections}) for settings in known]
     keys = list(dict.fromkeys(key for values in flat for key in values))
     switched_off = tuple(f"{key}." for key in keys if any(values.get(key) == "none" for values in flat))
     differing = {}
@@ -54,44 +44,42 @@ def differing_settings(runs: Sequence[FinishedRun], params_of: Callable[[str], P
         compared = [value for value in values if value != MISSING] if key.startswith(switched_off) else values
         if len(set(compared)) > 1:
             differing[key] = values
-    notes = [note for settings in known for note in settings.notes]
-    stage1 = [settings.stage1 for settings in known]
+    stage1 = [[training.get("stage1") for training in own] for own in recorded]
     explained = STAGE_1_SECTIONS & {key.split(".")[0] for key in differing}
-    if None not in stage1 and any(hashes != stage1[0] for hashes in stage1) and not explained:
+    if all(map(all, recorded)) and any(hashes != stage1[0] for hashes in stage1) and not explained:
         notes.append("They use different files of stage 1, although all settings of stage 1 are the same.")
-    if len({settings.package for settings in known} - {None}) > 1:
+    if len({own[0].get("package") for own in recorded} - {None}) > 1:
         notes.append("The runs were trained with different versions of the package's code.")
     return SettingDifferences(differing, notes)
 
 
-def _read_settings(run: FinishedRun, params_of: Callable[[str], Params | None]) -> _Settings:
+def _settings(
+    run: FinishedRun, params_of: Callable[[str], Params | None], recorded: dict[str, Any], notes: list[str]
+) -> dict[str, Any]:
+    """The known settings of a run by section; what is not known is added to `notes`."""
     params = params_of(run.folder.name)
     sections: dict[str, Any] = {}
-    notes = []
     if params is None:
         notes.append(f"{run.name}: its params file no longer exists; only recorded settings are compared.")
     else:
         sections = {key: params.tracked(key) for key in type(params).model_fields}
         del sections["evaluate"]["bootstrap"]
         sections["evaluate"]["threshold"] = run.summary["threshold"]
-    recorded = [_read_json(folder / "finetune.json") for folder in run.training_folders()]
-    if first := recorded[0]:
-        trained = {key: first[key] for key in FINETUNE_SECTIONS if key in first}
+    if recorded:
+        trained = {key: recorded[key] for key in FINETUNE_SECTIONS if key in recorded}
         before, now = _flatten(trained), _flatten({key: sections[key] for key in trained if key in sections})
         if changed := [key for key in now if before.get(key, MISSING) != now[key]]:
             notes.append(f"{run.name}: its params file has changed since the training ({', '.join(changed)}).")
         sections |= trained
-        sections["texts of"] = dict(zip(run.labels, map(": ".join, first["label_texts"]), strict=False))
-        sections["templates"] = first["templates"]
+        sections["texts of"] = dict(zip(run.labels, map(": ".join, recorded["label_texts"]), strict=False))
+        sections["templates"] = recorded["templates"]
     source = params.pretrain.from_ if params is not None and params.pretrain is not None else None
     stage1 = _read_stage1(run, source)
     if stage1 and (params is None or params.pretrain is not None):
         sections["pretrain"] = stage1["pretrain"]
     elif source is not None and not stage1 and (source_params := params_of(source)) is not None:
         sections["pretrain"] = source_params.tracked("pretrain")
-    sections["seeds"] = run.summary["seeds"]
-    hashes = [training.get("stage1") for training in recorded] if all(recorded) else None
-    return _Settings(sections, hashes, first.get("package"), notes)
+    return sections | {"seeds": run.summary["seeds"]}
 
 
 def _read_stage1(run: FinishedRun, source: str | None) -> dict[str, Any]:
@@ -105,7 +93,7 @@ def _read_stage1(run: FinishedRun, source: str | None) -> dict[str, Any]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """Read the JSON beside some weights; empty if missing or damaged."""
+    """The JSON beside some weights; empty if missing or damaged."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

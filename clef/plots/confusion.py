@@ -9,8 +9,6 @@ from matplotlib.figure import Figure
 from clef.evaluation.fold.metrics import Counts
 from clef.plots.style import INK, plot_style, save, subtitle
 
-CELL_INCHES = 0.52
-
 
 def write_confusion_plot(folder: Path, summary: dict[str, Any], fold_metrics: list[dict[str, Any]]) -> None:
     """Write `confusion.svg` and `confusion.png`, with the confusion matrices of all seeds and folds added up."""
@@ -27,7 +25,7 @@ def confusion_figure(summary: dict[str, Any], confusion: Counts) -> Figure:
         confusion, columns = confusion[:, :-1], columns[:-1]
     frames = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, frames, out=np.zeros(confusion.shape), where=frames > 0)
-    figure = Figure(figsize=(2.1 + CELL_INCHES * len(columns), 1.9 + CELL_INCHES * len(classes)))
+    figure = Figure(figsize=(2.1 + 0.52 * len(columns), 1.9 + 0.52 * len(classes)))
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (i, j), share in np.ndenumerate(shares):

@@ -13,7 +13,6 @@ from clef.runtime.files import atomic_write
 
 TOTALS = ("mean", "accuracy")
 COLUMNS = ["f1", "ci_low", "ci_high", "floor", "activity_only"]
-ROW_INCHES = 0.235
 
 POINT: dict[str, Any] = {"marker": "o", "linestyle": "", "color": BLUE, "clip_on": False}
 INTERVAL: dict[str, Any] = {"color": BLUE, "alpha": 0.45, "solid_capstyle": "butt"}
@@ -39,7 +38,7 @@ def f1_figure(summary: dict[str, Any]) -> Figure:
     totals = _in_order(summary)[len(labels) :]
     heights = {label: float(i) for i, label in enumerate(labels)}
     heights |= {label: len(labels) + 0.5 + i for i, label in enumerate(totals)}
-    figure = Figure(figsize=(6.0, 1.45 + ROW_INCHES * len(heights)))
+    figure = Figure(figsize=(6.0, 1.45 + 0.235 * len(heights)))
     axes = figure.subplots()
     for label, height in heights.items():
         _draw_row(axes, rows[label], height, bold=label in totals)

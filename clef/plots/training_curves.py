@@ -21,8 +21,6 @@ PREFIX = "train/"
 TOTAL = "loss"
 NO_LOSS = {"lr_factor", "gradient_norm"}
 STROKES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (INK, ":")]
-"""Colour and dashes of each loss; all folds and seeds of a loss look the same."""
-
 Curves = dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]]
 """Name of a loss to the steps and values of each training."""
 

@@ -48,6 +48,18 @@ def make_run(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[s
     return FinishedRun(name, Path("results") / name, summary, grid)
 
 
+def two_runs(seed, subjects=6, labels=3, folds=2, gain=0.1, seeds=(0,)):
+    """Two runs tested on the same subjects, of whom the same ones are hard for both."""
+    rng = np.random.default_rng(seed)
+    present = {fold: random_frames(rng, subjects, labels) for fold in range(folds)}
+    recall = {fold: rng.beta(4, 3, size=(subjects, labels)) * 0.8 for fold in range(folds)}
+    runs = []
+    for name, more in (("first", 0.0), ("other", gain)):
+        counts = {s: {fold: random_counts(rng, present[fold], recall[fold] + more) for fold in present} for s in seeds}
+        runs.append(make_run(name, counts))
+    return runs
+
+
 @pytest.fixture
 def finish(tmp_path, action_unit_tables, expression_tables) -> Callable[..., Path]:
     """Write the results of a run below `tmp_path/results`; returns its folder."""

@@ -1,20 +1,14 @@
-import numpy as np
 import pytest
 
 from clef.comparison.comparability import align
 from clef.comparison.finished_run import read_run
 from clef.errors import ClefError
-from tests.comparison.conftest import make_run, random_counts, random_frames
+from tests.comparison.conftest import two_runs
 
 
 @pytest.fixture
 def pair():
-    rng = np.random.default_rng(0)
-    present = {fold: random_frames(rng, 4, 2) for fold in (0, 1)}
-    return [
-        make_run(name, {0: {fold: random_counts(rng, present[fold], np.full((4, 2), 0.6)) for fold in present}})
-        for name in ("first", "other")
-    ]
+    return two_runs(0, subjects=4, labels=2)
 
 
 @pytest.mark.parametrize(

@@ -8,21 +8,9 @@ from clef.comparison.finished_run import FinishedRun, read_run
 from clef.errors import ClefError
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import f1
-from tests.comparison.conftest import make_run, random_counts, random_frames
+from tests.comparison.conftest import make_run, random_counts, random_frames, two_runs
 
 RESAMPLES = 200
-
-
-def two_runs(seed, subjects=6, labels=3, folds=2, gain=0.1, seeds=(0,)):
-    """Two runs tested on the same subjects, of whom the same ones are hard for both."""
-    rng = np.random.default_rng(seed)
-    present = {fold: random_frames(rng, subjects, labels) for fold in range(folds)}
-    recall = {fold: rng.beta(4, 3, size=(subjects, labels)) * 0.8 for fold in range(folds)}
-    runs = []
-    for name, more in (("first", 0.0), ("other", gain)):
-        counts = {s: {fold: random_counts(rng, present[fold], recall[fold] + more) for fold in present} for s in seeds}
-        runs.append(make_run(name, counts))
-    return runs
 
 
 def counts_of(run, seed, fold):
@@ -38,21 +26,16 @@ def interval_in_loops(first, other, resamples, seed=0):
         for fold in first.folds:
             number = len(counts_of(first, 0, fold))
             drawn = generators[fold].integers(number, size=number)
-            by_run = []
-            for run in (first, other):
-                by_seed = []
-                for training in run.grid:
-                    counts = sum(counts_of(run, training, fold)[subject] for subject in drawn)
-                    by_seed.append(np.mean(f1(counts)))
-                by_run.append(np.mean(by_seed))
-            by_fold.append(by_run[1] - by_run[0])
+            scores = [
+                [f1(counts_of(run, s, fold)[drawn].sum(axis=0)).mean() for s in run.grid] for run in (first, other)
+            ]
+            by_fold.append(np.mean(scores[1]) - np.mean(scores[0]))
         differences.append(np.mean(by_fold))
     return np.quantile(differences, [0.025, 0.975])
 
 
-@pytest.mark.parametrize("seeds", [(0,), (0, 3)])
-def test_the_paired_interval_equals_one_computed_in_loops(seeds):
-    first, other = two_runs(1, seeds=seeds)
+def test_the_paired_interval_equals_one_computed_in_loops():
+    first, other = two_runs(1, seeds=(0, 3))
     row = compare([first, other], resamples=RESAMPLES).others[0].rows["mean"]
     np.testing.assert_allclose([row.low, row.high], interval_in_loops(first, other, RESAMPLES), rtol=1e-10)
 
@@ -73,12 +56,11 @@ def test_swapping_the_runs_negates_everything(seed, metric):
     forward = compare([first, other], metric, RESAMPLES).others[0].rows
     backward = compare([other, first], metric, RESAMPLES).others[0].rows
     for label, row in forward.items():
-        assert row.difference == pytest.approx(-backward[label].difference, abs=1e-12)
-        assert row.low == pytest.approx(-backward[label].high, abs=1e-12)
-        assert row.high == pytest.approx(-backward[label].low, abs=1e-12)
+        negated = [-backward[label].difference, -backward[label].high, -backward[label].low]
+        assert [row.difference, row.low, row.high] == pytest.approx(negated, abs=1e-12)
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 10_000), order=st.permutations(range(6)))
 def test_the_order_of_subjects_does_not_matter(seed, order):
     first, other = two_runs(seed)
@@ -133,7 +115,6 @@ def test_only_common_labels_are_compared():
     fewer = make_run("fewer", {0: counts}, labels=["AU03", "AU01"])
     comparison = compare([first, fewer], resamples=RESAMPLES)
     assert comparison.labels == ["AU01", "AU03"]
-    assert comparison.left_out == {"first": ["AU02"]}
     rows = comparison.others[0].rows
     assert rows["AU03"] == compare([first, other], resamples=RESAMPLES).others[0].rows["AU03"]
     assert rows["mean"].difference == pytest.approx((rows["AU01"].difference + rows["AU03"].difference) / 2)

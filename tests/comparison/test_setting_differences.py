@@ -14,7 +14,7 @@ def params(**changes):
 
 
 class Runs:
-    """Finished runs with the JSON that trainings write beside their weights, and with params files."""
+    """Finished runs with the JSON beside their weights, and with params files."""
 
     def __init__(self, finish, results):
         self.finish, self.results, self.params = finish, results, {}

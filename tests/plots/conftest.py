@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from clef.evaluation.fold.score_fold import score_fold
 from clef.evaluation.run.summary import summarize
-from clef.params.schema import EvaluateParams
 from tests.evaluation.conftest import action_unit_tables, expression_tables
 
 __all__ = ["action_unit_tables", "expression_tables"]
@@ -17,7 +15,7 @@ Scored = tuple[dict[str, Any], list[dict[str, Any]]]
 
 
 def scored(tables: Any, run: str) -> Scored:
-    metrics = [score_fold(*tables.parts(), EvaluateParams()) | {"seed": 0, "fold": 0}]
+    metrics = [tables.score()]
     return summarize(metrics, run, 50)[1], metrics
 
 

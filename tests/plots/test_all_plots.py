@@ -15,6 +15,9 @@ def test_action_units_have_f1_and_training_curves_with_stage_1_from_the_run_that
 
 def test_expressions_have_a_confusion_matrix(expressions, tmp_path):
     summary, metrics = expressions
-    write_plots(tmp_path / "plots", summary, {tmp_path / "seed0" / "fold0" / "metrics.json": metrics[0]}, None)
+    paths = [tmp_path / "seed0" / f"fold{fold}" / "metrics.json" for fold in range(3)]
+    write_plots(tmp_path / "plots", summary, dict.fromkeys(paths, metrics[0]), None)
     names = {path.name for path in (tmp_path / "plots").iterdir()}
     assert names == {"f1.csv", "f1.svg", "f1.png", "confusion.svg", "confusion.png"}
+    added_up = f"happiness ({3 * sum(metrics[0]['confusion'][0])})"
+    assert added_up in (tmp_path / "plots" / "confusion.svg").read_text()

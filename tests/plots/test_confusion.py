@@ -1,6 +1,6 @@
 import numpy as np
 
-from clef.plots.confusion import confusion_figure, write_confusion_plot
+from clef.plots.confusion import confusion_figure
 from clef.plots.style import plot_style
 
 
@@ -15,15 +15,5 @@ def test_cells_are_shares_of_the_true_expression(expressions):
     assert cells == {(0, 0): "60", (0, 1): "30", (0, 3): "10", (1, 1): "100"}
     assert [text.get_text() for text in axes.get_yticklabels()] == ["happiness (10)", "sadness (5)", "fear (0)"]
     assert axes.get_xticklabels()[3].get_text() == "no face found"
-
-
-def test_the_column_for_missing_faces_is_shown_only_if_needed(expressions):
     axes = draw(expressions[0], [[6, 3, 0, 0], [0, 5, 0, 0], [0, 0, 4, 0]])
     assert [text.get_text() for text in axes.get_xticklabels()] == ["happiness", "sadness", "fear"]
-
-
-def test_folds_and_seeds_are_added_up(expressions, tmp_path):
-    summary, metrics = expressions
-    write_confusion_plot(tmp_path, summary, metrics * 3)
-    assert {path.name for path in tmp_path.iterdir()} == {"confusion.svg", "confusion.png"}
-    assert f"happiness ({3 * sum(metrics[0]['confusion'][0])})" in (tmp_path / "confusion.svg").read_text()

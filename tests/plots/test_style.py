@@ -1,5 +1,4 @@
 import matplotlib
-import pytest
 
 from clef.plots.f1 import write_f1_plot
 
@@ -16,10 +15,3 @@ def test_the_bytes_depend_on_the_summary_only(action_units, tmp_path):
         assert content == (tmp_path / "b" / name).read_bytes()
         for word in (b"dc:date", b"dc:creator", b"Software", b"tEXt", b"atplotlib v"):
             assert word not in content, (name, word)
-
-
-def test_a_plot_that_cannot_be_written_leaves_no_partial_file(action_units, tmp_path):
-    (tmp_path / "f1.png").mkdir()
-    with pytest.raises(OSError, match=r"f1\.png"):
-        write_f1_plot(tmp_path, action_units[0])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["f1.csv", "f1.png", "f1.svg"]

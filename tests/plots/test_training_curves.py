@@ -34,6 +34,7 @@ def test_each_loss_is_one_smoothed_line_per_training(folds):
     steps, values = curves["image_names"][2]
     np.testing.assert_array_equal(steps, np.arange(1, 201))
     np.testing.assert_allclose(values, 2.0 / steps + 2)
+    assert set(read_curves(folds, "pretrain")) == {"image_text"}, "a single loss has no total"
     axes = draw({"finetune": curves}).axes[0]
     assert len(axes.lines) == 9
     legend = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -41,10 +42,6 @@ def test_each_loss_is_one_smoothed_line_per_training(folds):
     assert len(axes.lines[0].get_xdata()) == 50
     assert axes.lines[0].get_xdata()[0] == pytest.approx(2.5)
     assert axes.lines[0].get_ydata()[0] == pytest.approx(np.mean([2 / step for step in (1, 2, 3, 4)]))
-
-
-def test_a_single_loss_is_drawn_without_a_total(folds):
-    assert set(read_curves(folds, "pretrain")) == {"image_text"}
 
 
 def test_each_stage_has_a_panel_that_names_another_run(folds):
