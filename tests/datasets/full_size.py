@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from clef.datasets.bp4d import BENCHMARK, Bp4d
+from clef.datasets.bp4dplus import Bp4dPlus
 from clef.datasets.disfa import CODED as CODED_DISFA
 from clef.datasets.disfa import SUBJECTS, Disfa
+from clef.fixtures.bp4dplus import UNITS
 
 BP4D_POSITIVES = {
     "P1": (8322, 8172, 10085, 21055, 29862, 29183, 28277, 20274, 7664, 16080, 8023, 7076),
@@ -37,6 +39,15 @@ DISFA_POSITIVES = {
     "P3": (3198, 3640, 8161, 4409, 2968, 6161, 12191, 2508),
 }
 DISFA_FRAMES, SHORT = 4845, "SN010"
+BP4DPLUS_TASKS, BP4DPLUS_UNCODABLE = {"T1": 53_460, "T6": 53_495, "T7": 37_638, "T8": 53_282}, 944
+BP4DPLUS_RATES = {
+    "T1": (4.9, 4.8, 2.5, 69.8, 82.7, 79.9, 76.6, 69.3, 11.0, 11.6, 17.0, 3.4),
+    "T6": (12.2, 11.6, 4.5, 66.5, 82.1, 84.9, 78.0, 72.3, 15.1, 12.0, 21.5, 2.2),
+    "T7": (17.6, 16.1, 6.0, 49.8, 67.1, 69.4, 62.0, 67.1, 13.5, 17.0, 14.8, 4.9),
+    "T8": (6.2, 2.3, 10.2, 11.7, 32.0, 24.8, 14.6, 32.2, 3.8, 12.3, 12.6, 5.3),
+}
+"""Percentages of all labelled frames by task. Percentages of codable frames would not give the rates of all tasks."""
+WORST, WORST_FRAMES, WORST_UNCODABLE, UNCODABLE_FILES = "M017_T7", 252, 245, 24
 
 
 def spread(ones: int, number: int) -> np.ndarray:
@@ -70,10 +81,31 @@ def write_bp4d(root: Path) -> dict[str, range]:
                 names.append(f"{subject}_{task}")
                 lengths.append(length)
         codes = np.stack([spread(ones, sum(lengths)) for ones in BP4D_POSITIVES[f"P{part + 1}"]], axis=1)
+        columns = list(BENCHMARK)
         for name, own in zip(names, np.split(codes, np.cumsum(lengths)[:-1]), strict=True):
             windows[name] = range(len(windows) % 300 + 1, len(windows) % 300 + 1 + len(own))
-            _write_table(root / "AUCoding/AU_OCC" / f"{name}.csv", windows[name], own, list(BENCHMARK))
+            _write_table(root / "AUCoding/AU_OCC" / f"{name}.csv", windows[name], own, columns, list(range(100)))
     return _with_videos(root, windows, lambda name: f"videos/{name}.mp4")
+
+
+def write_bp4dplus(root: Path) -> dict[str, range]:
+    """Write 560 label files of 36 columns, whose headers have no numbers, with 944 uncodable frames."""
+    windows: dict[str, range] = {}
+    uncodable = parts(BP4DPLUS_UNCODABLE - WORST_UNCODABLE, UNCODABLE_FILES - 1)
+    for task, total in BP4DPLUS_TASKS.items():
+        names = [f"{subject}_{task}" for subject in Bp4dPlus.all_subjects if f"{subject}_{task}" != WORST]
+        lengths = parts(total - (WORST_FRAMES if WORST.endswith(task) else 0), len(names))
+        hidden = dict(zip(names, uncodable, strict=False)) if task == "T1" else {}
+        if WORST.endswith(task):
+            names, lengths, hidden = [*names, WORST], [*lengths, WORST_FRAMES], {WORST: WORST_UNCODABLE}
+        codable = total - sum(hidden.values())
+        codes = np.stack([spread(round(rate * total / 100), codable) for rate in BP4DPLUS_RATES[task]], axis=1)
+        for name, length in zip(names, lengths, strict=True):
+            own, codes = np.split(codes, [length - hidden.get(name, 0)])
+            windows[name] = range(5, 5 + length)
+            header = [0, *UNITS, 99]
+            _write_table(root / "AUCoding/AU_OCC" / f"{name}.csv", windows[name], own, list(BENCHMARK), header)
+    return _with_videos(root, windows, lambda name: f"raw_videos/{name}.mp4")
 
 
 def write_disfa(root: Path) -> dict[str, range]:
@@ -98,14 +130,18 @@ def write_disfa(root: Path) -> dict[str, range]:
     return _with_videos(root, windows, lambda name: f"Videos_LeftCamera/LeftVideo{name}_comp.avi")
 
 
-def _write_table(path: Path, frames: range, codes: np.ndarray, units: list[int]) -> None:
-    """Write one file of 100 columns."""
-    lines = [",".join(map(str, range(100)))]
-    for frame, own in zip(frames, codes.tolist(), strict=True):
-        row = [frame, *[9] * 98, 0]
-        for unit, code in zip(units, own, strict=True):
-            row[unit] = code
-        lines.append(",".join(map(str, row)))
+def _write_table(path: Path, frames: range, codes: np.ndarray, units: list[int], header: list[int]) -> None:
+    """Write one file. Frames after the last code are uncodable."""
+    cells = ["9"] * len(header)
+    places = [header.index(unit) for unit in units]
+    lines = [",".join(map(str, header)) if len(header) == 100 else ",".join(f"c{n}" for n in header)]
+    for number, frame in enumerate(frames):
+        row = cells.copy()
+        row[0], row[-1] = str(frame), str(int(number >= len(codes)))
+        if number < len(codes):
+            for place, code in zip(places, codes[number].tolist(), strict=True):
+                row[place] = str(code)
+        lines.append(",".join(row))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
 

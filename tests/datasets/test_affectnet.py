@@ -74,19 +74,6 @@ def test_a_class_is_stored_as_a_number_or_as_text(dataset, tmp_path):
     assert labels_of(dataset, root) == {f"train_{n}": "surprise" for n in range(len(values))} | {"test_0": "neutral"}
 
 
-def test_the_same_number_in_both_sets_is_two_images(dataset, tmp_path):
-    root = make_npy(tmp_path / "AffectNet", {"0.jpg": 1, "7.JPG": 2, "12.png": 9}, {"0.jpg": 4}).parent
-    assert labels_of(dataset, root) == {"train_0": "happiness", "train_7": "sadness", "test_0": "fear"}
-    listed = dataset.sequences(root)
-    assert {image.sequence: (image.source, image.split) for image in listed} == {
-        "train_0": ("AffectNet/train_set/images/0.jpg", "train"),
-        "train_7": ("AffectNet/train_set/images/7.JPG", "train"),
-        "train_12": ("AffectNet/train_set/images/12.png", "train"),
-        "test_0": ("AffectNet/val_set/images/0.jpg", "test"),
-    }
-    assert {image.shard for image in listed} == set(dataset.shards()) == {"block000", "block001"}
-
-
 def test_images_and_labels_are_joined_by_number_with_any_zero_padding(dataset, tmp_path):
     root = make_npy(tmp_path, {"0006.jpg": None, "6": 1, "7.jpg": None, "007": 3}, {"0.jpg": 4})
     assert labels_of(dataset, root) == {"train_6": "happiness", "train_7": "surprise", "test_0": "fear"}

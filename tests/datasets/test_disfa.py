@@ -48,11 +48,9 @@ def test_both_cameras_are_found_in_any_letter_case(copy, camera, folder):
     assert dataset.unexpected_files(copy, sequences) == []
 
 
-def test_action_units_are_joined_by_frame_in_any_order_of_files(copy):
+def test_files_of_a_subject_may_end_at_different_frames(copy):
     labels = labels_of(adapter(), copy)
     assert labels.groupby("sequence").size().to_dict() == {"SN001": 6, "SN010": 5}
-    for unit in CODED:
-        assert labels[f"AU{unit:02d}"].tolist() == [(frame + unit) % 6 for frame in labels["frame"]]
 
 
 def test_a_frame_missing_in_one_file_is_unknown_there(copy):

@@ -74,39 +74,6 @@ def votes_of(dataset: FerPlus, root: Path) -> dict[str, list[int]]:
     return dict(zip(table["sequence"], table[VOTES].to_numpy().tolist(), strict=True))
 
 
-def test_votes_of_the_table_are_joined_by_row_and_rows_without_a_name_have_none(root):
-    assert votes_of(open_with(labels="fer2013new.csv"), root) == {
-        f"row{row:05d}": votes for row, (_, name, votes) in enumerate(ROWS) if name
-    }
-
-
-def test_votes_of_label_csv_are_joined_by_name_and_go_to_the_later_row_of_a_shared_name(root):
-    assert votes_of(open_with(), root) == {
-        "row00000": counted(7, 1),
-        "row00003": counted(4, 5),
-        "row00004": counted(8),
-        "row00005": counted(9),
-    }
-
-
-@pytest.mark.parametrize(("tested", "splits"), [("private", ["unused", "test"]), ("public", ["test", "unused"])])
-def test_one_test_set_is_tested_and_the_other_is_not_used(root, tested, splits):
-    images = {image.sequence: image for image in open_with(tested=tested).sequences(root)}
-    assert [images[f"row{row:05d}"].split for row in range(6)] == ["train"] * 4 + splits
-    assert [images[f"row{row:05d}"].inside for row in range(6)] == ["0", "1", "2", "3", "4", "5"]
-    assert {image.source for image in images.values()} == {"fer2013/fer2013.csv"}
-
-
-def test_images_may_be_in_kaggles_other_table(root):
-    (root / "fer2013" / "fer2013.csv").unlink()
-    lines = ["emotion, Usage, pixels", *(f"0, {usage},1 2 3 4" for usage, _, _ in ROWS)]
-    (root / "icml_face_data.csv").write_text("\n".join(lines))
-    dataset = open_with()
-    assert {image.source for image in dataset.sequences(root)} == {"icml_face_data.csv"}
-    assert dataset.packaging(root).name == "icml_face_data"
-    assert len(votes_of(dataset, root)) == 4
-
-
 def test_tables_with_different_rows_are_refused(root):
     usages = [usage for usage, _, _ in ROWS]
     write_images(root / "fer2013" / "fer2013.csv", usages[:-1])

@@ -50,13 +50,6 @@ def test_aligned_images_have_another_ending_than_in_the_list(tmp_path, base):
     }
 
 
-def test_codes_start_at_1_for_surprise(tmp_path):
-    names = [f"train_{number:05d}" for number in range(1, 8)]
-    found = labels_of(make(tmp_path, [f"{name}.jpg {code}" for code, name in enumerate(names, start=1)]))
-    expected = ["surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"]
-    assert [found[name] for name in names] == expected
-
-
 def test_a_list_with_a_corrected_name_is_found(tmp_path):
     make(tmp_path)
     (tmp_path / LIST).rename(tmp_path / "EmoLabel/list_partition_label.txt")

@@ -1,5 +1,3 @@
-import csv
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,26 +122,3 @@ def test_classes_of_the_real_label_files_have_the_published_counts(ferplus_label
             index = {name: number for number, name in enumerate(EMOTIONS)}
             found = votes.classes(raw, rule).map(index).fillna(len(EMOTIONS)).astype(int)
         assert tuple(np.bincount(found, minlength=len(EMOTIONS) + 1)) == counts
-
-
-def test_the_real_label_files_disagree_for_1602_images(ferplus_labels):
-    rows = read_rows(ferplus_labels / "fer2013new.csv")
-    other = by_row(rows, read_labels(ferplus_labels), ferplus_labels)
-    pairs = [(usage, raw, own) for (usage, _, raw), own in zip(rows, other, strict=True) if own is not None]
-    differing = [(usage, raw, own) for usage, raw, own in pairs if raw != own]
-    counts = {usage: sum(of == usage for of, _, _ in differing) for usage in SPLITS}
-    assert counts == {"Training": 1073, "PublicTest": 246, "PrivateTest": 283}
-    assert sum(raw.index(max(raw)) != own.index(max(own)) for _, raw, own in differing) == 282
-
-
-def test_rows_of_the_real_table_are_read_like_python_does(ferplus_labels):
-    path = ferplus_labels / "fer2013new.csv"
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    rows = read_rows(path)
-    assert len(rows) == len(lines) == 35_887
-    for number in (0, 59, 60, 35_886):
-        usage, name, own = rows[number]
-        assert (usage, name) == (lines[number]["Usage"], lines[number]["Image name"])
-        assert own == tuple(int(lines[number][column]) for column in [*list(lines[0])[2:]])
-    assert rows[60][1] == "fer0000059.png"  # not the row's number
