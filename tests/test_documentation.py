@@ -1,4 +1,4 @@
-"""What the documentation names is there: commands, their options, targets, runs, files and links."""
+"""The commands, options, targets, runs, files and links that the documentation names exist."""
 
 import re
 import shlex
@@ -17,11 +17,11 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MUL
 RUNS = {path.stem for path in (ROOT / "params").glob("*.yaml")} | {"mine", "demo-pictures"}
 PLACEHOLDER = re.compile(r"[A-Z]{3,}|[{}<>…*]")
 
-SAID = [(page.name, command) for page in PAGES for command in (*commands(page), *inline(page))]
+COMMANDS = [(page.name, command) for page in PAGES for command in (*commands(page), *inline(page))]
 
 
-@pytest.mark.parametrize(("page", "command"), SAID, ids=[f"{page}: {command}" for page, command in SAID])
-def test_a_command_is_one_that_exists(page, command):
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[f"{page}: {command}" for page, command in COMMANDS])
+def test_a_command_and_its_options_exist(page, command):
     program, *words = shlex.split(command)
     if program == "clef":
         known = SUBCOMMANDS
@@ -29,8 +29,7 @@ def test_a_command_is_one_that_exists(page, command):
             assert words[0] in known.commands, f"no subcommand {words[0]}"
             known = known.commands[words.pop(0)]
         options = {name for parameter in known.params for name in (*parameter.opts, *parameter.secondary_opts)}
-        said = {word.split("=")[0] for word in words if word.startswith("-")}
-        assert said <= options | {"--help", "-h"}
+        assert {word.split("=")[0] for word in words if word.startswith("-")} <= options | {"--help", "-h"}
     elif program == "mlflow":
         from mlflow.cli import cli
 
@@ -45,9 +44,8 @@ def test_a_command_is_one_that_exists(page, command):
 
 
 BLOCKS = "tests/test_readme.py::test_every_command_does_what_the_readme_says"
-LIFE = (
-    "tests/workflow/test_data_versions.py::test_a_versioned_data_set_from_its_first_version_to_a_checkout_of_an_old_one"
-)
+LIFE = "tests/workflow/test_data_versions.py::"
+LIFE += "test_a_versioned_data_set_from_its_first_version_to_a_checkout_of_an_old_one"
 DOWNLOAD = "tests/weights/test_download.py::test_the_command_downloads_the_weights_of_a_detector"
 RUN_BY = {
     "make demo": BLOCKS,
@@ -94,14 +92,10 @@ def test_dvc_knows_every_run_that_is_shipped():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
-    for link in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
-        if not link.startswith(("http://", "https://")):
-            assert (page.parent / link).exists(), link
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_files_that_are_named_are_there(page):
-    for name in re.findall(r"`((?:clef|docs|params|tests|workflow)/[\w./-]+)`", page.read_text(encoding="utf-8")):
-        if not PLACEHOLDER.search(name) and name not in ("params/mine.yaml", "params/demo-pictures.yaml"):
-            assert (ROOT / name).exists(), name
+def test_named_files_and_links_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#\s]+)\)", text):
+        assert link.startswith(("http://", "https://")) or (page.parent / link).exists(), link
+    for name in re.findall(r"`((?:clef|docs|params|tests|workflow)/[\w./-]+)`", text):
+        invented = PLACEHOLDER.search(name) or name in ("params/mine.yaml", "params/demo-pictures.yaml")
+        assert invented or (ROOT / name).exists(), name

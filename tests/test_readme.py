@@ -1,4 +1,4 @@
-"""A newcomer's first hour: every command of README.md, as it stands there, in a fresh clone."""
+"""Run every command of README.md in a fresh clone."""
 
 import csv
 import os
@@ -20,7 +20,7 @@ def clone(tmp_path_factory) -> Path:
 
 
 def typed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command as after `source .venv/bin/activate`, once there is something to activate."""
+    """Run a command, in the virtual environment once it exists."""
     activate = "[ ! -e .venv/bin/activate ] || source .venv/bin/activate; "
     clean = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     return subprocess.run(
@@ -39,7 +39,7 @@ def test_every_command_does_what_the_readme_says(clone):
     listed = commands(ROOT / "README.md")
     assert listed[:2] == ["make demo", "make test"]
     for command in listed:
-        # `make test` is what runs this; that its recipe is there is enough here.
+        # `make test` runs this test, so only check that its recipe exists.
         ran = typed("make --dry-run test" if command == "make test" else command, clone)
         assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
         assert "Traceback" not in ran.stdout + ran.stderr, command

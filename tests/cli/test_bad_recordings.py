@@ -23,7 +23,8 @@ crop: {detector: none, size: 40}
 folds: {number: 2}
 model: {name: clef-tiny, image_size: 32}
 """
-LABELS = "raw/AUCoding/AU_OCC/F001_T2.csv"
+RAW = "Größe 1, naïve 数据"
+LABELS = f"{RAW}/AUCoding/AU_OCC/F001_T2.csv"
 
 
 @dataclass
@@ -34,13 +35,13 @@ class Steps:
     folder: Path
     crops: str
 
-    def ingest(self, raw: str = "raw") -> Ran:
+    def ingest(self) -> Ran:
         (self.folder / "made" / "sequences.parquet").unlink(missing_ok=True)
-        return self.run("ingest", "tiny", "--raw", raw, "--out", "made/sequences.parquet", folder=self.folder)
+        return self.run("ingest", "tiny", "--raw", RAW, "--out", "made/sequences.parquet", folder=self.folder)
 
     def crop(self, subject: str, *options: str) -> Ran:
         out = f"made/{self.crops}/{subject}.arrow"
-        paths = ["--raw", "raw", "--shard", subject, "--out", out]
+        paths = ["--raw", RAW, "--shard", subject, "--out", out]
         return self.run("crop", "tiny", "--crop", self.crops, *paths, *options, folder=self.folder)
 
     def manifest(self) -> Ran:
@@ -50,7 +51,7 @@ class Steps:
         return self.run("manifest", "tiny", "--crop", self.crops, *paths, folder=self.folder)
 
     def video(self, name: str) -> Path:
-        return self.folder / "raw" / "videos" / name[:4] / f"{name[5:]}.mp4"
+        return self.folder / RAW / "videos" / name[:4] / f"{name[5:]}.mp4"
 
     def update(self) -> None:
         """Run every step after a change of F001's files."""
@@ -69,7 +70,7 @@ def whole(tmp_path_factory) -> Steps:
     (folder / "params" / "tiny.yaml").write_text(PARAMS)
     crops = clef("params", "tiny", folder=folder).stdout.splitlines()[0].removeprefix("# crops: ")
     steps = Steps(clef, folder, crops)
-    rendered = clef("render-demo", "tiny", "--out", "raw", folder=folder)
+    rendered = clef("render-demo", "tiny", "--out", RAW, folder=folder)
     for ran in (rendered, steps.ingest(), steps.crop("F001"), steps.crop("M001"), steps.manifest()):
         assert ran.returncode == 0, ran.stderr
     return steps
@@ -103,33 +104,16 @@ def encode(path: Path, pictures: Iterable[np.ndarray], pixels: str = "yuv420p", 
         container.mux(stream.encode())
 
 
-def write_sound_only(path: Path) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=16000, layout="mono")
-        for number in range(10):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = 16000, number * 1024
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
 def cut_off_before_its_index(path: Path) -> None:
     encode(path, frames_of(path))
     path.write_bytes(path.read_bytes()[:-600])
 
 
-@pytest.mark.parametrize(
-    "damages",
-    [
-        [
-            (lambda path: path.write_bytes(b""), "the file is empty"),
-            (lambda path: path.write_text("Dear diary"), "Invalid data found when processing input"),
-        ],
-        [(write_sound_only, "holds no video stream"), (cut_off_before_its_index, "expected a video file")],
-    ],
-    ids=["empty and text", "sound only and cut off"],
-)
-def test_video_that_cannot_be_opened_loses_only_its_own_frames(steps, whole, damages, caplog):
+def test_video_that_cannot_be_opened_loses_only_its_own_frames(steps, whole, caplog):
+    damages = [
+        (lambda path: path.write_bytes(b""), "the file is empty"),
+        (cut_off_before_its_index, "expected a video file"),
+    ]
     params = steps.folder / "params" / "tiny.yaml"
     params.write_text(params.read_text().replace("max_bad: 0.3", "max_bad: 0.9"))
     names = ("F001_T1", "F001_T2")
