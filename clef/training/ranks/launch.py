@@ -1,4 +1,7 @@
-"""Start the processes of one training on this machine with torch's elastic launcher, like `torchrun --standalone`."""
+"""Start the processes of one training on this machine with torch's elastic launcher, like `torchrun --standalone`.
+
+Unlike with `torchrun`, they find each other through a file: torch's TCP store accepts connections from other machines.
+"""
 
 import logging
 import os
@@ -14,6 +17,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from clef.errors import ClefError, Unfinished
 from clef.runtime.progress import notice
 from clef.runtime.retries import KilledError
+from clef.training.ranks.ranks import RENDEZVOUS
 
 UNFINISHED = 75
 """Exit code of a process that saved its state and stopped."""
@@ -34,13 +38,15 @@ def launch(processes: int, train: Callable[[], None]) -> None:
         logging.getLogger(name).propagate = False
     os.environ |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo", **os.environ}
     with tempfile.TemporaryDirectory(prefix="clef-ranks-") as folder:
+        os.environ |= {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", RENDEZVOUS: f"file://{folder}/ranks"}
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
             nproc_per_node=processes,
             run_id="clef",
             rdzv_backend="c10d",
-            rdzv_endpoint="localhost:0",
+            rdzv_endpoint=f"{folder}/launcher",
+            rdzv_configs={"store_type": "file"},
             local_addr="localhost",
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=folder),

@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clef.errors import ClefError, Unfinished
 from clef.model.tasks import Task
 
+RENDEZVOUS = "CLEF_RENDEZVOUS"  # environment variable with a URL for `init_process_group`
 TIMEOUT = timedelta(minutes=30)  # of waiting for another process, for example for the checkpoint of rank 0
 
 
@@ -117,7 +118,13 @@ def connected(device: str, processes: int) -> Iterator[Ranks]:
         )
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
-    dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
+    dist.init_process_group(
+        "nccl" if device == "cuda" else "gloo",
+        init_method=os.environ.get(RENDEZVOUS, "env://"),
+        rank=int(rank),
+        world_size=processes,
+        timeout=TIMEOUT,
+    )
     try:
         yield Ranks(int(rank), processes)
     except Unfinished:
