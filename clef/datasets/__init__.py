@@ -20,11 +20,7 @@ def adapters() -> list[str]:
 
 
 def adapter_of(params: Params) -> type["Dataset"]:
-    """Return the adapter class of a run.
-
-    Raises:
-        ParamsError: `dataset.adapter` is unknown.
-    """
+    """Return the adapter class of a run, or raise a `ParamsError` if it is unknown."""
     name = params.dataset.adapter
     modules = {module.name for module in pkgutil.iter_modules(__path__)}
     module = importlib.import_module(f"{__name__}.{name}") if name in modules else None
@@ -34,11 +30,7 @@ def adapter_of(params: Params) -> type["Dataset"]:
 
 
 def open_dataset(params: Params) -> "Dataset":
-    """Create the adapter of a run with its settings.
-
-    Raises:
-        ParamsError: The adapter or one of its options is unknown, or it has no such labels.
-    """
+    """Create the adapter of a run, or raise a `ParamsError` if it, an option or a label is unknown."""
     adapter = adapter_of(params)
     voted = bool(adapter.vote_columns)
     if voted != (params.labels.votes is not None):

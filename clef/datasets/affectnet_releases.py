@@ -96,8 +96,8 @@ class NpyRelease:
         """List the images, including missing ones that have a label."""
         for split, folder in FOLDERS.items():
             pictures = self.base / folder / "images"
-            files = _by_number(pictures, IMAGE, "are both image")
-            labels = _by_number(pictures.with_name("annotations"), LABEL, "both label image")
+            files = _by_number(pictures, IMAGE)
+            labels = _by_number(pictures.with_name("annotations"), LABEL)
             for number in sorted(files.keys() | labels.keys()):
                 path = pictures / files.get(number, f"{number}.jpg")
                 yield ListedImage(split, f"{split}_{number}", number, path)
@@ -111,7 +111,7 @@ class NpyRelease:
     def codes(self, root: Path, sequences: Iterable[RecordedSequence]) -> Iterator[Code]:
         """Read the class codes of images."""
         folders = {split: self.base / folder / "annotations" for split, folder in FOLDERS.items()}
-        files = {split: _by_number(folder, LABEL, "both label image") for split, folder in folders.items()}
+        files = {split: _by_number(folder, LABEL) for split, folder in folders.items()}
 
         def read(images: list[RecordedSequence]) -> list[Code]:
             return [(image, *_read_code(folders[str(image.split)], files[str(image.split)], image)) for image in images]
@@ -123,14 +123,14 @@ class NpyRelease:
                 yield from codes
 
 
-def _by_number(folder: Path, pattern: re.Pattern[str], clash: str) -> dict[int, str]:
+def _by_number(folder: Path, pattern: re.Pattern[str]) -> dict[int, str]:
     """File names by number; zero padding may differ between images and labels."""
     files: dict[int, str] = {}
     for name in sorted(file_names(folder)):
         if match := pattern.fullmatch(name):
             number = int(match[1])
             if number in files:
-                raise ClefError(f"{folder}: {files[number]} and {name} {clash} {number}; remove one")
+                raise ClefError(f"{folder}: {files[number]} and {name} both have number {number}; remove one")
             files[number] = name
     return files
 

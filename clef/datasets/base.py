@@ -4,15 +4,37 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from clef.datasets.published_counts import PublishedCounts
 from clef.errors import ClefError
-from clef.params.schema import Params, Section
+from clef.params.schema import Params, ParamsError, Section
 from clef.recordings.sequence import RecordedSequence, SequenceKind
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class SubjectOptions(Section):
+    """Choice of subjects, for laboratories that hold only some of them."""
+
+    subjects: Annotated[list[str], Field(min_length=1)] | None = None
+    """Subjects to use, such as [F001, M001]; null for all."""
+
+    def selected(self, all_subjects: list[str], title: str) -> list[str]:
+        """Return the chosen subjects, sorted; raise a `ParamsError` if one is unknown or appears twice."""
+        chosen = self.subjects or all_subjects
+        if len(set(chosen)) < len(chosen):
+            raise ParamsError("dataset.options.subjects: expected each subject once")
+        unknown = sorted(set(chosen) - set(all_subjects))
+        if unknown:
+            raise ParamsError(
+                f"dataset.options.subjects: {title} has no subject {unknown[0]}; "
+                f"expected some of {', '.join(all_subjects)}"
+            )
+        return sorted(chosen)
 
 
 @dataclass(frozen=True)
@@ -61,11 +83,7 @@ class Dataset(ABC):
     published_counts: ClassVar[PublishedCounts | None] = None
 
     def __init__(self, params: Params) -> None:
-        """Validate `dataset.options`.
-
-        Raises:
-            ValidationError: The options do not fit the schema.
-        """
+        """Validate `dataset.options`, or raise a `ValidationError`."""
         self.params = params
         self.name = params.dataset.name
         self.options = self.Options.model_validate(params.dataset.options)
@@ -144,10 +162,8 @@ class Dataset(ABC):
         first_frame: int,
         **details: Any,
     ) -> RecordedSequence:
-        known = {"subject": None, "activity": None, "split": None, **details}
-        return RecordedSequence(
-            self.name, sequence, shard=shard, kind=kind, source=source, first_frame=first_frame, **known
-        )
+        known = {"subject": None, "activity": None, "split": None, "kind": kind, "source": source, **details}
+        return RecordedSequence(self.name, sequence, shard=shard, first_frame=first_frame, **known)
 
 
 def sort_by_shard(sequences: Iterable[RecordedSequence]) -> list[RecordedSequence]:

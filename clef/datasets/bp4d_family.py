@@ -13,11 +13,10 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets.base import Dataset, Packaging, join_labels
+from clef.datasets.base import Dataset, Packaging, SubjectOptions, join_labels
 from clef.datasets.readers.find_folders import describe, find_folders, only_one, relative
 from clef.datasets.readers.occurrence_csv import read_occurrence_csv
 from clef.datasets.readers.packagings import ImageFolders, PackagedRecordings, SubjectZips
-from clef.datasets.subject_options import SubjectOptions
 from clef.errors import ClefError
 from clef.params.schema import Params
 from clef.recordings.sequence import MISSING, RecordedSequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from clef.datasets.base import Dataset, files_except, join_labels
 from clef.datasets.readers.occurrence_csv import read_occurrence_csv
 from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES, subject_ids
-from clef.params.schema import ParamsError, RenderParams
+from clef.params.schema import Params, ParamsError, RenderParams
 from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
@@ -23,23 +23,24 @@ VIDEO = re.compile(r"videos/([FM]\d{3})/(T\d)\.mp4")
 LABELS = "AUCoding/AU_OCC"
 
 
+def render_params(params: Params, kind: str) -> RenderParams:
+    """Return the parameters of the drawings, or raise a `ParamsError` if they are of another kind."""
+    if params.render is None or params.render.kind != kind:
+        raise ParamsError(f"render: the adapter {params.dataset.adapter} needs `render: {{kind: {kind}}}`")
+    return params.render
+
+
 class Demo(Dataset):
     """Rendered videos."""
 
     label_names: ClassVar = [f"AU{number:02d}" for number in ACTION_UNITS]
     activities = ACTIVITIES
 
-    @property
-    def _render(self) -> RenderParams:
-        if self.params.render is None or self.params.render.kind != "videos":
-            raise ParamsError("render: the adapter demo needs `render: {kind: videos}`")
-        return self.params.render
-
     def subjects(self) -> list[str]:
-        return subject_ids(self._render.subjects)
+        return subject_ids(render_params(self.params, "videos").subjects)
 
     def expected_sequences(self) -> list[str]:
-        activities = list(ACTIVITIES)[: self._render.activities]
+        activities = list(ACTIVITIES)[: render_params(self.params, "videos").activities]
         return [f"{subject}_{activity}" for subject in self.subjects() for activity in activities]
 
     def completion_marker(self) -> str | None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clef.datasets.base import Dataset, files_except, sort_by_shard
+from clef.datasets.demo import render_params
 from clef.datasets.readers.csv_file import read_csv
 from clef.demo.behaviour import EXPRESSIONS
 from clef.errors import ClefError
-from clef.params.schema import ParamsError, RenderParams
 from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
@@ -30,12 +30,6 @@ class DemoExpressions(Dataset):
 
     label_names: ClassVar = list(EXPRESSIONS)
 
-    @property
-    def _render(self) -> RenderParams:
-        if self.params.render is None or self.params.render.kind != "stills":
-            raise ParamsError("render: the adapter demo_expr needs `render: {kind: stills}`")
-        return self.params.render
-
     def shards(self) -> list[str]:
         return [f"block{block}" for block in range(BLOCKS)]
 
@@ -43,7 +37,8 @@ class DemoExpressions(Dataset):
         return []
 
     def expected_sequences(self) -> list[str]:
-        counts = {"train": self._render.train_images, "test": self._render.test_images}
+        render = render_params(self.params, "stills")
+        counts = {"train": render.train_images, "test": render.test_images}
         return [f"{split}_{image:05d}" for split, count in counts.items() for image in range(1, count + 1)]
 
     def version_of(self, shard: str) -> str:

@@ -13,11 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from clef.datasets.base import Dataset, Packaging, join_labels
+from clef.datasets.base import Dataset, Packaging, SubjectOptions, join_labels
 from clef.datasets.published_counts import PublishedCounts
 from clef.datasets.readers.csv_file import read_columns
 from clef.datasets.readers.find_folders import describe, find_folders, relative
-from clef.datasets.subject_options import SubjectOptions
 from clef.errors import ClefError
 from clef.params.schema import Params
 from clef.recordings.sequence import RecordedSequence

@@ -102,13 +102,9 @@ class Folder(Dataset):
 
     def packaging(self, root: Path) -> Packaging:
         table = self._table(root)
-        kinds = [_kind(path) for path in table.recordings["path"]]
-        names = {"video": "videos", "images": "folders of images", "image": "images"}
-        counts = ", ".join(f"{kinds.count(kind)} {name}" for kind, name in names.items() if kind in kinds)
-        by_frame = int(table.labels["frame"].notna().sum())
-        whole = len(table.labels) - by_frame
-        labels = ", ".join(f"{n} {what}" for n, what in ((by_frame, "by frame"), (whole, "of whole recordings")) if n)
-        return Packaging("folder", f"{self.options.labels} names {counts}; labels: {labels or 'none'}")
+        by_frame, rows = int(table.labels["frame"].notna().sum()), len(table.labels)
+        found = f"{self.options.labels} lists {len(table.recordings)} recordings, "
+        return Packaging("folder", f"{found}{by_frame} labels by frame, {rows - by_frame} of whole recordings")
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
         listed = [self._sequence(*row) for row in self._table(root).recordings.itertuples(index=False, name=None)]

@@ -80,10 +80,10 @@ def test_images_and_labels_are_joined_by_number_with_any_zero_padding(dataset, t
     sources = {s.source for s in dataset.sequences(root) if s.split == "train"}
     assert sources == {"train_set/images/0006.jpg", "train_set/images/7.jpg"}
     put(root, "train_set/annotations/0006_exp.npy", content=npy(2))
-    with pytest.raises(ClefError, match=r"annotations: 0006_exp\.npy and 6_exp\.npy both label image 6; remove one"):
+    with pytest.raises(ClefError, match=r"annotations: 0006_exp\.npy and 6_exp\.npy both have number 6; remove one"):
         dataset.sequences(root)
     put(root, "train_set/annotations/0006_exp.npy", "train_set/images/7.png")
-    with pytest.raises(ClefError, match=r"7\.jpg and 7\.png are both image 7"):
+    with pytest.raises(ClefError, match=r"7\.jpg and 7\.png both have number 7"):
         dataset.sequences(root)
 
 

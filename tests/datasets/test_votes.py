@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from clef.datasets import votes
 from clef.datasets.ferplus import EMOTIONS, VOTES
-from clef.datasets.readers.ferplus_votes import FOLDERS, by_row, read_labels, read_rows
+from clef.datasets.readers.ferplus_votes import FOLDERS
 
 TEN = len(VOTES)
 SPLITS = list(FOLDERS)
@@ -85,40 +85,3 @@ def test_vote_columns_may_have_any_order():
     assert votes.classes(turned, "plurality").tolist() == ["fear", None]
     emotions = ["surprise", "fear"]
     np.testing.assert_array_equal(votes.distributions(turned, emotions), votes.distributions(raw, emotions))
-
-
-# Images per class in FER+'s label.csv files, as processed by its authors' scripts: the eight emotions, and left out.
-# Counts by majority are in test_ferplus.py.
-@pytest.mark.parametrize(
-    ("rule", "expected"),
-    [
-        (
-            "probability",
-            [
-                (10107, 7501, 3517, 3445, 2401, 170, 643, 163, 611),
-                (1311, 897, 452, 406, 319, 29, 69, 25, 71),
-                (1250, 925, 438, 437, 315, 20, 96, 26, 66),
-            ],
-        ),
-        (
-            "plurality",
-            [
-                (10295, 7526, 3557, 3530, 2463, 191, 655, 168, 173),
-                (1329, 899, 458, 415, 325, 32, 71, 26, 24),
-                (1258, 928, 447, 446, 321, 20, 97, 28, 28),
-            ],
-        ),
-    ],
-)
-def test_classes_of_the_real_label_files_have_the_published_counts(ferplus_labels, rule, expected):
-    rows = read_rows(ferplus_labels / "fer2013new.csv")
-    own = by_row(rows, read_labels(ferplus_labels), ferplus_labels)
-    for usage, counts in zip(SPLITS, expected, strict=True):
-        raw = table(*(v for v, (of, _, _) in zip(own, rows, strict=True) if v is not None and of == usage))
-        if rule == "probability":
-            shares = votes.distributions(raw, list(EMOTIONS))
-            found = np.where(np.isnan(shares).any(axis=1), len(EMOTIONS), np.nan_to_num(shares).argmax(axis=1))
-        else:
-            index = {name: number for number, name in enumerate(EMOTIONS)}
-            found = votes.classes(raw, rule).map(index).fillna(len(EMOTIONS)).astype(int)
-        assert tuple(np.bincount(found, minlength=len(EMOTIONS) + 1)) == counts

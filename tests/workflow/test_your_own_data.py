@@ -28,7 +28,7 @@ def test_the_examples_are_written_checked_and_planned(mine):
     (expressions,) = re.findall(r"`(clef fixture folder --packaging images .*?)`", PAGE)
     shell(mine, expressions)
     (mine / "params" / "stills.yaml").write_text(EXPRESSIONS)
-    assert "labels.csv names 72 images; labels: 72 of whole recordings" in shell(mine, "clef check stills")
+    assert "labels.csv lists 72 recordings, 0 labels by frame, 72 of whole" in shell(mine, "clef check stills")
 
 
 @pytest.mark.slow

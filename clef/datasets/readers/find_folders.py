@@ -68,11 +68,12 @@ def find_folder(root: Path, markers: Sequence[str]) -> Path | None:
             )
         if found:
             return found[0]
-        level = [below for folder in level if folder.is_dir() for below in _folders_in(folder)]
+        level = [below for folder in level if folder.is_dir() for below in folders_in(folder)]
     return None
 
 
-def _folders_in(folder: Path) -> list[Path]:
+def folders_in(folder: Path) -> list[Path]:
+    """List the folders in a folder, except hidden ones."""
     with os.scandir(folder) as entries:
         return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
@@ -92,11 +93,7 @@ def relative(path: Path, root: Path) -> str:
 
 
 def describe(root: Path) -> str:
-    """Describe the contents of the raw folder, or of the only folder in it, for messages."""
+    """Describe the contents of the raw folder, for messages."""
     if not root.is_dir():
         return "is no folder" if root.exists() else "does not exist"
-    inner = root
-    while len(names := os.listdir(inner)) == 1 and (inner / names[0]).is_dir() and os.listdir(inner / names[0]):
-        inner /= names[0]
-    found = abbreviate(sorted(file_names(inner)), 5) or "nothing"
-    return f"holds {found}" + ("" if inner == root else f" in {relative(inner, root)}")
+    return f"holds {abbreviate(sorted(file_names(root)), 5) or 'nothing'}"

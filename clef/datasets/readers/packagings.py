@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from clef.datasets.readers.find_folders import folders_in
 from clef.errors import ClefError
 from clef.recordings.numbered_images import image_number, zipped_folders
 from clef.recordings.sequence import SequenceKind
@@ -79,9 +80,8 @@ class ImageFolders(PackagedRecordings):
         known = set(all_subjects)
         unexpected = [self.base / name for name in self.names if self.pattern.fullmatch(name) and name not in known]
         for subject in sorted(known & self.subjects):
-            with os.scandir(self.base / subject) as entries:
-                folders = {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
-            unexpected += [self.base / subject / name for name in sorted(folders - set(self.tasks))]
+            below = folders_in(self.base / subject)
+            unexpected += [folder for folder in below if folder.name not in self.tasks]
         return unexpected
 
     def find_image_zero(self, subjects: Iterable[str]) -> str | None:
