@@ -62,26 +62,19 @@ def test_the_message_at_the_end_names_commands_for_the_runs():
     assert "clef show" not in finished([], 1)
 
 
-@pytest.fixture
-def crops(tmp_path):
-    """Two jobs with what they wrote to their logs."""
-
-    def make(*logs: str | None) -> list[PlannedJob]:
-        jobs = []
-        for number, text in enumerate(logs, start=1):
-            log = tmp_path / f"{number}.log"
-            if text is not None:
-                log.write_text(text)
-            wildcards = {"dataset": "demo", "shard": f"F00{number}"}
-            jobs.append(PlannedJob("crop", wildcards, [str(tmp_path / f"{number}.arrow")], [str(log)]))
-        return jobs
-
-    return make
+def crop_job(folder, number: int, log: str | None) -> PlannedJob:
+    """A job with what it wrote to its log; None if it was not started."""
+    path = folder / f"{number}.log"
+    if log is not None:
+        path.write_text(log)
+    wildcards = {"dataset": "demo", "shard": f"F00{number}"}
+    return PlannedJob("crop", wildcards, [str(path.with_suffix(".arrow"))], [str(path)])
 
 
-def test_each_failed_job_is_reported_with_the_last_line_of_its_log(crops, tmp_path):
+def test_each_failed_job_is_reported_with_the_last_line_of_its_log(tmp_path):
     own = "10:00:00 INFO    something\ncrop demo F001: error: F001_T1.mp4: broken; fix it (log: x)\n"
-    jobs = crops(own, "10:00:00 INFO something\n", None, own)
+    logs = (own, "10:00:00 INFO something\n", None, own)
+    jobs = [crop_job(tmp_path, number, log) for number, log in enumerate(logs, start=1)]
     (tmp_path / "4.arrow").touch()
     lines = failed(jobs, 0).splitlines()
     assert lines[0] == "CLEF: 2 jobs failed. Fix the cause, then run the same command to resume."
@@ -92,6 +85,6 @@ def test_each_failed_job_is_reported_with_the_last_line_of_its_log(crops, tmp_pa
     assert failed(jobs, later).startswith("CLEF: a job failed, see above.")
 
 
-def test_an_interruption_is_not_a_failure(crops):
-    jobs = crops("crop demo F001: interrupted; run the same command to resume\n")
-    assert failed(jobs, 0).startswith("CLEF: interrupted after ")
+def test_an_interruption_is_not_a_failure(tmp_path):
+    job = crop_job(tmp_path, 1, "crop demo F001: interrupted; run the same command to resume\n")
+    assert failed([job], 0).startswith("CLEF: interrupted after ")

@@ -23,16 +23,10 @@ def flat(values: dict, prefix: str = "") -> dict[str, object]:
     return found
 
 
-def test_everything_is_explained():
-    for (name, meaning), rows in explain().items():
-        assert meaning, name
-        for row in rows:
-            assert all(row), row
-
-
 def test_keys_and_defaults_are_those_of_a_run_that_sets_nothing():
     params = Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}, "tune": {}})
     omitted = {"dataset.options": {}, "labels.votes": None, "folds.test_subjects": None, "folds.partition": None}
+    assert all(all(row) for rows in explain().values() for row in rows)
     resolved = flat(params.model_dump(mode="json", by_alias=True)) | omitted
     explained = {name: default for name, default in defaults().items() if not name.startswith("dataset.options.")}
     assert explained.pop("test.run") == "required"
@@ -60,7 +54,6 @@ def test_a_section_has_the_defaults_of_its_place():
         ("finetun", "did you mean finetune?"),
         ("lr_image", "did you mean pretrain.optimiser.lr_image or finetune.optimiser.lr_image?"),
         ("crop.maring", "did you mean crop.margin?"),
-        ("crop.s", "did you mean "),
         ("xyz", "expected one of dataset, seeds"),
     ],
 )

@@ -30,14 +30,6 @@ def error_of(folder, *runs) -> str:
     return str(caught.value)
 
 
-def test_other_runs_stop_nothing(tmp_path):
-    write(tmp_path, "a", **BASE)
-    write(tmp_path, "b", **BASE | {"render": {"kind": "videos", "seed": 5}})
-    write(tmp_path, "broken", finetun={})
-    for run in ("a", "b"):
-        assert RequestedRuns(tmp_path)[run].dataset.name == "demo"
-
-
 def test_requested_runs_over_one_data_set_must_agree_on_how_it_is_made(tmp_path):
     write(tmp_path, "a", **BASE)
     write(tmp_path, "b", **BASE | {"render": {"kind": "videos", "seed": 5}})
@@ -49,20 +41,16 @@ def test_requested_runs_over_one_data_set_must_agree_on_how_it_is_made(tmp_path)
 @pytest.mark.parametrize(
     ("options", "folds", "message"),
     [
-        ({}, OFFICIAL, "subjects of mine are unknown here but P01, P02, P03 in a.yaml"),
-        ({"blocks": 2}, OFFICIAL, "subjects of mine are unknown here but P01, P02, P03 in a.yaml"),
-        (
-            {"blocks": 2},
-            GIVEN | {"test_subjects": [["P01"], ["P04"]]},
-            "subjects of mine are P01, P04 here but P01, P02",
-        ),
+        ({}, OFFICIAL, "unknown here but P01, P02, P03 in a.yaml"),
+        ({"blocks": 2}, OFFICIAL, "unknown here but P01, P02, P03 in a.yaml"),
+        ({"blocks": 2}, GIVEN | {"test_subjects": [["P01"], ["P04"]]}, "P01, P04 here but P01, P02"),
     ],
 )
 def test_requested_runs_over_one_data_set_must_agree_on_its_subjects(tmp_path, options, folds, message):
     write(tmp_path, "a", **own(options))
     write(tmp_path, "b", **own(options, folds))
     error = error_of(tmp_path, "a", "b")
-    assert error.startswith(f"{tmp_path}/b.yaml: folds: {message}")
+    assert error.startswith(f"{tmp_path}/b.yaml: folds: subjects of mine are {message}")
     assert "give one of them another dataset.name (data/raw/NAME may be a link to data/raw/mine)" in error
 
 
@@ -75,14 +63,18 @@ def test_folds_of_the_same_subjects_may_differ(tmp_path, options):
         assert requested[f"run{number}"].folds
 
 
-def test_a_mistake_of_the_data_set_folds_or_texts_names_the_file(tmp_path):
-    for changes, message in (
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
         ({"labels": {"action_units": [1, 9]}}, "labels: demo has no label AU09"),
         ({"folds": {"number": 30}}, "folds.number: 30 folds of 18 subjects"),
         ({"texts": {"file": "none.yaml"}}, "texts.file: none.yaml: no such file"),
-    ):
-        path = write(tmp_path, "run", **BASE | changes)
-        assert error_of(tmp_path, "run").startswith(f"{path}: {message}")
+    ],
+)
+def test_a_mistake_of_the_data_set_folds_or_texts_names_the_file(tmp_path, changes, message):
+    write(tmp_path, "broken", finetun={})
+    path = write(tmp_path, "run", **BASE | changes)
+    assert error_of(tmp_path, "run").startswith(f"{path}: {message}")
 
 
 def test_the_rules_of_a_data_set_use_a_requested_run(tmp_path):
