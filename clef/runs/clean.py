@@ -71,11 +71,7 @@ def find_orphaned_results(root: Path, runs: Collection[str]) -> list[Path]:
 
 
 def remove(root: Path, path: Path) -> None:
-    """Remove a leftover.
-
-    Raises:
-        ClefError: A process is working in the folder.
-    """
+    """Remove a leftover. A process that works in it is an error."""
     above = path.resolve().parents
     if (root / RAW).resolve() in above or not any((root / folder).resolve() in above for folder in FOLDERS):
         raise ClefError(f"{path}: not below data/interim, data/processed or results; not removed")

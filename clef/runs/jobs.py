@@ -42,12 +42,7 @@ class Job:
 
 
 def jobs_of(run: str, runs: Mapping[str, Params]) -> list[Job]:
-    """Every job of a run in the order of the chain.
-
-    Args:
-        run: Its name.
-        runs: Its params, and those of the runs that it refers to.
-    """
+    """Every job of a run in the order of the chain. `runs` must hold the runs that it refers to."""
     params = runs[run]
     folds = [fold.number for fold in make_folds(open_dataset(params))]
     source = stage1_source(runs, run, folds[0])

@@ -18,13 +18,10 @@ REQUESTED = "CLEF_RUNS"
 
 
 def load_params(path: Path) -> Params:
-    """Read one params file and what it extends.
-
-    Args:
-        path: A YAML file; `extends: NAME` in it names a file beside it, without the suffix.
+    """Read one params file and the files that it extends; `extends: NAME` names a file beside it.
 
     Raises:
-        ParamsError: The file, a file it extends, a key or a value is not as expected.
+        ParamsError: A file, a key or a value is not as expected.
     """
     _require_valid_name(path.stem, path)
     files = _read_with_parents(path)
@@ -49,11 +46,7 @@ def load_params(path: Path) -> Params:
 
 
 def params_file(run: str, folder: Path) -> Path:
-    """The params file of a run.
-
-    Raises:
-        ParamsError: The folder has no such file; the message suggests the nearest name.
-    """
+    """The params file of a run. If there is none, the error suggests the nearest name."""
     _require_valid_name(run, folder)
     path = folder / f"{run}.yaml"
     if path.exists():
@@ -64,11 +57,7 @@ def params_file(run: str, folder: Path) -> Path:
 
 
 def run_names(folder: Path) -> list[str]:
-    """Names of all runs of a params folder, sorted; the files are not read.
-
-    Raises:
-        ParamsError: There is no such folder.
-    """
+    """Names of all runs of a params folder, sorted; the files are not read."""
     if not folder.is_dir():
         raise ParamsError(f"{folder}: no such folder; run this in the checkout, or give --params")
     return sorted(path.stem for path in folder.glob("*.yaml"))
@@ -86,17 +75,10 @@ def load_all(folder: Path) -> tuple[dict[str, Params], dict[str, ParamsError]]:
 
 
 def run_over(folder: Path, dataset: str, crop: str | None = None) -> str:
-    """Name of a run over a data set, whose settings its rules use.
+    """Name of a run over a data set, with these crop settings if given. Jobs of the data set use its settings.
 
     Runs that the workflow was asked for come first, then a run with the data set's own name. Broken files are skipped.
-
-    Args:
-        folder: Of the params files.
-        dataset: Name of a data set, or of a run over it.
-        crop: Digest of the crop settings that the run must have; any if None.
-
-    Raises:
-        ParamsError: There is no such run.
+    `dataset` may also be the name of a run.
     """
     names = run_names(folder)
     loaded: dict[str, Params] = {}

@@ -30,12 +30,7 @@ class PlannedJob:
 
 
 def job_name(step: str, arguments: Mapping[str, Any]) -> str:
-    """Name of a job, such as `pretrain demo seed 0 fold 1`.
-
-    Args:
-        step: The subcommand, or the rule.
-        arguments: Arguments of the subcommand, or wildcards of the rule.
-    """
+    """Name of a job, such as `pretrain demo seed 0 fold 1`, from its subcommand or its rule and wildcards."""
     step = step.replace("_", "-")
     names = [arguments[key] for key in ("run", "dataset", "shard", "file") if arguments.get(key)]
     names += [Path(arguments["to"]).name] if arguments.get("to") else []
@@ -66,13 +61,7 @@ def read_tail(path: Path) -> bytes:
 
 
 def started(jobs: Sequence[PlannedJob], devices: Iterable[str], disks: Iterable[str]) -> str:
-    """The message at the start.
-
-    Args:
-        jobs: All that are about to run.
-        devices: Of the trainings.
-        disks: A line a disk about the space needed.
-    """
+    """The message at the start, with the devices of the trainings and a line for each disk."""
     targets = [str(summary_file(run)) for run in _summarized(jobs)]
     lines = [f"CLEF: {', '.join(targets) or 'the requested files'}", f"  jobs    {len(jobs)}"]
     if devices := sorted(devices):
@@ -88,7 +77,7 @@ def started(jobs: Sequence[PlannedJob], devices: Iterable[str], disks: Iterable[
 def cancelled(numbers: Sequence[str]) -> str:
     """The message about SLURM jobs of a Snakemake that was killed."""
     jobs = f"job{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
-    return f"CLEF: cancelled SLURM {jobs} of an earlier Snakemake that was killed; resuming from the saved state."
+    return f"CLEF: cancelled SLURM {jobs}, left in the queue by an earlier Snakemake; resuming from the saved state."
 
 
 def finished(jobs: Sequence[PlannedJob], seconds: float) -> str:
@@ -106,12 +95,7 @@ def finished(jobs: Sequence[PlannedJob], seconds: float) -> str:
 
 
 def failed(jobs: Iterable[PlannedJob], began: float) -> str:
-    """The message after a failure: a line for each job that has written to its log and not finished.
-
-    Args:
-        jobs: All that were planned.
-        began: When Snakemake started them, in seconds since the epoch.
-    """
+    """The message after a failure: a line for each job that has not finished and wrote to its log since `began`."""
     unfinished = [job for job in jobs if not all(Path(output).exists() for output in job.outputs)]
     causes = {job.name: cause for job in unfinished if (cause := _cause(job, began))}
     if causes and all("interrupted" in cause for cause in causes.values()):

@@ -16,18 +16,15 @@ TRAININGS = ("pretrain", "finetune", "finetune_inner")
 
 
 def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: bool) -> list[str]:
-    """Check device, fetched weights, write access and disk space.
+    """Check device, fetched weights, write access and disk space for all jobs.
 
     Args:
         jobs: All that are about to run.
-        runs: Their params.
+        runs: The requested runs.
         remote: Whether jobs run on other machines, whose GPUs are unknown here.
 
     Returns:
-        A line a disk: the space needed and the space free.
-
-    Raises:
-        ClefError: A job would fail.
+        A line for each disk with the space needed and the space free.
     """
     if not remote and any(_device(job, runs) == "cuda" for job in jobs):
         require_cuda()

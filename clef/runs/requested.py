@@ -59,11 +59,7 @@ class Run:
 
 
 class RequestedRuns:
-    """Runs by name, each loaded on first use together with the runs that it refers to.
-
-    Args:
-        folder: Of the params files.
-    """
+    """Runs of a params folder by name, each loaded on first use together with the runs that it refers to."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -90,14 +86,9 @@ class RequestedRuns:
         return self._loaded[name]
 
     def over(self, dataset: str, crop: str | None = None) -> Run:
-        """A requested run over a data set, or else any; requested runs agree on how the data is made.
+        """A requested run over a data set, or else any, with these crop settings if given.
 
-        Args:
-            dataset: Name of the data set.
-            crop: Digest of the crop settings; any if None.
-
-        Raises:
-            ParamsError: There is none, or as `[]`.
+        Requested runs agree on how the data is made, so it does not matter which is chosen.
         """
         for run in self._loaded.values():
             if run.dataset.name == dataset and crop in (None, run.params.crop_digest):

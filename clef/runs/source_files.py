@@ -9,14 +9,9 @@ CHECKOUT = Path(clef.__file__).parents[1]
 
 
 def source_files(module: str, within: tuple[str, ...] = ("clef",)) -> list[str]:
-    """Files of a module and of every module that it imports, directly or not, wherever in a file.
+    """Files of a module and of every module of the packages `within` that it imports, directly or not.
 
-    Args:
-        module: Such as `clef.evaluation.fold.metrics`.
-        within: Packages to follow imports into.
-
-    Returns:
-        Paths relative to the checkout, sorted.
+    Paths are relative to the checkout and sorted.
     """
     found: set[str] = set()
     pending = [module]
