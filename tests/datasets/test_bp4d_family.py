@@ -174,7 +174,7 @@ def test_only_action_units_outside_the_benchmark_may_have_no_column(tmp_path):
     [
         (None, "no such folder; put or link the raw data there"),
         ([], "no recordings of BP4D; expected Sequences/F001/T1/0000.jpg .* holds nothing; put or link"),
-        (["S/F001/T1/0.obj"], "BP4D; .* the folder holds S; put"),
+        (["S/F001/T1/0.obj"], r"BP4D; .* the folder holds 0\.obj in S/F001/T1; put"),
         (["a/F001/T1/0.jpg", "b/F002/T1/0.jpg"], "a and b both hold images; expected one; move the other out"),
         (["S/F001/T1/0.jpg", "a/F001_T1.csv", "b/F001_T1.csv"], "a and b both hold label files; expected one"),
         (["S/F001/T1/0.jpg"], r"no labels of any recording; expected files such as F001_T1\.csv"),

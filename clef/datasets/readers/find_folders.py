@@ -93,7 +93,11 @@ def relative(path: Path, root: Path) -> str:
 
 
 def describe(root: Path) -> str:
-    """Describe the contents of the raw folder, for messages."""
+    """Describe the contents of the raw folder, or of the only folder in it, for messages."""
     if not root.is_dir():
         return "is no folder" if root.exists() else "does not exist"
-    return f"holds {abbreviate(sorted(file_names(root)), 5) or 'nothing'}"
+    inner = root
+    while len(names := os.listdir(inner)) == 1 and (inner / names[0]).is_dir() and os.listdir(inner / names[0]):
+        inner /= names[0]
+    found = abbreviate(sorted(file_names(inner)), 5) or "nothing"
+    return f"holds {found}" + ("" if inner == root else f" in {relative(inner, root)}")
