@@ -13,15 +13,9 @@ eyes, so an open mouth still fits, and the brows have room to rise."""
 
 
 def crop_face(image: np.ndarray, face: Face, settings: CropParams) -> np.ndarray:
-    """Crop a face.
+    """Crop a face out of an image, RGB uint8 `(height, width, 3)`, by the settings `align`, `margin` and `size`.
 
-    Args:
-        image: RGB, uint8, `(height, width, 3)`.
-        face: In pixels of `image`.
-        settings: `align`, `margin` and `size` apply.
-
-    Returns:
-        RGB, uint8, `(size, size, 3)`. The image's edge is repeated beyond the image.
+    Returns RGB uint8, `(size, size, 3)`. The image's edge is repeated beyond the image.
     """
     matrix = None
     if settings.align == "eyes" and face.landmarks is not None:
@@ -72,8 +66,7 @@ def _shrink_visible_part(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shrink the part of the image that the crop shows by a whole factor, to no less than the crop's size.
 
-    Returns:
-        The part, and the matrix `(3, 3)` from its coordinates to those of `image`.
+    Returns the part, and the matrix `(3, 3)` from its coordinates to those of `image`.
     """
     factor = int(1 / scale)
     corners = np.array([[0, size, size, 0], [0, 0, size, size], [1, 1, 1, 1]], float)

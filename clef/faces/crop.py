@@ -10,10 +10,9 @@ from typing import Any
 import cv2
 import pyarrow as pa
 
-from clef.errors import ClefError
 from clef.faces.alignment import crop_face
-from clef.faces.detectors import Detector, Face, build_detector
-from clef.faces.face_track import TrackedFrame, detect_faces, track_face
+from clef.faces.detectors import Detector, build_detector
+from clef.faces.face_track import TrackedFrame, annotated_face, chunks, detect_faces, track_face
 from clef.faces.fingerprint import crop_fingerprint
 from clef.faces.shard import ROWS_PER_BATCH, SCHEMA, read_batches, recordings_digest, write_shard
 from clef.faces.shard_part import CropReport, ShardPart
@@ -37,10 +36,7 @@ def crop_shard(
     """Crop the faces of a shard's sequences into the file `target`, with rows in the order of the sequences.
 
     An interrupted job resumes from the finished sequences in the folder `work`, which is removed at the end. The file
-    then has the same bytes.
-
-    Raises:
-        ClefError: The detector cannot be built. An unreadable source is not an error: it is in the report.
+    then has the same bytes. An unreadable source is not an error: it is in the report.
     """
     cv2.setNumThreads(settings.threads)
     detector = build_detector(settings)
@@ -83,21 +79,18 @@ def _crop_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows in record batches, and fill in the report."""
     problems: dict[str, list[tuple[int, str]]] = {}
-    rows: list[dict[str, Any]] = []
-    for sequence, tracked in _track(root, sequences, settings, detector):
-        report.statuses[tracked.status] += 1
-        if tracked.frame.problem:
-            problems.setdefault(sequence.sequence, []).append((tracked.frame.number, tracked.frame.problem))
-        rows.append(_row(sequence, tracked, settings))
-        if len(rows) == ROWS_PER_BATCH:
-            yield pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
-            rows = []
-            if progress:
-                progress(sequence.sequence, ROWS_PER_BATCH)
-    if rows:
-        yield pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for sequence, tracked in _track(root, sequences, settings, detector):
+            report.statuses[tracked.status] += 1
+            if tracked.frame.problem:
+                problems.setdefault(sequence.sequence, []).append((tracked.frame.number, tracked.frame.problem))
+            yield _row(sequence, tracked, settings)
+
+    for batch in chunks(rows(), ROWS_PER_BATCH):
+        yield pa.RecordBatch.from_pylist(batch, schema=SCHEMA)
         if progress:
-            progress(sequences[-1].sequence, len(rows))
+            progress(batch[-1]["sequence"], len(batch))
     for name, broken in problems.items():
         number, problem = broken[0]
         count = f"{len(broken)} frame{'s' if len(broken) > 1 else ''} from {number} on"
@@ -123,10 +116,9 @@ def _use_annotated_box(tracked: TrackedFrame) -> TrackedFrame:
     """Use the annotated box as the face if there is one, instead of the whole image."""
     if tracked.frame.box is None or tracked.frame.image is None:
         return tracked
-    left, top, width, height = map(float, tracked.frame.box)
-    if not width:
+    if not tracked.frame.box[2]:
         return TrackedFrame(tracked.frame, "no_face", faces=0)
-    return replace(tracked, face=Face((left, top, width, height), 1.0))
+    return replace(tracked, face=annotated_face(tracked.frame.box))
 
 
 def _row(sequence: RecordedSequence, tracked: TrackedFrame, settings: CropParams) -> dict[str, Any]:
@@ -143,8 +135,6 @@ def _row(sequence: RecordedSequence, tracked: TrackedFrame, settings: CropParams
     row["score"] = face.score if tracked.status == "detected" else None
     row["landmarks"] = None if face.landmarks is None else face.landmarks.ravel().tolist()
     crop = cv2.cvtColor(crop_face(image, face, settings), cv2.COLOR_RGB2BGR)
-    encoded, jpeg = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, settings.quality])
-    if not encoded:
-        raise ClefError(f"{sequence.source}: frame {tracked.frame.number}: crop cannot be encoded as JPEG")
+    _, jpeg = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, settings.quality])
     row["crop"] = jpeg.tobytes()
     return row

@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from clef.params.schema import CropParams
 from clef.recordings.frames import Frame
 
 Status = Literal["detected", "tracked", "bridged", "no_face", "undecodable"]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def detect_faces(
     before: TrackedFrame | None = None
     skipped: list[TrackedFrame] = []
     wait = 0
-    for chunk in _chunks(frames, max(settings.batch, every)):
+    for chunk in chunks(frames, max(settings.batch, every)):
         due = []
         for frame in chunk:
             due.append(wait <= 0 and frame.image is not None)
@@ -90,14 +91,21 @@ def interpolate(one: Face, other: Face, share: float) -> Face:
     return Face((box[0], box[1], box[2], box[3]), min(one.score, other.score), landmarks)
 
 
-def _chunks(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    iterator = iter(frames)
+def annotated_face(box: tuple[int, int, int, int]) -> Face:
+    """Return the face of an annotated box."""
+    left, top, width, height = map(float, box)
+    return Face((left, top, width, height), 1.0)
+
+
+def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of `size`; the last list may be shorter."""
+    iterator = iter(items)
     while chunk := list(itertools.islice(iterator, size)):
         yield chunk
 
 
 def _detect(frames: list[Frame], detector: Detector, settings: CropParams) -> Iterator[TrackedFrame]:
-    for batch in _chunks(frames, settings.batch):
+    for batch in chunks(frames, settings.batch):
         images = [frame.image for frame in batch if frame.image is not None]
         for frame, image, faces in zip(batch, images, detector.detect(images), strict=True):
             if faces:
@@ -109,8 +117,7 @@ def _detect(frames: list[Frame], detector: Detector, settings: CropParams) -> It
 def _choose(faces: list[Face], frame: Frame, image: np.ndarray, settings: CropParams) -> Face:
     """Choose the annotated face if there is one: labels of the image belong to it. Otherwise follow the settings."""
     if frame.box is not None and frame.box[2]:
-        left, top, width, height = map(float, frame.box)
-        annotated = Face((left, top, width, height), 1.0)
+        annotated = annotated_face(frame.box)
         return max(faces, key=lambda face: (_overlap(face, annotated), -face.distance(annotated.centre)))
     if settings.face == "largest":
         return max(faces, key=lambda face: face.area)
@@ -124,22 +131,20 @@ def _overlap(one: Face, other: Face) -> float:
     return shared / (one.area + other.area - shared)
 
 
-def _shows_same_face(before: TrackedFrame | None, after: TrackedFrame) -> bool:
-    return bool(before and before.face and after.face and same_face(before.face, after.face))
-
-
 def _interpolate_between(
-    before: TrackedFrame, items: list[TrackedFrame], after: TrackedFrame, status: Status
-) -> Iterator[TrackedFrame]:
-    assert before.face is not None
-    assert after.face is not None
-    frames = after.frame.number - before.frame.number
+    before: TrackedFrame | None, items: list[TrackedFrame], after: TrackedFrame, status: Status
+) -> list[TrackedFrame] | None:
+    """Interpolate the face in the frames between two others, or return None if these two do not show one face."""
+    if not (before and before.face and after.face and same_face(before.face, after.face)):
+        return None
+    start, frames = before.frame.number, after.frame.number - before.frame.number
+    found = []
     for item in items:
-        if item.status == "undecodable":
-            yield item
-        else:
-            face = interpolate(before.face, after.face, (item.frame.number - before.frame.number) / frames)
-            yield replace(item, status=status, face=face)
+        if item.status != "undecodable":
+            face = interpolate(before.face, after.face, (item.frame.number - start) / frames)
+            item = replace(item, status=status, face=face)
+        found.append(item)
+    return found
 
 
 def _fill(
@@ -150,15 +155,12 @@ def _fill(
     settings: CropParams,
 ) -> Iterator[TrackedFrame]:
     """Find the faces in the frames between two detections."""
-    if before is not None and _shows_same_face(before, after):
-        yield from _interpolate_between(before, skipped, after, "tracked")
-        return
-    detected = {}
-    if (before and before.face) or after.face:
+    tracked = _interpolate_between(before, skipped, after, "tracked")
+    if tracked is None and ((before and before.face) or after.face):
         decoded = [item.frame for item in skipped if item.frame.image is not None]
         detected = {found.frame.number: found for found in _detect(decoded, detector, settings)}
-    for item in skipped:
-        yield detected.get(item.frame.number, item)
+        skipped = [detected.get(item.frame.number, item) for item in skipped]
+    yield from skipped if tracked is None else tracked
 
 
 def _bridge(items: Iterable[TrackedFrame], longest: int) -> Iterator[TrackedFrame]:
@@ -172,10 +174,8 @@ def _bridge(items: Iterable[TrackedFrame], longest: int) -> Iterator[TrackedFram
                 yield from gap
                 before, gap = None, []
             continue
-        if before is not None and _shows_same_face(before, item):
-            yield from _interpolate_between(before, gap, item, "bridged")
-        else:
-            yield from gap
+        bridged = _interpolate_between(before, gap, item, "bridged")
+        yield from gap if bridged is None else bridged
         yield item
         before, gap = item, []
     yield from gap

@@ -54,11 +54,7 @@ def write_shard(
     `recordings` is the digest of the recordings that the rows come from.
     """
     schema = SCHEMA.with_metadata({FINGERPRINT: json.dumps(fingerprint, sort_keys=True), RECORDINGS: recordings})
-    with (
-        atomic_write(target) as partial,
-        pa.OSFile(str(partial), "wb") as sink,
-        pa.ipc.new_file(sink, schema) as writer,
-    ):
+    with atomic_write(target) as file, pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
 
@@ -71,11 +67,7 @@ def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def open_shard(path: Path) -> pa.Table:
-    """Map a shard into memory. Data is read only when it is used.
-
-    Raises:
-        ClefError: The file is missing or not a shard.
-    """
+    """Map a shard into memory; raise a ClefError if it is missing or damaged. Data is read only when it is used."""
     return _reader(path).read_all()
 
 

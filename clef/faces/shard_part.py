@@ -18,10 +18,8 @@ from clef.runtime.files import check_guards, write_text
 class CropReport:
     """Counts and problems of a shard or a part of it."""
 
-    statuses: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
-    """Number of frames by status, for every status."""
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    """Sequence and message, for each sequence with unreadable frames."""
+    statuses: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))  # number of frames by status
+    problems: list[tuple[str, str]] = field(default_factory=list)  # name and message of sequences with bad frames
 
     @property
     def frames(self) -> int:

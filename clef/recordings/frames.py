@@ -23,12 +23,9 @@ from clef.recordings.video import probe, read_video
 
 DecodedImage = tuple[np.ndarray | None, str | None]
 """An image, or None and the problem."""
-LARGEST_FILE = 2**30
-"""Largest image file in bytes: enough for 100 million pixels with four channels of 16 bits."""
+LARGEST_FILE = 2**30  # bytes of an image, enough for 100 million pixels with four channels of 16 bits
 PIXEL_LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
 """Environment variable with OpenCV's limit. `clef` sets it, and users with larger images can raise it."""
-PIXEL_LIMIT_CHECK = "validateInputImageSize"
-"""The OpenCV function that enforces `PIXEL_LIMIT`, named in its error message."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def inspect_sequence(root: Path, sequence: RecordedSequence, decode: bool = True
     """
     path = root / sequence.source
     if sequence.is_single_image:
-        return _inspect_single(path, root, sequence, decode)
+        return _inspect_single(root, sequence, decode)
     if sequence.kind in NUMBERED:
         return inspect_numbered(root, sequence)[0]
     sequence = replace(sequence, file_size=_total_size(path))
@@ -120,8 +117,8 @@ def inspect_numbered(root: Path, sequence: RecordedSequence, sizes: bool = True)
     return sequence, [sequence.first_frame + number for number in numbers]
 
 
-def _inspect_single(path: Path, root: Path, sequence: RecordedSequence, decode: bool) -> RecordedSequence:
-    sequence = replace(sequence, frames=1)
+def _inspect_single(root: Path, sequence: RecordedSequence, decode: bool) -> RecordedSequence:
+    path, sequence = root / sequence.source, replace(sequence, frames=1)
     try:
         if sequence.kind == "pixels":
             start, end = pixel_row_span(path, int(sequence.inside or 0))
@@ -186,7 +183,7 @@ def _decode(content: bytes, name: str) -> DecodedImage:
         encoded = np.frombuffer(content, np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     except cv2.error as error:
-        if PIXEL_LIMIT_CHECK in str(error):
+        if "validateInputImageSize" in str(error):  # the OpenCV function that enforces the limit
             return None, f"{name}: more than {os.environ[PIXEL_LIMIT]} pixels; expected a camera image"
         return None, f"{name}: cannot be read ({' '.join(str(error).split())})"
     if image is None:

@@ -14,8 +14,7 @@ from pathlib import Path
 from clef.errors import ClefError
 
 IMAGE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-LARGEST_IMAGE = 64 * 2**20
-"""Largest unpacked size of a zipped image in bytes, far above any recording's. It guards against zip bombs."""
+LARGEST_IMAGE = 64 * 2**20  # bytes of an unpacked image, far above any recording's; guards against zip bombs
 ZipFolders = dict[str, list[tuple[int, zipfile.ZipInfo]]]
 
 
@@ -79,11 +78,7 @@ def zipped_folders(path: Path) -> dict[str, set[int]]:
 
 
 def read_zipped(path: Path, member: zipfile.ZipInfo) -> bytes:
-    """Unpack one image into memory.
-
-    Raises:
-        ClefError: The image is damaged, encrypted, larger than `LARGEST_IMAGE`, or of an unknown compression.
-    """
+    """Unpack one image; raise a ClefError if it is damaged, encrypted, too large or of an unknown compression."""
     if member.file_size > LARGEST_IMAGE:
         raise ClefError(f"{path}: {member.filename}: {member.file_size} bytes unpacked; expected a camera image")
     try:

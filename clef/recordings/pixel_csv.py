@@ -20,11 +20,7 @@ class _RowIndex(NamedTuple):
 
 
 def read_pixel_row(path: Path, row: int) -> np.ndarray:
-    """Read the image in a row, which counts from 0 after the header: RGB, uint8, `(side, side, 3)`.
-
-    Raises:
-        ClefError: The file or row is missing, or the row holds no image.
-    """
+    """Read the image in a row, which counts from 0 after the header: RGB, uint8, `(side, side, 3)`."""
     start, end = pixel_row_span(path, row)
     with path.open("rb") as file:
         file.seek(start)

@@ -20,8 +20,7 @@ import numpy as np
 from clef.errors import ClefError
 
 NOT_DECODED = "the decoder gave no picture"
-MAX_REORDERING = 16
-"""Largest number of frames that a decoder may reorder: the picture buffer limit of H.264 and HEVC."""
+MAX_REORDERING = 16  # frames that a decoder may reorder: the picture buffer limit of H.264 and HEVC
 
 Decoded = av.VideoFrame | str
 """A frame, or an error message."""
@@ -49,11 +48,7 @@ class _Timeline(NamedTuple):
 
 
 def probe(path: Path) -> VideoFacts:
-    """Read the facts of a video. At most the first frame is decoded.
-
-    Raises:
-        ClefError: The file is missing, empty, not a video, or has only sound.
-    """
+    """Read the facts of a video; raise a ClefError if it is missing, empty or no video. Decode one frame at most."""
     with _open(path) as container:
         stream = _video_stream(container, path)
         frames, rate = stream.frames, stream.average_rate

@@ -1,17 +1,14 @@
 """Face detectors behind one interface. To add a detector, write its class and a case in `build_detector`."""
 
-from clef.faces.detectors.base import Detector, Face
+from clef.faces.detectors.base import Detector, Face, WholeImage
 from clef.params.schema import CropParams
 
 __all__ = ["Detector", "Face", "build_detector"]
 
 
 def build_detector(settings: CropParams) -> Detector:
-    """Build the detector that the settings name, and import its library only now.
-
-    Raises:
-        ClefError: The detector's weights, package or device is missing.
-    """
+    """Build the detector that the settings name; raise a ClefError if its weights, package or device is missing."""
+    # Libraries of detectors that are not used stay unloaded.
     if settings.detector == "lbp":
         from clef.faces.detectors.lbp import LbpDetector
 
@@ -24,6 +21,4 @@ def build_detector(settings: CropParams) -> Detector:
         from clef.faces.detectors.retinaface import RetinaFaceDetector
 
         return RetinaFaceDetector(settings.weights, settings.score, settings.detect_size, settings.device)
-    from clef.faces.detectors.whole_image import WholeImage
-
     return WholeImage()

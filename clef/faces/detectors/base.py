@@ -38,21 +38,22 @@ class Face:
 class Detector(ABC):
     """Finds faces in images. Each image is judged alone; batches only save time."""
 
+    fingerprint: dict[str, str | None]
+    """Name, library with version, and SHA-256 of the weights: all that distinguishes its results from others."""
+
     @abstractmethod
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Find the faces of each image.
+        """Find the faces with a sufficient score, best first, in each RGB uint8 image `(height, width, 3)`."""
 
-        Args:
-            images: RGB, uint8, each `(height, width, 3)`.
 
-        Returns:
-            For each image, the faces with a sufficient score, best first.
-        """
+class WholeImage(Detector):
+    """Returns one face as large as the image, with score 1, for images that are already cropped."""
 
-    @property
-    @abstractmethod
-    def fingerprint(self) -> dict[str, str | None]:
-        """Name, library with version, and SHA-256 of the weights: all that distinguishes its results from others."""
+    fingerprint = {"name": "none", "library": None, "weights": None}  # noqa: RUF012
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """See `Detector.detect`."""
+        return [[Face((0.0, 0.0, float(image.shape[1]), float(image.shape[0])), 1.0)] for image in images]
 
 
 def intersection(one: np.ndarray, other: np.ndarray) -> float:
@@ -64,8 +65,7 @@ def intersection(one: np.ndarray, other: np.ndarray) -> float:
 def shrink(image: np.ndarray, longest: int) -> tuple[np.ndarray, float, float]:
     """Shrink an image if its longest side exceeds `longest`.
 
-    Returns:
-        The image, and the factors that convert its x and y to those of the input.
+    Returns the image, and the factors that convert its x and y to those of the input.
     """
     height, width = image.shape[:2]
     factor = longest / max(height, width)

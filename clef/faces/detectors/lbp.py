@@ -10,13 +10,10 @@ from skimage.feature import Cascade
 
 from clef.faces.detectors.base import Detector, Face, intersection, shrink
 
-SEARCH_SIZE = 320
-"""Longest side of the searched image in pixels. The cascade's window has 24 pixels."""
-LEAST_SHARE = 0.25
-"""Smallest face, as a share of the image's longest side. Half of it would take four times as long."""
+SEARCH_SIZE = 320  # longest side of the searched image in pixels; the cascade's window has 24
+LEAST_SHARE = 0.25  # smallest face, as a share of the longest side; half of it would take four times as long
 SCALE_STEP = 1.2
-OVERLAP = 0.5
-"""Two windows show the same face if their intersection has at least this share of the smaller one."""
+OVERLAP = 0.5  # share of the smaller of two windows that their intersection has if they show the same face
 
 
 class LbpDetector(Detector):
@@ -30,11 +27,7 @@ class LbpDetector(Detector):
         self._cascade = Cascade(skimage.data.lbp_frontal_face_cascade_filename())
         self._least_score = least_score
         self._longest = min(detect_size, SEARCH_SIZE)
-
-    @property
-    def fingerprint(self) -> dict[str, str | None]:
-        """Without weights: the cascade belongs to the library's version."""
-        return {"name": "lbp", "library": f"scikit-image {version('scikit-image')}", "weights": None}
+        self.fingerprint = {"name": "lbp", "library": f"scikit-image {version('scikit-image')}", "weights": None}
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """See `Detector.detect`."""

@@ -30,8 +30,7 @@ from clef.weights.releases import DETECTOR_RELEASES, detector_weights
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]) * 255
 DEVIATION = torch.tensor([0.229, 0.224, 0.225]) * 255
-OVERLAP = 0.4
-"""Boxes with a larger intersection over union are one face."""
+OVERLAP = 0.4  # boxes with a larger intersection over union are one face
 VARIANCES = [0.1, 0.2]
 
 
@@ -56,7 +55,8 @@ class RetinaFaceDetector(Detector):
             raise ClefError("crop.device: cuda is not available here; expected a GPU; set crop.device to cpu")
         path = detector_weights("retinaface", weights)
         assert path is not None, "this detector has a release"
-        self._weights = file_hash(path)
+        library = f"retinaface-pytorch {version('retinaface-pytorch')}"
+        self.fingerprint = {"name": "retinaface", "library": library, "weights": file_hash(path)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about a deprecated argument of torchvision in the package
             layers = {"layer2": 1, "layer3": 2, "layer4": 3}
@@ -78,19 +78,20 @@ class RetinaFaceDetector(Detector):
         anchors = priorbox(min_sizes=sizes, steps=[8, 16, 32], clip=False, image_size=side)  # (anchors, 4)
         self._anchors = anchors.to(self._device)
 
-    @property
-    def fingerprint(self) -> dict[str, str | None]:
-        """The package's version and the hash of the weights file."""
-        library = f"retinaface-pytorch {version('retinaface-pytorch')}"
-        return {"name": "retinaface", "library": library, "weights": self._weights}
-
     @torch.inference_mode()
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """See `Detector.detect`."""
         if not images:
             return []
         prepared = [self.prepare(image) for image in images]
-        found_in, *found = self._above_least_score(*self.forward(torch.stack([image for image, _ in prepared])))
+        box_offsets, logits, landmark_offsets = self.forward(torch.stack([image for image, _ in prepared]))
+        scores = logits.softmax(dim=-1)[..., 1]  # (batch, anchors)
+        passed = torch.where(scores > self._least_score)  # indices of images and anchors
+        anchors = self._anchors[passed[1]]
+        boxes = self._decode_boxes(box_offsets[passed], anchors, VARIANCES) * self._side  # left, top, right, bottom
+        landmarks = self._decode_landmarks(landmark_offsets[passed], anchors, VARIANCES) * self._side
+        found = [scores[passed].cpu(), boxes.cpu(), landmarks.cpu()]  # few, so they move to the CPU in one go
+        found_in = passed[0].cpu()
         return [
             self._faces(image.shape[:2], padding, *(values[found_in == index] for values in found))
             for index, (image, (_, padding)) in enumerate(zip(images, prepared, strict=True))
@@ -99,8 +100,7 @@ class RetinaFaceDetector(Detector):
     def prepare(self, image: np.ndarray) -> tuple[Tensor, tuple[int, int]]:
         """Scale an RGB uint8 image `(height, width, 3)` to the network's side, normalise it and pad it with zeros.
 
-        Returns:
-            `(3, side, side)` on the device, and the padding on the left and at the top.
+        Returns `(3, side, side)` on the device, and the padding on the left and at the top.
         """
         height, width = image.shape[:2]
         factor = self._side / max(height, width)
@@ -117,27 +117,10 @@ class RetinaFaceDetector(Detector):
     def forward(self, batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run the network on `(batch, 3, side, side)`, in float32 also on a GPU, so that crops do not depend on it.
 
-        Returns:
-            Box offsets `(batch, anchors, 4)`, class logits `(batch, anchors, 2)`, landmark offsets
-            `(batch, anchors, 10)`.
+        Returns box offsets, class logits and landmark offsets, `(batch, anchors, 4)`, `(..., 2)` and `(..., 10)`.
         """
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             return self._network(batch)
-
-    def _above_least_score(
-        self, box_offsets: Tensor, logits: Tensor, landmark_offsets: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Select the boxes that pass for the whole batch, and move these few to the CPU in one go.
-
-        Returns:
-            Index of the image `(boxes,)`, score `(boxes,)`, left, top, right and bottom `(boxes, 4)` and landmarks
-            `(boxes, 10)` in pixels of the network's input.
-        """
-        scores = logits.softmax(dim=-1)[..., 1]  # (batch, anchors)
-        images, anchors = torch.where(scores > self._least_score)
-        boxes = self._decode_boxes(box_offsets[images, anchors], self._anchors[anchors], VARIANCES)
-        landmarks = self._decode_landmarks(landmark_offsets[images, anchors], self._anchors[anchors], VARIANCES)
-        return images.cpu(), scores[images, anchors].cpu(), (boxes * self._side).cpu(), (landmarks * self._side).cpu()
 
     def _faces(
         self, shape: tuple[int, ...], padding: tuple[int, int], scores: Tensor, boxes: Tensor, landmarks: Tensor

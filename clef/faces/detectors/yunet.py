@@ -21,7 +21,6 @@ class YunetDetector(Detector):
     def __init__(self, weights: str | None, least_score: float, detect_size: int) -> None:
         path = detector_weights("yunet", weights)
         assert path is not None, "this detector has a release"
-        self._weights = file_hash(path)
         self._longest = detect_size
         before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         try:
@@ -33,11 +32,7 @@ class YunetDetector(Detector):
             ) from None
         finally:
             cv2.utils.logging.setLogLevel(before)
-
-    @property
-    def fingerprint(self) -> dict[str, str | None]:
-        """OpenCV's version and the hash of the ONNX file."""
-        return {"name": "yunet", "library": f"opencv {cv2.__version__}", "weights": self._weights}
+        self.fingerprint = {"name": "yunet", "library": f"opencv {cv2.__version__}", "weights": file_hash(path)}
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """See `Detector.detect`."""
