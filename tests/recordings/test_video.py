@@ -1,5 +1,3 @@
-import contextlib
-
 import av
 import cv2
 import numpy as np
@@ -31,18 +29,13 @@ def read_numbers(path, declared=None):
     [
         ("a.mp4", "libx264", "yuv420p", 64, 80, 40),
         ("ten bits.mp4", "libx264", "yuv420p10le", 64, 80, 20),
-        ("grey.mp4", "libx264", "gray", 64, 80, 20),
         ("odd.mp4", "libx264", "yuv444p", 241, 321, 3),
-        ("wide.mp4", "libx264", "yuv420p", 64, 10_000, 2),
-        ("one frame.mp4", "libx264", "yuv420p", 64, 80, 1),
-        ("Übung mit Leerzeichen/Élodie 😀.mp4", "libx264", "yuv420p", 64, 80, 3),
+        ("Übung mit Leerzeichen/Élodie 😀.mp4", "libx264", "yuv420p", 64, 80, 1),
         ("a.mkv", "libx264", "yuv444p", 64, 80, 33),  # declares no number of frames
         ("a.ts", "libx264", "yuv420p", 64, 80, 40),
         ("odd.avi", "mpeg4", "yuv420p", 51, 83, 20),
         ("a.avi", "mjpeg", "yuvj420p", 64, 80, 20),
-        ("odd.mkv", "ffv1", "bgr0", 51, 83, 3),
         ("grey.mkv", "ffv1", "gray", 64, 80, 3),
-        ("alpha.mov", "png", "rgba", 64, 80, 3),
         ("a.webm", "libvpx-vp9", "yuv420p", 64, 80, 10),
     ],
 )
@@ -51,35 +44,19 @@ def test_every_frame_has_its_number(name, codec, pixel_format, height, width, co
     options = {"bf": "2"} if codec in ("libx264", "mpeg4") else {}
     images = numbered_images(count, height=height, width=width)
     path = write_video(tmp_path / name, images, codec=codec, pixel_format=pixel_format, options=options)
-    facts = probe(path)
-    assert (facts.frames, facts.height, facts.width) == (count, height, width)
+    assert probe(path) == (count, 25, width, height)
     assert read_numbers(path) == list(range(count))
     assert {image.shape for _, image, _ in read_video(path)} == {(height, width, 3)}
 
 
-def test_channels_are_red_green_blue(tmp_path):
-    red = np.zeros((48, 64, 3), np.uint8)
-    red[..., 0] = 250
-    ((_, image, _),) = read_video(write_video(tmp_path / "red.mp4", [red]))
-    assert image.dtype == np.uint8
-    assert image[..., 0].min() > 230
-    assert image[..., 1:].max() < 25
-
-
-def test_frames_of_variable_rate_are_numbered_in_order(tmp_path):
-    times = [0, 1, 2, 5, 6, 11, 12, 13, 30, 31, 33, 40]
-    path = write_video(tmp_path / "v.mp4", numbered_images(12), times=times, options={"bf": "2"})
-    assert read_numbers(path) == list(range(12))
-
-
-@pytest.mark.parametrize("rotation", [90, -90, 180])
-def test_frames_are_rotated_like_in_opencv(rotation, tmp_path):
+@pytest.mark.parametrize("rotation", [0, 90, -90, 180])
+def test_frames_have_the_colours_and_rotation_of_opencv(rotation, tmp_path):
     corner = np.zeros((48, 64, 3), np.uint8)
-    corner[:20, :24] = 255
+    corner[:20, :24] = (250, 120, 0)
     path = write_video(tmp_path / "turned.mp4", [corner] * 3, rotation=rotation)
     _, expected = cv2.VideoCapture(str(path)).read()
     _, image, _ = next(read_video(path))
-    assert image.shape == expected.shape == ((48, 64, 3) if rotation == 180 else (64, 48, 3))
+    assert image.shape == expected.shape == ((48, 64, 3) if rotation % 180 == 0 else (64, 48, 3))
     assert np.abs(image.astype(int) - expected[..., ::-1]).mean() < 3
     assert (probe(path).height, probe(path).width) == expected.shape[:2]
 
@@ -105,44 +82,35 @@ def test_damage_without_timestamps_counts_packets(tmp_path):
     assert read_numbers(path) == [*range(7), None, *range(8, 20)]
 
 
-def test_a_damaged_packet_of_a_real_clip_loses_only_its_frame(testdata, tmp_path):
-    source, path = testdata / "WolfgangLanger_Pexels.mp4", tmp_path / "damaged.mp4"
-    path.write_bytes(source.read_bytes())
-    broken = damage(path, [100])
-    found = list(read_video(path))
-    assert len(found) == 472
-    assert [number for number, image, _ in found if image is None] == broken
-    for (number, image, _), (_, whole, _) in zip(found, read_video(source), strict=True):
-        if number < 90 or number >= 144:  # from the next key frame on, all frames are whole again
-            assert np.array_equal(image, whole), number
-
-
 def test_a_picture_that_the_decoder_marks_as_damaged_is_dropped(testdata, tmp_path):
     content = bytearray((testdata / "WolfgangLanger_Pexels.mp4").read_bytes())
     packet = packets(testdata / "WolfgangLanger_Pexels.mp4")[100]
     middle, end = packet.pos + packet.size // 2, packet.pos + packet.size
     content[middle:end] = bytes(end - middle)
     (tmp_path / "half.mp4").write_bytes(content)
+    assert probe(tmp_path / "half.mp4") == (472, pytest.approx(23.976, abs=0.001), 640, 360)
     found = list(read_video(tmp_path / "half.mp4"))
     assert [number for number, _, _ in found] == list(range(472))
     assert [(number, problem) for number, image, problem in found if image is None] == [(103, "damaged picture")]
 
 
-@pytest.mark.parametrize("kept", [9, 26, 30, 31, 32, 59])
+@pytest.mark.parametrize("kept", [9, 30, 31, 32, 59])
 @pytest.mark.parametrize("b_frames", ["0", "2"])
 def test_a_truncated_file_reports_the_missing_frames(kept, b_frames, tmp_path):
     path = write_video(tmp_path / "cut.mp4", numbered_images(60), options=B_FRAMES | {"bf": b_frames})
     whole = packets(path)
     path.write_bytes(path.read_bytes()[: whole[kept].pos])
     assert probe(path).frames == 60
+    assert read_numbers(path, declared=63)[60:] == [None] * 3
     times = sorted(packet.pts for packet in whole)
     kept_frames = {times.index(packet.pts) for packet in whole[:kept]}
     assert read_numbers(path) == [number if number in kept_frames else None for number in range(60)]
 
 
-def test_a_truncated_file_of_variable_rate_gives_no_image_a_wrong_number(tmp_path):
+def test_a_file_of_variable_rate_gives_no_image_a_wrong_number_also_when_truncated(tmp_path):
     times = np.cumsum([1, 3, 1, 2, 1, 5] * 10).tolist()
     path = write_video(tmp_path / "cut.mp4", numbered_images(60), times=times, options=B_FRAMES)
+    assert read_numbers(path) == list(range(60))
     path.write_bytes(path.read_bytes()[: packets(path)[30].pos])
     found = read_numbers(path)
     assert len(found) == 60
@@ -150,23 +118,10 @@ def test_a_truncated_file_of_variable_rate_gives_no_image_a_wrong_number(tmp_pat
     assert sum(shown is not None for shown in found) >= 26
 
 
-def test_frames_that_only_the_caller_declares_come_without_image(clip):
-    assert read_numbers(clip, declared=63) == [*range(60), None, None, None]
-
-
-def test_probe_of_real_files(testdata):
-    pexels, moving = probe(testdata / "WolfgangLanger_Pexels.mp4"), probe(testdata / "face_noface.mov")
-    assert (pexels.frames, pexels.width, pexels.height) == (472, 640, 360)
-    assert pexels.fps == pytest.approx(23.976, abs=0.001)
-    assert (moving.frames, moving.width, moving.height) == (169, 960, 540)
-    assert moving.fps == pytest.approx(26.4, abs=0.01)
-
-
 def test_a_file_that_is_no_video_gives_one_line(tmp_path):
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("this is a text\n" * 50, encoding="utf-8")
     (tmp_path / "folder.mp4").mkdir()
-    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
     late_index = write_video(tmp_path / "late.mp4", numbered_images(12), faststart=False).read_bytes()
     (tmp_path / "late.mp4").write_bytes(late_index[: len(late_index) // 2])
     with av.open(str(tmp_path / "sound.mp4"), "w") as container:
@@ -177,10 +132,9 @@ def test_a_file_that_is_no_video_gives_one_line(tmp_path):
         container.mux(stream.encode())
     for name, message in {
         "empty.mp4": r"empty\.mp4: cannot be opened \(the file is empty\); expected a video file",
-        "text.mp4": r"text\.mp4",
+        "text.mp4": r"text\.mp4: cannot be opened",
         "missing.mp4": r"missing\.mp4: cannot be opened \(No such file",
         "folder.mp4": r"folder\.mp4: cannot be opened \(Is a directory\)",
-        "loop.mp4": r"loop\.mp4: cannot be opened \(Too many levels of symbolic links\)",
         "late.mp4": r"late\.mp4: .* expected a video file; replace it",
         "sound.mp4": "holds no video stream",
     }.items():
@@ -188,11 +142,3 @@ def test_a_file_that_is_no_video_gives_one_line(tmp_path):
             with pytest.raises(ClefError, match=message) as error:
                 read(tmp_path / name)
             assert "\n" not in str(error.value)
-
-
-def test_closing_the_iterator_closes_the_file(clip):
-    frames = read_video(clip)
-    next(frames)
-    with contextlib.closing(frames):
-        pass
-    assert next(frames, None) is None
