@@ -56,10 +56,10 @@ def _runs(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[Rende
 
 
 def _headline(comparison: Comparison, folds: int) -> Iterator[RenderableType]:
-    accuracy = comparison.headline == "accuracy"
-    value = "accuracy" if accuracy else f"mean {_metric(comparison)}"
+    value, won = f"mean {_metric(comparison)}", "AUs won"
+    if comparison.headline == "accuracy":
+        value, won = "accuracy", "expressions won"
     yield _title(f"{value}, minus that of {comparison.first}; percentage points")
-    won = "expressions won" if accuracy else "AUs won"
     table = _table("run", "difference", "95 % interval", "folds won", won)
     for other in comparison.others:
         row = other.rows[comparison.headline]

@@ -7,14 +7,12 @@ from pathlib import Path
 from clef.comparison.differences import Comparison
 from clef.runtime.files import atomic_write
 
-COLUMNS = ["first", "run", "label", "metric", "value_first", "value", "difference", "ci_low", "ci_high"]
-
 
 def write_differences(target: Path, comparison: Comparison) -> None:
     """Write one row per run and label: values between 0 and 1, four decimals; `difference` is `run` minus `first`."""
     with atomic_write(target) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(["first", "run", "label", "metric", "value_first", "value", "difference", "ci_low", "ci_high"])
         for other in comparison.others:
             for label, row in other.rows.items():
                 metric = "accuracy" if label == "accuracy" else comparison.metric

@@ -11,16 +11,14 @@ from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.manifest.folds import FoldName
 from clef.runtime.paths import seed_and_fold
 
-ROUNDING = 2e-4
-"""Largest difference between a mean of the metrics and the summary's value, which has four decimals."""
+ROUNDING = 2e-4  # the summary's values have four decimals
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """The results of one run."""
+    """The results of one run, with the name that the user gave."""
 
     name: str
-    """As the user gave it."""
     folder: Path
     summary: dict[str, Any]
     grid: MetricsGrid

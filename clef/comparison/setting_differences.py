@@ -25,7 +25,6 @@ class SettingDifferences:
     values: dict[str, list[str]]
     """Key, such as `finetune.epochs`, to its value in each run; `-` if a run does not have the key."""
     notes: list[str]
-    """One line each."""
 
 
 def differing_settings(runs: Sequence[FinishedRun], params_of: Callable[[str], Params | None]) -> SettingDifferences:

@@ -17,7 +17,6 @@ from clef.training.metrics_file import MetricsFile
 log = logging.getLogger(__name__)
 
 STAGES = {"pretrain": "stage 1", "finetune": "stage 2"}
-PREFIX = "train/"
 TOTAL = "loss"
 NO_LOSS = {"lr_factor", "gradient_norm"}
 STROKES = [(BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (INK, ":")]
@@ -70,8 +69,8 @@ def _losses(records: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
     points: dict[str, list[tuple[int, float]]] = {}
     for record in records:
         for key, value in record.items():
-            name = key.removeprefix(PREFIX)
-            if key.startswith(PREFIX) and name not in NO_LOSS:
+            name = key.removeprefix("train/")
+            if key.startswith("train/") and name not in NO_LOSS:
                 points.setdefault(name, []).append((record["step"], float(value)))
     if len(points) == 2:
         points.pop(TOTAL, None)

@@ -20,8 +20,6 @@ from clef.tracking.record import RUN_RECORD, Record, read_record, record_path, r
 
 log = logging.getLogger(__name__)
 
-SUMMARY_FILES = ("summary.json", "summary.csv", "params.yaml")
-
 
 @contextmanager
 def track_training(
@@ -96,7 +94,8 @@ def _summary_record(params: Params, folder: Path, trainings: list[Record]) -> Re
     assert newest.parent is not None
     own = [training for training in trainings if training.parent and training.parent.key == newest.parent.key]
     plots = sorted(file for file in (folder / "plots").glob("*") if file.is_file())
-    files = [file for file in (*(folder / name for name in SUMMARY_FILES), *plots) if file.exists()]
+    tables = [folder / name for name in ("summary.json", "summary.csv", "params.yaml")]
+    files = [file for file in (*tables, *plots) if file.exists()]
     # These settings can change while it stays the same run, so they are tags.
     tags = {"seeds": as_text(params.seeds), "threshold": as_text(params.evaluate.threshold)}
     tags |= {name: as_text(value) for name, value in flatten({"tune": params.tracked("tune")}).items()}

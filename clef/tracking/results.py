@@ -13,7 +13,6 @@ from clef.runtime.files import file_hash
 from clef.tracking.record import RUN_RECORD, Record
 
 BASELINES = ("base_rate", "floor", "activity_only", "activity_only_auc", "activity_only_untuned")
-COUNTS = ("frames", "positives")
 
 
 def log_results(client: MlflowClient, run: str, path: Path, record: Record) -> int:
@@ -49,7 +48,7 @@ def scores(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     for name in sorted(mean, key=lambda name: (not name.startswith(("ci_", "f1_")), name in BASELINES, name)):
         if name in BASELINES:
             found[f"baseline/{name}"] = mean[name]
-        elif name not in COUNTS:
+        elif name not in ("frames", "positives"):
             found[f"test/f1_{name}" if name.startswith(("ci_", "sd_")) else f"test/{name}"] = mean[name]
     for label, row in rows.items():
         if label == "accuracy":

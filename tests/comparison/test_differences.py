@@ -40,15 +40,6 @@ def test_the_paired_interval_equals_one_computed_in_loops():
     np.testing.assert_allclose([row.low, row.high], interval_in_loops(first, other, RESAMPLES), rtol=1e-10)
 
 
-def test_a_run_does_not_differ_from_itself():
-    first, _ = two_runs(2)
-    again = FinishedRun("again", first.folder, first.summary, first.grid)
-    compared = compare([first, again], resamples=RESAMPLES).others[0]
-    for row in compared.rows.values():
-        assert (row.difference, row.low, row.high, row.excludes_zero) == (0, 0, 0, False)
-    assert (compared.folds_won, compared.labels_won) == (0, 0)
-
-
 @settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), metric=st.sampled_from(sorted(METRICS)))
 def test_swapping_the_runs_negates_everything(seed, metric):

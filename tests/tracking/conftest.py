@@ -98,32 +98,6 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-class Server:
-    """An MLflow server that can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"]
-        command += ["--artifacts-destination", str(self.folder / "artifacts")]
-        environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-        self.process = subprocess.Popen(
-            command, cwd=self.folder, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        wait_until(lambda: answers(f"{self.uri}/health"))
-
-    def kill(self) -> None:
-        if self.process is not None:
-            for child in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
-                child.kill()
-            self.process.wait()
-            self.process = None
-
-
 def answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=2) as response:
@@ -132,13 +106,17 @@ def answers(address: str) -> bool:
         return False
 
 
-@pytest.fixture
-def server(tmp_path_factory, empty_store) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copy(empty_store, folder / "mlflow.db")
-    server = Server(folder)
-    yield server
-    server.kill()
+@contextmanager
+def pages(checkout: Path, port: int) -> Iterator[str]:
+    """Run `clef track ui` in a checkout; yields its address."""
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    command = [sys.executable, "-m", "clef", "track", "ui", "--port", str(port)]
+    with subprocess.Popen(command, cwd=checkout, env=environment, stdout=subprocess.DEVNULL) as served:
+        try:
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            served.terminate()
 
 
 @contextmanager

@@ -3,9 +3,7 @@
 python -m tests.tracking.pages results docs/pictures/mlflow-compare.png demo demo-no-pretrain demo-linear
 """
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import urllib.parse
@@ -17,23 +15,10 @@ from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
 
 from clef.tracking.store import local_uri
-from tests.tracking.conftest import answers, wait_until
+from tests.tracking.conftest import pages
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-@contextmanager
-def pages(checkout: Path, port: int) -> Iterator[str]:
-    """Run `clef track ui` in a checkout; yields its address."""
-    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    command = [sys.executable, "-m", "clef", "track", "ui", "--port", str(port)]
-    with subprocess.Popen(command, cwd=checkout, env=environment, stdout=subprocess.DEVNULL) as served:
-        try:
-            wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"))
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            served.terminate()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Real trainings with stores that work, are missing, broken, locked or hanging, and trainings that are interrupted."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -8,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,7 @@ from tests.tracking.conftest import (
     free_port,
     http_server,
     make_record,
+    pages,
     wait_until,
 )
 
@@ -55,10 +56,12 @@ def start_training(
     return subprocess.Popen(command, cwd=folder, env=os.environ | environment, stderr=subprocess.PIPE, text=True)
 
 
-def end(training: subprocess.Popen[str]) -> tuple[int, list[str]]:
-    """Exit code of a training, and what it says about tracking."""
+def end(training: subprocess.Popen[str], interrupt: bool = False) -> tuple[int, list[str]]:
+    """Exit code of a training, after SIGTERM if requested, and what it says about tracking or imports of MLflow."""
+    if interrupt:
+        training.terminate()
     _, errors = training.communicate(timeout=HANG_SECONDS)
-    return training.returncode, [line for line in errors.splitlines() if "tracking:" in line]
+    return training.returncode, [line for line in errors.splitlines() if re.search(r"tracking:|\| +mlflow\b", line)]
 
 
 def target_in(folder: Path) -> Path:
@@ -80,12 +83,6 @@ def sync_toy(folder: Path) -> int:
     return sent
 
 
-def interrupt(training: subprocess.Popen[str]) -> tuple[int, list[str]]:
-    """Exit code of a training that gets SIGTERM, and what it says about tracking."""
-    training.send_signal(signal.SIGTERM)
-    return end(training)
-
-
 def require_complete(folder: Path, store: Path | str, status: str = "FINISHED") -> None:
     """Require one run with every step of the metrics file once, at its original time."""
     run = all_runs(store)[NAME]
@@ -104,7 +101,7 @@ def weights_without_mlflow(tmp_path_factory, data) -> bytes:
 
 @pytest.mark.slow
 def test_tracking_changes_no_byte_and_mlflow_has_everything(checkout, data, weights_without_mlflow):
-    assert end(start_training(checkout, data, 1, 3)) == (0, [])
+    assert end(start_training(checkout, data, 1, 3, PYTHONPROFILEIMPORTTIME="1")) == (0, [])
     assert target_in(checkout).read_bytes() == weights_without_mlflow
     require_complete(checkout, checkout)
 
@@ -118,17 +115,13 @@ def hanging_server() -> Iterator[str]:
         ended.set()
 
 
-def answer_500(request: BaseHTTPRequestHandler) -> None:
-    request.send_error(500)
-
-
 @contextmanager
 def broken_store(kind: str, checkout: Path) -> Iterator[str]:
     """Address of a store that does not work."""
     if kind == "missing":
         yield f"http://127.0.0.1:{free_port()}"
     elif kind == "answers 500":
-        with http_server(answer_500) as uri:
+        with http_server(lambda request: request.send_error(500)) as uri:
             yield uri
     elif kind == "hangs":
         with hanging_server() as uri:
@@ -160,7 +153,7 @@ def test_sigterm_is_not_delayed_by_a_server_that_never_answers(checkout, data):
         patient = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_HTTP_REQUEST_TIMEOUT": str(HANG_SECONDS)}
         training = start_training(checkout, data, LONG, 10, **patient)
         wait_until(lambda: steps_in_file(checkout) > 20)
-        assert interrupt(training) == (75, []), "a line about tracking would show that it waited"
+        assert end(training, interrupt=True) == (75, []), "a line about tracking would show that it waited"
     sync_toy(checkout)
     require_complete(checkout, checkout, "KILLED")
 
@@ -176,19 +169,19 @@ def test_sigterm_during_the_last_sync_ends_only_the_wait():
 
 
 @pytest.mark.slow
-def test_a_server_that_is_restarted_during_a_training_gets_every_point_once(bare_checkout, data, server):
-    server.start()
-    training = start_training(bare_checkout, data, LONG, 5, MLFLOW_TRACKING_URI=server.uri)
-    wait_until(lambda: steps_shown(server.uri) > 0)
-    server.kill()
+def test_a_restarted_server_gets_every_point_once(bare_checkout, data, tmp_path_factory, monkeypatch):
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
+    with pages(folder, port) as uri:
+        training = start_training(bare_checkout, data, LONG, 5, MLFLOW_TRACKING_URI=uri)
+        wait_until(lambda: steps_shown(uri) > 0)
     before = steps_in_file(bare_checkout)
     wait_until(lambda: steps_in_file(bare_checkout) > before + 20)
-    server.start()
-    wait_until(lambda: steps_shown(server.uri) > before)
-    assert interrupt(training) == (75, [])
-    command = [sys.executable, "-m", "clef", "track", "sync"]
-    subprocess.run(command, cwd=bare_checkout, env=os.environ | {"MLFLOW_TRACKING_URI": server.uri}, check=True)
-    require_complete(bare_checkout, server.uri, "KILLED")
+    with pages(folder, port):
+        wait_until(lambda: steps_shown(uri) > before)
+        assert end(training, interrupt=True) == (75, [])
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        sync_toy(bare_checkout)
+        require_complete(bare_checkout, uri, "KILLED")
 
 
 @pytest.mark.slow
@@ -201,57 +194,9 @@ def test_a_killed_and_resumed_training_is_one_run_with_one_curve(checkout, data)
     before = steps_shown(checkout)
     training = start_training(checkout, data, LONG, 10)
     wait_until(lambda: all_runs(checkout)[NAME].info.status == "RUNNING" and steps_shown(checkout) > before)
-    assert interrupt(training) == (75, [])
+    assert end(training, interrupt=True) == (75, [])
     wait_until(lambda: all_runs(checkout)[NAME].info.status == "KILLED")
     require_complete(checkout, checkout, "KILLED")
-
-
-TRACKED = """
-import sys
-from pathlib import Path
-import clef.cli, clef.training.finetune, clef.training.pretrain
-from clef.tracking.hooks import track_training
-from clef.training.metrics_file import MetricsFile
-from tests.toy import toy_params
-params, fold = toy_params(tracking={"mlflow": True}), int(sys.argv[1])
-target = Path(f"results/toy/seed0/fold{fold}/pretrain.safetensors")
-sidecar = {"stage": "pretrain", "seed": 0, "fold": fold, "steps": 5, "manifest": "m" * 64, "package": "p"}
-print("ready", flush=True)
-sys.stdin.readline()
-with track_training(params, target, Path("manifest.parquet"), f"key {fold}", sidecar, "cpu"):
-    for step in range(1, 6):
-        MetricsFile(target.with_suffix(".metrics.jsonl")).append(step, {"train/loss": 1 / step})
-assert "mlflow" not in sys.modules
-"""
-
-
-@pytest.mark.slow
-def test_16_trainings_that_start_at_once_without_a_store_lose_nothing(bare_checkout):
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", TRACKED, str(fold)],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for fold in range(16)
-    ]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    assert [process.wait(HANG_SECONDS) for process in processes] == [0] * 16
-    records = sorted((bare_checkout / "results").rglob("*.track.json"))
-    assert sync_records(Store(bare_checkout), records)[1] is None
-    runs = all_runs(bare_checkout)
-    assert len(runs) == 17
-    for fold in range(16):
-        run = runs[f"toy seed 0 fold {fold} pretrain"]
-        assert run.info.status == "FINISHED"
-        assert [step for step, _, _ in curve(bare_checkout, run, "train/loss")] == [1, 2, 3, 4, 5]
 
 
 def test_the_last_sync_of_a_summary_includes_all_trainings_of_the_run(checkout):

@@ -14,8 +14,8 @@ from clef.tracking.mlflow_runs import parent_run
 from clef.tracking.record import records_below
 from clef.tracking.store import Store
 from clef.tracking.sync import sync_records
-from tests.tracking.conftest import ROOT, free_port, make_record
-from tests.tracking.pages import CHROMIUM, axes, browser, open_comparison, pages, selected
+from tests.tracking.conftest import ROOT, free_port, make_record, pages
+from tests.tracking.pages import CHROMIUM, axes, browser, open_comparison, selected
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 

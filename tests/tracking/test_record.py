@@ -7,12 +7,6 @@ RUN = RunDescription("demo", "demo fold 0", "k", "c", {"lr": "0.1"}, {"run": "de
 RECORD = Record(RUN, RUN, "m.parquet", "0123", 12.5, 12.5, "failed", 13.5, 7, {"a.json": "h"})
 
 
-def test_a_record_is_read_as_it_was_written(tmp_path):
-    for record in (RECORD, replace(RECORD, parent=None, ended=None)):
-        record.write(tmp_path / "x.track.json")
-        assert read_record(tmp_path / "x.track.json") == record
-
-
 def test_missing_damaged_and_older_files_are_no_records(tmp_path):
     path = tmp_path / "x.track.json"
     assert read_record(path) is None
