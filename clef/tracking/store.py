@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 
 from filelock import FileLock
@@ -12,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from clef.errors import ClefError
+from clef.runtime.files import atomic_write
 from clef.tracking.location import URI_VARIABLE, without_secrets
 
 SQLITE = "sqlite:///"
@@ -33,8 +33,6 @@ class Store:
     def __init__(self, checkout: Path) -> None:
         self.uri = os.environ.get(URI_VARIABLE) or local_uri(checkout)
         self.local = self.uri.startswith(SQLITE)
-        if self.local:
-            import_module("mlflow.store.tracking.sqlalchemy_store")  # takes seconds, so not while holding the lock
         self.artifacts = (checkout / "results" / "mlartifacts").absolute() if self.local else None
         self._lock = FileLock(checkout / "results" / ".mlflow.lock")
 
@@ -47,9 +45,17 @@ class Store:
 
     @cached_property
     def client(self) -> MlflowClient:
-        """The client. Its first use may create the database, so it must happen inside `creating`."""
-        if self.local:
-            Path(self.uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+        """The client. Its first use may create the database, so it must happen inside `creating`.
+
+        MLflow takes seconds to create its tables, and cannot use a database in which a killed process left only some.
+        """
+        database = Path(self.uri.removeprefix(SQLITE))
+        if self.local and not database.exists():
+            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # slow, and not for servers
+
+            with atomic_write(database) as partial:
+                created = SqlAlchemyStore(f"{SQLITE}{partial}", (database.parent / "mlartifacts").as_uri())
+                created.engine.dispose()
         return MlflowClient(self.uri)
 
     def experiment(self, name: str) -> str:
