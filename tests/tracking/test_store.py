@@ -6,9 +6,7 @@ import sys
 from clef.tracking.store import Store
 from tests.tracking.conftest import wait_until
 
-CREATE = """import sys, pathlib, clef.tracking.store as store; store.Store(pathlib.Path(sys.argv[1])).require()"""
-    "import sys; from pathlib import Path; from clef.tracking.store import Store; Store(Path(sys.argv[1])).require()"
-)
+CREATE = "import sys, pathlib, clef.tracking.store as store; store.Store(pathlib.Path(sys.argv[1])).require()"
 
 
 def test_a_process_killed_while_it_creates_the_database_leaves_none(tmp_path):
