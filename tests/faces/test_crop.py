@@ -1,10 +1,3 @@
-import json
-import os
-import signal
-import subprocess
-import sys
-from dataclasses import asdict
-
 import cv2
 import numpy as np
 import pytest
@@ -24,9 +17,7 @@ SEQUENCES = [
     recorded("one.mp4", first_frame=1),
     recorded("images", "images", first_frame=1),
     recorded("text.mp4", first_frame=5),
-    recorded("still21.png", "image"),
-    recorded("still22.png", "image"),
-    recorded("still23.png", "image"),
+    *(recorded(f"still{n}.png", "image") for n in (21, 22, 23)),
     recorded("two.mp4"),
     recorded("empty.mp4", frames=3, first_frame=1),
 ]
@@ -81,17 +72,6 @@ def test_every_input_frame_has_its_row(root, tmp_path):
     assert not (tmp_path / "work").exists()
 
 
-def test_the_channels_of_a_crop_are_in_order(tmp_path):
-    image = np.zeros((64, 64, 3), np.uint8)
-    image[..., 2] = 240  # red, as OpenCV writes
-    cv2.imwrite(str(tmp_path / "red.png"), image)
-    crop_shard(tmp_path, [recorded("red.png", "image")], WHOLE, tmp_path / "s.arrow", tmp_path / "work")
-    jpeg = decode(open_shard(tmp_path / "s.arrow")["crop"][0].as_py())
-    assert jpeg.shape == (64, 64, 3)
-    assert jpeg[..., 0].min() > 225
-    assert jpeg[..., 1:].max() < 15
-
-
 class FixedDetector(Detector):
     """Finds the same three faces in every image."""
 
@@ -106,21 +86,20 @@ class FixedDetector(Detector):
     ("annotated", "left_top"),
     [
         ((68, 48, 24, 24), (70, 50)),  # not the largest face, but the annotated one
-        ((72, 14, 30, 30), (70, 10)),
         ((55, 45, 30, 30), (70, 50)),  # overlaps two faces
         ((90, 80, 5, 5), (70, 50)),  # overlaps none, so the nearest
-        ((1, 1, 50, 50), (0, 0)),
         ((0, 0, 0, 0), (0, 0)),  # no face is annotated: as without annotation
         (None, (0, 0)),
     ],
 )
 def test_a_detector_crops_the_annotated_face_among_several(annotated, left_top, tmp_path, monkeypatch):
     monkeypatch.setattr(crop, "build_detector", lambda settings: FixedDetector())
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((100, 100, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((100, 100, 3), (0, 0, 240), np.uint8))
     sequences = [recorded("a.png", "image", box=annotated)]
     crop_shard(tmp_path, sequences, CropParams(size=32), tmp_path / "s.arrow", tmp_path / "work")
     (row,) = open_shard(tmp_path / "s.arrow").to_pylist()
     assert (row["x"], row["y"], row["faces"], row["status"]) == (*left_top, 3, "detected")
+    assert decode(row["crop"]).mean(axis=(0, 1)) == pytest.approx([240, 0, 0], abs=15)  # red stays red
 
 
 class StoppedError(Exception):
@@ -128,18 +107,17 @@ class StoppedError(Exception):
 
 
 def stop_after(frames):
-    done = 0
+    counts = []
 
     def progress(_, count):
-        nonlocal done
-        done += count
-        if done >= frames:
+        counts.append(count)
+        if sum(counts) >= frames:
             raise StoppedError
 
     return progress
 
 
-@pytest.mark.parametrize("stop", [1, 290, 301, 306])
+@pytest.mark.parametrize("stop", [1, 301, 306])
 def test_a_resumed_job_gives_the_same_bytes_and_repeats_no_finished_part(stop, root, tmp_path):
     whole, target, work = tmp_path / "whole.arrow", tmp_path / "s.arrow", tmp_path / "work"
     expected = crop_shard(root, SEQUENCES, WHOLE, whole, tmp_path / "other")
@@ -156,36 +134,6 @@ def test_a_resumed_job_gives_the_same_bytes_and_repeats_no_finished_part(stop, r
     assert crop_shard(root, SEQUENCES, WHOLE, target, work, record) == expected
     assert kept == finished
     assert target.read_bytes() == whole.read_bytes()
-    assert [file.name for file in tmp_path.iterdir() if "work" in file.name] == []
-
-
-KILLED_JOB = """
-import os, signal, sys, json
-from pathlib import Path
-from clef.recordings.sequence import RecordedSequence
-from clef.faces.crop import crop_shard
-from clef.params.schema import CropParams
-root, target, work, sequences, settings = sys.argv[1:]
-def die(name, count):
-    if name == "still23":
-        os.kill(os.getpid(), signal.SIGKILL)
-crop_shard(Path(root), [RecordedSequence(**s) for s in json.loads(sequences)], CropParams(**json.loads(settings)),
-    Path(target), Path(work), die)
-"""
-
-
-def test_a_killed_process_is_resumed(root, tmp_path):
-    target, work = tmp_path / "s.arrow", tmp_path / "work"
-    listing = json.dumps([asdict(sequence) for sequence in SEQUENCES])
-    arguments = [str(root), str(target), str(work), listing, WHOLE.model_dump_json()]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    killed = subprocess.run([sys.executable, "-c", KILLED_JOB, *arguments], env=environment, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert not target.exists()
-    assert (work / "one.json").exists()
-    crop_shard(root, SEQUENCES, WHOLE, target, work)
-    crop_shard(root, SEQUENCES, WHOLE, tmp_path / "whole.arrow", tmp_path / "other")
-    assert target.read_bytes() == (tmp_path / "whole.arrow").read_bytes()
 
 
 def test_changed_settings_or_a_changed_source_invalidate_a_finished_part(root, tmp_path):
@@ -205,7 +153,7 @@ def test_changed_settings_or_a_changed_source_invalidate_a_finished_part(root, t
     assert read_fingerprint(target)["size"] == 96
 
 
-@pytest.mark.parametrize("lost_at", ["one", "two", "three"])
+@pytest.mark.parametrize("lost_at", ["one", "three"])
 def test_a_job_that_loses_its_lease_leaves_the_work_folder_to_the_new_holder(lost_at, tmp_path):
     root, target, work = tmp_path / "raw", tmp_path / "s.arrow", tmp_path / "s.work"
     for number, name in enumerate(("one", "two", "three")):
@@ -229,38 +177,17 @@ def test_a_job_that_loses_its_lease_leaves_the_work_folder_to_the_new_holder(los
     assert not target.exists()
 
 
-def test_an_empty_shard_is_a_file_without_rows(tmp_path):
-    report = crop_shard(tmp_path, [], WHOLE, tmp_path / "s.arrow", tmp_path / "work")
-    assert report.frames == 0
-    assert open_shard(tmp_path / "s.arrow").num_rows == 0
-
-
-REAL = {
-    "WolfgangLanger_Pexels.mp4": "video",
-    "face_noface.mov": "video",
-    "multi_face.jpg": "image",
-    "no_face.jpg": "image",
-}
-
-
 @pytest.mark.parametrize("detector", ["yunet", "lbp"])
 def test_real_recordings_keep_every_row_and_lose_the_face_when_it_leaves(detector, testdata, tmp_path):
-    if detector == "yunet":
-        settings = CropParams(
-            detector="yunet", weights=str(testdata / "yunet_n_640_640.onnx"), every=6, detect_size=320, size=64
-        )
-    else:
-        settings = CropParams(detector="lbp", every=5, align="box", size=64)
-    sequences = [inspect_sequence(testdata, recorded(source, kind)) for source, kind in REAL.items()]
+    weights = str(testdata / "yunet_n_640_640.onnx") if detector == "yunet" else None
+    settings = CropParams(detector=detector, weights=weights, every=6, detect_size=320, align="box", size=64)
+    sources = ["WolfgangLanger_Pexels.mp4", "face_noface.mov", "multi_face.jpg", "no_face.jpg"]
+    kinds = {".mp4": "video", ".mov": "video", ".jpg": "image"}
+    sequences = [inspect_sequence(testdata, recorded(source, kinds[source[-4:]])) for source in sources]
     report = crop_shard(testdata, sequences, settings, tmp_path / "s.arrow", tmp_path / "work")
     assert report.problems == []
     table = open_shard(tmp_path / "s.arrow").to_pandas()
-    assert table.groupby("sequence")["frame"].apply(list).to_dict() == {
-        "WolfgangLanger_Pexels": list(range(472)),
-        "face_noface": list(range(169)),
-        "multi_face": [0],
-        "no_face": [0],
-    }
+    assert table["frame"].tolist() == [*range(472), *range(169), 0, 0]
     moving = table[table["sequence"] == "face_noface"]
     assert moving.loc[moving["crop"].notna(), "frame"].tolist() == list(range(72))
     if detector == "yunet":

@@ -15,10 +15,6 @@ from clef.recordings.frames import inspect_sequence, read_frames
 from tests.recordings.sample_recordings import numbered_image, numbered_images, read_number, recorded, write_video
 
 
-def numbers(frames):
-    return [frame.number for frame in frames]
-
-
 @pytest.fixture
 def folder(tmp_path):
     """Images 0, 1, 2, 7 and 12 with several widths of zero padding, and other files."""
@@ -37,7 +33,7 @@ def test_a_broken_image_loses_only_its_own_frame(tmp_path, folder):
     whole = (folder / "0007.JPG").read_bytes()
     (folder / "0007.JPG").write_bytes(whole[: len(whole) // 2])
     frames = list(read_frames(tmp_path, recorded("F001/T1", "images")))
-    assert numbers(frames) == [0, 1, 2, 7, 12]
+    assert [frame.number for frame in frames] == [0, 1, 2, 7, 12]
     assert [frame.image is None or read_number(frame.image) for frame in frames] == [0, True, True, True, 12]
     assert "01.jpg" in frames[1].problem
 
@@ -95,7 +91,7 @@ def test_a_missing_recording_has_only_its_declared_frames(kind, source, tmp_path
     missing = recorded(source, kind, first_frame=2, inside="F001/T2")
     assert list(read_frames(tmp_path, missing)) == []
     assert inspect_sequence(tmp_path, missing).is_missing
-    assert numbers(read_frames(tmp_path, replace(missing, frames=2))) == [2, 3]
+    assert [frame.number for frame in read_frames(tmp_path, replace(missing, frames=2))] == [2, 3]
     assert not inspect_sequence(tmp_path, recorded("F001.zip", "zip", inside="F001/T1")).is_missing
 
 

@@ -103,15 +103,10 @@ def test_a_damaged_or_encrypted_member_loses_only_its_own_frame(tmp_path):
     assert "is encrypted, password required" in first.problem
 
 
-def test_truncated_and_missing_files_missing_folders_and_duplicate_numbers_are_named(tmp_path, zipped):
+def test_a_truncated_file_and_a_missing_folder_are_named(tmp_path, zipped):
     for share in (0.0, 0.95):
         (tmp_path / "cut.zip").write_bytes(zipped.read_bytes()[: int(share * zipped.stat().st_size)])
         facts = inspect_sequence(tmp_path, recorded("cut.zip", "zip", inside="F001/T1"))
         assert facts.problem == "not a whole zip file (File is not a zip file); did copying it break off? Copy it again"
     with pytest.raises(ClefError, match=r"no numbered images in a folder F001/T3; found F001/T1, F001/T10, F001/T2;"):
         zipped_images(zipped, "F001/T3")
-    with pytest.raises(ClefError, match=r"nowhere\.zip: not a whole zip file \(No such file or directory\)"):
-        zipped_images(tmp_path / "nowhere.zip", "F001/T1")
-    twice = write_zip(tmp_path / "F002.zip", {"F002/T1/01.png": b"", "F002/T1/1.png": b""})
-    with pytest.raises(ClefError, match=r"F002/T1/01\.png and F002/T1/1\.png are both image 1; remove one"):
-        zipped_images(twice, "F002/T1")

@@ -5,7 +5,6 @@ import skimage.data
 
 from clef.faces.detectors import build_detector
 from clef.params.schema import CropParams
-from clef.recordings.video import read_video
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +42,3 @@ def test_the_score_counts_accepted_windows(astronaut):
     assert build_detector(CropParams(detector="lbp", score=1)).detect([astronaut]) == [[]]
     windows = 2 * face.score / (1 - face.score)
     assert windows == pytest.approx(round(windows))
-
-
-def test_real_frames(detector, testdata):
-    images = [image for number, image, _ in read_video(testdata / "face_noface.mov") if number % 16 == 0]
-    assert [len(faces) for faces in detector.detect(images)] == [1] * 5 + [0] * 6
-
-
-def test_the_fingerprint_has_no_weights(detector):
-    assert detector.fingerprint["weights"] is None
-    assert detector.fingerprint["library"].startswith("scikit-image ")
