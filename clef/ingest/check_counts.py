@@ -15,7 +15,7 @@ NOT_CODED = 9
 ROUNDING = 0.0006
 """Published shares have three digits."""
 INCOMPLETE_COPY = 0.02
-"""Tolerance of a share if not all published frames are in the copy."""
+"""Tolerance of a share if the copy lacks published frames."""
 
 
 def count_labels(
@@ -87,25 +87,18 @@ def _count_classes(copy: RawCopy, counts: "pd.Series", labels_missing: bool) -> 
     wanted = dataset.params.labels.expressions
     if dataset.params.folds.protocol == "official":
         splits |= {"test", "train"}
-    if not labels_missing:
-        for split in sorted(splits):
-            _require_every_class(copy, split, counts)
     for split in sorted(splits):
         expected = published.classes.get(split, {})
+        without = [name for name in wanted if not counts.get((split, name), 0)]
+        if without and not labels_missing:
+            number = sum(expected.get(name, 0) for name in without)
+            where = "the data set" if split == "all" else f"the split {split}"
+            missing = f"{where} has no labels of {{}}" + (f"; expected {number} images" if number else "")
+            if len(without) == len(wanted):
+                copy.report.problem(missing.format("the run's classes") + "; restore them")
+            else:
+                copy.report.problem(missing.format(abbreviate(without)) + "; restore them, or leave the class out")
         found = {str(name) for own, name in counts.index if own == split}
         for name in dict.fromkeys([*(expected or wanted), *sorted(found)]):
             note = "" if name in wanted else "not a class of the run"
             copy.report.count("classes", f"{split} {name}", int(counts.get((split, name), 0)), expected.get(name), note)
-
-
-def _require_every_class(copy: RawCopy, split: str, counts: "pd.Series") -> None:
-    wanted = copy.dataset.params.labels.expressions
-    without = [name for name in wanted if not counts.get((split, name), 0)]
-    where = f"the split {split}" if split != "all" else "the data set"
-    number = sum(copy.published.classes.get(split, {}).get(name, 0) for name in without)
-    expected = f"; expected {number} images" if number else ""
-    if without and len(without) == len(wanted):
-        copy.report.problem(f"{where} has no labels of the run's classes{expected}; restore them")
-    elif without:
-        names = abbreviate(without)
-        copy.report.problem(f"{where} has no labels of {names}{expected}; restore them, or leave the class out")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clef.datasets.image_dataset import UnlabelledError
-from clef.ingest.check_recordings import CheckedRecordings, RawCopy
+from clef.ingest.check_recordings import RawCopy
 from clef.ingest.report import Report, plural
 from clef.ingest.tables import collect_labels
 from clef.recordings.sequence import NUMBERED, RecordedSequence
@@ -14,13 +14,12 @@ from clef.runtime.wording import abbreviate
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_FILES = 8
-"""Broken label files that are named."""
 
-
-def check_labels(copy: RawCopy, recordings: CheckedRecordings) -> "pd.DataFrame | None":
+def check_labels(
+    copy: RawCopy, sequences: list[RecordedSequence], images: Mapping[str, Collection[int]]
+) -> "pd.DataFrame | None":
     """Read all labels, as `Dataset.labels`, and compare them with the recordings. Return None if none can be read."""
-    report, sequences = copy.report, recordings.sequences
+    report = copy.report
     recordings_refused = bool(report.problems)
     _judge_unexpected_files(copy, sequences)
     read = collect_labels(copy.dataset, copy.root, sequences)
@@ -28,7 +27,7 @@ def check_labels(copy: RawCopy, recordings: CheckedRecordings) -> "pd.DataFrame 
         allowed = int(copy.dataset.params.ingest.max_bad * error.images)
         message = str(UnlabelledError(copy.root, error.unlabelled, error.images, allowed))
         report.judge(len(error.unlabelled) > allowed, message)
-    for message in read.errors[:MOST_FILES]:
+    for message in read.errors[:8]:
         report.problem(message)
     labels = read.labels
     if labels is None:
@@ -39,7 +38,7 @@ def check_labels(copy: RawCopy, recordings: CheckedRecordings) -> "pd.DataFrame 
         report.problem(f"{len(twice)} frames are labelled twice: {abbreviate(names)}; expected one label a frame")
     _judge_unlabelled(copy, {s.sequence for s in sequences if s.shard in read.shards}, labels)
     _judge_range(copy.dataset.params.ingest.frames_past_end, sequences, labels, report)
-    _judge_images(copy, recordings, labels, recordings_refused)
+    _judge_images(report, coverage(sequences, labels, images), copy.dataset.params.ingest.max_bad, recordings_refused)
     return labels
 
 
@@ -96,28 +95,23 @@ def _judge_range(allowed: int, sequences: list[RecordedSequence], labels: "pd.Da
     late = found[past > 0].drop(outside.index, errors="ignore")
     if len(late):
         last = labels["sequence"].map(late["last"])
-        counts = labels[labels["frame"] > last].groupby("sequence").size()
-        names = [f"{name} ({count})" for name, count in counts.items()]
+        names = [f"{name} ({n})" for name, n in labels[labels["frame"] > last].groupby("sequence").size().items()]
         report.remark(
             f"labels reach past the end of their video in {plural(len(late), 'recording')}, as ingest.frames_past_end "
             f"allows; these frames count as not decodable: {abbreviate(names)}"
         )
 
 
-def _judge_images(
-    copy: RawCopy, recordings: CheckedRecordings, labels: "pd.DataFrame", recordings_refused: bool
-) -> None:
+def _judge_images(report: Report, found: "Coverage", max_bad: float, recordings_refused: bool) -> None:
     """Report labelled frames without an image, as the manifest will count them."""
-    report = copy.report
-    found = coverage(recordings.sequences, labels, recordings.table.images)
     number = sum(found.without_image.values())
-    if any(sequence.kind in NUMBERED for sequence in recordings.sequences):
+    if found.numbered:
         note = f"in {found.labelled} labelled recordings opened"
         report.count("labels", "labelled frames without an image", number, 0, note)
     without = f"{plural(number, 'labelled frame')} {'has' if number == 1 else 'have'} no image"
-    most = copy.dataset.params.ingest.max_bad * found.frames
+    most = max_bad * found.frames
     allowed = f"ingest.max_bad allows {int(most)} of {found.frames}"
-    worst = abbreviate(_most_first(found.without_image | found.unreadable))
+    worst = _most_first(found.without_image | found.unreadable)
     if found.shift is not None:
         way = "higher" if found.shift == -1 else "lower"
         report.problem(
@@ -134,13 +128,13 @@ def _judge_images(
             f"read, {allowed}: {worst}; complete the copy"
         )
     elif number:
-        names = abbreviate(_most_first(found.without_image))
+        names = _most_first(found.without_image)
         report.remark(f"{without} (not written: face hidden?), they count as not decodable: {names}")
 
 
-def _most_first(counts: dict[str, int]) -> list[str]:
+def _most_first(counts: dict[str, int]) -> str:
     """Names with their counts, such as `F001_T1 (3)`."""
-    return [f"{name} ({counts[name]})" for name in sorted(counts, key=lambda name: -counts[name])]
+    return abbreviate([f"{name} ({counts[name]})" for name in sorted(counts, key=lambda name: -counts[name])])
 
 
 @dataclass(frozen=True)
@@ -161,6 +155,8 @@ class Coverage:
     """Number to add to the labels' frame numbers so that most recordings have an image for every label."""
     labelled: int
     """Labelled recordings that these numbers come from."""
+    numbered: bool
+    """Whether there are recordings of numbered images."""
 
 
 def coverage(
@@ -177,11 +173,10 @@ def coverage(
     broken = [s for s in longer if s.problem]
     sound = [s for s in longer if not s.problem and s.frames is not None]
     unopened = [s for s in longer if not s.problem and s.frames is None]
-    without_image = {
-        s.sequence: len(frames)
-        for s in sound
-        if s.kind in NUMBERED and (frames := labelled.get(s.sequence, set()) - set(images[s.sequence]))
+    gaps_of = {
+        s.sequence: labelled.get(s.sequence, set()) - set(images[s.sequence]) for s in sound if s.sequence in images
     }
+    without_image = {name: len(frames) for name, frames in gaps_of.items() if frames}
     gaps, existing = sum(without_image.values()), sum(s.frames or 0 for s in sound)
     lost = 0
     for s in broken:  # an existing recording that cannot be read has at least one frame, also without labels
@@ -199,6 +194,7 @@ def coverage(
         unreadable={s.sequence: len(labelled[s.sequence]) for s in broken if s.sequence in labelled},
         shift=_shift({name: set(images[name]) for name in without_image}, labelled, opened),
         labelled=opened,
+        numbered=any(s.kind in NUMBERED for s in sequences),
     )
 
 

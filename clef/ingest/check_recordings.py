@@ -24,8 +24,6 @@ ZIPS_OPENED = 8
 SIZES_CHECKED = 5000
 """With more sources than this, only those that are opened are tested for size 0."""
 CUT_OFF = "cut off: did copying it break off?"
-AVI_UNKNOWN_LENGTH = 2**32 - 8
-"""Length in the header of an AVI file whose writer did not know it."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +39,14 @@ class RawCopy:
     """Receives the findings."""
 
 
-@dataclass(frozen=True)
-class CheckedRecordings:
-    """The recordings of a copy."""
-
-    table: RecordingTable
-    sequences: list[RecordedSequence]
-    """Those of the table, with the problems that quick tests of the files found too."""
-
-
 def check_recordings(
     copy: RawCopy, full: bool, progress: Callable[[int, int], None] | None = None
-) -> CheckedRecordings:
-    """List the recordings, test all files quickly, and inspect all (`full`) or a sample."""
+) -> tuple[RecordingTable, list[RecordedSequence]]:
+    """List the recordings, test all files quickly, and inspect all (`full`) or a sample.
+
+    Returns:
+        The table, and its recordings with the problems that the quick tests of the files found too.
+    """
     dataset, root = copy.dataset, copy.root
     listed = dataset.sequences(root)
     if not listed:
@@ -70,7 +63,7 @@ def check_recordings(
     expected = set(dataset.expected_sequences())
     judged = [s for s in sequences if not (s.is_missing and (s.sequence in expected or s.subject in missing_subjects))]
     _judge_unreadable(copy, judged, table.opened - problems.keys(), missing)
-    return CheckedRecordings(table, sequences)
+    return table, sequences
 
 
 def _sample(sequences: list[RecordedSequence], labelled: set[str]) -> list[RecordedSequence]:
@@ -129,7 +122,8 @@ def _is_cut_off(avi: Path) -> bool:
             form, length = file.read(4), int.from_bytes(file.read(4), "little")
     except OSError:
         return False  # reported when the file is opened
-    return form == b"RIFF" and avi.stat().st_size < 8 + length < AVI_UNKNOWN_LENGTH
+    unknown = 2**32 - 8  # written by programs that do not know the length
+    return form == b"RIFF" and avi.stat().st_size < 8 + length < unknown
 
 
 def _count_subjects(copy: RawCopy, present: list[RecordedSequence]) -> list[str]:

@@ -51,8 +51,7 @@ def take_inventory(
 ) -> Inventory:
     """List the recordings, read the labels, and compare both with each other and with what is expected.
 
-    A full inventory inspects every recording, otherwise a sample, which takes seconds also on terabytes. `progress` is
-    called with recordings inspected and recordings to inspect.
+    A full inventory inspects every recording, otherwise a sample, which takes seconds also on terabytes.
     """
     report = Report(dataset.name, dataset.params.dataset.adapter, str(root))
     inventory = Inventory(report)
@@ -66,16 +65,16 @@ def take_inventory(
         packaging = dataset.packaging(root)
         report.rows.append(ReportRow("copy", "packaging", packaging.name, note=packaging.found))
         if packaging.offset is not None:
-            offset = f"label = image {packaging.offset:+d}" if packaging.offset else "label = image"
-            report.rows.append(ReportRow("copy", "frame number", offset, note=packaging.reason or ""))
+            offset = f" {packaging.offset:+d}" if packaging.offset else ""
+            report.rows.append(ReportRow("copy", "frame number", f"label = image{offset}", note=packaging.reason or ""))
         copy = RawCopy(dataset, root, _published_counts(dataset, root), report)
         report.source = copy.published.source or None
-        recordings = check_recordings(copy, full, progress)
-        inventory.sequences = recordings.table.sequences
+        table, sequences = check_recordings(copy, full, progress)
+        inventory.sequences = table.sequences
         before = len(report.problems)
-        inventory.labels = check_labels(copy, recordings)
+        inventory.labels = check_labels(copy, sequences, table.images)
         if inventory.labels is not None:
-            count_labels(copy, recordings.sequences, inventory.labels, len(report.problems) > before)
+            count_labels(copy, sequences, inventory.labels, len(report.problems) > before)
         for change in changes(dataset, root, None if full else FILES_COMPARED):
             report.remark(change)
     except ClefError as error:  # nothing after this can be checked

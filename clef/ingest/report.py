@@ -11,9 +11,6 @@ from clef.runtime.wording import abbreviate
 
 Value = int | float | str | None
 
-LIBRARIES = {"av": "av", "numpy": "numpy", "opencv": "opencv-python-headless", "pandas": "pandas", "pyarrow": "pyarrow"}
-"""Distribution of each library that reads the data."""
-
 
 @dataclass(frozen=True)
 class ReportRow:
@@ -33,7 +30,8 @@ class ReportRow:
 def library_versions() -> dict[str, str]:
     """Versions of CLEF, Python and the libraries that read the data."""
     versions = {"clef": __version__, "python": python_version(), "system": system()}
-    return versions | {library: version(distribution) for library, distribution in LIBRARIES.items()}
+    versions |= {"av": version("av"), "numpy": version("numpy"), "opencv": version("opencv-python-headless")}
+    return versions | {"pandas": version("pandas"), "pyarrow": version("pyarrow")}
 
 
 @dataclass

@@ -8,9 +8,8 @@ import pytest
 from clef.datasets import open_dataset
 from clef.datasets.published_counts import PublishedCounts
 from clef.ingest.check_labels import check_labels, coverage
-from clef.ingest.check_recordings import CheckedRecordings, RawCopy
+from clef.ingest.check_recordings import RawCopy
 from clef.ingest.report import Report
-from clef.ingest.tables import RecordingTable
 from clef.recordings.sequence import MISSING, RecordedSequence
 from tests.toy import FRAMES, make_toy, toy_params
 
@@ -31,7 +30,7 @@ def check(toy, **ingest) -> tuple[Report, pd.DataFrame | None]:
     params, root, sequences = toy
     params = params.model_copy(update={"ingest": params.ingest.model_copy(update=ingest)})
     copy = RawCopy(open_dataset(params), root, PublishedCounts(""), Report("toy", "demo", str(root)))
-    return copy.report, check_labels(copy, CheckedRecordings(RecordingTable(sequences, set(), {}), sequences))
+    return copy.report, check_labels(copy, sequences, {})
 
 
 def label(toy, frame: int) -> None:
@@ -96,6 +95,9 @@ def test_coverage_counts_the_rows_of_the_manifest():
     assert (found.frames, found.undecodable) == (5 + 3 + 2 + 3, 1 + 3 + 2)
     assert (found.without_image, found.unreadable) == ({"a": 1}, {"b": 2, "c": 2})
     assert (found.shift, found.labelled) == (None, 3)
+    single = [replace(numbered(name, 1, problem), kind="image") for name, problem in (("a", None), ("b", "empty"))]
+    found = coverage(single, labels_of({"a": [0], "b": [0]}), {})
+    assert (found.frames, found.undecodable, found.unreadable) == (2, 1, {})
 
 
 def test_recordings_that_were_not_opened_count_like_the_others():
@@ -113,10 +115,3 @@ def test_wrong_numbering_is_told_from_gaps(first, shift):
     sequences = [numbered(name, 4) for name in "abc"]
     labels = labels_of({name: range(first, first + 4) for name in "abc"})
     assert coverage(sequences, labels, dict.fromkeys("abc", range(4))).shift == shift
-
-
-def test_single_images_that_cannot_be_read_are_undecodable():
-    sequences = [replace(numbered(name, 1), kind="image") for name in "abc"]
-    sequences[1] = replace(sequences[1], problem="empty")
-    found = coverage(sequences, labels_of({"a": [0], "b": [0]}), {})
-    assert (found.frames, found.undecodable, found.unreadable) == (3, 1, {})

@@ -120,7 +120,7 @@ class RawDigests:
         """All files, if there are too many recordings to query the size of each."""
         if sum(map(len, self._by_shard.values())) <= SIZES_COMPARED:
             return None
-        return {name if folder == "." else f"{folder}/{name}" for folder, names in self._walk(set()) for name in names}
+        return {(Path(folder) / name).as_posix() for folder, names in self._walk(set()) for name in names}
 
     @cached_property
     def _by_shard(self) -> dict[str, list[RecordedSequence]]:
@@ -180,13 +180,7 @@ def _identity(path: Path) -> tuple[int | None, ...]:
 
 
 def _digest_contents(paths: list[Path]) -> str:
-    contents: list[tuple[str, str | None]] = []
-    for path in paths:
-        try:
-            contents.append((path.name, file_hash(path)))
-        except OSError:
-            contents.append((path.name, None))
-    return digest(contents)
+    return digest([(path.name, file_hash(path) if os.access(path, os.R_OK) else None) for path in paths])
 
 
 def _read_json(path: Path) -> dict[str, Any]:

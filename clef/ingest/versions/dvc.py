@@ -1,7 +1,7 @@
 """Write the DVC pointers of a data set, and send its files to a remote.
 
 DVC hashes in parallel, keeps a copy or link of every file in its cache, and knows the remotes. This module decides
-which files belong to which shard. `clef.ingest.versions.pointers` names and reads the pointers.
+which files belong to which shard.
 """
 
 import logging
@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dvc.exceptions import DvcException
@@ -26,9 +25,6 @@ from clef.ingest.versions.pointers import LABELS, measure, pointer_path, read_po
 from clef.runtime.disk_space import require_space
 from clef.runtime.wording import abbreviate
 
-if TYPE_CHECKING:
-    from dvc.stage import Stage
-
 log = logging.getLogger(__name__)
 
 DVC_ERRORS = (DvcException, SCMError, AuthError, ConfigError, RemoteMissingDepsError, ImportError)
@@ -36,11 +32,7 @@ DVC_ERRORS = (DvcException, SCMError, AuthError, ConfigError, RemoteMissingDepsE
 
 
 def open_repository(checkout: Path) -> Repo:
-    """Open the checkout as a DVC repository, after `dvc init` if needed.
-
-    Raises:
-        ClefError: The checkout is not a git repository.
-    """
+    """Open the checkout, a git repository, as a DVC repository, after `dvc init` if needed."""
     if not (checkout / ".git").exists():
         raise ClefError(f"{checkout}: not a git repository; data versions are git commits: run `git init` first")
     with _one_line_errors():
@@ -55,13 +47,7 @@ def raw_paths(dataset: Dataset, root: Path) -> dict[str, list[str]]:
 
     A pointer gets the folders of its recordings, and folders above that hold nothing else. Recordings in a folder that
     holds those of another pointer are listed one by one. Everything else, such as label files, goes to the labels
-    pointer, except folders that the adapter ignores.
-
-    Returns:
-        Paths relative to `root`, sorted, by the name of the pointer.
-
-    Raises:
-        ClefError: A shard has no recordings.
+    pointer, except folders that the adapter ignores. Paths are relative to `root` and sorted, by name of the pointer.
     """
     pointer_of = {shard: dataset.version_of(shard) for shard in dataset.shards()}
     sources: dict[str, set[PurePosixPath]] = defaultdict(set)
@@ -75,7 +61,10 @@ def raw_paths(dataset: Dataset, root: Path) -> dict[str, list[str]]:
     if empty:
         raise ClefError(f"{root}: no recordings of {abbreviate(empty)} found; expected some: complete the copy")
     widest = _widest_folders(root, owners)
-    paths = {name: _outermost({widest(source) for source in own}) for name, own in sources.items()}
+    paths = {}
+    for name, own in sources.items():
+        folders = {widest(source) for source in own}
+        paths[name] = sorted(str(path) for path in folders if folders.isdisjoint(path.parents))
     assigned = {root / path for own in paths.values() for path in own}
     paths[LABELS] = sorted(_unassigned(root, root, owners, assigned, dataset.ignored_folders))
     return dict(sorted(paths.items()))
@@ -84,22 +73,17 @@ def raw_paths(dataset: Dataset, root: Path) -> dict[str, list[str]]:
 def version_data(
     repository: Repo, dataset: Dataset, root: Path, progress: Callable[[int, int], None] | None = None
 ) -> list[Path]:
-    """Update the pointers to the current raw files, and put the files into DVC's cache.
-
-    Returns:
-        The new and changed pointers.
-
-    Raises:
-        ClefError: A shard has no recordings, the raw folder is behind a link, the disk of DVC's cache is too small, or
-            DVC refuses.
-    """
+    """Update the pointers to the current raw files, put the files into DVC's cache, and return changed pointers."""
     _require_inside(Path(repository.root_dir), root)
     wanted = {pointer_path(root, name): paths for name, paths in raw_paths(dataset, root).items()}
     needed = {Path(repository.cache.local.path): _bytes_to_copy(repository, root, chain(*wanted.values()))}
     require_space(needed, purpose="a copy of the changed files needs")
     changed = []
     with _one_line_errors(), repository.lock:
-        stages = {path: _stage(repository, path, own) for path, own in wanted.items()}
+        stages = {}
+        for path, own in wanted.items():  # as `dvc add`, with several paths in one pointer
+            names = {"fname": str(path.absolute()), "wdir": str(path.parent.absolute())}
+            stages[path] = repository.stage.create(single_stage=True, validate=False, force=True, outs=own, **names)
         repository.check_graph(stages=list(stages.values()))
         for done, (pointer, stage) in enumerate(stages.items(), start=1):
             before = pointer.read_bytes() if pointer.exists() else None
@@ -113,11 +97,7 @@ def version_data(
 
 
 def remote_address(repository: Repo, remote: str | None) -> tuple[str, str]:
-    """Name and address of a remote, by default of the default one.
-
-    Raises:
-        ClefError: The remote is unknown.
-    """
+    """Name and address of a remote, by default of the default one."""
     known = repository.config["remote"]
     name = remote or repository.config["core"].get("remote")
     if name is None:
@@ -135,11 +115,7 @@ def is_local(address: str) -> bool:
 def push(
     repository: Repo, pointers: list[Path], remote: str, progress: Callable[[int, int], None] | None = None
 ) -> int:
-    """Send the files of pointers to a remote, and count those that it did not have.
-
-    Raises:
-        ClefError: DVC cannot reach the remote, or its cache lacks a file.
-    """
+    """Send the files of pointers to a remote, and count those that it did not have."""
     sent = 0
     with _one_line_errors():
         for done, pointer in enumerate(pointers, start=1):
@@ -147,18 +123,6 @@ def push(
             if progress is not None:
                 progress(done, len(pointers))
     return sent
-
-
-def _stage(repository: Repo, pointer: Path, paths: list[str]) -> "Stage":
-    """Do what `dvc add` does, with several paths in one pointer."""
-    return repository.stage.create(
-        single_stage=True,
-        validate=False,
-        force=True,
-        fname=str(pointer.absolute()),
-        wdir=str(pointer.parent.absolute()),
-        outs=paths,
-    )
 
 
 def _bytes_to_copy(repository: Repo, root: Path, paths: Iterable[str]) -> int:
@@ -186,11 +150,6 @@ def _widest_folders(root: Path, owners: Mapping[PurePosixPath, set[str]]) -> Cal
         return widen(source.parent) if len(owners.get(source.parent, ())) == 1 else source
 
     return widest
-
-
-def _outermost(paths: set[PurePosixPath]) -> list[str]:
-    """Sort the paths, without those inside another one."""
-    return sorted(str(path) for path in paths if not any(above in paths for above in path.parents))
 
 
 def _unassigned(

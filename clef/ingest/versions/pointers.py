@@ -47,11 +47,7 @@ def existing_pointers(dataset: Dataset, root: Path) -> list[Path]:
 
 
 def read_pointer(pointer: Path) -> list[Versioned]:
-    """Read the files and folders that a pointer records.
-
-    Raises:
-        ClefError: The file is not a DVC pointer.
-    """
+    """Read the files and folders that a pointer records."""
     try:
         outs = yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"]
         return [Versioned(pointer.parent / out["path"], out["size"], out.get("nfiles", 1)) for out in outs]
@@ -62,11 +58,7 @@ def read_pointer(pointer: Path) -> list[Versioned]:
 
 
 def check_fetched(pointers: list[Path], root: Path) -> None:
-    """Refuse pointers whose data was not pulled.
-
-    Raises:
-        ClefError: With the `dvc pull` that fetches the data.
-    """
+    """Refuse pointers whose data was not pulled, with the `dvc pull` that fetches it."""
     missing = [pointer for pointer in pointers if not all(part.path.exists() for part in read_pointer(pointer))]
     if missing:
         few = len(missing) <= MOST_PULLED
@@ -79,15 +71,8 @@ def check_fetched(pointers: list[Path], root: Path) -> None:
 def changes(dataset: Dataset, root: Path, most_files: int | None = None) -> list[str]:
     """Describe raw files that differ from their pointers in size or number, and shards without a pointer.
 
-    Nothing is hashed: only `dvc status` finds a change that keeps every size.
-
-    Args:
-        dataset: The adapter.
-        root: The raw folder.
-        most_files: Compare at most this many files, and skip missing ones; None compares all.
-
-    Returns:
-        One line per difference; empty for a data set without versions.
+    Nothing is hashed: only `dvc status` finds a change that keeps every size. With `most_files`, compare at most so
+    many files, and skip missing ones.
     """
     found, left = [], most_files
     pointers = existing_pointers(dataset, root)
