@@ -24,6 +24,7 @@ from clef.ingest.inventory import ingest, shard_sequences, take_inventory
 from clef.ingest.report import Report
 from clef.ingest.tables import read_labels, read_sequences
 from clef.params.schema import Params
+from clef.runs.source_files import source_files
 from tests.datasets import full_size
 
 SUBJECTS = ("F001", "M001")
@@ -320,6 +321,11 @@ def test_broken_video_is_named_and_more_than_allowed_write_nothing(raw, tmp_path
         ingest(demo(max_bad=0.2), raw, tmp_path / "none" / "sequences.parquet")
     assert "verdict: not usable: " in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+def test_only_the_tables_module_makes_tables_stale():
+    """Rule `ingest` lists it as code; modules that judge and word findings must not be imported there."""
+    assert source_files("clef.ingest.tables", within=("clef.ingest",)) == ["clef/ingest/tables.py"]
 
 
 def test_shard_without_recordings_is_an_error(rendered, tmp_path):
