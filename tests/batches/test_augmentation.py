@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clef.batches.augmentation import Draws, augment, centre, draw, normalise
+from clef.batches.augmentation import Draws, augment, centre, draw
 from clef.params.schema import AugmentParams
 
 NOTHING = AugmentParams(
@@ -115,13 +115,6 @@ def test_colours_change_like_in_torchvision(brightness, contrast, saturation):
     torch.testing.assert_close(changed, expected, atol=1e-3, rtol=0)  # it takes 0.2989 for the luma's 0.299
 
 
-def test_grey_images_have_equal_channels():
-    images = noise(5, 40)
-    for chance in (1.0, 0.0):
-        seen = augment(images, draw(AugmentParams(grey=chance), 0, "view", 0, np.arange(5)), 32)
-        assert (float(seen.sub(seen[:, :1]).abs().max()) < 1e-6) == (chance == 1.0)
-
-
 def test_blur_is_a_gaussian_on_the_chosen_images_only():
     from torchvision.transforms.v2 import functional as vision
 
@@ -197,11 +190,3 @@ def test_an_image_is_changed_alike_alone_and_in_a_batch(seed):
         one = slice(place, place + 1)
         alone = augment(images[one], draw(STRONG, seed, "view", 3, samples[one]), 64)
         torch.testing.assert_close(alone, together[one], atol=1e-6, rtol=0)
-
-
-def test_normalise_gives_channels_mean_0_and_deviation_1():
-    images = noise(64, 16).float() / 255 * torch.tensor([0.5, 1, 0.2])[:, None, None]
-    mean, std = images.mean(dim=(0, 2, 3)), images.std(dim=(0, 2, 3))
-    normal = normalise(images, tuple(mean.tolist()), tuple(std.tolist()))
-    torch.testing.assert_close(normal.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
-    torch.testing.assert_close(normal.std(dim=(0, 2, 3)), torch.ones(3), atol=1e-5, rtol=0)
