@@ -109,16 +109,6 @@ def test_a_training_resumes_after_sigterm_and_ends_with_the_same_bytes(toy):
     assert toy.steps("stopped") == toy.steps("alone")
 
 
-@pytest.mark.slow
-def test_a_training_stops_with_75_before_its_time_budget_ends(toy):
-    code, output = toy.run("pretrain", "budget", "--time-budget", "0.1")
-    while code == 75:
-        assert "the time budget is used up; saved step" in output
-        code, output = toy.run("pretrain", "budget", "--time-budget", "0.2")
-    assert code == 0
-    assert toy.weights("budget").read_bytes() == toy.weights("alone").read_bytes()
-
-
 def test_two_processes_train_what_one_trains_and_write_once(toy):
     for name, gpus in (("one", 1), ("two", 2)):
         code, output = toy.run("finetune", name, gpus=gpus, **NO_BATCH_STATISTICS)

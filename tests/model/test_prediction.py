@@ -1,5 +1,3 @@
-import multiprocessing
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,21 +41,6 @@ def test_probabilities_do_not_depend_on_the_batch(trained):
     assert np.ptp(one, axis=0).min() > 0
     ahead = probabilities(task, crops, 64, device, workers=2)
     assert (ahead == many).all()
-
-
-@pytest.fixture
-def spawned_workers():
-    """Start workers by spawn, as on macOS."""
-    before = multiprocessing.get_start_method(allow_none=True)
-    multiprocessing.set_start_method("spawn", force=True)
-    yield
-    multiprocessing.set_start_method(before, force=True)
-
-
-def test_spawned_workers_change_nothing(trained, spawned_workers):
-    task, crops = trained
-    device = torch.device("cpu")
-    assert (probabilities(task, crops, 8, device, workers=1) == probabilities(task, crops, 8, device)).all()
 
 
 def test_frames_without_a_crop_have_missing_probabilities():

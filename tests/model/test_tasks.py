@@ -112,15 +112,6 @@ def activity_task(**pretrain) -> ActivityTask:
     return ActivityTask(encoders(), [texts[name] for name in sorted(texts)], params.pretrain)
 
 
-def test_stage_1_has_two_losses_and_trains_both_encoders():
-    task = activity_task()
-    found = task.losses([IMAGES, IMAGES.flip(3)], torch.tensor([0, 0, 1, 1, 2, 2]), step=0)
-    assert set(found) == {"image_image", "image_text"}
-    sum(found.values()).backward()
-    for part in (task.encoders.clip.visual.trunk.conv_stem, task.encoders.clip.token_embedding):
-        assert part.weight.grad.abs().sum() > 0
-
-
 def test_the_losses_of_stage_1_follow_its_settings():
     task = activity_task(image_image=0.7, image_text=0.4, temperature=0.3, logit_scale=9).eval()
     activities = torch.tensor([0, 0, 1, 1, 2, 5])
@@ -136,15 +127,6 @@ def test_the_losses_of_stage_1_follow_its_settings():
     }
     assert len(task.tokens) == 6
     torch.testing.assert_close(found, expected)
-
-
-@pytest.mark.parametrize("loss", ["image_image", "image_text"])
-def test_both_views_contribute_to_each_loss_of_stage_1(loss):
-    task = activity_task().eval()
-    views = [IMAGES.clone().requires_grad_(), IMAGES.flip(3).requires_grad_()]
-    task.losses(views, torch.tensor([0, 0, 1, 1, 2, 2]), step=0)[loss].backward()
-    norms = [view.grad.norm().item() for view in views]
-    assert min(norms) > 0.1 * max(norms) > 0
 
 
 WEIGHT = torch.tensor([0.5, 1.0, 1.5])

@@ -64,13 +64,6 @@ def test_stage_1_of_another_data_set_may_have_seen_subjects_with_the_same_names(
     assert {dataset for dataset, _ in sidecar["trained_on"]} == {"toy"}
 
 
-def test_stage_1_of_all_subjects_of_the_same_data_set_is_refused(toy, tmp_path):
-    encoders = tmp_path / "pretrain.safetensors"
-    pretrain(TOY, 0, fold_training_all(open_dataset(TOY)), toy, encoders)
-    with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
-        finetune(TOY, 0, toy_fold(TOY), toy, encoders, tmp_path / "f.safetensors", tmp_path / "e.parquet")
-
-
 @pytest.mark.parametrize("detector", ["none", "retinaface"])
 def test_crop_settings_may_differ_only_from_data_sets_that_are_distributed_as_crops(
     toy, stage1_of_plus, tmp_path, detector

@@ -16,14 +16,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from clef.datasets import open_dataset
 from clef.errors import ClefError, Unfinished
 from clef.evaluation.fold.evaluate_fold import evaluate_fold
-from clef.manifest.folds import fold_training_all, inner_split
+from clef.manifest.folds import inner_split
 from clef.model.tasks import Encoders, architecture
 from clef.model.texts import PACKAGED
 from clef.params.schema import Params, TextParams
-from clef.tracking import follow
+from clef.tracking import live_sync
 from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
 from clef.training.interruption import Interruption
@@ -67,12 +66,6 @@ def test_stage_1_records_what_it_was_trained_on_and_leaves_no_other_files(stage1
     for record in MetricsFile(stage1.with_suffix(".metrics.jsonl")).read():
         # 3 subjects with 2 frames per activity: 4 of the 5 other frames of the activity are of other subjects.
         assert record["batch/cross_subject_positives"] == pytest.approx(4 / 5)
-
-
-def test_a_training_on_all_subjects_is_logged_as_fold_all(toy, tmp_path, caplog):
-    with caplog.at_level("INFO", "clef"):
-        pretrain(PARAMS, 0, fold_training_all(open_dataset(PARAMS)), toy, tmp_path / "pretrain.safetensors")
-    assert "stage 1, seed 0, fold all: " in caplog.text
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -269,9 +262,9 @@ class StopAtOnce(Interruption):
 
 def test_an_interrupted_training_does_not_wait_for_mlflow(toy, tmp_path, monkeypatch):
     child = SimpleNamespace(stdin=io.StringIO())
-    monkeypatch.setattr(follow, "subprocess", SimpleNamespace(Popen=lambda *_, **__: child, PIPE=-1, DEVNULL=-3))
+    monkeypatch.setattr(live_sync, "subprocess", SimpleNamespace(Popen=lambda *_, **__: child, PIPE=-1, DEVNULL=-3))
     waited = []
-    monkeypatch.setattr(follow, "_wait", lambda child: waited.append(child) or "")
+    monkeypatch.setattr(live_sync, "_wait", lambda child: waited.append(child) or "")
     params, target = toy_params(tracking={"mlflow": True}), tmp_path / "pretrain.safetensors"
     with pytest.raises(Unfinished, match="received SIGTERM; saved step 1 of"):
         pretrain(params, 0, FOLD, toy, target, execution=Execution(interruption=StopAtOnce()))
