@@ -53,7 +53,7 @@ app = typer.Typer(
     help="Learn facial behaviour from activities and text, in two stages.\n\n"
     "The workflow runs the steps that are still missing, for example for params/demo.yaml:\n\n"
     "[bold]snakemake --cores 2 results/demo/summary.csv[/bold]\n\n"
-    "With -n -p it prints the commands instead. After ctrl-C, run the same command to resume.",
+    "With -n -p, it only prints the commands. After ctrl-C, run the same command to resume.",
     epilog="Exit codes: 0 success; 1 error; 2 wrong usage; 75 stopped early, run the same command again; "
     "130 interrupted with ctrl-C.",
 )

@@ -21,18 +21,18 @@ def clean(
     ] = False,
     stage1: Annotated[
         bool,
-        typer.Option("--stage1", help="Include stage 1 weights of finished runs; a changed stage 2 needs them again."),
+        typer.Option("--stage1", help="Include stage 1 weights of finished runs; rerunning stage 2 needs them."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="List only, remove nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list the files; remove nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
 ) -> None:
     """List files that are no longer needed, with their sizes, and remove them after asking. Never touches data/raw.
 
-    These are leftovers of interrupted jobs, and crops and manifests of settings that no params file uses.
+    These are leftovers of interrupted jobs, and crops and manifests for settings that no params file uses.
     """
     from rich.filesize import decimal
 
-    from clef.params.suggestion import suggestion
+    from clef.params.did_you_mean import suggestion
     from clef.runs import clean as cleaning
     from clef.runs.load import load_all
     from clef.runtime.paths import INTERIM, PROCESSED, results_folder

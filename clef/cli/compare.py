@@ -21,9 +21,9 @@ def compare(
     ],
     metric: Annotated[str, typer.Option(help="f1, precision or recall.")] = "f1",
     csv: Annotated[Path | None, typer.Option(help="File to write the differences to.")] = None,
-    resamples: Annotated[int, typer.Option(help="Bootstrap draws; 0 for no intervals.", min=0)] = 2000,
+    resamples: Annotated[int, typer.Option(help="Number of bootstrap resamples; 0 for no intervals.", min=0)] = 2000,
 ) -> None:
-    """Compare runs with the first of them: differences with intervals, and the settings that differ."""
+    """Compare runs with the first one: differences with intervals, and the settings that differ."""
     from rich.console import Console
 
     from clef.comparison.comparison_table import format_comparison

@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 def render_demo(
     dataset: DatasetName, out: Annotated[Path, typer.Option(help="Folder to write.")], workers: Workers = 1
 ) -> None:
-    """Draw a demo data set: videos of people in activities with action units, or still expressions, with labels."""
-    from clef.demo.ownership import require_own_folder
+    """Render a labelled demo data set: videos of activities with action units, or still images of expressions."""
+    from clef.demo.overwrite_guard import require_own_folder
     from clef.demo.render import render_demo as render
 
     settings = find_dataset(dataset).params.render

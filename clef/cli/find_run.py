@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from clef.manifest.folds import Fold
     from clef.params.schema import Params
     from clef.training.inputs import EvaluationData, Inputs
-    from clef.training.sources import Source
+    from clef.training.stage1_datasets import Source
 
 
 @dataclass
@@ -66,7 +66,7 @@ def also_sources(params: "Params", manifests: list[Path] | None, crops: list[Pat
     """Other data sets that take part in stage 1, each with all of its subjects."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import fold_training_all
-    from clef.training.sources import Source
+    from clef.training.stage1_datasets import Source
 
     names = params.pretrain.also if params.pretrain is not None else []
     manifests, crops = manifests or [], crops or []

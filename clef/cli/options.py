@@ -12,7 +12,7 @@ Sequences = Annotated[Path, typer.Option(help="Table of recordings, from `clef i
 Crop = Annotated[str, typer.Option(help="Digest of the crop settings, from `clef params`.")]
 Crops = Annotated[Path, typer.Option(help="Folder of the crop shards.")]
 Manifest = Annotated[Path, typer.Option(help="The manifest, from `clef manifest`.")]
-Seed = Annotated[int, typer.Option(help="Seed of weights, sampling and augmentation.")]
+Seed = Annotated[int, typer.Option(help="Seed for initial weights, sampling and augmentation.")]
 FoldNumber = Annotated[
     str, typer.Option("--fold", help="Fold number from 0, see `clef folds`; or `all` for every subject.")
 ]
@@ -31,7 +31,7 @@ TestCrops = Annotated[Path | None, typer.Option(help="Crop folder of the run in 
 TimeBudget = Annotated[
     float | None,
     typer.Option(
-        help="Minutes until the process will be killed, for example by a cluster. Before that it saves its state and "
+        help="Minutes until the process will be killed, for example by a cluster. Before then, it saves its state and "
         "exits with code 75; run the same command to resume.",
         min=0.1,
         metavar="MINUTES",
@@ -39,7 +39,7 @@ TimeBudget = Annotated[
 ]
 Attempt = Annotated[
     int | None,
-    typer.Option(help="Number of this attempt in the workflow. Retries stop after two equal failures.", min=1),
+    typer.Option(help="Number of this attempt in the workflow. Retries stop after two identical failures.", min=1),
 ]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Workers = Annotated[int, typer.Option(help="Number of processes.", min=1)]

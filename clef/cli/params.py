@@ -35,7 +35,7 @@ def explain(
 
 @app.command(rich_help_panel=DATA, epilog="Example: clef folds demo")
 def folds(run: Run) -> None:
-    """Show the folds of a run with their test subjects. Publications number the same folds differently."""
+    """Show the folds of a run with their test subjects. Publications may number the same folds differently."""
     from rich.console import Console
     from rich.table import Table
 

@@ -66,7 +66,7 @@ def _ask_for_consent(dataset: str, remote: str, address: str) -> None:
 
 @app.command(cls=JobCommand, rich_help_panel=DATA, epilog="Example: clef check demo")
 def check(
-    name: Annotated[str, typer.Argument(help="Name of a data set, or of a run.")],
+    name: Annotated[str, typer.Argument(help="Name of a data set or a run.")],
     raw: Annotated[Path | None, typer.Option(help="Folder of the raw data; by default data/raw/DATASET.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of printing.")] = None,
@@ -106,7 +106,7 @@ def fixture(
     frames: Annotated[int, typer.Option(help="Frames per recording, or images per class.", min=4, max=1000)] = 6,
     pixels: Annotated[int, typer.Option(help="Height and width, a multiple of 16.", min=64, max=1024)] = 128,
 ) -> None:
-    """Write a small copy of a licensed data set with rendered faces, in its format, to try the workflow."""
+    """Write a small imitation of a licensed data set, in its format but with rendered faces, to try out the workflow."""
     from clef.fixtures import write_fixture
     from clef.fixtures.size import FixtureSize
 

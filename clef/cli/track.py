@@ -11,7 +11,7 @@ import typer
 from clef.cli.app import RESULTS, app
 from clef.errors import ClefError
 
-track = typer.Typer(no_args_is_help=True, help="Update MLflow from the results, or open its pages.")
+track = typer.Typer(no_args_is_help=True, help="Update MLflow from the results, or start its UI.")
 app.add_typer(track, name="track", rich_help_panel=RESULTS)
 
 START_PAGE = "#/experiments?workflowType=machine_learning"
@@ -31,7 +31,7 @@ MLFLOW_ENVIRONMENT = {
 def sync(
     runs: Annotated[list[str] | None, typer.Argument(help="Names of runs; all runs if none is given.")] = None,
 ) -> None:
-    """Add to MLflow what it is missing, from the files in results/. Repeating this changes nothing."""
+    """Add missing data to MLflow from the files in results/. Repeating this changes nothing."""
     _set_environment()
     from clef.runtime.paths import RESULTS
     from clef.tracking.location import find_checkout, without_secrets
@@ -71,7 +71,7 @@ def ui(
     host: Annotated[
         str,
         typer.Option(
-            help="Address to listen on. With any other address, everyone who can reach it can change and delete runs."
+            help="Address to listen on. With any other address, anyone who can reach it can change and delete runs."
         ),
     ] = "127.0.0.1",
     allowed_hosts: Annotated[
@@ -79,7 +79,7 @@ def ui(
         typer.Option(help="Host names that browsers and jobs may use for this machine, separated by commas."),
     ] = None,
 ) -> None:
-    """Open MLflow's pages for the store of this checkout."""
+    """Start the MLflow UI for the store of this checkout."""
     from clef.tracking.location import URI_VARIABLE, find_checkout, without_secrets
     from clef.tracking.store import Store
 
@@ -106,7 +106,7 @@ def follow(record: Path) -> None:
     """Sync a record until standard input closes. Trainings start this."""
     os.nice(10)
     _set_environment()
-    from clef.tracking.follow import follow as follow_record
+    from clef.tracking.live_sync import follow as follow_record
 
     print(follow_record(record, sys.stdin) or "")
 

@@ -66,7 +66,7 @@ def finetune(
     epochs: Annotated[Path, typer.Option(help="File to write: test predictions after each epoch.")],
     stage1: Annotated[Path | None, typer.Option(help="Weights of stage 1 to start from.")] = None,
     inner: Annotated[
-        bool, typer.Option("--inner", help="Train without the subjects that `tune` holds out, and predict them.")
+        bool, typer.Option("--inner", help="Train without the subjects that `tune` holds out, and predict on them.")
     ] = False,
     test_manifest: TestManifest = None,
     test_crops: TestCrops = None,

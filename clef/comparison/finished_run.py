@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clef.errors import ClefError
-from clef.evaluation.run.cross_validation import MetricsGrid, cross_validation
+from clef.evaluation.run.fold_metrics import MetricsGrid, cross_validation
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.manifest.folds import FoldName
 from clef.runtime.paths import seed_and_fold

@@ -34,7 +34,7 @@ class AffectNetOptions(ImageDatasetOptions):
     blocks: Count = 72
     """Number of blocks of images; each is cropped by one job."""
     packaging: Literal["auto", "npy", "csv"] = "auto"
-    """Release to read if a copy has both; `auto` takes the cropped images with NumPy files."""
+    """Packaging to read if a copy has both; `auto` selects the cropped images with NumPy files."""
 
 
 class AffectNet(ImageDataset):

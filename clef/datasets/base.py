@@ -13,6 +13,9 @@ from clef.errors import ClefError
 from clef.params.schema import Params, ParamsError, Section
 from clef.recordings.sequence import RecordedSequence, SequenceKind
 
+NOT_CODED = 9
+"""Raw code of an action unit that the coders could not see: unknown, not absent."""
+
 if TYPE_CHECKING:
     import pandas as pd
 

@@ -36,9 +36,9 @@ class Bp4dFamilyOptions(SubjectOptions):
     """Options of BP4D and BP4D+."""
 
     packaging: Literal["auto", "images", "zips", "videos"] = "auto"
-    """Packaging to read if a copy has several; `auto` takes the one with most subjects."""
+    """Packaging to read if a copy has several; `auto` selects the one with the most subjects."""
     first_image: Literal["auto", 0, 1] = "auto"
-    """Number of the image of frame 1; `auto` takes 0 if any image has number 0, else 1."""
+    """Number of the image that shows frame 1; `auto` means 0 if any image has number 0, otherwise 1."""
 
 
 @dataclass(frozen=True)

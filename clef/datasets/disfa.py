@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from clef.datasets.base import Dataset, Packaging, SubjectOptions, join_labels
+from clef.datasets.base import NOT_CODED, Dataset, Packaging, SubjectOptions, join_labels
 from clef.datasets.published_counts import PublishedCounts
 from clef.datasets.readers.csv_file import read_columns
 from clef.datasets.readers.find_folders import describe, find_folders, relative
@@ -31,7 +31,6 @@ RATES = {1: 0.0497, 2: 0.0431, 4: 0.1524, 6: 0.0789, 9: 0.0418, 12: 0.1288, 25: 
 VIDEO = re.compile(r"(?P<camera>Left|Right)Video(?P<subject>SN\d{3})(?:_comp)?\.(?:avi|mp4|mkv|mov|wmv)", re.IGNORECASE)
 LABEL_FILE = re.compile(r"(?P<subject>SN\d{3})_au(?P<unit>\d+)\.txt", re.IGNORECASE)
 IGNORED_FOLDERS = ("landmark_points",)
-NOT_CODED = 9
 INTENSITIES = {0, 1, 2, 3, 4, 5, NOT_CODED}
 
 THREE_FOLDS = [

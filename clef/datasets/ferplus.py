@@ -43,7 +43,7 @@ class FerPlusOptions(ImageDatasetOptions):
     labels: Literal["label.csv", "fer2013new.csv"] = "label.csv"
     """Votes to use: those that FER+'s authors trained with, or the table that most other code reads."""
     tested: Literal["private", "public"] = "private"
-    """Test split: the private or the public one of FER2013. The other is not used."""
+    """The test split of FER2013 to use, private or public. The other is not used."""
 
 
 class FerPlus(ImageDataset):

@@ -34,24 +34,25 @@ class FolderOptions(Section):
     """Options of your own data."""
 
     labels: str = "labels.csv"
-    """The label table, below the raw folder."""
+    """Path of the label table, relative to the raw folder."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Names of columns in the table, such as {path: file, subject: participant, AU12: smile}."""
     pattern: str | None = None
     """Regular expression on a path, such as (?P<subject>P[0-9]+)/(?P<activity>[a-z]+), with groups subject, activity or
-    split for what the table has no column of."""
+    split for what has no column in the table."""
     subjects: list[str] = Field(default_factory=list)
     """All subject ids, for folds by subject; not needed with `folds.test_subjects`."""
     activities: dict[str, str] = Field(default_factory=dict)
-    """Each activity of the table and the key of its description in the texts file; needed for stage 1."""
+    """Maps each activity in the table to the key of its description in the texts file; needed for stage 1."""
     first_frame: Literal[0, 1] = 1
     """Number of the first frame of a video in the table."""
     test_share: Fraction = 0.2
-    """Share of subjects, or of recordings without subjects, to test with protocol official and no column `split`."""
+    """Fraction of subjects, or of recordings if there are no subjects, to test on with protocol official and no column
+    `split`."""
     seed: int = 0
-    """Seed of the draw of tested subjects or recordings."""
+    """Seed for selecting the test subjects or recordings."""
     links: bool = False
-    """Whether links in the raw folder may lead out of it. The raw folder itself may always be a link."""
+    """Whether links in the raw folder may lead outside it. The raw folder itself may always be a link."""
     blocks: Count | None = None
     """Number of cropping jobs; by default one per subject, or 8 without subjects."""
 

@@ -10,12 +10,12 @@ import av
 import cv2
 import numpy as np
 
+from clef.demo.acting import FPS, NOT_CODED, Habits, Performance, perform, random_habits
 from clef.demo.behaviour import ACTION_UNITS, ACTIVITIES, subject_ids
 from clef.demo.camera import GRAIN_SHIFT, Camera
 from clef.demo.face_renderer import FaceRenderer
 from clef.demo.hand import Hand
 from clef.demo.identity import MENS_HAIR, ROOMS, SKIN, WOMENS_HAIR, Identity, random_identity
-from clef.demo.performance import FPS, NOT_CODED, Habits, Performance, perform, random_habits
 from clef.demo.shapes import ImageArray
 from clef.params.schema import RenderParams
 from clef.runtime.files import atomic_write, write_text

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 
 from clef.demo.clip import Clip, plan_clips
-from clef.demo.ownership import RECORD, prepare_folder
+from clef.demo.overwrite_guard import RECORD, prepare_folder
 from clef.demo.stills import Still, plan_stills, stills_csv
 from clef.params.schema import RenderParams
 from clef.runtime.files import write_text

@@ -8,8 +8,8 @@ from typing import Literal
 
 from clef.datasets.base import Dataset
 from clef.errors import ClefError
+from clef.params.did_you_mean import suggestion
 from clef.params.schema import ParamsError
-from clef.params.suggestion import suggestion
 
 FoldName = int | Literal["all"]
 """A number from 0, or `all` for training on every subject of a data set, with tests on another data set, if any."""

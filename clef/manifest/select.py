@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clef.datasets import votes
+from clef.datasets.base import NOT_CODED
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
 from clef.manifest.folds import Fold, require_disjoint
@@ -129,5 +130,5 @@ def _with_targets(frames: pd.DataFrame, labels: LabelParams) -> pd.DataFrame:
     for name in labels.names:
         code = frames[name].astype("Float32").to_numpy(dtype=np.float32, na_value=np.nan)
         present = np.where(code >= labels.threshold, np.float32(1), np.float32(0))
-        frames[name] = np.where(np.isnan(code) | (code == 9), np.float32(np.nan), present)
+        frames[name] = np.where(np.isnan(code) | (code == NOT_CODED), np.float32(np.nan), present)
     return frames

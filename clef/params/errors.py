@@ -5,8 +5,8 @@ from typing import get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from clef.params.did_you_mean import suggestion
 from clef.params.schema import Section
-from clef.params.suggestion import suggestion
 
 KeyPath = tuple[int | str, ...]
 """Keys from the top of the file down to a value."""

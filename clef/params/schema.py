@@ -111,12 +111,12 @@ class DatasetParams(Section):
 
 
 class RenderParams(Section):
-    """What `clef render-demo` renders. For demo sets only."""
+    """What `clef render-demo` renders. For demo data sets only."""
 
     kind: Literal["videos", "stills"] = "videos"
     """`videos` with action units, or `stills` with expressions."""
     seed: int = 0
-    """Another seed gives other subjects."""
+    """A different seed gives different subjects."""
     size: Annotated[int, Field(ge=160, multiple_of=2)] = 320
     """Height and width of a frame in pixels."""
     subjects: Annotated[int, Field(ge=2)] = 18
@@ -126,7 +126,7 @@ class RenderParams(Section):
     seconds: Limits = (6.0, 8.0)
     """Shortest and longest clip, in seconds."""
     labelled_share: Fraction = 0.45
-    """Share of each clip that has AU labels: one window, as in BP4D."""
+    """Fraction of each clip that has AU labels: one window, as in BP4D."""
     train_images: Count = 1400
     """Images of the training split (stills)."""
     test_images: Count = 350
@@ -137,14 +137,14 @@ class IngestParams(Section):
     """How raw recordings and labels are read."""
 
     max_bad: Fraction = 0.02
-    """Largest share of unreadable recordings; more are an error."""
+    """Largest allowed fraction of unreadable recordings; more is an error."""
     frames_past_end: Annotated[int, Field(ge=0)] = 0
-    """Number of labelled frames allowed past the end of a video, since decoders differ by a frame. They count as not
-    decodable."""
+    """Number of labelled frames allowed past the end of a video, because decoders may differ by a frame. They count as
+    undecodable."""
 
 
 class CropParams(Section):
-    """How faces are found and cropped. A digest of this section names the folder of the crops."""
+    """How faces are found and cropped. The folder of the crops is named after a digest of this section."""
 
     detector: Literal["lbp", "yunet", "retinaface", "none"] = "retinaface"
     """Face detector; `none` for images that are already cropped."""
@@ -161,7 +161,7 @@ class CropParams(Section):
     align: Literal["eyes", "box"] = "eyes"
     """`eyes`: similarity transform to fixed eye positions, if the detector gives landmarks; `box`: square box."""
     margin: NonNegative = 0.2
-    """Share of the box's side added around it (`box`)."""
+    """Margin added around the box, as a fraction of its side (`box`)."""
     size: Annotated[int, Field(ge=32)] = 256
     """Height and width of a crop in pixels; a little more than the model's input, so that augmentation can shift it."""
     smooth: NonNegative = 0.0
@@ -173,9 +173,9 @@ class CropParams(Section):
     batch: Count = 16
     """Frames per detector call."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Device of `retinaface`."""
+    """Device for `retinaface`."""
     threads: Count = 1
-    """Threads of a cropping process; `--cores` does not change them."""
+    """Threads per cropping process; `--cores` does not change this."""
 
     operational = frozenset({"batch"})
 
@@ -186,7 +186,7 @@ class LabelParams(Section):
     kind: Literal["action_units", "expressions"] = "action_units"
     """Any number of action units at once, or exactly one expression."""
     action_units: list[int] = ACTION_UNITS_BP4D
-    """Their numbers in the Facial Action Coding System."""
+    """Action units, by their numbers in the Facial Action Coding System."""
     threshold: Annotated[int, Field(ge=1, le=5)] = 1
     """Smallest raw code that counts as present: 1 for occurrence codes, 2 for DISFA's intensities."""
     expressions: list[str] = []
@@ -194,8 +194,9 @@ class LabelParams(Section):
     votes: Literal["majority", "probability", "plurality"] | None = Field(
         default=None, exclude_if=lambda votes: votes is None
     )
-    """How annotators' votes become labels (FER+): `majority`, the class with more than half of them; `probability`,
-    train on the shares and test by majority; `plurality`, the class with most. null if the data set gives classes."""
+    """How annotators' votes become labels (FER+): `majority`: the class with more than half of the votes; `probability`:
+    train on the fractions of votes and test by majority; `plurality`: the class with the most votes. null if the data
+    set provides classes."""
 
     @model_validator(mode="after")
     def _check_names(self) -> "LabelParams":
@@ -218,10 +219,10 @@ class FoldParams(Section):
 
     protocol: Literal["subjects", "standard", "leave_one_out", "given", "official"] = "subjects"
     """`subjects`: random folds of subjects; `standard`: published folds, see `partition`; `leave_one_out`: one fold per
-    subject, F1 from the counts of all folds together; `given`: the folds of `test_subjects`; `official`: the train and
-    test split of the data set as the only fold."""
+    subject, with F1 computed from the pooled counts of all folds; `given`: the folds in `test_subjects`; `official`: the
+    train and test split of the data set as the only fold."""
     number: Annotated[int, Field(ge=1)] | None = Field(default=3, exclude_if=lambda number: number is None)
-    """Number of folds; it follows from `partition` or `test_subjects` if given."""
+    """Number of folds; if `partition` or `test_subjects` is given, it determines the number."""
     seed: int = 0
     """Seed of the random folds (`subjects`)."""
     test_subjects: list[list[str]] | None = Field(default=None, exclude_if=lambda given: given is None)
@@ -270,14 +271,14 @@ class FoldParams(Section):
 
 
 class TestParams(Section):
-    """Test on another data set. There is one training per seed, on every subject, as fold `all`."""
+    """Test on another data set. There is one training job per seed, on all subjects, as fold `all`."""
 
     run: str
-    """A run over that data set, with the same crop settings. All its subjects are tested, at its label threshold."""
+    """A run on that data set, with the same crop settings. All its subjects are tested, using its label threshold."""
 
 
 class TextParams(Section):
-    """Texts that images are matched with."""
+    """The texts that images are matched with."""
 
     file: str | None = None
     """A YAML file of activities, labels and templates; null for `clef/model/texts.yaml`."""
@@ -304,24 +305,24 @@ class ModelParams(Section):
 
 
 class AugmentParams(Section):
-    """Random changes of training images."""
+    """Random changes to training images."""
 
     rotation: NonNegative = 20.0
     """Largest rotation in degrees, in either direction."""
     scale: Limits = (0.6, 1.0)
-    """Smallest and largest share of the crop's area that is used."""
+    """Smallest and largest fraction of the crop's area that is used."""
     shift: Fraction = 1.0
-    """Largest shift of the used square from the centre, as a share of the margin that the scale leaves."""
+    """Largest shift of the used square from the centre, as a fraction of the margin that the scale leaves."""
     flip: Fraction = 0.5
     """Probability of a horizontal flip."""
     brightness: NonNegative = 0.2
-    """Largest relative change of brightness."""
+    """Largest relative change in brightness."""
     contrast: NonNegative = 0.2
-    """Largest relative change of contrast."""
+    """Largest relative change in contrast."""
     saturation: NonNegative = 0.2
-    """Largest relative change of saturation."""
+    """Largest relative change in saturation."""
     grey: Fraction = 0.1
-    """Probability of greyscale."""
+    """Probability of conversion to greyscale."""
     blur: Fraction = 0.1
     """Probability of a Gaussian blur."""
 
@@ -332,35 +333,36 @@ class OptimiserParams(Section):
     lr_image: NonNegative = 1e-5
     """Learning rate of the image tower."""
     lr_text: NonNegative = 1e-6
-    """Learning rate of the text tower; lower than the image tower's, since a handful of texts collapses quickly."""
+    """Learning rate of the text tower; lower than the image tower's, because the features of a handful of texts collapse
+    quickly."""
     lr_head: NonNegative = 1e-3
-    """Learning rate of linear head, logit scale and biases."""
+    """Learning rate of the linear head, the logit scale and the biases."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Factor on the learning rate of each block of the image tower below the last."""
+    """Factor that reduces the learning rate from each block of the image tower to the one before it."""
     weight_decay: NonNegative = 0.05
     """Weight decay of all weights with two or more dimensions."""
     warmup: Fraction = 0.1
-    """Share of all steps spent on warm-up."""
+    """Fraction of all steps spent on warm-up."""
     clip_gradient: Positive = 1.0
     """Gradients are clipped to this norm."""
 
 
 class CheckpointParams(Section):
-    """When a training writes its recovery checkpoint, from which it resumes."""
+    """When a training job writes the recovery checkpoint from which it resumes."""
 
     every_seconds: Positive = 300.0
-    """Seconds between checkpoints, which a killed training loses at most."""
+    """Seconds between checkpoints; a killed training job loses at most this much time."""
     every_steps: Count | None = None
     """Also write one after this many steps."""
 
 
 class PretrainParams(Section):
-    """Stage 1: contrastive training with the activity as weak label."""
+    """Stage 1: contrastive training with the activity as a weak label."""
 
     from_: str | None = Field(default=None, alias="from")
     """Use stage 1 of this run, seed by seed and fold by fold, instead of training one."""
     also: Annotated[list[str], AfterValidator(_distinct)] = []
-    """Runs over other data sets with activities. All their subjects take part in stage 1."""
+    """Runs on other data sets with activities. All their subjects take part in stage 1."""
     image_image: NonNegative = 1.0
     """Weight of the supervised contrastive loss between views; 0 turns it off."""
     image_text: NonNegative = 1.0
@@ -397,12 +399,13 @@ class PretrainParams(Section):
 
 
 class FinetuneParams(Section):
-    """Stage 2: match images with texts of the labels."""
+    """Stage 2: match images with the texts of the labels."""
 
     head: Literal["text", "linear"] = "text"
-    """`text`: cosine with the label texts; `linear`: a linear classifier on the image feature."""
+    """`text`: cosine similarity to the label texts; `linear`: a linear classifier on the image features."""
     matching: Literal["sigmoid", "pair"] = "sigmoid"
-    """For action units: `sigmoid` of scale times cosine plus bias; `pair`, softmax over a present and absent text."""
+    """For action units. `sigmoid`: sigmoid of scale times cosine plus bias; `pair`: softmax over a text for "present" and
+    one for "absent"."""
     image_names: NonNegative = 1.0
     """Weight of the loss between images and label names (`text`)."""
     names_descriptions: NonNegative = 1.0
@@ -410,9 +413,10 @@ class FinetuneParams(Section):
     image_descriptions: NonNegative = 0.0
     """Weight of the loss between images and descriptions (`text`); row I + D of the paper."""
     label_weight: Literal["inverse", "none"] = "inverse"
-    """`inverse`: rare action units weigh more, normalised over the action units as is usual."""
+    """`inverse`: rare action units get larger weights, normalised over the action units as usual."""
     balance: Literal["none", "classes"] = "none"
-    """`classes`: sample every expression equally often; an image with votes for several counts as the most voted."""
+    """`classes`: sample every expression equally often; an image with votes for several counts as the
+    one with the most votes."""
     logit_scale: Positive = 14.285714285714286
     """Initial value of the learned scale of the cosines, 1 / 0.07 as in CLIP."""
     freeze_image: bool = False
@@ -444,25 +448,25 @@ class EvaluateParams(Section):
     threshold: Fraction = 0.5
     """Smallest probability at which an action unit is predicted."""
     stride: Count = 1
-    """Score every n-th labelled frame; use 1 for results to report."""
+    """Score every n-th labelled frame; use 1 for results that you report."""
     bootstrap: Annotated[int, Field(ge=0)] = 1000
     """Bootstrap resamples for the intervals; 0 for no intervals."""
     batch: Count = 256
-    """Frames per prediction step. It changes at most the last bits of a result."""
+    """Frames per prediction step. This affects at most the last bits of a result."""
 
 
 class TuneParams(Section):
-    """The column `f1_tuned`, by thresholds and temperature of held-out training subjects: one more stage 2 per fold."""
+    """Adds `f1_tuned`: thresholds and temperature from held-out training subjects, with an extra stage 2 per fold."""
 
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    """Share of a fold's training subjects that are held out."""
+    """Fraction of a fold's training subjects that are held out."""
 
 
 class TrackingParams(Section):
-    """Tracking of trainings. Their metrics are also in files beside the weights."""
+    """Tracking of training jobs. Their metrics are also in files next to the weights."""
 
     mlflow: bool = True
-    """Send metrics to MLflow while trainings run; `clef track sync` can do it later."""
+    """Send metrics to MLflow during training; `clef track sync` can do this later."""
 
     operational = frozenset({"mlflow"})
 
@@ -472,15 +476,15 @@ class Params(Section):
 
     dataset: DatasetParams
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_distinct)] = [0, 1, 2]
-    """Every fold is trained and tested once per seed, with other initial weights, batches and augmentation."""
+    """Every fold is trained and tested once per seed, with different initial weights, batches and augmentation."""
     device: Literal["cpu", "cuda"] = "cuda"
-    """Device of training and evaluation; `cuda` without a GPU is an error."""
+    """Device for training and evaluation; `cuda` without a GPU is an error."""
     gpus: Count = 1
-    """GPUs of one training, or processes with `device: cpu`. Each computes its share of every batch; losses are those
-    of the whole batch, so only the last bits of a result change. On a CPU, batch norms are an exception: they see the
-    share of their process only."""
+    """Number of GPUs per training job, or of processes with `device: cpu`. Each processes a part of every batch; the losses
+    are those of the whole batch, so only the last bits of a result change. On a CPU, batch norm is an exception: it sees
+    only the part of its own process."""
     threads: Count = 8
-    """Threads of a training process. On a CPU they change the last bits of a result, so `--cores` does not set them."""
+    """Threads per training process. On a CPU, they affect the last bits of a result, so `--cores` does not set them."""
     deterministic: bool = False
     """Make results on CUDA bit-for-bit repeatable, which is slower."""
     render: RenderParams | None = None

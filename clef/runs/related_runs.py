@@ -5,8 +5,8 @@ from pathlib import Path
 
 from clef.datasets import adapter_of, open_dataset
 from clef.manifest.folds import FoldName
+from clef.params.did_you_mean import suggestion
 from clef.params.schema import Params, ParamsError
-from clef.params.suggestion import suggestion
 from clef.runs.load import load_params, params_file, run_names
 from clef.runtime.paths import raw_folder
 

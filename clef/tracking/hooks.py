@@ -14,9 +14,9 @@ from clef.errors import Unfinished
 from clef.params.schema import Params
 from clef.runtime.files import file_hash, write_text
 from clef.tracking.environment import environment_tags
-from clef.tracking.follow import followed
-from clef.tracking.mlflow_runs import as_text, flatten, parent_run, training_run
+from clef.tracking.live_sync import followed
 from clef.tracking.record import RUN_RECORD, Record, read_record, record_path, records_below, run_folder, sibling
+from clef.tracking.run_description import as_text, flatten, parent_run, training_run
 
 log = logging.getLogger(__name__)
 

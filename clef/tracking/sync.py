@@ -9,8 +9,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Param, Run, RunTag,
 
 from clef.runtime.files import file_hash
 from clef.runtime.lease import holder_of
+from clef.tracking.curves import checkpoint_step, read_points
 from clef.tracking.location import write_page_links
-from clef.tracking.metrics import checkpoint_step, read_points
 from clef.tracking.record import Record, RunDescription, read_record, sibling
 from clef.tracking.results import log_results
 from clef.tracking.store import Store, short_message

@@ -25,8 +25,8 @@ from clef.training.checkpoint import require_crop_settings, require_same_crops, 
 from clef.training.inputs import Inputs
 from clef.training.loop import Execution, Plan
 from clef.training.provenance import provenance, training_key
-from clef.training.sources import Source, pool
 from clef.training.stage import augmented_views, run_stage
+from clef.training.stage1_datasets import Source, pool
 
 log = logging.getLogger(__name__)
 

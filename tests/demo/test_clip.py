@@ -2,9 +2,9 @@ import av
 import numpy as np
 
 from clef.datasets.readers.occurrence_csv import read_occurrence_csv
+from clef.demo.acting import FPS
 from clef.demo.behaviour import ACTION_UNITS
 from clef.demo.clip import draw_frames
-from clef.demo.performance import FPS
 from tests.demo.conftest import decode
 
 

@@ -10,8 +10,8 @@ from clef.params.schema import Params
 from clef.runs.load import load_params
 from clef.runtime.files import write_text
 from clef.tracking.hooks import track_summary
-from clef.tracking.mlflow_runs import parent_run
 from clef.tracking.record import records_below
+from clef.tracking.run_description import parent_run
 from clef.tracking.store import Store
 from clef.tracking.sync import sync_records
 from tests.tracking.conftest import ROOT, free_port, make_record, pages

@@ -17,9 +17,7 @@ def test_a_file_with_the_name_of_the_release_must_be_the_release(tmp_path, monke
     monkeypatch.setitem(DETECTOR_RELEASES, "yunet", replace(release, sha256=file_hash(path)))
     assert detector_weights("yunet", str(path)) == path
     path.write_bytes(b"cut off")
-    with pytest.raises(
-        ClefError, match=rf"not the release of that name: its SHA-256 is {file_hash(path)[:9]}"
-    ):
+    with pytest.raises(ClefError, match=rf"not the release of that name: its SHA-256 is {file_hash(path)[:9]}"):
         detector_weights("yunet", str(path))
 
 

@@ -9,13 +9,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clef.datasets.base import NOT_CODED
 from clef.datasets.readers.csv_file import read_csv
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_CODED = 9
 CODES = {0, 1, NOT_CODED}
 UNCODABLE = 99
 LAST_UNIT = 39

@@ -9,7 +9,7 @@ from clef.evaluation.fold.baselines import ActivityOnly
 from clef.evaluation.fold.bootstrap_units import units_by_subject
 from clef.evaluation.fold.join_labels import FoldArrays
 from clef.evaluation.fold.metrics import FN, TP, any_known, confusion_counts, mean_known
-from clef.evaluation.fold.optimistic import GRID, Choice, best_choice
+from clef.evaluation.fold.optimistic_choice import GRID, Choice, best_choice
 from clef.evaluation.fold.threshold_tuning import Tuning, log_loss, temper
 
 

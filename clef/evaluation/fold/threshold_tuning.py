@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
 from clef.evaluation.fold.metrics import Counts, Floats, any_known, confusion_counts, f1
-from clef.evaluation.fold.optimistic import GRID
+from clef.evaluation.fold.optimistic_choice import GRID
 
 EXTREME = 1e-6  # probabilities are clipped to [EXTREME, 1 - EXTREME]
 TEMPERATURES = (0.05, 20.0)  # range of the search

@@ -14,8 +14,8 @@ accuracies over all classes. Numbers are between 0 and 1, and empty if undefined
   code 9 (not codable) is unknown. `positives` is empty in the row `mean`.
 
 `summary.json` holds the same rows and, under `margins`, the intervals of F1 minus `floor` and minus `activity_only`
-(see `clef.evaluation.run.margins`), which decide the verdict. With few test subjects per fold all intervals are
-somewhat too narrow.
+(see `clef.evaluation.run.baseline_margins`), which decide the verdict. With few test subjects per fold all intervals
+are somewhat too narrow.
 
 With folds of one subject each (`leave_one_out`), `pooled` is true: only `auc` and `ap` are means over folds, all other
 columns come from the counts of all folds together (see `clef.evaluation.run.pooled_folds`), and columns chosen on the
@@ -33,9 +33,9 @@ from clef.evaluation.fold import metrics
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits, concatenate_units
 from clef.evaluation.fold.json_data import json_data, write_json
 from clef.evaluation.fold.metrics import Floats, mean_known, with_mean
+from clef.evaluation.run.baseline_margins import margins
 from clef.evaluation.run.bootstrap import bootstrap_interval
-from clef.evaluation.run.cross_validation import MetricsGrid, cross_validation
-from clef.evaluation.run.margins import margins
+from clef.evaluation.run.fold_metrics import MetricsGrid, cross_validation
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.published import published_methods
 from clef.runtime.files import write_text

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from clef.evaluation.run.margins import BASELINES
+from clef.evaluation.run.baseline_margins import BASELINES
 
 NOT_ABOVE = "NOT above"
 UNCLEAR = "not clearly above"

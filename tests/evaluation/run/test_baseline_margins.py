@@ -3,7 +3,7 @@ import pytest
 
 from clef.evaluation.fold import metrics
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits
-from clef.evaluation.run.margins import margins
+from clef.evaluation.run.baseline_margins import margins
 
 NAMES = ["AU01", "AU02"]
 SUBJECTS = tuple(f"F{i:03d}" for i in range(8))

@@ -11,7 +11,7 @@ from mlflow.utils.validation import (
 )
 
 from clef.runs.load import load_params
-from clef.tracking.mlflow_runs import as_text, comparison_params, parent_key, parent_run, training_run
+from clef.tracking.run_description import as_text, comparison_params, parent_key, parent_run, training_run
 from tests.toy import toy_params
 
 PARAMS = Path(__file__).parents[2] / "params"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from clef.demo.ownership import prepare_folder, require_own_folder
+from clef.demo.overwrite_guard import prepare_folder, require_own_folder
 from clef.errors import ClefError
 from clef.runtime.files import temporary_path
 

@@ -1,6 +1,6 @@
 import pytest
 
-from clef.params.suggestion import suggestion
+from clef.params.did_you_mean import suggestion
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from clef.runtime.files import file_hash
 from clef.training.finetune import finetune
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
-from clef.training.sources import Source, pool
+from clef.training.stage1_datasets import Source, pool
 from tests.toy import make_toy, toy_fold, toy_params
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clef.demo.acting import NOT_CODED, Habits, Performance, perform, random_habits
 from clef.demo.behaviour import ACTION_UNITS, RATES, UPPER_FACE
-from clef.demo.performance import NOT_CODED, Habits, Performance, perform, random_habits
 
 UPPER = np.array([number in UPPER_FACE for number in ACTION_UNITS])
 

@@ -1,6 +1,6 @@
 import pytest
 
-from clef.tracking.metrics import checkpoint_step, read_points
+from clef.tracking.curves import checkpoint_step, read_points
 from clef.training.checkpoint import Recovery
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clef.evaluation.fold.metrics import mean_known
-from clef.evaluation.fold.optimistic import GRID, best_choice
+from clef.evaluation.fold.optimistic_choice import GRID, best_choice
 
 ALL = sorted({*GRID, 0.5})
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clef.tracking import follow
+from clef.tracking import live_sync
 from clef.tracking.store import Store
 from clef.tracking.sync import sync_records
 from clef.training.inputs import Inputs
@@ -162,7 +162,7 @@ def test_sigterm_during_the_last_sync_ends_only_the_wait():
     script = "import os, signal, sys; sys.stdin.read(); os.kill(os.getppid(), signal.SIGTERM); signal.pause()"
     handler = signal.getsignal(signal.SIGTERM)
     with subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1, text=True) as child:
-        failure = follow._wait(child)
+        failure = live_sync._wait(child)
         child.kill()
     assert failure == "interrupted by SIGTERM"
     assert signal.getsignal(signal.SIGTERM) is handler
@@ -206,5 +206,5 @@ def test_the_last_sync_of_a_summary_includes_all_trainings_of_the_run(checkout):
     reading, writing = os.pipe()
     os.close(writing)
     with os.fdopen(reading) as pipe:
-        assert follow.follow(record, pipe) is None
+        assert live_sync.follow(record, pipe) is None
     assert set(all_runs(checkout)) == {"toy", "toy fold 0", "toy fold 1"}

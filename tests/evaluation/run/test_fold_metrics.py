@@ -1,7 +1,7 @@
 import pytest
 
 from clef.errors import ClefError
-from clef.evaluation.run.cross_validation import cross_validation
+from clef.evaluation.run.fold_metrics import cross_validation
 
 
 def test_metrics_are_sorted_by_seed_and_fold(metrics):
