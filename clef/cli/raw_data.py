@@ -106,7 +106,7 @@ def fixture(
     frames: Annotated[int, typer.Option(help="Frames per recording, or images per class.", min=4, max=1000)] = 6,
     pixels: Annotated[int, typer.Option(help="Height and width, a multiple of 16.", min=64, max=1024)] = 128,
 ) -> None:
-    """Write a small imitation of a licensed data set, in its format but with rendered faces, to try out the workflow."""
+    """Write a small imitation of a licensed data set, in its format but with rendered faces, to try the workflow."""
     from clef.fixtures import write_fixture
     from clef.fixtures.size import FixtureSize
 

@@ -27,7 +27,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw until the run has ended.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print every job as JSON.")] = False,
 ) -> None:
-    """Show the state of every job of a run. It only reads files, so it works on any machine that can access the checkout.
+    """Show the state of every job of a run. Only reads files, so it works on any machine that can access the checkout.
 
     States: done; running; stopped (started, but no process works on it now); failed; waiting.
 

@@ -194,9 +194,9 @@ class LabelParams(Section):
     votes: Literal["majority", "probability", "plurality"] | None = Field(
         default=None, exclude_if=lambda votes: votes is None
     )
-    """How annotators' votes become labels (FER+): `majority`: the class with more than half of the votes; `probability`:
-    train on the fractions of votes and test by majority; `plurality`: the class with the most votes. null if the data
-    set provides classes."""
+    """How annotators' votes become labels (FER+): `majority`: the class with more than half of the votes;
+    `probability`: train on the fractions of votes and test by majority; `plurality`: the class with the most votes.
+    null if the data set provides classes."""
 
     @model_validator(mode="after")
     def _check_names(self) -> "LabelParams":
@@ -219,8 +219,8 @@ class FoldParams(Section):
 
     protocol: Literal["subjects", "standard", "leave_one_out", "given", "official"] = "subjects"
     """`subjects`: random folds of subjects; `standard`: published folds, see `partition`; `leave_one_out`: one fold per
-    subject, with F1 computed from the pooled counts of all folds; `given`: the folds in `test_subjects`; `official`: the
-    train and test split of the data set as the only fold."""
+    subject, with F1 computed from the pooled counts of all folds; `given`: the folds in `test_subjects`; `official`:
+    the train and test split of the data set as the only fold."""
     number: Annotated[int, Field(ge=1)] | None = Field(default=3, exclude_if=lambda number: number is None)
     """Number of folds; if `partition` or `test_subjects` is given, it determines the number."""
     seed: int = 0
@@ -333,8 +333,8 @@ class OptimiserParams(Section):
     lr_image: NonNegative = 1e-5
     """Learning rate of the image tower."""
     lr_text: NonNegative = 1e-6
-    """Learning rate of the text tower; lower than the image tower's, because the features of a handful of texts collapse
-    quickly."""
+    """Learning rate of the text tower; lower than the image tower's, because the features of a handful of texts
+    collapse quickly."""
     lr_head: NonNegative = 1e-3
     """Learning rate of the linear head, the logit scale and the biases."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -404,8 +404,8 @@ class FinetuneParams(Section):
     head: Literal["text", "linear"] = "text"
     """`text`: cosine similarity to the label texts; `linear`: a linear classifier on the image features."""
     matching: Literal["sigmoid", "pair"] = "sigmoid"
-    """For action units. `sigmoid`: sigmoid of scale times cosine plus bias; `pair`: softmax over a text for "present" and
-    one for "absent"."""
+    """For action units. `sigmoid`: sigmoid of scale times cosine plus bias; `pair`: softmax over a text for "present"
+    and one for "absent"."""
     image_names: NonNegative = 1.0
     """Weight of the loss between images and label names (`text`)."""
     names_descriptions: NonNegative = 1.0
@@ -415,8 +415,8 @@ class FinetuneParams(Section):
     label_weight: Literal["inverse", "none"] = "inverse"
     """`inverse`: rare action units get larger weights, normalised over the action units as usual."""
     balance: Literal["none", "classes"] = "none"
-    """`classes`: sample every expression equally often; an image with votes for several counts as the
-    one with the most votes."""
+    """`classes`: sample every expression equally often; an image with votes for several counts as the one
+    with the most votes."""
     logit_scale: Positive = 14.285714285714286
     """Initial value of the learned scale of the cosines, 1 / 0.07 as in CLIP."""
     freeze_image: bool = False
@@ -480,9 +480,9 @@ class Params(Section):
     device: Literal["cpu", "cuda"] = "cuda"
     """Device for training and evaluation; `cuda` without a GPU is an error."""
     gpus: Count = 1
-    """Number of GPUs per training job, or of processes with `device: cpu`. Each processes a part of every batch; the losses
-    are those of the whole batch, so only the last bits of a result change. On a CPU, batch norm is an exception: it sees
-    only the part of its own process."""
+    """Number of GPUs per training job, or of processes with `device: cpu`. Each processes a part of every batch; the
+    losses are those of the whole batch, so only the last bits of a result change. On a CPU, batch norm is an exception:
+    it sees only the part of its own process."""
     threads: Count = 8
     """Threads per training process. On a CPU, they affect the last bits of a result, so `--cores` does not set them."""
     deterministic: bool = False
