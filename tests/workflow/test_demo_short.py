@@ -117,6 +117,8 @@ def test_random_test_labels_change_no_weights(uninterrupted, checkout):
     folds = [f"results/demo-short/seed0/fold{fold}" for fold in (0, 1)]
     sidecar = json.loads((uninterrupted / folds[0] / "finetune.json").read_text())
     randomize_labels(checkout, sidecar["test_subjects"])
+    # A rendered set depends on its settings, so changed files alone make nothing stale.
+    (checkout / "data/interim/demo-short/labels.parquet").unlink()
     shutil.rmtree(checkout / "data/processed")
     shutil.rmtree(checkout / "results")
     snakemake(checkout, f"{folds[0]}/metrics.json", f"{folds[1]}/finetune.safetensors")
