@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import pyarrow as pa
 
+from clef.errors import ClefError
 from clef.faces.alignment import crop_face
 from clef.faces.detectors import Detector, build_detector
 from clef.faces.face_track import TrackedFrame, annotated_face, chunks, detect_faces, track_face
@@ -135,6 +136,8 @@ def _row(sequence: RecordedSequence, tracked: TrackedFrame, settings: CropParams
     row["score"] = face.score if tracked.status == "detected" else None
     row["landmarks"] = None if face.landmarks is None else face.landmarks.ravel().tolist()
     crop = cv2.cvtColor(crop_face(image, face, settings), cv2.COLOR_RGB2BGR)
-    _, jpeg = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, settings.quality])
+    encoded, jpeg = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, settings.quality])
+    if not encoded:
+        raise ClefError(f"crop.size: OpenCV cannot encode a crop of {settings.size} pixels as JPEG; use a smaller size")
     row["crop"] = jpeg.tobytes()
     return row
