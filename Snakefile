@@ -36,7 +36,7 @@ onstart:
             PLANNED.append(
                 messages.PlannedJob(job.rule.name, wildcards, job.output, job.log)
             )
-        disks = checked(preflight.check_before_start, PLANNED, RUNS, REMOTE)
+        checked(preflight.check_before_start, PLANNED, RUNS, REMOTE)
         remember_digests(preflight.datasets(PLANNED, "ingest", "crop"))
         if REMOTE or {"-k", "--keep-going"} & {*sys.argv}:
             preflight.check_raw_data(preflight.datasets(PLANNED, "ingest"), RUNS)
@@ -48,7 +48,7 @@ onstart:
             if cancelled := checked(slurm.prepare_submission, Path.cwd(), programs):
                 print(messages.cancelled(cancelled), file=sys.stderr)
         devices = preflight.training_devices(PLANNED, RUNS)
-        print(messages.started(PLANNED, devices, disks), file=sys.stderr)
+        print(messages.started(PLANNED, devices), file=sys.stderr)
 
 
 onsuccess:

@@ -41,8 +41,8 @@ def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
 
     Writes labels.parquet and check.txt next to the list of recordings, and nothing if the copy is not usable.
     """
+    from clef.ingest.disk_space import least_crop_bytes, require_space
     from clef.ingest.inventory import ingest as run_ingest
-    from clef.runtime.disk_space import crop_bytes, require_space
 
     adapter = find_dataset(dataset)
     with leased(out), progress("recording") as report_progress:
@@ -50,7 +50,8 @@ def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
     crops = out.parent / adapter.params.crop_digest
     done = {path.stem for path in crops.glob("*.arrow")}
     frames = sum(sequence.frames or 1 for sequence in inventory.sequences if sequence.shard not in done)
-    require_space({crops: frames * crop_bytes(adapter.params.crop)}, purpose="the crops of these recordings need")
+    least = frames * least_crop_bytes(adapter.params.crop)
+    require_space(crops, least, "the crops of these recordings")
     notice("%d recordings; %s", len(inventory.sequences), inventory.report.verdict)
 
 

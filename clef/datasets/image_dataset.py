@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clef.datasets.base import Dataset
-from clef.errors import ClefError
+from clef.errors import ClefError, abbreviate
 from clef.params.schema import Count, Section
 from clef.recordings.sequence import RecordedSequence
-from clef.runtime.wording import abbreviate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from clef.errors import ClefError
+from clef.errors import ClefError, abbreviate
 from clef.runtime.files import TEMPORARY_NAME, write_text
-from clef.runtime.wording import abbreviate
 
 RECORD = "render.json"
 FILE_LIST = ".rendered"

@@ -65,9 +65,7 @@ def crop_shard(
 def _group(sequences: list[RecordedSequence]) -> Iterator[list[RecordedSequence]]:
     """Group sequences into parts: each video or folder alone, single images by the batch."""
     for single, group in itertools.groupby(sequences, lambda sequence: sequence.is_single_image):
-        members = list(group)
-        size = ROWS_PER_BATCH if single else 1
-        yield from (members[start : start + size] for start in range(0, len(members), size))
+        yield from chunks(group, ROWS_PER_BATCH if single else 1)
 
 
 def _crop_batches(

@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from clef.datasets.base import Dataset
+from clef.datasets.base import NOT_CODED, Dataset
+from clef.errors import abbreviate
 from clef.ingest.check_recordings import RawCopy
 from clef.ingest.report import ReportRow
 from clef.recordings.sequence import RecordedSequence
-from clef.runtime.wording import abbreviate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_CODED = 9
 ROUNDING = 0.0006
 """Published shares have three digits."""
 INCOMPLETE_COPY = 0.02

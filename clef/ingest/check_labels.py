@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clef.datasets.image_dataset import UnlabelledError
+from clef.errors import abbreviate
 from clef.ingest.check_recordings import RawCopy
 from clef.ingest.report import Report, plural
 from clef.ingest.tables import collect_labels
 from clef.recordings.sequence import NUMBERED, RecordedSequence
-from clef.runtime.wording import abbreviate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,10 @@ from typing import TypeVar
 
 from clef.datasets.base import Dataset
 from clef.datasets.published_counts import PublishedCounts
-from clef.errors import ClefError
+from clef.errors import ClefError, abbreviate
 from clef.ingest.report import Report, plural
 from clef.ingest.tables import RecordingTable, inspect_recordings
 from clef.recordings.sequence import MISSING, NUMBERED, RecordedSequence
-from clef.runtime.wording import abbreviate
 
 Item = TypeVar("Item")
 
@@ -23,6 +22,8 @@ ZIPS_OPENED = 8
 """Zips whose recordings a quick check opens: every recording lists the images of its zip."""
 SIZES_CHECKED = 5000
 """With more sources than this, only those that are opened are tested for size 0."""
+LONGEST_ZIP_END = 2**16 + 200
+"""Bytes of the end records of a zip file with the longest comment."""
 CUT_OFF = "cut off: did copying it break off?"
 
 
@@ -32,7 +33,6 @@ class RawCopy:
 
     dataset: Dataset
     root: Path
-    """The raw folder."""
     published: PublishedCounts
     """Published counts that hold for this packaging and the run's subjects; empty if there are none."""
     report: Report
@@ -108,10 +108,18 @@ def _test_files(copy: RawCopy, listed: list[RecordedSequence]) -> dict[str, str]
 
 
 def _zip_directory(path: Path) -> bytes:
-    """Read the table of contents of a zip file. Parsing those of BP4D+, with four million names, takes too long."""
+    """Read the table of contents of a zip file. Parsing those of BP4D+, with four million names, takes too long.
+
+    Its size is in the end record, or in that of zip64 (PKWARE's APPNOTE.TXT, sections 4.3.16 and 4.3.14).
+    """
+    before_end = max(0, path.stat().st_size - LONGEST_ZIP_END)
     with path.open("rb") as file:
-        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
-        file.seek(max(0, end[zipfile._ECD_LOCATION] - end[zipfile._ECD_SIZE] - 100))  # type: ignore[attr-defined]
+        file.seek(before_end)
+        end = file.read()
+        size = int.from_bytes(end[end.rindex(b"PK\5\6") :][12:16], "little")
+        if size == 2**32 - 1:
+            size = int.from_bytes(end[end.rindex(b"PK\6\6") :][40:48], "little")
+        file.seek(max(0, before_end - size))
         return file.read()
 
 

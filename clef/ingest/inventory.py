@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from clef.datasets.base import Dataset
 from clef.datasets.published_counts import PublishedCounts
-from clef.errors import ClefError
+from clef.errors import ClefError, abbreviate
 from clef.ingest.check_counts import count_labels
 from clef.ingest.check_labels import check_labels
 from clef.ingest.check_recordings import RawCopy, check_recordings
@@ -24,15 +24,11 @@ from clef.ingest.versions.pointers import changes, check_fetched, existing_point
 from clef.recordings.frames import inspect_sequence
 from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import write_text
-from clef.runtime.wording import abbreviate
 
 if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
-
-FILES_COMPARED = 5000
-"""Files whose sizes a quick check compares with their DVC pointers."""
 
 
 @dataclass
@@ -75,7 +71,7 @@ def take_inventory(
         inventory.labels = check_labels(copy, sequences, table.images)
         if inventory.labels is not None:
             count_labels(copy, sequences, inventory.labels, len(report.problems) > before)
-        for change in changes(dataset, root, None if full else FILES_COMPARED):
+        for change in changes(dataset, root, most_files=None if full else 5000):
             report.remark(change)
     except ClefError as error:  # nothing after this can be checked
         report.problem(str(error))

@@ -7,7 +7,7 @@ from platform import python_version, system
 from typing import Any
 
 from clef import __version__
-from clef.runtime.wording import abbreviate
+from clef.errors import abbreviate
 
 Value = int | float | str | None
 

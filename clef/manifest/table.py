@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clef.datasets.base import Dataset
-from clef.errors import ClefError
+from clef.errors import ClefError, abbreviate
 from clef.faces.shard import open_shard, read_fingerprint, read_recordings, recordings_digest
 from clef.manifest.folds import require_disjoint
 from clef.recordings.sequence import NUMBERED, RecordedSequence
 from clef.runtime.files import atomic_write, file_hash
-from clef.runtime.wording import abbreviate
 
 NO_ROW = -1
 """`row` of a labelled frame that its recording does not have."""
@@ -37,13 +36,7 @@ def build_manifest(
 ) -> pd.DataFrame:
     """Join the shards with the recordings and labels of `ingest`, and write and return the table.
 
-    Args:
-        dataset: The adapter.
-        sequences: All recordings.
-        labels: Their labels.
-        shards: Path of each shard's crops by name.
-        target: The parquet file to write.
-        progress: Called with shards hashed and shards in all. Only hashing reads every byte of them.
+    `progress` gets the numbers of shards hashed and of all shards: only hashing reads every byte of them.
 
     Raises:
         ClefError: A subject is on both sides of the official split used by the run; the shards have different crop
@@ -58,7 +51,8 @@ def build_manifest(
                 "delete it and run the same command again"
             )
     if dataset.params.folds.protocol == "official":
-        _require_disjoint_splits(sequences)
+        subjects = {split: {s.subject for s in sequences if s.split == split} - {None} for split in ("train", "test")}
+        require_disjoint(subjects["train"], subjects["test"])
     frames = pd.concat([_shard_rows(name, path) for name, path in shards.items()], ignore_index=True)
     without_rows = sorted({s.sequence for s in sequences if not s.is_missing} - set(frames["sequence"]))
     if without_rows:
@@ -96,17 +90,10 @@ def _common_fingerprint(shards: dict[str, Path]) -> dict[str, object]:
     return fingerprints[first]
 
 
-def _require_disjoint_splits(sequences: list[RecordedSequence]) -> None:
-    subjects = {split: {s.subject for s in sequences if s.split == split} - {None} for split in ("train", "test")}
-    require_disjoint(subjects["train"], subjects["test"])
-
-
 def _shard_rows(name: str, path: Path) -> pd.DataFrame:
     rows = open_shard(path).select(["sequence", "frame", "status", "faces", "score"]).to_pandas()
     rows["faces"] = rows["faces"].astype("Int16")
-    rows["shard"] = name
-    rows["row"] = range(len(rows))
-    return rows.astype({"row": "int32"})
+    return rows.assign(shard=name, row=range(len(rows))).astype({"row": "int32"})
 
 
 def _add_lost_frames(

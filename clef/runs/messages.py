@@ -60,14 +60,13 @@ def read_tail(path: Path) -> bytes:
     return content if size <= TAIL_BYTES else content[content.find(b"\n") + 1 :]
 
 
-def started(jobs: Sequence[PlannedJob], devices: Iterable[str], disks: Iterable[str]) -> str:
-    """The message at the start, with the devices of the trainings and a line for each disk."""
+def started(jobs: Sequence[PlannedJob], devices: Iterable[str]) -> str:
+    """The message at the start, with the devices of the trainings."""
     targets = [str(summary_file(run)) for run in _summarized(jobs)]
     lines = [f"CLEF: {', '.join(targets) or 'the requested files'}", f"  jobs    {len(jobs)}"]
     if devices := sorted(devices):
         lines.append(f"  device  {', '.join(devices)}, for training")
     lines += [
-        *(f"  disk    {disk}" for disk in disks),
         "  logs    beside each result: results/RUN/seed*/fold*/*.log, data/interim/*/*.log",
         "  To interrupt, press ctrl-C; run the same command to resume.",
     ]

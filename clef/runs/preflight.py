@@ -1,39 +1,57 @@
 """Checks of a whole call of the workflow, before its first job."""
 
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from clef.errors import ClefError
 from clef.runs.messages import PlannedJob
-from clef.runs.requested import RequestedRuns, Run
-from clef.runtime import disk_space
-from clef.runtime.gpus import require_cuda
-from clef.runtime.paths import INTERIM, RAW, RESULTS, sequences_file
+from clef.runs.requested import RequestedRuns
+from clef.runtime.gpus import NO_GPU
 from clef.weights.releases import require_fetched
 
 TRAININGS = ("pretrain", "finetune", "finetune_inner")
 
 
-def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: bool) -> list[str]:
-    """Check device, fetched weights, write access and disk space for all jobs.
+def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: bool) -> None:
+    """Check device, fetched weights and write access for all jobs.
 
     Args:
         jobs: All that are about to run.
         runs: The requested runs.
         remote: Whether jobs run on other machines, whose GPUs are unknown here.
-
-    Returns:
-        A line for each disk with the space needed and the space free.
     """
     if not remote and any(_device(job, runs) == "cuda" for job in jobs):
         require_cuda()
     for job in jobs:
         if job.rule in TRAININGS:
             require_fetched(runs[job.wildcards["run"]].params.model)
-    disk_space.require_writable({Path(file).parent for job in jobs for file in (*job.outputs, *job.logs)})
-    counted = all(_frames(runs.over(dataset))[1] for dataset in datasets(jobs, "crop"))
-    return disk_space.require_space(_disk_needs(jobs, runs), not counted)
+    require_writable({Path(file).parent for job in jobs for file in (*job.outputs, *job.logs)})
+
+
+def require_cuda() -> None:
+    """Raise a ClefError if torch sees no GPU, so that a workflow fails before its first training."""
+    script = "import torch; print('GPU' if torch.cuda.is_available() else 'none')"
+    check = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    if check.returncode:
+        reason = (check.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ClefError(f"device: cuda asked for, but torch cannot be imported ({reason}); reinstall it")
+    if check.stdout.split()[-1:] != ["GPU"]:
+        raise ClefError(f"device: {NO_GPU}")
+
+
+def require_writable(folders: Iterable[Path]) -> None:
+    """Raise ClefError if a folder, or the nearest existing one above it, is not writable."""
+    for folder in sorted({next(path for path in (own, *own.parents) if os.path.lexists(path)) for own in folders}):
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise ClefError(
+                f"{folder}: not writable ({error.strerror}); change its permissions, or link it to another disk"
+            ) from None
 
 
 def check_raw_data(names: Iterable[str], runs: RequestedRuns) -> None:
@@ -64,30 +82,3 @@ def _device(job: PlannedJob, runs: RequestedRuns) -> str:
     if job.rule == "crop":
         return runs.over(job.wildcards["dataset"], job.wildcards["crop"]).params.crop.device
     return runs[job.wildcards["run"]].params.device if job.rule in (*TRAININGS, "evaluate") else "cpu"
-
-
-def _disk_needs(jobs: Iterable[PlannedJob], runs: RequestedRuns) -> dict[Path, float]:
-    """Bytes that the jobs will write, by folder."""
-    needs: dict[Path, float] = {RAW: 0, INTERIM: 0, RESULTS: 0}
-    for job in jobs:
-        if job.rule == "render_demo" and (render := runs.over(job.wildcards["dataset"]).params.render) is not None:
-            needs[RAW] += disk_space.demo_bytes(render)
-        elif job.rule == "crop":
-            run = runs.over(job.wildcards["dataset"], job.wildcards["crop"])
-            needs[INTERIM] += _frames(run)[0] / len(run.shards) * disk_space.crop_bytes(run.params.crop)
-        elif job.rule in TRAININGS:
-            needs[RESULTS] += disk_space.training_bytes(runs[job.wildcards["run"]].params.model)
-    return {folder: size for folder, size in needs.items() if size}
-
-
-def _frames(run: Run) -> tuple[int, bool]:
-    """Frames of a data set, and whether the number is exact: before `ingest`, only published numbers are known."""
-    from pyarrow.parquet import read_table
-
-    table = sequences_file(run.dataset.name)
-    if table.exists():
-        return sum(count or 1 for count in read_table(table, columns=["frames"])["frames"].to_pylist()), True
-    if run.params.render is not None:
-        return disk_space.demo_frames(run.params.render), True
-    published = run.dataset.published_counts
-    return 0 if published is None else published.labelled_frames or 0, False

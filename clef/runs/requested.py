@@ -11,13 +11,13 @@ from typing import Any
 
 from clef.datasets import open_dataset
 from clef.datasets.base import Dataset
+from clef.errors import abbreviate
 from clef.manifest.folds import Fold, FoldName, make_folds
 from clef.model.texts import activity_texts, label_templates, label_texts
 from clef.params.schema import Params, ParamsError
 from clef.runs.load import REQUESTED, run_names, run_over
 from clef.runs.related_runs import load_run, stage1_source
 from clef.runtime.paths import crops_folder, manifest_file
-from clef.runtime.wording import abbreviate
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,15 @@ class RequestedRuns:
             ParamsError: A params file is not as expected, or requested runs disagree on their data set.
         """
         if name not in self._loaded:
-            for related, params in load_run(name, self._folder).items():
-                if related not in self._loaded:
-                    try:
-                        run = _open(related, params)
-                        for other in self._loaded.values():
-                            _require_same_data(run, other)
-                    except ParamsError as error:
-                        raise ParamsError(f"{self._folder / related}.yaml: {error}") from None
-                    self._loaded[related] = run
+            related = load_run(name, self._folder)
+            for new in [run for run in related if run not in self._loaded]:
+                try:
+                    run = _open(new, related[new])
+                    for other in self._loaded.values():
+                        _require_same_data(run, other)
+                except ParamsError as error:
+                    raise ParamsError(f"{self._folder / new}.yaml: {error}") from None
+                self._loaded[new] = run
             os.environ[REQUESTED] = " ".join(self._loaded)
         return self._loaded[name]
 
@@ -108,7 +108,7 @@ def _open(name: str, params: Params) -> Run:
 
 
 def _require_same_data(run: Run, other: Run) -> None:
-    """Require that two runs over one data set agree on how that is made, and on subjects and shards."""
+    """Require that two runs over one data set agree on how it is made, and on its subjects."""
     name = run.dataset.name
     if other.dataset.name != name:
         return
@@ -118,14 +118,11 @@ def _require_same_data(run: Run, other: Run) -> None:
                 f"{section} differs from {other.name}.yaml, which uses the same data set {name}; "
                 "give one of them another dataset.name, or run them one at a time"
             )
-    for what, here, there in (
-        ("subjects", run.dataset.subjects(), other.dataset.subjects()),
-        ("shards", run.dataset.shards(), other.dataset.shards()),
-    ):
-        if here != there:
-            raise ParamsError(
-                f"folds: {what} of {name} are {abbreviate(here, 4) or 'unknown'} here but "
-                f"{abbreviate(there, 4) or 'unknown'} in {other.name}.yaml, which uses the same data set; list all "
-                "subjects in dataset.options, or give one of them another dataset.name "
-                f"(data/raw/NAME may be a link to data/raw/{name})"
-            )
+    here, there = run.dataset.subjects(), other.dataset.subjects()  # shards follow from these and the options
+    if here != there:
+        raise ParamsError(
+            f"folds: subjects of {name} are {abbreviate(here, 4) or 'unknown'} here but "
+            f"{abbreviate(there, 4) or 'unknown'} in {other.name}.yaml, which uses the same data set; list all "
+            "subjects in dataset.options, or give one of them another dataset.name "
+            f"(data/raw/NAME may be a link to data/raw/{name})"
+        )

@@ -14,9 +14,7 @@ import psutil
 
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS)
 TEMPORARY_NAME = re.compile(r"\..+\.(?P<host>[^/]+)-(?P<pid>\d+)-[0-9a-f]{8}\.partial")
-KEPT_CHARACTERS = 32
-"""Length of the target's name in a temporary name: file names have at most 255 bytes, characters up to four."""
-
+KEPT_CHARACTERS = 32  # of the target's name: file names have at most 255 bytes, characters up to four
 _guards: list[Callable[[], None]] = []
 _swept: set[Path] = set()
 
@@ -28,7 +26,6 @@ def atomic_write(target: Path | str) -> Iterator[Path]:
     The first write to a folder also removes temporary files that dead processes of this host left there.
 
     Raises:
-        ClefError: A guard forbids the write, see `guard_writes`.
         OSError: The file cannot be written; `filename` is the target's.
     """
     target = Path(target)
@@ -45,8 +42,7 @@ def atomic_write(target: Path | str) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             partial.unlink()
-        number = _write_error(error, partial)
-        if number is not None:
+        if (number := _write_error(error, partial)) is not None:
             raise OSError(number, os.strerror(number), str(target)) from error
         raise
 
@@ -82,26 +78,15 @@ def temporary_path(target: Path) -> Path:
 def is_abandoned(path: Path) -> bool | None:
     """Whether the process that made a temporary path is dead; None if it ran on another host."""
     found = TEMPORARY_NAME.fullmatch(path.name)
-    if found is None or found["host"] != socket.gethostname():
-        return None
-    return not is_running(int(found["pid"]))
+    return not is_running(int(found["pid"])) if found and found["host"] == socket.gethostname() else None
 
 
-def is_running(pid: int, started: float | None = None) -> bool:
-    """Whether a process of this host runs; zombies do not.
-
-    Args:
-        pid: Its process id.
-        started: When it started, in seconds since the epoch, to tell it from a later process with the same id.
-    """
+def is_running(pid: int) -> bool:
+    """Whether a process of this host runs; zombies do not."""
     try:
-        process = psutil.Process(pid)
-        ended = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-        return not ended and (started is None or abs(process.create_time() - started) < 2)
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     except psutil.NoSuchProcess:
         return False
-    except psutil.AccessDenied:
-        return True
 
 
 def file_hash(path: Path) -> str:
@@ -112,14 +97,11 @@ def file_hash(path: Path) -> str:
 
 def _sweep_once(folder: Path) -> None:
     """Remove abandoned temporary files, once per folder and process: folders may hold thousands of files."""
-    if (resolved := folder.absolute()) in _swept:
-        return
-    _swept.add(resolved)
-    with suppress(OSError):
-        for name in os.listdir(folder):
-            path = folder / name
-            if name.endswith(".partial") and not path.is_dir() and is_abandoned(path):
-                path.unlink(missing_ok=True)
+    abandoned = filter(is_abandoned, () if folder.absolute() in _swept else folder.glob(".*.partial"))
+    _swept.add(folder.absolute())
+    for path in abandoned:
+        with suppress(OSError):  # a folder, or another process removed it
+            path.unlink()
 
 
 def _write_error(error: BaseException | None, partial: Path) -> int | None:

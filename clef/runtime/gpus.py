@@ -2,8 +2,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from itertools import takewhile
@@ -15,27 +13,8 @@ from filelock import FileLock, Timeout
 from clef.errors import ClefError
 
 NO_GPU = "cuda asked for, but torch sees no GPU; run where there is one, or set `device: cpu`"
-DRIVER = Path("/proc/driver/nvidia/gpus")
-"""NVIDIA's driver for Linux lists the GPUs here."""
-
-_claims: list[FileLock] = []
-"""Locks of this process. The system drops them when the process ends, however it ends."""
-
-
-def require_cuda() -> None:
-    """Raise a ClefError if torch sees no GPU, so that a workflow fails before its first training."""
-    script = "import torch; print('GPU' if torch.cuda.is_available() else 'none')"
-    check = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    if check.returncode:
-        reason = (check.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ClefError(f"device: cuda asked for, but torch cannot be imported ({reason}); reinstall it")
-    if check.stdout.split()[-1:] != ["GPU"]:
-        raise ClefError(f"device: {NO_GPU}")
-
-
-def gpus_here() -> int:
-    """Count the GPUs this process may use: those of `CUDA_VISIBLE_DEVICES` if set, else all of the machine."""
-    return len(_visible())
+DRIVER = Path("/proc/driver/nvidia/gpus")  # NVIDIA's driver for Linux lists the GPUs here
+_claims: list[FileLock] = []  # the system drops them when the process ends, however it ends
 
 
 def claim_gpus(number: int) -> None:
@@ -44,7 +23,7 @@ def claim_gpus(number: int) -> None:
     Snakemake starts as many jobs as there are GPUs but assigns none to them. Nothing is claimed where every visible
     GPU is needed, or where the machine has only one, which users may share.
     """
-    gpus, listed = _visible(), "CUDA_VISIBLE_DEVICES" in os.environ
+    gpus, listed = visible_gpus(), "CUDA_VISIBLE_DEVICES" in os.environ
     if number > max(len(gpus), 1):
         raise ClefError(f"gpus: {number} asked for, {len(gpus)} available; lower `gpus`, or use a larger machine")
     if len(gpus) < 2 or (listed and len(gpus) == number):
@@ -70,10 +49,9 @@ def claim_gpus(number: int) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(claimed)
 
 
-def _visible() -> list[str]:
-    """Numbers or names of the GPUs. CUDA reads `CUDA_VISIBLE_DEVICES` up to the first invalid entry, such as -1."""
+def visible_gpus() -> list[str]:
+    """List this machine's GPUs, or those of `CUDA_VISIBLE_DEVICES` up to the first invalid entry, such as -1."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:
         return [str(number) for number, _ in enumerate(DRIVER.glob("*"))]
-    names = [name.strip() for name in chosen.split(",") if name.strip()]
-    return list(takewhile(lambda name: not name.startswith("-"), names))
+    return list(takewhile(lambda name: not name.startswith("-"), filter(None, map(str.strip, chosen.split(",")))))

@@ -9,8 +9,7 @@ RAW = Path("data/raw")
 INTERIM = Path("data/interim")
 PROCESSED = Path("data/processed")
 RESULTS = Path("results")
-WEIGHTS = Path("weights")
-"""Downloaded weights of face detectors and models."""
+WEIGHTS = Path("weights")  # of face detectors and models
 
 
 def raw_folder(dataset: str) -> Path:

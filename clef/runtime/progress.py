@@ -6,39 +6,33 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 log = logging.getLogger(__name__)
-
-NOTICE = 25
-"""Level between INFO and WARNING, for lines that users who run many jobs want to see."""
+NOTICE = 25  # between INFO and WARNING, for lines that users who run many jobs want to see
 logging.addLevelName(NOTICE, "NOTICE")
-
 LINE_SECONDS = 15.0
-
-_display: "Progress | None" = None
-"""The display of all bars: nested steps share it."""
-
-ReportProgress = Callable[..., None]
-"""Called with the number done, the number in all, and optionally a note."""
+ReportProgress = Callable[..., None]  # of the number done, the number in all, and optionally a note
 
 
 @contextmanager
 def progress(unit: str, start: int = 0) -> Iterator[ReportProgress]:
     """Yield a function that shows how far a step is and how long it will take.
 
-    Args:
-        unit: What is counted, in the singular, such as `frame`.
-        start: How many were done before a resume.
+    `unit` is what is counted, in the singular, such as `frame`. `start` of them were done before a resume.
     """
     if os.environ.get("RANK", "0") != "0":
         yield lambda done, total, note="": None  # only the first of several processes reports
     elif sys.stderr.isatty():
-        with _bar(unit, start) as report:
-            yield report
+        with _bar() as bar:
+            task = bar.add_task(unit, total=None, completed=start, note="")
+            yield lambda done, total, note="": bar.update(task, completed=done, total=total, note=note)
+            bar.refresh()  # also the last count, however soon it came
     else:
         yield _lines(unit, start)
 
@@ -70,25 +64,16 @@ def _lines(unit: str, start: int) -> ReportProgress:
     return report
 
 
-@contextmanager
-def _bar(unit: str, start: int) -> Iterator[ReportProgress]:
-    global _display
-    from rich.console import Console
+def _bar() -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    outer = _display
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    display = outer or Progress(
-        *columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), transient=True
-    )
-    display.start()  # does nothing if it has started
-    _display = display
-    task = display.add_task(unit, total=None, completed=start, note="")
-    try:
-        yield lambda done, total, note="": display.update(task, completed=done, total=total, note=note)
-    finally:
-        display.refresh()  # also the last count, however soon it came
-        display.remove_task(task)
-        if outer is None:
-            display.stop()
-        _display = outer
+    return Progress(*columns, TextColumn("{task.fields[note]}"), console=_terminal(), transient=True)
+
+
+@cache
+def _terminal() -> "Console":
+    """Return the console that nested bars share."""
+    from rich.console import Console
+
+    return Console(stderr=True)

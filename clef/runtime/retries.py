@@ -7,17 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clef.errors import ClefError, Unfinished
+from clef.errors import ClefError, KilledError, Unfinished
 from clef.runtime.files import write_text
 from clef.runtime.lease import holder_of
 
 log = logging.getLogger(__name__)
-
 MAX_EQUAL_FAILURES = 2
-
-
-class KilledError(ClefError):
-    """A child process was killed, for example because memory ran out."""
 
 
 @contextmanager
@@ -25,15 +20,8 @@ def limit_retries(target: Path, key: str, attempt: int) -> Iterator[None]:
     """Record failures of the block in a file beside its output, and refuse a retry after two equal failures.
 
     A retry cannot fix an error that follows from settings and inputs, and might take hours to hit it again.
-    Interruptions, kills, and a lease that another process holds are not counted.
-
-    Args:
-        target: The output that the block makes.
-        key: Identifies the settings; failures under another key are not counted.
-        attempt: Counted from 1. The first attempt was started by the user, so it clears the record.
-
-    Raises:
-        ClefError: The block failed twice with the same error, and this is a retry.
+    Interruptions, kills, and a lease that another process holds are not counted, nor are failures with another `key`,
+    which identifies the settings. The user starts the first attempt, number 1, so it clears the record.
     """
     path = target.with_suffix(".failure.json")
     if attempt <= 1:
@@ -49,18 +37,13 @@ def limit_retries(target: Path, key: str, attempt: int) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, Unfinished | KilledError) and holder_of(target) is None:
             message = " ".join(f"{type(error).__name__}: {error}".split())
-            times = times + 1 if _without_numbers(message) == _without_numbers(earlier) else 1
-            path.parent.mkdir(parents=True, exist_ok=True)
+            # Numbers such as bytes or seconds differ between failures with the same cause.
+            times = times + 1 if re.sub(r"\d+", "#", message) == re.sub(r"\d+", "#", earlier) else 1
             write_text(path, json.dumps({"key": key, "message": message, "times": times}) + "\n")
             if times >= MAX_EQUAL_FAILURES:
                 log.warning("failed %d times with the same error; further retries are refused", times)
         raise
     path.unlink(missing_ok=True)
-
-
-def _without_numbers(message: str) -> str:
-    """Numbers such as bytes or seconds differ between failures with the same cause."""
-    return re.sub(r"\d+", "#", message)
 
 
 def _read(path: Path, key: str) -> tuple[str, int]:

@@ -8,43 +8,32 @@ import atexit
 import os
 import shutil
 import subprocess
-import threading
+import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from clef.errors import ClefError
-from clef.runtime.lease import Lease, LeaseHeldError, leased
+from clef.errors import ClefError, LeaseHeldError
+from clef.runtime.lease import leased
 
 RECORDS = Path(".snakemake", "slurm_jobs")
 RECORD_VARIABLE = "CLEF_SLURM_JOBS"
-ANSWER_SECONDS = 60
-CANCEL_SECONDS = 180
-"""SLURM gives a cancelled job 30 s to exit by default, and notices its exit within another 30 s or so."""
+CANCEL_SECONDS = 180  # SLURM gives a job 30 s to exit by default, and notices its exit within another 30 s or so
 
 
 def prepare_submission(checkout: Path, programs: Path) -> list[str]:
-    """Cancel orphaned jobs of a checkout, and record the jobs that this Snakemake is going to submit.
+    """Cancel orphaned jobs, return their numbers, and record the jobs that this Snakemake is going to submit.
 
-    Orphans would hold the leases that new jobs need. Jobs of other live Snakemakes are left alone.
-
-    Args:
-        checkout: The folder that the workflow runs in.
-        programs: Folder with our `sbatch`, which is put first on PATH.
-
-    Returns:
-        The numbers of the cancelled jobs.
-
-    Raises:
-        ClefError: SLURM does not answer, or the jobs do not end.
+    Orphans would hold the leases that new jobs need. Jobs of other live Snakemakes are left alone. Our `sbatch`, in the
+    folder `programs`, is put first on PATH. Raise ClefError if SLURM does not answer, or the jobs do not end.
     """
     os.environ["PATH"] = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     orphans = cancel_orphans(checkout)
     record = (checkout / RECORDS / uuid.uuid4().hex).absolute()
     record.mkdir(parents=True)
-    held = ExitStack()
-    held.enter_context(leased(record))
-    atexit.register(held.close)
+    lease = ExitStack()
+    lease.enter_context(leased(record))
+    atexit.register(lease.close)
     os.environ[RECORD_VARIABLE] = str(record)
     return orphans
 
@@ -53,18 +42,11 @@ def cancel_orphans(checkout: Path) -> list[str]:
     """Cancel the jobs that dead Snakemakes recorded, and wait until they have ended; see `prepare_submission`."""
     cancelled = []
     for record in [path for path in (checkout / RECORDS).glob("*") if path.is_dir()]:
-        lease = Lease(record)
-        try:
-            lease.acquire()
-        except LeaseHeldError:
-            continue
-        try:
+        with suppress(LeaseHeldError), leased(record):
             # `sbatch --parsable` prints NUMBER or NUMBER;CLUSTER.
             recorded = {line.partition(";")[0] for file in record.iterdir() for line in file.read_text().splitlines()}
             cancelled += _cancel(recorded, checkout)
             shutil.rmtree(record)
-        finally:
-            lease.release()
     return cancelled
 
 
@@ -72,15 +54,14 @@ def _cancel(recorded: set[str], checkout: Path) -> list[str]:
     """Cancel those of the recorded jobs that are still queued; the folder is compared because SLURM reuses numbers."""
     queue = [line.split("|", 1) for line in _call("squeue", "--me", "--noheader", "--format=%i|%Z")] if recorded else []
     jobs = [number for number, folder in queue if number in recorded and Path(folder).resolve() == checkout.resolve()]
-    if not jobs:
-        return []
-    _call("scancel", *jobs)
-    pause = threading.Event()
+    if jobs:
+        _call("scancel", *jobs)
+    left = jobs
     for _ in range(CANCEL_SECONDS):
-        left = sorted({*_call("squeue", "--me", "--noheader", "--format=%i")} & {*jobs})
         if not left:
             return jobs
-        pause.wait(1)
+        time.sleep(1)
+        left = sorted({*_call("squeue", "--me", "--noheader", "--format=%i")} & {*jobs})
     raise ClefError(
         f"SLURM: jobs {', '.join(left)} of an earlier Snakemake did not end within {CANCEL_SECONDS} s of `scancel`; "
         "see `squeue --me`, and run the same command when they are gone"
@@ -89,10 +70,9 @@ def _cancel(recorded: set[str], checkout: Path) -> list[str]:
 
 def _call(*command: str) -> list[str]:
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=True)
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
     except (FileNotFoundError, subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         reason = " ".join(str(getattr(error, "stderr", None) or error).split())
         raise ClefError(
             f"SLURM: `{command[0]}` failed ({reason}); start Snakemake on a login node, when `sinfo` answers there"
         ) from None
-    return ran.stdout.splitlines()

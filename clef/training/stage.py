@@ -2,66 +2,69 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from clef.batches.augmentation import augment, draw, normalise
+from clef.model.device import describe_device
 from clef.model.tasks import Encoders, Task
-from clef.params.schema import AugmentParams, CheckpointParams, OptimiserParams
+from clef.params.schema import AugmentParams, FinetuneParams, Params, PretrainParams
+from clef.runtime.files import check_guards
 from clef.runtime.lease import leased
+from clef.tracking.hooks import track_training
 from clef.training.checkpoint import Recovery
 from clef.training.loop import Execution, Plan, train, work_folder
 from clef.training.metrics_file import MetricsFile
+from clef.training.provenance import training_key
 
 
 def run_stage(
+    params: Params,
+    settings: PretrainParams | FinetuneParams,
     task: Task,
     plan: Plan,
-    optimisation: OptimiserParams,
-    checkpoint: CheckpointParams,
-    *,
+    sidecar: dict[str, Any],
+    manifest: Path,
     target: Path,
-    key: str,
-    seed: int,
+    *,
     device: torch.device,
     execution: Execution,
-    tracked: AbstractContextManager[None],
     save: Callable[[], None],
 ) -> None:
     """Train under the lease of the target, then save. Of several ranks, only the first tracks and saves.
 
-    `key` is the hash of everything the result depends on, `tracked` tracks the training while its block runs, and
-    `save` writes all outputs, the weights at `target` last. `train` describes the other arguments.
+    `settings` is the stage's section of the params. `sidecar` holds everything the result depends on. `save` writes all
+    outputs, the weights at `target` last.
     """
-    work, ranks = work_folder(target), execution.ranks
+    work, key, ranks = work_folder(target), training_key(sidecar), execution.ranks
     run = partial(
         train,
         task,
         plan,
-        optimisation,
-        checkpoint,
+        settings.optimiser,
+        settings.checkpoint,
         device=device,
-        seed=seed,
+        seed=sidecar["seed"],
         metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
         execution=execution,
     )
-    if not ranks.first:
+    if ranks.rank != 0:
         ranks.wait()  # until the first rank has prepared the work folder
         run(recovery=Recovery(work, key, owner=False))
         return
-    with leased(target) as lease:
+    with leased(target):
         recovery = Recovery(work, key)
-        with tracked:
+        with track_training(params, target, manifest, key, sidecar, describe_device(device)):
             ranks.wait()
-            run(recovery=recovery, check=lease.require)
-            lease.require()
+            run(recovery=recovery, check=check_guards)
+            check_guards()
             save()
-            lease.require()
+            check_guards()
             shutil.rmtree(work)
 
 

@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from clef.errors import ClefError
@@ -115,12 +114,9 @@ def test_file_of_a_dead_process_is_removed_by_the_next_write(writer, tmp_path, m
     assert [is_abandoned(other) for other in others] == [None] * 3
 
 
-def test_zombies_and_later_processes_with_the_same_id_do_not_run():
+def test_zombies_do_not_run():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    started = psutil.Process(child.pid).create_time()
     assert is_running(child.pid)
-    assert is_running(child.pid, started)
-    assert not is_running(child.pid, started - 60)
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert not is_running(child.pid)

@@ -7,19 +7,19 @@ import threading
 import flufl.lock
 import pytest
 
-from clef.errors import ClefError
+from clef.errors import ClefError, LeaseHeldError
 from clef.runtime import lease as lease_module
-from clef.runtime.files import write_text
-from clef.runtime.lease import LIFETIME_SECONDS, Lease, LeaseHeldError, holder_of, leased
+from clef.runtime.files import check_guards, write_text
+from clef.runtime.lease import LIFETIME_SECONDS, holder_of, lease_path, leased
 from tests.leases import hold_elsewhere, refresh_elsewhere
 
 HOLD = """
 import sys
 from pathlib import Path
-from clef.runtime.lease import Lease
-Lease(Path(sys.argv[1])).acquire()
-print("held", flush=True)
-sys.stdin.read()
+from clef.runtime.lease import leased
+with leased(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
 """
 STALE = LIFETIME_SECONDS + 60
 
@@ -48,22 +48,26 @@ def fast(monkeypatch):
     monkeypatch.setattr(lease_module, "REFRESH_SECONDS", 0.01)
 
 
+def refused(target, message):
+    with pytest.raises(LeaseHeldError, match=message), leased(target):
+        pass
+
+
 def test_second_holder_is_refused_until_the_first_releases(target):
-    with leased(target), pytest.raises(LeaseHeldError, match=rf"process {os.getpid()} on .* already working on it"):
-        Lease(target).acquire()
+    with leased(target):
+        refused(target, rf"process {os.getpid()} on .* already working on it")
     assert list(target.parent.iterdir()) == []
     with leased(target):
         pass
 
 
 def test_killed_holder_blocks_nothing(target, other):
-    with pytest.raises(LeaseHeldError, match=f"process {other.pid} on"):
-        Lease(target).acquire()
+    refused(target, f"process {other.pid} on")
     other.kill()
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # a zombie from here on
     assert holder_of(target) is None
-    with leased(target) as lease:
-        lease.require()
+    with leased(target):
+        check_guards()
     assert list(target.parent.iterdir()) == []
 
 
@@ -76,18 +80,14 @@ def test_one_of_many_gets_a_stale_lease(target, monkeypatch, locks):
     outcomes: list[str] = []
 
     def acquire() -> None:
-        lease = Lease(target)
         go.wait()
         try:
-            lease.acquire()
+            lock = lease_module._acquire(target)
             done.wait()
-            lease.require()
-            outcomes.append("held")
+            outcomes.append("held" if lock.is_locked else "lost")
         except LeaseHeldError:
             done.wait()
             outcomes.append("refused")
-        except ClefError:
-            outcomes.append("lost")
 
     threads = [threading.Thread(target=acquire) for _ in range(8)]
     for thread in threads:
@@ -102,8 +102,8 @@ def test_one_of_many_gets_a_stale_lease(target, monkeypatch, locks):
 def test_damaged_lease_blocks_nothing(target, content):
     target.parent.mkdir()
     target.with_suffix(".lease").write_text(content, encoding="latin-1")
-    with leased(target) as lease:
-        lease.require()
+    with leased(target):
+        check_guards()
     assert list(target.parent.iterdir()) == []
 
 
@@ -118,8 +118,7 @@ def test_holder_on_another_host_that_refreshes_is_left_alone(target, fast, monke
 
     thread = threading.Thread(target=refresh)
     thread.start()
-    with pytest.raises(LeaseHeldError, match="process 1 on elsewhere is already working on it"):
-        Lease(target).acquire()
+    refused(target, "process 1 on elsewhere is already working on it")
     thread.join()
     holder = holder_of(target)
     assert holder is not None
@@ -131,15 +130,15 @@ def test_lease_that_ends_on_another_host_is_taken(target, fast, monkeypatch, end
     lease = hold_elsewhere(target)
     ends = {"expires": lambda *_: refresh_elsewhere(lease, age=STALE), "is released": lambda *_: lease.unlink()}
     monkeypatch.setattr(lease_module, "notice", ends[end])
-    with leased(target) as held:
-        held.require()
+    with leased(target):
+        check_guards()
 
 
 def test_holder_that_lost_its_lease_writes_nothing_more(target):
-    with leased(target) as lease:
+    with leased(target):
         write_text(target, "before")
         theirs = hold_elsewhere(target)
-        for action in (lease.require, lambda: write_text(target, "after")):
+        for action in (check_guards, lambda: write_text(target, "after")):
             with pytest.raises(ClefError, match="another process took it over while this process was suspended"):
                 action()
     assert target.read_text() == "before"
@@ -157,18 +156,18 @@ def test_thread_refreshes_the_lease_and_survives_errors(target, fast, monkeypatc
         touch(lock, filename)
         refreshed.set()
 
-    with leased(target) as lease:
-        os.utime(lease.path, (0, 0))
+    with leased(target):
+        os.utime(lease_path(target), (0, 0))
         monkeypatch.setattr(flufl.lock.Lock, "_touch", fail_twice)
         assert refreshed.wait(600)
         assert holder_of(target) is not None
 
 
-def test_thread_leaves_a_lost_lease_alone(target, fast):
-    with leased(target) as lease:
-        theirs = hold_elsewhere(target, age=STALE)
-        before = theirs.stat().st_mtime
-        lease._lock.refresh(unconditionally=True)
+def test_refreshing_leaves_a_lost_lease_alone(target):
+    lock = lease_module._acquire(target)
+    theirs = hold_elsewhere(target, age=STALE)
+    before = theirs.stat().st_mtime
+    lock.refresh(unconditionally=True)
     assert theirs.stat().st_mtime == before
 
 
@@ -178,7 +177,7 @@ def test_full_disk_names_the_lease_and_leaves_nothing(target, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("flufl.lock.Lock._write", full)
-    with pytest.raises(OSError, match="No space left on device") as raised:
-        Lease(target).acquire()
+    with pytest.raises(OSError, match="No space left on device") as raised, leased(target):
+        pass
     assert raised.value.filename == str(target.with_suffix(".lease"))
     assert list(target.parent.iterdir()) == []

@@ -1,7 +1,7 @@
 import pytest
 
-from clef.errors import ClefError, Unfinished
-from clef.runtime.retries import KilledError, limit_retries
+from clef.errors import ClefError, KilledError, Unfinished
+from clef.runtime.retries import limit_retries
 from tests.leases import hold_elsewhere
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from clef.errors import ClefError
 from clef.runs.load import REQUESTED
 from clef.runs.requested import RequestedRuns
-from clef.runtime.gpus import gpus_here
+from clef.runtime.gpus import visible_gpus
 from clef.runtime.paths import fold_folder
 
 # Jobs use the Python that runs Snakemake, even if its environment is not activated.
@@ -120,7 +120,7 @@ REMOTE = workflow.remote_exec or workflow.resource_settings.nodes is not None
 
 # Train once at a time on each GPU of this machine. `--resources gpu=N` overrides the limit.
 if workflow.is_main_process and not REMOTE:
-    workflow.global_resources.setdefault("gpu", max(gpus_here(), 1))
+    workflow.global_resources.setdefault("gpu", max(len(visible_gpus()), 1))
 
 # Retry on a cluster, where a node may be at fault. Within a job, retries would multiply.
 RETRIES = 2 if REMOTE and not workflow.remote_exec else None

@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from clef.errors import ClefError
-from clef.runtime.wording import abbreviate
+from clef.errors import ClefError, abbreviate
 
 PATTERN_DEPTH, MARKER_DEPTH = 4, 3
 """Levels searched below the raw folder; the deepest known packaging has three."""
@@ -17,12 +16,7 @@ def find_folders(
 ) -> dict[str, list[Path]]:
     """Find the folders that directly hold an entry with a matching name, those closest to `root` first.
 
-    Folders that match, such as those of subjects, are not entered.
-
-    Args:
-        root: The raw folder.
-        patterns: Pattern of the whole name, by kind of entry.
-        ignored: Lower-case names of folders that are not entered.
+    Folders that match a pattern, such as those of subjects, or whose lower-case name is `ignored` are not entered.
     """
     if not root.is_dir():
         raise ClefError(f"{root}: no such folder; put or link the raw data there")

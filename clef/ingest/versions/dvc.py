@@ -20,10 +20,9 @@ from dvc_objects.fs.generic import test_links
 from scmrepo.exceptions import SCMError
 
 from clef.datasets.base import Dataset
-from clef.errors import ClefError
+from clef.errors import ClefError, abbreviate
+from clef.ingest.disk_space import require_space
 from clef.ingest.versions.pointers import LABELS, measure, pointer_path, read_pointer
-from clef.runtime.disk_space import require_space
-from clef.runtime.wording import abbreviate
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +73,16 @@ def version_data(
     repository: Repo, dataset: Dataset, root: Path, progress: Callable[[int, int], None] | None = None
 ) -> list[Path]:
     """Update the pointers to the current raw files, put the files into DVC's cache, and return changed pointers."""
-    _require_inside(Path(repository.root_dir), root)
+    checkout, resolved = Path(repository.root_dir), root.resolve()
+    if not resolved.is_relative_to(checkout.resolve()) or resolved != root.absolute():
+        # Pointers are written beside the data, and git does not follow links.
+        raise ClefError(
+            f"{root}: leads to {resolved}; DVC versions files inside the checkout {checkout} only: "
+            "put the data there, or mount it there"
+        )
     wanted = {pointer_path(root, name): paths for name, paths in raw_paths(dataset, root).items()}
-    needed = {Path(repository.cache.local.path): _bytes_to_copy(repository, root, chain(*wanted.values()))}
-    require_space(needed, purpose="a copy of the changed files needs")
+    needed = _bytes_to_copy(repository, root, chain(*wanted.values()))
+    require_space(Path(repository.cache.local.path), needed, "copies of the changed files")
     changed = []
     with _one_line_errors(), repository.lock:
         stages = {}
@@ -165,16 +170,6 @@ def _unassigned(
             yield from _unassigned(path, root, owners, assigned, ignored)
         else:
             yield str(relative)
-
-
-def _require_inside(checkout: Path, root: Path) -> None:
-    """Refuse a raw folder behind a link: pointers are written beside the data, and git does not follow links."""
-    resolved = root.resolve()
-    if not resolved.is_relative_to(checkout.resolve()) or resolved != root.absolute():
-        raise ClefError(
-            f"{root}: leads to {resolved}; DVC versions files inside the checkout {checkout} only: "
-            "put the data there, or mount it there"
-        )
 
 
 @contextmanager

@@ -11,14 +11,11 @@ from pathlib import Path
 import yaml
 
 from clef.datasets.base import Dataset
-from clef.errors import ClefError
+from clef.errors import ClefError, abbreviate
 from clef.ingest.report import plural
-from clef.runtime.wording import abbreviate
 
 LABELS = "labels"
 """Name of the pointer for files that belong to no shard."""
-MOST_PULLED = 3
-"""Pointers that a suggested `dvc pull` names one by one."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +58,7 @@ def check_fetched(pointers: list[Path], root: Path) -> None:
     """Refuse pointers whose data was not pulled, with the `dvc pull` that fetches it."""
     missing = [pointer for pointer in pointers if not all(part.path.exists() for part in read_pointer(pointer))]
     if missing:
-        few = len(missing) <= MOST_PULLED
-        command = f"dvc pull {' '.join(map(str, missing))}" if few else f"dvc pull --recursive {root}"
+        command = f"dvc pull {' '.join(map(str, missing)) if len(missing) <= 3 else f'--recursive {root}'}"
         raise ClefError(
             f"{root}: versioned, but not pulled: {abbreviate([pointer.stem for pointer in missing])}; run `{command}`"
         )

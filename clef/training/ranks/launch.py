@@ -1,6 +1,6 @@
 """Start the processes of one training on this machine with torch's elastic launcher, like `torchrun --standalone`.
 
-Unlike with `torchrun`, they find each other through a file: torch's TCP store accepts connections from other machines.
+They find each other through files instead: torch's TCP store accepts connections from other machines.
 """
 
 import logging
@@ -14,24 +14,16 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from clef.errors import ClefError, Unfinished
-from clef.runtime.progress import notice
-from clef.runtime.retries import KilledError
+from clef.errors import ClefError, KilledError, Unfinished
 from clef.training.ranks.ranks import RENDEZVOUS
 
-UNFINISHED = 75
-"""Exit code of a process that saved its state and stopped."""
-SAVE_SECONDS = 600
-"""How long a process may take to save after SIGTERM before it is killed."""
+UNFINISHED = 75  # exit code of a process that saved its state and stopped
 
 
 def launch(processes: int, train: Callable[[], None]) -> None:
-    """Run a pickled function in new processes until all have ended. They get SIGTERM and SIGINT from this process.
+    """Run a pickled function in new processes until all have ended, or end them if one fails, and raise its error.
 
-    Raises:
-        ClefError: The error of the first process that failed; the others were ended.
-        Unfinished: The processes saved their state and stopped.
-        KeyboardInterrupt: They were interrupted by ctrl-C.
+    They get SIGTERM and SIGINT from this process; if they save their state and stop, raise Unfinished.
     """
     for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn"):  # they would repeat the error at length
         logging.getLogger(name).addHandler(logging.NullHandler())
@@ -50,7 +42,7 @@ def launch(processes: int, train: Callable[[], None]) -> None:
             local_addr="localhost",
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=folder),
-            shutdown_timeout=SAVE_SECONDS,
+            shutdown_timeout=600,  # seconds to save after SIGTERM before a process is killed
         )
         try:
             elastic_launch(config, _run)(train)
@@ -67,25 +59,19 @@ def _first_error(error: ChildFailedError, processes: int) -> Exception:
     if failure.exitcode == UNFINISHED:
         return Unfinished("stopped before the end; run the same command to resume")
     if failure.exitcode < 0:
-        return KilledError(
-            f"process {rank} of {processes} was ended by {failure.signal_name()}; run the same command to resume "
-            "(SIGKILL often means that memory ran out)"
-        )
+        reason = f"process {rank} of {processes} was ended by {failure.signal_name()}"
+        return KilledError(f"{reason}; run the same command to resume (SIGKILL often means that memory ran out)")
     details = failure.error_file_data["message"]  # written by torch's ErrorHandler
     kind, _, message = details["message"].partition(": ")
-    if kind == ClefError.__name__:
-        return ClefError(message)
     unexpected = RuntimeError(f"{kind} in process {rank} of {processes}: {message}")
     unexpected.add_note(details["extraInfo"]["py_callstack"])
-    return unexpected
+    return ClefError(message) if kind == ClefError.__name__ else unexpected
 
 
 def _run(train: Callable[[], None]) -> None:
-    """Run in one of the processes."""
     try:
         train()
-    except Unfinished as stop:
-        notice("%s", stop)
+    except Unfinished:
         raise SystemExit(UNFINISHED) from None
     except ClefError as error:
         raise ClefError(error) from None  # `_first_error` knows errors by the name of their class

@@ -8,12 +8,10 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -22,20 +20,14 @@ from clef.errors import ClefError, Unfinished
 from clef.model.tasks import Task
 
 RENDEZVOUS = "CLEF_RENDEZVOUS"  # environment variable with a URL for `init_process_group`
-TIMEOUT = timedelta(minutes=30)  # of waiting for another process, for example for the checkpoint of rank 0
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """The number of this process, `rank`, among the `world` processes of its training."""
+    """This process among the `world` processes of its training; only rank 0 writes files and shows progress."""
 
     rank: int = 0
     world: int = 1
-
-    @property
-    def first(self) -> bool:
-        """Whether this process writes files, tracks metrics and shows progress; the others only compute."""
-        return self.rank == 0
 
     def share(self, positions: np.ndarray) -> np.ndarray:
         """Return this rank's part of a batch."""
@@ -44,7 +36,7 @@ class Ranks:
         return np.array_split(positions, self.world)[self.rank]
 
     def share_of_step(self, batch: Callable[[int], np.ndarray], step: int) -> np.ndarray:
-        """Return this rank's part of a step's batch; unlike a closure, this can be pickled."""
+        """Return this rank's part of a step's batch."""
         return self.share(batch(step))
 
     def gathering(self, batch_size: int) -> Callable[[Tensor], Tensor]:
@@ -55,7 +47,7 @@ class Ranks:
 
         def gather(features: Tensor) -> Tensor:
             own = features.detach()
-            padded = F.pad(own, (0, 0, 0, sizes[0] - len(own)))  # shares differ by one image at most
+            padded = nn.functional.pad(own, (0, 0, 0, sizes[0] - len(own)))  # shares differ by one image at most
             parts = [torch.empty_like(padded) for _ in sizes]
             dist.all_gather(parts, padded)
             # Each rank differentiates the same loss by its own share. The mean over ranks must become their sum.
@@ -66,19 +58,18 @@ class Ranks:
 
     def collect(self, share: np.ndarray) -> np.ndarray:
         """Join the shares of all ranks along the first axis, on every rank."""
-        if self.world == 1:
-            return share
-        parts: list[np.ndarray] = [share] * self.world
-        dist.all_gather_object(parts, share)
+        parts = [share] * self.world
+        if self.world > 1:
+            dist.all_gather_object(parts, share)
         return np.concatenate(parts)
 
     def any(self, condition: bool, device: torch.device) -> bool:
         """Return on every rank whether the condition holds on any rank."""
         if self.world == 1:
             return condition
-        flag = torch.tensor(int(condition), device=device)
+        flag = torch.tensor(condition, dtype=torch.int, device=device)
         dist.all_reduce(flag, op=dist.ReduceOp.MAX)
-        return bool(flag.item())
+        return bool(flag)
 
     def wait(self) -> None:
         """Wait until all ranks have reached this call."""
@@ -91,8 +82,7 @@ class Ranks:
             return task
         if device.type == "cuda":  # the image tower only: heads see the gathered batch
             task.encoders.clip.visual = convert_sync_batchnorm(task.encoders.clip.visual)
-        # A linear head leaves the text tower without gradients.
-        return DistributedDataParallel(task, find_unused_parameters=True)
+        return DistributedDataParallel(task, find_unused_parameters=True)  # a linear head leaves the text tower unused
 
     def copy_buffers(self, task: Task) -> None:
         """Copy the buffers of rank 0, such as the statistics of batch norms, to all ranks."""
@@ -101,21 +91,16 @@ class Ranks:
                 dist.broadcast(buffer, src=0)
 
 
-ALONE = Ranks()
-
-
 @contextmanager
 def connected(device: str, processes: int) -> Iterator[Ranks]:
     """Connect the processes of a training while the block runs; `RANK` and `WORLD_SIZE` say which one this is."""
     rank, world = os.environ.get("RANK", "unset"), os.environ.get("WORLD_SIZE", "1")
     if processes == 1 and (rank == "unset" or world == "1"):
-        yield ALONE
+        yield Ranks()
         return
     if world != str(processes) or rank not in map(str, range(processes)):
-        raise ClefError(
-            f"gpus is {processes}, but RANK is {rank} and WORLD_SIZE {world}; unset RANK to let `clef` start the "
-            f"processes, or use `torchrun --nproc-per-node {processes}`"
-        )
+        mismatch = f"gpus is {processes}, but RANK is {rank} and WORLD_SIZE {world}"
+        raise ClefError(f"{mismatch}; unset RANK, or use `torchrun --nproc-per-node {processes}`")
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
     dist.init_process_group(
@@ -123,7 +108,6 @@ def connected(device: str, processes: int) -> Iterator[Ranks]:
         init_method=os.environ.get(RENDEZVOUS, "env://"),
         rank=int(rank),
         world_size=processes,
-        timeout=TIMEOUT,
     )
     try:
         yield Ranks(int(rank), processes)

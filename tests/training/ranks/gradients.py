@@ -79,7 +79,7 @@ def save_gradients(target: Path, world: int) -> None:
         all_ranks = ranks.collect(torch.cat([value.flatten() for value in found.values()])[None].numpy())
         assert len(all_ranks) == world
         assert (all_ranks == all_ranks[:1]).all(), "ranks disagree"
-        if ranks.first:
+        if ranks.rank == 0:
             save_file(found, target)
 
 

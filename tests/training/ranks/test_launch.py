@@ -10,8 +10,7 @@ import psutil
 import pytest
 
 from clef.cli.error_report import EXIT_RUN_AGAIN
-from clef.errors import ClefError, Unfinished
-from clef.runtime.retries import KilledError
+from clef.errors import ClefError, KilledError, Unfinished
 from clef.training.interruption import Interruption
 from clef.training.ranks.launch import UNFINISHED, launch
 

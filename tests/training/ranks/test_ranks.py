@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from clef.errors import ClefError
 from clef.training.ranks.launch import launch
-from clef.training.ranks.ranks import ALONE, Ranks, connected
+from clef.training.ranks.ranks import Ranks, connected
 from tests.training.ranks.gradients import gradients, save_gradients
 
 CHECKOUT = Path(__file__).parents[3]
@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def gradients_of_one_process():
-    return gradients(ALONE)
+    return gradients(Ranks())
 
 
 def launched_by_clef(target: Path, world: int) -> None:
@@ -71,9 +71,9 @@ def test_shares_are_disjoint_and_make_up_the_batch(count, world):
 
 def test_a_single_process_gathers_nothing():
     features = torch.rand(3, 2)
-    assert ALONE.gathering(3)(features) is features
-    assert ALONE.any(True, torch.device("cpu"))
-    assert not ALONE.any(False, torch.device("cpu"))
+    assert Ranks().gathering(3)(features) is features
+    assert Ranks().any(True, torch.device("cpu"))
+    assert not Ranks().any(False, torch.device("cpu"))
 
 
 def test_variables_of_schedulers_do_not_make_several_ranks(monkeypatch):
@@ -81,7 +81,7 @@ def test_variables_of_schedulers_do_not_make_several_ranks(monkeypatch):
     for name in ("SLURM_NTASKS", "SLURM_PROCID", "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_RANK"):
         monkeypatch.setenv(name, "4")
     with connected("cpu", 1) as ranks:
-        assert ranks == ALONE
+        assert ranks == Ranks()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+from contextlib import nullcontext
+
+import pytest
+import torch
+
+from clef.errors import ClefError
+from clef.model.device import prepare_device
+from clef.params.schema import Params
+from clef.runs.preflight import require_cuda, require_writable
+from tests.mounts import unwritable
+
+NO_GPU = "device: cuda asked for, but torch sees no GPU; run where there is one, or set `device: cpu`"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_cuda_without_a_gpu_is_the_same_error_before_and_in_a_training():
+    with pytest.raises(ClefError) as before:
+        require_cuda()
+    params = Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}, "device": "cuda"})
+    with pytest.raises(ClefError) as within:
+        prepare_device(params)
+    assert str(before.value) == str(within.value) == NO_GPU
+
+
+def test_a_torch_that_cannot_be_imported_is_reported_with_the_reason(tmp_path, monkeypatch):
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.99: no such file')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ClefError, match=r"torch cannot be imported \(ImportError: libcudart\.so\.99: no such file\)"):
+        require_cuda()
+
+
+def test_writable_folders_are_left_as_they_are(tmp_path):
+    require_writable([tmp_path / "results" / "demo", tmp_path])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling link", "read-only"])
+def test_folder_that_is_not_writable_is_an_error(tmp_path, kind):
+    folder = tmp_path / "results"
+    if kind == "file":
+        folder.touch()
+    elif kind == "dangling link":
+        folder.symlink_to(tmp_path / "unmounted" / "disk")
+    expected = pytest.raises(ClefError, match=rf"^{folder}: not writable \(.+\); change its permissions[^\n]*$")
+    with unwritable(folder) if kind == "read-only" else nullcontext(), expected:
+        require_writable([folder / "demo" / "seed0"])
