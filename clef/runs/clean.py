@@ -4,7 +4,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,13 +75,11 @@ def remove(root: Path, path: Path) -> None:
     above = path.resolve().parents
     if (root / RAW).resolve() in above or not any((root / folder).resolve() in above for folder in FOLDERS):
         raise ClefError(f"{path}: not below data/interim, data/processed or results; not removed")
-    if path.suffix == ".work":
-        with leased(path):
+    with leased(path) if path.suffix == ".work" else nullcontext():
+        if path.is_dir():
             shutil.rmtree(path)
-    elif path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+        else:
+            path.unlink()
 
 
 def is_workflow_running(root: Path) -> bool:
@@ -92,10 +90,8 @@ def is_workflow_running(root: Path) -> bool:
 def require_no_workflow(root: Path) -> None:
     """Raise ClefError if Snakemake holds its lock."""
     if is_workflow_running(root):
-        raise ClefError(
-            f"{root / '.snakemake' / 'locks'}: a workflow is running here; wait for it, "
-            "or run `snakemake --unlock` if it was killed"
-        )
+        hint = "wait for it, or run `snakemake --unlock` if it was killed"
+        raise ClefError(f"{root / '.snakemake' / 'locks'}: a workflow is running here; {hint}")
 
 
 def _work_folders(root: Path) -> Iterator[Leftover]:

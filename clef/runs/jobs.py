@@ -48,12 +48,9 @@ def jobs_of(run: str, runs: Mapping[str, Params]) -> list[Job]:
     source = stage1_source(runs, run, folds[0])
     names = [run, *([source[0]] if source is not None else []), *also_in_stage1(runs, run)]
     names += [params.test.run] if params.test is not None else []
-    jobs: list[Job] = []
-    for data in {(runs[name].dataset.name, runs[name].crop_digest): runs[name] for name in names}.values():
-        jobs += _data_jobs(data)
-    for seed in params.seeds:
-        for fold in folds:
-            jobs += _fold_jobs(run, runs, seed, fold)
+    datasets = {(runs[name].dataset.name, runs[name].crop_digest): runs[name] for name in names}
+    jobs = [job for data in datasets.values() for job in _data_jobs(data)]
+    jobs += [job for seed in params.seeds for fold in folds for job in _fold_jobs(run, runs, seed, fold)]
     folder = paths.results_folder(run)
     summary = Job("summarize", run, (paths.summary_file(run), folder / "summary.json"), folder / "summarize.log")
     return list(dict.fromkeys([*jobs, summary]))  # folds may share a stage 1

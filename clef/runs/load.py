@@ -89,9 +89,9 @@ def run_over(folder: Path, dataset: str, crop: str | None = None) -> str:
             loaded[name] = load_params(folder / f"{name}.yaml")
         except ParamsError as error:
             broken = broken or error
-            continue
-        if loaded[name].dataset.name == dataset and crop in (None, loaded[name].crop_digest):
-            return name
+        else:
+            if loaded[name].dataset.name == dataset and crop in (None, loaded[name].crop_digest):
+                return name
     if dataset in loaded and crop in (None, loaded[dataset].crop_digest):
         return dataset
     digests = sorted({params.crop_digest for params in loaded.values() if params.dataset.name == dataset})
@@ -141,11 +141,7 @@ def _read_with_parents(path: Path) -> dict[Path, dict[str, Any]]:
 
 
 def _contains(values: Any, key: KeyPath) -> bool:
-    for part in key:
-        if not isinstance(values, dict) or part not in values:
-            return False
-        values = values[part]
-    return True
+    return not key or (isinstance(values, dict) and key[0] in values and _contains(values[key[0]], key[1:]))
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

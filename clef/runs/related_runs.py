@@ -28,9 +28,8 @@ def load_run(run: str, folder: Path) -> dict[str, Params]:
             pending += [folder / f"{name}.yaml"] if name not in runs else []
     for name, params in runs.items():
         try:
-            _check_stage1_source(params, runs)
+            _check_stage1(params, runs)
             _check_test(params, runs)
-            _check_also(params, runs)
             _check_tested(name, runs)
         except ParamsError as error:
             raise ParamsError(f"{folder / name}.yaml: {error}") from None
@@ -66,17 +65,29 @@ def _references(params: Params) -> list[tuple[str, str]]:
     return found + ([("test.run", params.test.run)] if params.test is not None else [])
 
 
-def _check_stage1_source(params: Params, runs: Mapping[str, Params]) -> None:
+def _check_stage1(params: Params, runs: Mapping[str, Params]) -> None:
     if params.pretrain is None:
         return
-    name = params.pretrain.from_
-    if name is None:
-        if not open_dataset(params).activities:
-            raise ParamsError(
-                f"pretrain: {params.dataset.name} has no activities to contrast; expected stage 1 of another run, "
-                "`pretrain: {from: RUN}`, or `pretrain: null`"
-            )
-        return
+    if params.pretrain.from_ is not None:
+        _check_stage1_source(params, params.pretrain.from_, runs)
+    elif not open_dataset(params).activities:
+        raise ParamsError(
+            f"pretrain: {params.dataset.name} has no activities to contrast; expected stage 1 of another run, "
+            "`pretrain: {from: RUN}`, or `pretrain: null`"
+        )
+    seen = {params.dataset.name}
+    for name in params.pretrain.also:
+        other = runs[name]
+        if other.dataset.name in seen:
+            raise ParamsError(f"pretrain.also: {name} is over {other.dataset.name}, which takes part already")
+        seen.add(other.dataset.name)
+        if not open_dataset(other).activities:
+            raise ParamsError(f"pretrain.also: {name}: {other.dataset.name} has no activities to contrast")
+        _require_other_subjects(params, other, f"pretrain.also: {name}")
+        _require_equal(params, other, ["crop"], "pretrain.also", name)
+
+
+def _check_stage1_source(params: Params, name: str, runs: Mapping[str, Params]) -> None:
     source = runs[name]
     if source.pretrain is None or source.pretrain.from_ is not None:
         raise ParamsError(f"pretrain.from: run {name} trains no stage 1 itself")
@@ -88,23 +99,8 @@ def _check_stage1_source(params: Params, runs: Mapping[str, Params]) -> None:
     _require_equal(params, source, sections, "pretrain.from", name)
     if source.model.takes != params.model.takes:
         raise ParamsError(f"pretrain.from: model differs from that of {name}; expected the same name and image_size")
-    missing = sorted(set(params.seeds) - set(source.seeds))
-    if missing:
+    if missing := sorted(set(params.seeds) - set(source.seeds)):
         raise ParamsError(f"pretrain.from: run {name} has no seed {missing[0]}")
-
-
-def _check_also(params: Params, runs: Mapping[str, Params]) -> None:
-    """Other data sets of a stage 1 need the same crops and other subjects."""
-    seen = {params.dataset.name}
-    for name in params.pretrain.also if params.pretrain is not None else []:
-        other = runs[name]
-        if other.dataset.name in seen:
-            raise ParamsError(f"pretrain.also: {name} is over {other.dataset.name}, which takes part already")
-        seen.add(other.dataset.name)
-        if not open_dataset(other).activities:
-            raise ParamsError(f"pretrain.also: {name}: {other.dataset.name} has no activities to contrast")
-        _require_other_subjects(params, other, f"pretrain.also: {name}")
-        _require_equal(params, other, ["crop"], "pretrain.also", name)
 
 
 def _check_test(params: Params, runs: Mapping[str, Params]) -> None:
@@ -116,12 +112,10 @@ def _check_test(params: Params, runs: Mapping[str, Params]) -> None:
         raise ParamsError(f"test.run: {name} is over the same data set {params.dataset.name}")
     _require_other_subjects(params, other, f"test.run: {name}")
     known = adapter_of(other).label_names
-    unknown = [label for label in params.labels.names if label not in known]
-    if unknown:
-        common = ", ".join(label for label in adapter_of(params).label_names if label in known)
-        raise ParamsError(
-            f"labels: {name} has no label {unknown[0]}; expected some of {common or 'a data set with labels in common'}"
-        )
+    if unknown := [label for label in params.labels.names if label not in known]:
+        common = [label for label in adapter_of(params).label_names if label in known]
+        expected = ", ".join(common) or "a data set with labels in common"
+        raise ParamsError(f"labels: {name} has no label {unknown[0]}; expected some of {expected}")
     if other.labels.kind != params.labels.kind:
         raise ParamsError(f"labels.kind: {name} has {other.labels.kind}; expected the same")
     _require_equal(params, other, ["crop"], "test.run", name)

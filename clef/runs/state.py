@@ -20,7 +20,6 @@ from clef.tracking.record import Record, read_record, record_path
 StateName = Literal["done", "running", "stopped", "failed", "waiting"]
 """`stopped`: started, but no process works on it now."""
 
-HEAD_BYTES = 1024
 SPEED_STEPS = 20
 """Speed is the median over this many steps."""
 
@@ -50,10 +49,10 @@ class State:
 
     def plain(self) -> dict[str, Any]:
         """The known values for JSON."""
-        job, known = self.job, {name: value for name, value in vars(self).items() if name != "job"}
+        job, log = self.job, None if self.last_line is None else str(self.job.log)
         about = {"step_of_chain": job.step, "of": job.owner, "seed": job.seed, "fold": job.fold, "shard": job.shard}
-        about |= {"log": str(job.log) if self.last_line is not None else None}
-        return {name: value for name, value in (about | known).items() if value is not None}
+        known = about | {"log": log} | vars(self)
+        return {name: value for name, value in known.items() if name != "job" and value is not None}
 
 
 def state_of(job: Job) -> State:
@@ -65,8 +64,7 @@ def state_of(job: Job) -> State:
     known: dict[str, Any] = {"link": link, "run_link": run_link, "slurm_job": _slurm_job(job)}
     known |= _progress(job, record) if record is not None else {}
     line, own = last_line(job.log, job.name) or (None, False)
-    holder = holder_of(job.target)
-    if holder is not None:
+    if (holder := holder_of(job.target)) is not None:
         age = round(max(0.0, time.time() - holder.refreshed), 1)
         return State(job, "running", host=holder.host, heartbeat_age=age, last_line=line, **known)
     known.pop("seconds_left", None)
@@ -100,6 +98,6 @@ def _progress(job: Job, record: Record) -> dict[str, Any]:
 def _slurm_job(job: Job) -> str | None:
     """Number of the SLURM job, from the first line of the log."""
     with contextlib.suppress(OSError), open(job.log, "rb") as file:
-        found = re.search(rb", SLURM job (\S+) on ", file.readline(HEAD_BYTES))
-        return found[1].decode() if found else None
+        if found := re.search(rb", SLURM job (\S+) on ", file.readline(1024)):
+            return found[1].decode()
     return None

@@ -9,13 +9,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from clef.runs.jobs import TRAININGS
 from clef.runs.state import State, StateName
 from clef.runtime.paths import summary_file
 from clef.runtime.progress import duration
 
 COLOURS = {"done": "green", "running": "cyan", "stopped": "yellow", "failed": "red", "waiting": "dim"}
 ORDER: tuple[StateName, ...] = ("failed", "running", "stopped", "waiting", "done")
-FOLD_STEPS = ("pretrain", "finetune", "inner", "evaluate")
+FOLD_STEPS = (*TRAININGS, "evaluate")
 MOST_NOTES = 8
 """Notes on single jobs; there may be hundreds of jobs."""
 
@@ -28,13 +29,11 @@ def counts(states: Sequence[State]) -> dict[str, int]:
 
 def as_plain(run: str, states: Sequence[State]) -> dict[str, Any]:
     """The states for JSON."""
-    steps: dict[str, list[State]] = {}
-    for state in states:
-        steps.setdefault(state.job.step, []).append(state)
+    steps = dict.fromkeys(state.job.step for state in states)
     return {
         "run": run,
         "counts": counts(states),
-        "steps": {step: counts(own) for step, own in steps.items()},
+        "steps": {step: counts([state for state in states if state.job.step == step]) for step in steps},
         "mlflow": _run_link(states),
         "jobs": [state.plain() for state in states],
     }
@@ -61,10 +60,9 @@ def _notes(run: str, states: Sequence[State]) -> list[Text]:
     cluster = any(state.slurm_job for state in states)
     where = "--profile workflow/profiles/slurm" if cluster else f"--cores {os.cpu_count()}"
     command = f"snakemake {where} {summary_file(run)}"
-    kinds = {state.kind for state in states}
-    if "stopped" in kinds:
+    if any(state.kind == "stopped" for state in noted):
         notes.append(Text(f"  no process works on stopped jobs; resume with: {command}"))
-    elif "failed" in kinds:
+    elif any(state.kind == "failed" for state in noted):
         notes.append(Text(f"  fix the cause, then run: {command}"))
     if link := _run_link(states):
         notes.append(Text(f"  MLflow  {link}", overflow="fold"))
