@@ -9,19 +9,15 @@ from clef.params.schema import Params
 from clef.runs.clean import find_orphaned_results, leftovers, remove, require_no_workflow
 from clef.runtime.files import temporary_path
 from clef.runtime.lease import leased
+from tests.runs.conftest import BASE
 
-
-def params(**changes) -> Params:
-    return Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}, "device": "cpu"} | changes)
-
-
-RUNS = {"demo": params(), "linear": params(pretrain={"from": "demo"})}
+RUNS = {name: Params.model_validate(BASE | {"pretrain": {"from": of}}) for name, of in (("demo", None), ("b", "demo"))}
 DIGEST = RUNS["demo"].crop_digest
 
 
-def write(path: Path, content: str = "0123456789") -> Path:
+def write(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
+    path.write_text("0123456789")
     return path
 
 
@@ -33,7 +29,6 @@ def test_crops_and_manifests_that_no_run_uses_can_be_removed(tmp_path):
     for digest in (DIGEST, "00000000"):
         write(tmp_path / f"data/interim/demo/{digest}/F001.arrow")
         write(tmp_path / f"data/processed/demo/{digest}/manifest.parquet")
-    write(tmp_path / "data/interim/demo/sequences.parquet")
     write(tmp_path / "data/interim/demo/sequences/F001.parquet")
     write(tmp_path / f"data/interim/other/{DIGEST}/F001.arrow")
     unused = {"data/interim/demo/00000000", "data/processed/demo/00000000", f"data/interim/other/{DIGEST}"}
@@ -71,7 +66,7 @@ def test_incomplete_files_can_be_removed_once_their_process_is_dead_or_they_are_
 
 def test_the_contents_of_a_listed_folder_are_not_listed_and_links_not_followed_in_sizes(tmp_path):
     write(tmp_path / "data/interim/demo/00000000/F001.work/part.arrow")
-    (tmp_path / "data/interim/demo/00000000/link").symlink_to(write(tmp_path / "large", "0" * 1000))
+    (tmp_path / "data/interim/demo/00000000/link").symlink_to(write(tmp_path / "other"))
     (item,) = leftovers(tmp_path, RUNS)
     assert (item.path, item.size) == (tmp_path / "data/interim/demo/00000000", 10)
 
@@ -86,7 +81,7 @@ def test_results_without_params_file_are_listed_on_request(tmp_path):
     assert found(tmp_path, broken=["forgotten"], orphaned_results=True) == set()
 
 
-@pytest.mark.parametrize(("finished", "listed"), [(["demo", "linear"], True), (["demo"], False), (["linear"], False)])
+@pytest.mark.parametrize(("finished", "listed"), [(["demo", "b"], True), (["demo"], False), (["b"], False)])
 def test_stage_1_is_listed_on_request_if_every_run_that_starts_from_it_is_finished(finished, listed, tmp_path):
     weights = write(tmp_path / "results/demo/seed0/fold0/pretrain.safetensors")
     write(tmp_path / "results/demo/seed0/fold0/finetune.safetensors")

@@ -27,9 +27,5 @@ def test_jobs_of_other_runs_that_a_run_needs_are_included(changes, pretrained, c
 
 
 def test_a_job_has_the_name_that_its_log_shows():
-    params = toy_params(tune={"held_out": 0.3})
-    names = {job.step: job.name for job in jobs_of("toy", {"toy": params}) if job.fold in (None, 0)}
-    assert names["render-demo"] == "render-demo toy"
-    assert names["crop"].startswith("crop toy ")
-    assert names["inner"] == "finetune toy seed 0 fold 0 inner"
-    assert names["summarize"] == "summarize toy"
+    names = {job.name for job in jobs_of("toy", {"toy": toy_params(tune={"held_out": 0.3})})}
+    assert {"render-demo toy", "crop toy F001", "finetune toy seed 0 fold 0 inner", "summarize toy"} <= names

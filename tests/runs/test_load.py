@@ -28,7 +28,6 @@ def test_a_child_overrides_single_keys_and_can_turn_a_section_off(tmp_path):
     ("values", "message"),
     [
         ({"finetune": {"epoch": 3}}, "finetune.epoch: unknown key; did you mean epochs?"),
-        ({"finetune": {"optimiser": {"lr": 3}}}, "finetune.optimiser.lr: unknown key"),
         ({"finetune": {"epochs": "many"}}, "finetune.epochs: input should be a valid integer"),
         ({"crop": {"detector": "mtcnn"}}, "crop.detector: input should be 'lbp', 'yunet'"),
         ({"labels": {"action_units": [1, 1]}}, "labels: expected two or more distinct"),
@@ -39,7 +38,6 @@ def test_a_child_overrides_single_keys_and_can_turn_a_section_off(tmp_path):
         ({"finetune": 3}, "finetune: expected a section of keys and values, found 3"),
         ({"finetune": {"epochs": True}}, "finetune: epochs is true; expected a number or text (YAML reads"),
         ({"seeds": [0, 1, 0]}, "seeds: expected no duplicates, found [0, 1, 0]"),
-        ({"seeds": []}, "seeds: list should have at least 1 item"),
         ({"finetune": {"augment": {"scale": [1.0, 0.5]}}}, "finetune.augment.scale: expected the smaller number"),
         ({"dataset": {"adapter": "demo", "name": "../x"}}, "dataset.name: expected letters, digits and . _ + -"),
         ({"dataset": {"adapter": "bp5d"}}, "dataset.adapter: no adapter bp5d; expected one of "),
@@ -75,7 +73,6 @@ def test_a_cycle_or_a_missing_parent_is_named_with_the_nearest_name(tmp_path):
 
 @pytest.mark.parametrize("parent", ["../demo", ".demo", "", "my run", 3, ["demo"]])
 def test_a_parent_is_a_name_and_not_a_path(tmp_path, parent):
-    write(tmp_path, "demo", **BASE)
     path = write(tmp_path, "a", extends=parent)
     expected = f"{path}: extends: expected the name of a params file beside it, without .yaml, found {parent!r}"
     assert error_of(path) == expected
@@ -84,46 +81,28 @@ def test_a_parent_is_a_name_and_not_a_path(tmp_path, parent):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("device: cpu\n? {a: 1}\n: 2\n", "line 2: found unhashable key"),
-        ("crop: {<<: {? [a] : 1}}\n", "line 1: found unhashable key"),
-        ("seeds: [2020-13-45]\n", "line 1: invalid timestamp '2020-13-45'; put text in quotes"),
-        ("\nseeds: !!int abc\n", "line 2: invalid int 'abc'; put text in quotes"),
-        (f"seeds: {'9' * 5000}\n", f"line 1: invalid int '{'9' * 40}'"),
-        (f"seeds: {'[' * 3000}{']' * 3000}\n", "nested too deeply; expected sections of keys and values"),
-        ("crop: {}\nfinetune: {epochs: 3}\nfinetune: {batch: 8}\n", "line 3: duplicate key finetune"),
-        ("a: [1\n", "line 2: expected ',' or ']'"),
-    ],
-)
-def test_invalid_yaml_is_one_line(tmp_path, text, message):
-    path = tmp_path / "a.yaml"
-    path.write_text(text)
-    assert error_of(path).startswith(f"{path}: not valid YAML: {message}")
-
-
-def test_a_merged_key_may_be_overridden(tmp_path):
-    path = tmp_path / "a.yaml"
-    path.write_text(
-        "dataset: {adapter: demo}\nfinetune: {optimiser: &o {lr_text: 0.5}}\n"
-        "pretrain: {optimiser: {<<: *o, lr_text: 0.25}}\n"
-    )
-    assert load_params(path).pretrain.optimiser.lr_text == 0.25
-
-
-def test_a_file_without_sections_or_that_cannot_be_read_is_one_line(tmp_path):
-    path = tmp_path / "odd.yaml"
-    for text, message in (
+        ("device: cpu\n? {a: 1}\n: 2\n", "not valid YAML: line 2: found unhashable key"),
+        ("crop: {<<: {? [a] : 1}}\n", "not valid YAML: line 1: found unhashable key"),
+        ("seeds: [2020-13-45]\n", "not valid YAML: line 1: invalid timestamp '2020-13-45'; put text in quotes"),
+        ("\nseeds: !!int abc\n", "not valid YAML: line 2: invalid int 'abc'; put text in quotes"),
+        (f"seeds: {'9' * 5000}\n", f"not valid YAML: line 1: invalid int '{'9' * 40}'"),
+        (f"seeds: {'[' * 3000}{']' * 3000}\n", "not valid YAML: nested too deeply; expected sections of keys and"),
+        ("finetune: {epochs: 3}\nfinetune: {batch: 8}\n", "not valid YAML: line 2: duplicate key finetune"),
+        ("a: [1\n", "not valid YAML: line 2: expected ',' or ']'"),
+        ("\udcff", "not valid YAML: 'utf-8' codec"),
         ("- a\n- b\n", "expected sections such as `dataset:`, found a list"),
         ("", "expected sections such as `dataset:`, found an empty file"),
-    ):
-        path.write_text(text)
-        assert error_of(path).endswith(message)
-    path.write_text("device: cpu\n", encoding="utf-16")
-    assert "odd.yaml: not valid YAML: 'utf-8' codec" in error_of(path)
+    ],
+)
+def test_a_file_without_valid_yaml_or_sections_is_one_line(tmp_path, text, message):
+    path = tmp_path / "a.yaml"
+    path.write_text(text, errors="surrogateescape")
+    assert error_of(path).startswith(f"{path}: {message}")
+
+
+def test_a_file_that_cannot_be_read_or_has_an_unsafe_name_is_one_line(tmp_path):
     (tmp_path / "folder.yaml").mkdir()
     assert "folder.yaml: cannot be read (Is a directory)" in error_of(tmp_path / "folder.yaml")
-
-
-def test_a_run_name_is_safe_in_a_shell(tmp_path):
     assert "invalid run name 'my run'; expected letters, digits and" in error_of(write(tmp_path, "my run", **BASE))
     assert load_params(write(tmp_path, "größe+1.5", **BASE)).device == "cpu"
 
@@ -139,8 +118,8 @@ def test_a_default_option_equals_an_omitted_one_and_no_options_are_left_out(tmp_
 
 def test_all_valid_files_are_read_and_the_errors_of_others_returned(tmp_path):
     runs, errors = load_all(ROOT / "params")
-    assert "demo" in runs
     assert not errors
+    assert runs["demo"].finetune.augment.rotation == 10, "a merged key may be overridden"
     write(tmp_path, "demo", **BASE)
     write(tmp_path, "broken", finetun={})
     runs, errors = load_all(tmp_path)

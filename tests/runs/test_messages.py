@@ -1,8 +1,6 @@
 import re
 import shlex
 
-import pytest
-from typer.core import TyperGroup
 from typer.main import get_command
 
 from clef.cli.app import app
@@ -12,36 +10,24 @@ from tests.workflow.conftest import ROOT, copy_checkout, snakemake
 PLANNED = re.compile(
     r"^(?:local)?rule (\w+):$.*?^ +wildcards: (.*?)$.*?^Shell command: python -m clef (.*?)$", re.MULTILINE | re.DOTALL
 )
-WRITTEN = re.compile(r"^rule (\w+):$|^use rule \w+ as (\w+) with:$", re.MULTILINE)
-RULES = [
-    one or other
-    for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
-    for one, other in WRITTEN.findall(path.read_text())
-    if one != "unknown_run"  # it has no job
-]
+RULES = {
+    rule
+    for path in (ROOT / "workflow/rules").glob("*.smk")
+    for rule in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", path.read_text(), re.MULTILINE)
+    if rule != "unknown_run"  # it has no job
+}
 TARGETS = ["results/demo-tuned/summary.csv", "weights/face_detection_yunet_2023mar.onnx"]
 
 
-@pytest.fixture(scope="module")
-def planned(tmp_path_factory):
-    """Rule, wildcards and command of every kind of job."""
-    folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
-    plan = snakemake(folder, "-n", "-p", "--forceall", *TARGETS)
-    return {
-        rule: (dict(pair.split("=") for pair in wildcards.split(", ")), shlex.split(command))
-        for rule, wildcards, command in PLANNED.findall(plan)
-    }
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_a_job_has_one_name_in_the_workflow_and_in_its_log(planned, rule):
+def test_a_job_has_one_name_in_the_workflow_and_in_its_log(tmp_path):
     """Otherwise the message at the end does not find the cause of a failure in the log."""
-    wildcards, arguments = planned[rule]
-    command = get_command(app)
-    assert isinstance(command, TyperGroup)
-    log, _, step, *rest = arguments
-    assert log == "--log"
-    assert job_name(rule, wildcards) == job_name(step, command.commands[step].make_context(step, rest).params)
+    jobs = PLANNED.findall(snakemake(copy_checkout(tmp_path), "-n", "-p", "--forceall", *TARGETS))
+    assert {rule for rule, _, _ in jobs} == RULES
+    for rule, wildcards, command in jobs:
+        log, _, step, *rest = shlex.split(command)
+        assert log == "--log"
+        params = get_command(app).commands[step].make_context(step, rest).params
+        assert job_name(rule, dict(pair.split("=") for pair in wildcards.split(", "))) == job_name(step, params)
 
 
 def summarize(*runs: str) -> list[PlannedJob]:

@@ -12,10 +12,6 @@ PAGE = (ROOT / "docs" / "params.md").read_text(encoding="utf-8")
 RERUN_TABLE = PAGE[PAGE.index("## What runs again") : PAGE.index("## The run")]
 
 
-def defaults(prefix: str = "") -> dict[str, str]:
-    return {key: default for rows in explain(prefix).values() for key, _, default, _ in rows}
-
-
 def flat(values: dict, prefix: str = "") -> dict[str, object]:
     found = {}
     for name, value in values.items():
@@ -26,9 +22,10 @@ def flat(values: dict, prefix: str = "") -> dict[str, object]:
 def test_keys_and_defaults_are_those_of_a_run_that_sets_nothing():
     params = Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}, "tune": {}})
     omitted = {"dataset.options": {}, "labels.votes": None, "folds.test_subjects": None, "folds.partition": None}
-    assert all(all(row) for rows in explain().values() for row in rows)
     resolved = flat(params.model_dump(mode="json", by_alias=True)) | omitted
-    explained = {name: default for name, default in defaults().items() if not name.startswith("dataset.options.")}
+    rows = [row for rows in explain().values() for row in rows]
+    explained = {name: default for name, _, default, _ in rows if not name.startswith("dataset.options.")}
+    assert all(map(all, rows))
     assert explained.pop("test.run") == "required"
     assert explained.keys() == resolved.keys()
     for name in explained.keys() - {"dataset.adapter", "dataset.name"}:
@@ -43,9 +40,9 @@ def test_options_of_adapters_are_explained_with_inherited_ones():
 
 
 def test_a_section_has_the_defaults_of_its_place():
-    assert defaults("pretrain.augment.rotation") == {"pretrain.augment.rotation": "20.0"}
-    assert defaults("finetune.augment.rotation") == {"finetune.augment.rotation": "10.0"}
-    assert "  finetune.augment.rotation: 10.0    (number from 0)\n" in as_text(explain("finetune.augment.rotation"))
+    for stage, default in (("pretrain", 20.0), ("finetune", 10.0)):
+        key = f"{stage}.augment.rotation"
+        assert f"  {key}: {default}    (number from 0)\n" in as_text(explain(key))
 
 
 @pytest.mark.parametrize(
@@ -72,9 +69,8 @@ def test_the_page_says_what_runs_again_after_a_change_of_every_section():
     listed = [key for found in keys.values() for key in found]
     assert len(set(listed)) == len(listed)
     assert {key.split(".")[0] for key in listed} == set(Params.model_fields)
-    assert {key for key in listed if key.startswith("evaluate.")} == {
-        f"evaluate.{name}" for name in EvaluateParams.model_fields
-    }
+    scoring = {key for key in listed if key.startswith("evaluate.")}
+    assert scoring == {f"evaluate.{name}" for name in EvaluateParams.model_fields}
     params = Params.model_validate({"dataset": {"adapter": "demo"}})
     compared = flat({name: params.tracked(name) for name in {*PRETRAIN_SECTIONS, *FINETUNE_SECTIONS, "crop"}})
     for key in keys["nothing: no result depends on it |"]:
