@@ -32,7 +32,7 @@ def run_trials(folder: Path, count: int, draw: random.Random) -> Iterator[Trial]
 
         def trial(name: str = name, place: Path = place) -> Trial | None:
             moment = draw.uniform(0.05, 0.95) * length
-            return run_interrupted(prepared, reference, place, name, INTERRUPTIONS[name], moment, draw)
+            return run_interrupted(prepared, reference, place, name, moment, draw)
 
         yield repeat_until_hit(name, trial)
 
@@ -93,16 +93,11 @@ def main() -> int:
         for number, trial in enumerate(outcomes, start=1):
             if number == 1:
                 print(HEADER)
-            result = "; ".join(trial.problems) or "identical"
-            cells = (
-                trial.interruption,
-                f"{trial.moment:.1f}",
-                trial.jobs,
-                trial.resumes,
-                f"{trial.seconds:.0f}",
-                result,
+            print(
+                f"| {number} | {trial.interruption} | {trial.moment:.1f} | {trial.jobs} | {trial.resumes} "
+                f"| {trial.seconds:.0f} | {'; '.join(trial.problems) or 'identical'} |",
+                flush=True,
             )
-            print(f"| {' | '.join(map(str, (number, *cells)))} |", flush=True)
             failed += bool(trial.problems)
     print(f"{arguments.trials - failed} of {arguments.trials} ended like the undisturbed run")
     return 1 if failed else 0

@@ -20,21 +20,17 @@ def problems(folder: Path, reference: Path) -> list[str]:
 
 def file_problems(folder: Path, reference: Path) -> list[str]:
     """Files of the undisturbed checkout that are missing or differ, and temporary files."""
-    identical = [TARGET, *(str(path.relative_to(reference)) for kind in IDENTICAL for path in reference.glob(kind))]
+    identical = {TARGET, *(str(path.relative_to(reference)) for kind in IDENTICAL for path in reference.glob(kind))}
     results = [path for path in reference.glob("results/demo-short/**/*") if path.is_file()]
     names = {str(path.relative_to(reference)) for path in results if not path.name.endswith(SYSTEM_METRICS)}
-    missing = [name for name in sorted(names | {*identical}) if not (folder / name).is_file()]
-    changed = [
-        name
-        for name in sorted({*identical} - {*missing})
-        if (folder / name).read_bytes() != (reference / name).read_bytes()
-    ]
+    found = []
+    for name in sorted(names | identical):
+        if not (folder / name).is_file():
+            found.append(f"{name} is missing")
+        elif name in identical and (folder / name).read_bytes() != (reference / name).read_bytes():
+            found.append(f"{name} differs")
     temporary = [path.relative_to(folder) for pattern in TEMPORARY for path in folder.glob(pattern)]
-    return [
-        *(f"{name} is missing" for name in missing),
-        *(f"{name} differs" for name in changed),
-        *(f"{path} was not removed" for path in temporary),
-    ]
+    return [*found, *(f"{path} was not removed" for path in temporary)]
 
 
 def _mlflow_problems(folder: Path) -> list[str]:

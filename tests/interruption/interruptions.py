@@ -26,11 +26,7 @@ def running_jobs(run: subprocess.Popen) -> dict[psutil.Process, str]:
 
 
 def wait_for_job(run: subprocess.Popen, draw: random.Random) -> psutil.Process:
-    """Wait until jobs run, and choose one.
-
-    Raises:
-        ProcessLookupError: The run ended before.
-    """
+    """Wait until jobs run, and choose one; a ProcessLookupError says that the run ended before."""
     pause = threading.Event()
     while run.poll() is None:
         if jobs := running_jobs(run):

@@ -2,8 +2,6 @@
 
 import shutil
 
-import pytest
-
 from tests.interruption.__main__ import feasible, repeat_until_hit
 from tests.interruption.comparison import file_problems
 from tests.interruption.trial import Trial
@@ -19,31 +17,25 @@ MAY_MISS = {"data/interim/demo-short/1ab4cd25/F001.log", "results/demo-short/see
 FILES = sorted(IDENTICAL | MAY_DIFFER | MAY_MISS)
 
 
-@pytest.fixture
-def runs(tmp_path):
-    """A resumed run and the undisturbed one, without differences."""
+def test_missing_changed_and_temporary_files_are_found(tmp_path):
+    runs = (tmp_path / "interrupted", tmp_path / "undisturbed")
     for name in FILES:
-        path = tmp_path / "undisturbed" / name
+        path = runs[1] / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    shutil.copytree(tmp_path / "undisturbed", tmp_path / "interrupted")
-    assert file_problems(tmp_path / "interrupted", tmp_path / "undisturbed") == []
-    return tmp_path / "interrupted", tmp_path / "undisturbed"
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_missing_and_changed_files_are_found(runs, name):
-    (runs[0] / name).write_text("other")
-    assert file_problems(*runs) == ([f"{name} differs"] if name in IDENTICAL else [])
-    (runs[0] / name).unlink()
-    assert file_problems(*runs) == ([] if name in MAY_MISS else [f"{name} is missing"])
-
-
-@pytest.mark.parametrize("name", ["pretrain.work", "pretrain.lease", "pretrain.lease|vm|1|2", ".F001.arrow.x.partial"])
-def test_temporary_files_are_found(runs, name):
-    name = f"results/demo-short/seed0/fold0/{name}"
-    (runs[0] / name).touch()
-    assert file_problems(*runs) == [f"{name} was not removed"]
+    shutil.copytree(runs[1], runs[0])
+    assert file_problems(*runs) == []
+    for name in FILES:
+        (runs[0] / name).write_text("other")
+        assert file_problems(*runs) == ([f"{name} differs"] if name in IDENTICAL else [])
+        (runs[0] / name).unlink()
+        assert file_problems(*runs) == ([] if name in MAY_MISS else [f"{name} is missing"])
+        shutil.copy(runs[1] / name, runs[0] / name)
+    for name in ("pretrain.work", "pretrain.lease", "pretrain.lease|vm|1|2", ".F001.arrow.x.partial"):
+        path = runs[0] / "results/demo-short/seed0/fold0" / name
+        path.touch()
+        assert file_problems(*runs) == [f"{path.relative_to(runs[0])} was not removed"]
+        path.unlink()
 
 
 def test_full_disk_is_skipped_without_the_right_to_mount(monkeypatch, tmp_path, capsys):

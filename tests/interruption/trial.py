@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.interruption.comparison import TARGET, problems
-from tests.interruption.interruptions import RUN_SECONDS, Interruption, fill_disk, running_jobs
+from tests.interruption.interruptions import INTERRUPTIONS, RUN_SECONDS, Interruption, fill_disk, running_jobs
 from tests.mounts import mounted
 from tests.workflow.conftest import copy_checkout
 
@@ -73,28 +73,14 @@ def call(folder: Path, command: list[str]) -> None:
 
 
 def run_interrupted(
-    prepared: Path,
-    reference: Path,
-    folder: Path,
-    name: str,
-    interrupt: Interruption,
-    moment: float,
-    draw: random.Random,
+    prepared: Path, reference: Path, folder: Path, name: str, moment: float, draw: random.Random
 ) -> Trial | None:
-    """Run a copy of a prepared checkout, interrupt it, resume it to its end, and compare.
+    """Run a copy of a prepared checkout, interrupt it, resume it to its end, and compare with the undisturbed run.
 
-    Args:
-        prepared: From `prepare`.
-        reference: The undisturbed run.
-        folder: Where to work; removed afterwards, unless there are problems.
-        name: Name of the interruption.
-        interrupt: The interruption.
-        moment: Seconds after the start at which to interrupt.
-        draw: For further choices.
-
-    Returns:
-        None if the run had ended before that moment.
+    The copy is removed, unless there are problems. The moment is in seconds after the start. Returns None if the run
+    had ended before.
     """
+    interrupt = INTERRUPTIONS[name]
     with mounted(folder, DISK) if interrupt is fill_disk else nullcontext():
         shutil.copytree(prepared, folder, symlinks=True, dirs_exist_ok=True)
         began = time.monotonic()
