@@ -76,12 +76,7 @@ def draw(settings: AugmentParams, seed: int, stream: str, counters: np.ndarray |
 def augment(images: Tensor, draws: Draws, size: int) -> Tensor:
     """Rotate, scale, shift and mirror in one resampling, then change colours, then blur.
 
-    Areas outside the crop show its reflection.
-
-    Args:
-        images: Square RGB images, uint8, (batch, 3, side, side).
-        draws: The changes to each image.
-        size: Side of the result in pixels.
+    Areas outside the crop show its reflection. The images are square and RGB, uint8 (batch, 3, side, side).
 
     Returns:
         Float32 from 0 to 1 on the images' device, (batch, 3, size, size).
@@ -94,11 +89,7 @@ def augment(images: Tensor, draws: Draws, size: int) -> Tensor:
 
 
 def centre(images: Tensor, size: int) -> Tensor:
-    """Resize whole images with antialiasing, as for evaluation.
-
-    Args:
-        images: RGB images, uint8, (batch, 3, side, side).
-        size: Side of the result in pixels.
+    """Resize whole images, uint8 (batch, 3, side, side), with antialiasing, as for evaluation.
 
     Returns:
         Float32 from 0 to 1, (batch, 3, size, size).

@@ -65,7 +65,6 @@ class Crops:
 
 
 def _require_same(path: Path, frames: pd.DataFrame, fingerprint: dict[str, Any]) -> None:
-    """Raise a ClefError if a shard does not match the manifest's fingerprint and its rows for this shard."""
     if (found := read_fingerprint(path)) != fingerprint:
         raise ClefError(f"{path}: crop settings are {found}, but the manifest has {fingerprint}; crop again")
     keys = open_shard(path).select(["sequence", "frame"])
@@ -101,7 +100,7 @@ def load_steps(
         batch: Returns the frame indices of a step. Not a closure: it is pickled for workers, unless they are forked.
         steps: The steps to load.
         workers: Number of worker processes; 0 decodes in this process.
-        pin_memory: Use pinned memory, for faster copies to a GPU.
+        pin_memory: For faster copies to a GPU.
     """
     return DataLoader(
         _Steps(crops, batch),

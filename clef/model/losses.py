@@ -60,15 +60,10 @@ def image_text(images: Tensor, texts: Tensor, targets: Tensor, logit_scale: Tens
 
 
 def name_description(names: Tensor, descriptions: Tensor, logit_scale: Tensor | float) -> Tensor:
-    """Match the name of each label with its description: the text-text loss of stage 2.
+    """Match the name of each label with its description, both (label, dim): the text-text loss of stage 2.
 
     InfoNCE in both directions; van den Oord et al.: Representation Learning with Contrastive Predictive Coding, 2018,
-    equation 4.
-
-    Args:
-        names: L2-normalised features of the label names, (label, dim).
-        descriptions: L2-normalised features of the descriptions in the same order, (label, dim).
-        logit_scale: Multiplies the cosine similarities (not a logarithm).
+    equation 4. The arguments are as in `image_text`.
     """
     return image_text(names, descriptions, torch.arange(len(names), device=names.device), logit_scale)
 
@@ -94,12 +89,8 @@ def occurrence(logits: Tensor, targets: Tensor, weight: Tensor | None = None) ->
 def occurrence_pair(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
     """Cross-entropy of each action unit between a text of absence and one of presence, over the known targets.
 
-    A softmax over two logits is the sigmoid of their difference, so this is `occurrence` of the difference.
-
-    Args:
-        logits: Match with the text of absence and with that of presence, (batch, action unit, 2).
-        targets: As in `occurrence`.
-        weight: As in `occurrence`.
+    A softmax over two logits is the sigmoid of their difference, so this is `occurrence` of the difference. The logits
+    are matches with the text of absence and with that of presence, (batch, action unit, 2).
     """
     absent, present = _at_least_float32(logits).unbind(dim=2)
     return occurrence(present - absent, targets, weight)

@@ -19,12 +19,7 @@ KEYS = ["dataset", "subject", "activity", "sequence", "frame", "status"]
 def probabilities(task: LabelTask, crops: Crops, batch: int, device: torch.device, workers: int = 0) -> np.ndarray:
     """Predict the probability of each label for each frame, float32 (frame, label).
 
-    Args:
-        task: A stage-2 task on `device`; it is left in evaluation mode.
-        crops: The frames.
-        batch: Batch size.
-        device: Where to compute.
-        workers: Number of processes that decode; 0 decodes in this process.
+    The task must be on `device`, and is left in evaluation mode. `workers` processes decode; with 0, this process does.
     """
     task.eval()
     encoders = task.encoders
@@ -46,11 +41,7 @@ def prediction_table(
 ) -> pd.DataFrame:
     """Make a table of the frames' keys and one column `p_LABEL` per label, missing for frames without a crop.
 
-    Args:
-        frames: Rows of the manifest.
-        names: Names of the labels.
-        values: Probabilities, (cropped frame, label).
-        cropped: Whether each frame has a crop, (frame,).
+    `values` are probabilities, (cropped frame, label), and `cropped` says whether each frame has a crop, (frame,).
     """
     full = np.full((len(frames), len(names)), np.nan, dtype=np.float32)
     full[cropped] = values

@@ -41,6 +41,8 @@ class Task(nn.Module, ABC):
     """A model that the training loop can train."""
 
     encoders: "Encoders"
+    log_scale: nn.Parameter
+    """Logarithm of the learnt logit scale; a linear head has none."""
 
     @abstractmethod
     def losses(
@@ -59,9 +61,11 @@ class Task(nn.Module, ABC):
         """Compute the losses; DistributedDataParallel calls this."""
         return self.losses(views, targets, step, gather)
 
-    @abstractmethod
+    @torch.no_grad()
     def clamp(self) -> None:
-        """Bring parameters back into their range after a step."""
+        """Bring the logit scale back into CLIP's range, 1 to 100, after a step."""
+        if hasattr(self, "log_scale"):
+            self.log_scale.clamp_(0, float(np.log(MAX_LOGIT_SCALE)))
 
 
 class Encoders(nn.Module):
@@ -124,13 +128,9 @@ class Encoders(nn.Module):
         return {"mean": list(self.mean), "std": list(self.std)}
 
     def normalise_as(self, sidecar: Mapping[str, Any], weights: Path) -> None:
-        """Normalise images like the training with this sidecar.
+        """Normalise images like the training with this sidecar; raise a ClefError that names its weights if it cannot.
 
         open_clip knows the values only by the pretrained tag, and a later stage may have another tag or none.
-
-        Args:
-            sidecar: Sidecar of the weights.
-            weights: Their file, for the message of the ClefError if the sidecar has no values.
         """
         values = sidecar.get("normalisation")
         if values is None:
@@ -191,12 +191,6 @@ def _log_scale(start: float) -> nn.Parameter:
     return nn.Parameter(torch.tensor(float(np.log(start))))
 
 
-@torch.no_grad()
-def _clamp_log_scale(log_scale: Tensor) -> None:
-    """Keep the logit scale in CLIP's range, 1 to 100."""
-    log_scale.clamp_(0, float(np.log(MAX_LOGIT_SCALE)))
-
-
 class ActivityTask(Task):
     """Stage 1: attract views of one activity to each other and to the activity's text (the paper's L_II' + L_IA).
 
@@ -217,14 +211,7 @@ class ActivityTask(Task):
     def losses(
         self, views: Sequence[Tensor], activities: Tensor, step: int, gather: Gather = no_gather
     ) -> dict[str, Tensor]:
-        """Compute the weighted losses of a batch.
-
-        Args:
-            views: Two augmentations of the same images, each (share, 3, size, size).
-            activities: Activity index of each image, (batch,).
-            step: Not used.
-            gather: Joins the features of each view.
-        """
+        """Compute the losses of two augmentations of the same images; `activities` are indices, (batch,)."""
         shares = self.encoders.images(torch.cat(list(views)))  # (2 * share, dim)
         features = torch.cat([gather(share) for share in shares.chunk(len(views))])  # (2 * batch, dim)
         targets = activities.repeat(len(views))  # (2 * batch,)
@@ -237,10 +224,6 @@ class ActivityTask(Task):
             loss = losses.image_text(features, texts, targets, self.log_scale.exp())
             named["image_text"] = self.settings.image_text * loss
         return named
-
-    def clamp(self) -> None:
-        """Keep the logit scale in CLIP's range."""
-        _clamp_log_scale(self.log_scale)
 
 
 class LabelTask(Task):
@@ -302,14 +285,10 @@ class LabelTask(Task):
     def losses(
         self, views: Sequence[Tensor], targets: Tensor, step: int, gather: Gather = no_gather
     ) -> dict[str, Tensor]:
-        """Compute the weighted losses of a batch.
+        """Compute the losses of one augmentation of the images. The step determines the template of each description.
 
-        Args:
-            views: One augmentation of the images, (share, 3, size, size).
-            targets: Occurrences with NaN for unknown, (batch, label); class indices with -1 for unknown, (batch,); or
-                shares of votes, (batch, label).
-            step: Determines the template of each description.
-            gather: Joins the image features.
+        `targets` are occurrences with NaN for unknown, (batch, label); class indices with -1 for unknown, (batch,); or
+        shares of votes, (batch, label).
         """
         settings, (images,) = self.settings, views
         if settings.head == "linear":
@@ -379,8 +358,3 @@ class LabelTask(Task):
         if self.kind == "expressions":
             return logits.softmax(dim=-1)
         return logits.softmax(dim=-1)[..., 1] if logits.ndim == 3 else logits.sigmoid()
-
-    def clamp(self) -> None:
-        """Keep the logit scale in CLIP's range."""
-        if self.settings.head == "text":
-            _clamp_log_scale(self.log_scale)

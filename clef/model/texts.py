@@ -61,7 +61,7 @@ def _parse(text: bytes, path: Path) -> Any:
 
 
 def label_templates(settings: TextParams) -> Templates:
-    """Return the templates of the texts file, with the packaged ones for those that it lacks."""
+    """Return the templates of the texts file, and the packaged ones for those that it lacks."""
     where = f"{_file(settings)}: templates"
     found: dict[str, Any] = {}
     for texts in (load_texts(TextParams()), load_texts(settings)):
@@ -79,14 +79,9 @@ def label_templates(settings: TextParams) -> Templates:
 
 
 def activity_texts(settings: TextParams, activities: Mapping[str, str]) -> dict[str, str]:
-    """Return the description of each activity of a data set, by activity id.
+    """Return the description of each activity by its id; raise a ParamsError if the file lacks one.
 
-    Args:
-        settings: The texts file.
-        activities: Activity id to the key of its description, as `Dataset.activities`.
-
-    Raises:
-        ParamsError: The file lacks a description.
+    `activities` maps ids to keys of descriptions, as `Dataset.activities`.
     """
     known = load_texts(settings)["activities"]
     missing = [key for key in activities.values() if key not in known]

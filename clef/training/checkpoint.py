@@ -24,16 +24,12 @@ from clef.runtime.files import atomic_write, file_hash, write_text
 log = logging.getLogger(__name__)
 
 Stage = Literal["pretrain", "finetune"]
-REQUIRED_KEYS = ("fingerprint", "trained_on", "model")
-"""Keys of a sidecar, beside `stage`, that later steps read."""
-HASH = "sha256"
-"""Key of the hash of the weights file."""
 
 
 def save_weights(target: Path, weights: Mapping[str, Tensor], sidecar: Mapping[str, Any]) -> None:
     """Write weights to `target` (safetensors), after a JSON sidecar that describes them and has their hash."""
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
-    described = {**sidecar, HASH: hashlib.sha256(content).hexdigest()}
+    described = {**sidecar, "sha256": hashlib.sha256(content).hexdigest()}
     write_text(target.with_suffix(".json"), json.dumps(described, indent=2, sort_keys=True) + "\n")
     with atomic_write(target) as partial:
         partial.write_bytes(content)  # safetensors' own `save_file` makes files that only the owner can read
@@ -52,7 +48,7 @@ def load_weights(path: Path, stage: Stage) -> tuple[dict[str, Tensor], dict[str,
     try:
         sidecar = json.loads(beside.read_text(encoding="utf-8"))
         found = sidecar["stage"]
-        missing = [name for name in REQUIRED_KEYS if name not in sidecar]
+        missing = [name for name in ("fingerprint", "trained_on", "model") if name not in sidecar]
     except (ValueError, TypeError, KeyError):
         raise ClefError(f"{beside}: not written by `clef {stage}`; train again") from None
     if found != stage:
@@ -63,7 +59,7 @@ def load_weights(path: Path, stage: Stage) -> tuple[dict[str, Tensor], dict[str,
         weights = load_file(path)
     except SafetensorError as error:
         raise ClefError(f"{path}: damaged ({error}); restore it, or train again") from None
-    expected = sidecar.pop(HASH, None)
+    expected = sidecar.pop("sha256", None)
     if expected is not None and (digest := file_hash(path)) != expected:
         raise ClefError(
             f"{path}: changed since it was trained: its SHA-256 is {digest[:9]}..., but {beside.name} says "
@@ -73,16 +69,7 @@ def load_weights(path: Path, stage: Stage) -> tuple[dict[str, Tensor], dict[str,
 
 
 def restore(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Load weights into a model, all of its parameters and buffers.
-
-    Args:
-        module: The model.
-        weights: Tensors by name.
-        path: Their file, for messages.
-
-    Raises:
-        ClefError: Names or shapes differ.
-    """
+    """Load weights into a model; raise a ClefError that names their file if names or shapes differ."""
     own = module.state_dict()
     wrong = [f"{name} is missing" for name in own if name not in weights]
     wrong += [f"{name} is unknown" for name in weights if name not in own]
@@ -111,11 +98,8 @@ def require_model(sidecar: Mapping[str, Any], model: ModelParams, weights: Path)
     ours = model.takes
     theirs = {name: sidecar["model"].get(name) for name in ours}
     if theirs != ours:
-        text = "{name} at {image_size} pixels"
-        raise ClefError(
-            f"{weights}: trained as {text.format(**theirs)}, but the run has {text.format(**ours)}; "
-            "expected the same `model:`"
-        )
+        trained, wanted = ("{name} at {image_size} pixels".format(**takes) for takes in (theirs, ours))
+        raise ClefError(f"{weights}: trained as {trained}, but the run has {wanted}; expected the same `model:`")
 
 
 def require_same_crops(tested: Path, trained: Path) -> None:
@@ -195,7 +179,6 @@ class Recovery:
         try:
             state = torch.load(self.path, map_location=device, weights_only=True)
         except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-            reason = " ".join(str(error).split())[:100]
-            log.warning("starting over: %s is damaged (%s)", self.path, reason)
+            log.warning("starting over: %s is damaged (%s)", self.path, " ".join(str(error).split())[:100])
             return None
         return state if state["key"] == self.key else None

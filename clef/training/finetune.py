@@ -21,14 +21,13 @@ from clef.faces.shard import CROPPED
 from clef.manifest import select
 from clef.manifest.folds import Fold
 from clef.manifest.table import manifest_fingerprint
-from clef.model.device import describe_device, prepare_device
+from clef.model.device import prepare_device
 from clef.model.losses import inverse_rate_weight
 from clef.model.prediction import prediction_table, probabilities
 from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.params.schema import FINETUNE_SECTIONS, Params
 from clef.runtime.files import atomic_write, file_hash
-from clef.tracking.hooks import track_training
 from clef.training.checkpoint import (
     load_weights,
     require_crop_settings,
@@ -40,7 +39,7 @@ from clef.training.checkpoint import (
 )
 from clef.training.inputs import EvaluationData, Inputs
 from clef.training.loop import Execution, Plan, work_folder
-from clef.training.provenance import provenance, training_key
+from clef.training.provenance import provenance
 from clef.training.stage import augmented_views, run_stage
 
 log = logging.getLogger(__name__)
@@ -115,7 +114,6 @@ def finetune(
     }
     if other_dataset is not None:
         sidecar["tested"] = {"dataset": data.dataset, "manifest": file_hash(data.inputs.manifest)}
-    key = training_key(sidecar)
     log.info(
         "stage 2, seed %d, fold %s%s: %d labelled frames, %d epochs of %d steps",
         seed,
@@ -136,7 +134,7 @@ def finetune(
         if epoch not in predicted:
             return
         values = ranks.collect(probabilities(task, test_crops, params.evaluate.batch, device, settings.workers))
-        if not ranks.first:
+        if ranks.rank != 0:
             return
         table = prediction_table(test, labels.names, values, np.ones(len(test), dtype=bool))
         table.insert(0, "epoch", np.int16(epoch))
@@ -149,26 +147,17 @@ def finetune(
             pd.concat(parts, ignore_index=True).to_parquet(temporary, index=False)
         save_weights(target, task.state_dict(), sidecar)
 
+    plan = Plan(
+        steps=steps,
+        batch=batches.batch,
+        load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
+        views=augmented_views(encoders, settings.augment, seed, ("training view",)),
+        targets=lambda positions: torch.from_numpy(targets[positions]),
+        epoch_steps=batches.steps_per_epoch,
+        on_epoch=predict,
+    )
     run_stage(
-        task,
-        Plan(
-            steps=steps,
-            batch=batches.batch,
-            load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
-            views=augmented_views(encoders, settings.augment, seed, ("training view",)),
-            targets=lambda positions: torch.from_numpy(targets[positions]),
-            epoch_steps=batches.steps_per_epoch,
-            on_epoch=predict,
-        ),
-        settings.optimiser,
-        settings.checkpoint,
-        target=target,
-        key=key,
-        seed=seed,
-        device=device,
-        execution=execution,
-        tracked=track_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
-        save=save,
+        params, settings, task, plan, sidecar, inputs.manifest, target, device=device, execution=execution, save=save
     )
 
 

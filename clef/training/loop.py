@@ -21,7 +21,7 @@ from clef.training.checkpoint import Recovery
 from clef.training.interruption import Interruption
 from clef.training.metrics_file import MetricsFile
 from clef.training.optimiser import build_optimiser, cosine_with_warmup
-from clef.training.ranks.ranks import ALONE, Ranks
+from clef.training.ranks.ranks import Ranks
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class Execution:
     """How this process runs a training. Nothing here changes the result."""
 
-    ranks: Ranks = ALONE
+    ranks: Ranks = field(default_factory=Ranks)
     interruption: Interruption = field(default_factory=Interruption)
 
 
@@ -74,17 +74,8 @@ def train(
     A resumed training reaches the same weights as an undisturbed one: bit for bit on a CPU with the same number of
     threads, and on CUDA with deterministic algorithms; up to rounding with another number of ranks.
 
-    Args:
-        task: The model with its losses.
-        plan: Batches, views and targets of each step.
-        optimisation: Settings of the optimiser and its schedule.
-        checkpoint: When to save the recovery checkpoint.
-        device: Where to compute.
-        seed: Seed of dropout.
-        recovery: The recovery checkpoint.
-        metrics: Gets one record per step.
-        execution: Rank and interruption of this process.
-        check: Called before each step's metrics are written; raises if this process may no longer write.
+    `seed` is that of dropout. `metrics` gets one record per step. `check` is called before each record is written, and
+    raises if this process may no longer write.
 
     Raises:
         ClefError: A loss or a gradient is not finite.
@@ -101,7 +92,7 @@ def train(
         start = state["step"]
         notice("resuming from step %d of %d", start, plan.steps)
     ranks.wait()
-    if ranks.first:
+    if ranks.rank == 0:
         metrics.cut_back(start)
     wrapped = ranks.wrap(task, device)
     log.info("%d steps on %s", plan.steps, describe_device(device))
@@ -123,7 +114,9 @@ def train(
             norm = torch.nn.utils.clip_grad_norm_(
                 [p for group in optimiser.param_groups for p in group["params"]], optimisation.clip_gradient
             )
-            values = _as_floats({**losses, "loss": total, "gradient_norm": norm})
+            scalars = {**losses, "loss": total, "gradient_norm": norm}
+            stacked = torch.stack([scalar.detach().float() for scalar in scalars.values()])
+            values = dict(zip(scalars, stacked.tolist(), strict=True))  # synchronises the GPU once
             _require_finite(step, values)
             optimiser.step()
             task.clamp()
@@ -136,7 +129,7 @@ def train(
             if device.type == "cuda":
                 record["speed/gpu_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30  # the peak so far
             check()
-            if ranks.first:
+            if ranks.rank == 0:
                 metrics.append(done, record)
             if plan.epoch_steps is not None and done % plan.epoch_steps == 0:
                 ranks.copy_buffers(task)
@@ -150,7 +143,7 @@ def train(
             reason = execution.interruption.reason()
             stop = ranks.any(reason is not None, device)
             due = checkpoint.every_steps is not None and done % checkpoint.every_steps == 0
-            if ranks.first and (stop or due or time.monotonic() - saved >= checkpoint.every_seconds):
+            if ranks.rank == 0 and (stop or due or time.monotonic() - saved >= checkpoint.every_seconds):
                 recovery.save(done, task.state_dict(), optimiser.state_dict())
                 saved = time.monotonic()
             if stop:
@@ -160,19 +153,11 @@ def train(
     task.eval()
 
 
-def _as_floats(tensors: Mapping[str, Tensor]) -> dict[str, float]:
-    """Convert scalars to floats, with one synchronisation of the GPU."""
-    values = torch.stack([tensor.detach().float() for tensor in tensors.values()]).tolist()
-    return dict(zip(tensors, values, strict=True))
-
-
 def _require_finite(step: int, values: Mapping[str, float]) -> None:
     """Stop before the optimiser's step: clipping turns an infinite gradient into NaN weights."""
-    loss, norm = values["loss"], values["gradient_norm"]
+    *losses, (_, loss), (_, norm) = values.items()
     if not math.isfinite(loss):
-        parts = ", ".join(
-            f"{name} {value:g}" for name, value in values.items() if name not in ("loss", "gradient_norm")
-        )
+        parts = ", ".join(f"{name} {value:g}" for name, value in losses)
         raise ClefError(f"step {step}: loss is not finite ({parts}); lower the learning rate")
     if not math.isfinite(norm):
         raise ClefError(f"step {step}: gradient is not finite (norm {norm:g}, loss {loss:g}); lower the learning rate")

@@ -15,16 +15,15 @@ from clef.batches.sampling import CrossedBatches, cross_subject_share
 from clef.datasets import open_dataset
 from clef.manifest.folds import Fold
 from clef.manifest.table import manifest_fingerprint
-from clef.model.device import describe_device, prepare_device
+from clef.model.device import prepare_device
 from clef.model.tasks import ActivityTask, Encoders
 from clef.model.texts import activity_texts
 from clef.params.schema import PRETRAIN_SECTIONS, Params
 from clef.runtime.files import file_hash
-from clef.tracking.hooks import track_training
 from clef.training.checkpoint import require_crop_settings, require_same_crops, save_weights
 from clef.training.inputs import Inputs
 from clef.training.loop import Execution, Plan
-from clef.training.provenance import provenance, training_key
+from clef.training.provenance import provenance
 from clef.training.stage import augmented_views, run_stage
 from clef.training.stage1_datasets import Source, pool
 
@@ -47,7 +46,7 @@ def pretrain(
         seed: Seed of weights, sampling and augmentation.
         fold: Its training subjects are trained on.
         inputs: Manifest and crops.
-        target: The weights to write (safetensors).
+        target: The weights to write (safetensors, with a JSON sidecar).
         also: Other data sets to train on, in crops of the same settings.
         execution: Rank and interruption of this process; the defaults train alone and without a time budget.
 
@@ -96,7 +95,6 @@ def pretrain(
         **provenance(params, PRETRAIN_SECTIONS, seed, fold, inputs, frames, fingerprint),
         "also": {source.dataset: file_hash(source.inputs.manifest) for source in also},
     }
-    key = training_key(sidecar)
     log.info(
         "stage 1, seed %d, fold %s: %d frames of %d subjects and %d activities, %d images per batch",
         seed,
@@ -119,23 +117,14 @@ def pretrain(
 
     crops = Crops(pooled.shards, frames, fingerprint)
     share = partial(execution.ranks.share_of_step, batches.batch)
+    plan = Plan(
+        steps=steps,
+        batch=batches.batch,
+        load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
+        views=augmented_views(encoders, settings.augment, seed, ("first view", "second view")),
+        targets=lambda positions: torch.from_numpy(activities[positions]),
+        report=report,
+    )
     run_stage(
-        task,
-        Plan(
-            steps=steps,
-            batch=batches.batch,
-            load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
-            views=augmented_views(encoders, settings.augment, seed, ("first view", "second view")),
-            targets=lambda positions: torch.from_numpy(activities[positions]),
-            report=report,
-        ),
-        settings.optimiser,
-        settings.checkpoint,
-        target=target,
-        key=key,
-        seed=seed,
-        device=device,
-        execution=execution,
-        tracked=track_training(params, target, inputs.manifest, key, sidecar, describe_device(device)),
-        save=save,
+        params, settings, task, plan, sidecar, inputs.manifest, target, device=device, execution=execution, save=save
     )

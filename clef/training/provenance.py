@@ -21,10 +21,7 @@ def provenance(
     frames: pd.DataFrame,
     fingerprint: dict[str, Any],
 ) -> dict[str, Any]:
-    """Collect the entries that the sidecars of both stages have in common.
-
-    `sections` are those that the stage depends on, `frames` the training frames, `fingerprint` that of the crops.
-    """
+    """Collect the entries that the sidecars of both stages have in common. `frames` are the training frames."""
     trained_on = sorted(set(zip(frames["dataset"], frames["subject"].fillna(""), strict=True)))
     return {
         "seed": seed,

@@ -18,15 +18,9 @@ MEGABYTE = 1_000_000
 
 
 def fetch(release: Release, target: Path, show: Callable[[int, int], None] | None = None) -> bool:
-    """Download a release, unless it exists already.
+    """Download a release, unless it exists already, and return whether it was downloaded.
 
-    Args:
-        release: File, address and hash.
-        target: The file to write; it is never left incomplete.
-        show: Called with the megabytes received and the total, if the server reports a size.
-
-    Returns:
-        Whether the file was downloaded.
+    `show` is called with the megabytes received and the total, if the server reports a size.
 
     Raises:
         ClefError: The download failed, or the hash differs; the message says how to get the file by hand.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import open_clip
-from huggingface_hub import try_to_load_from_cache
+from huggingface_hub import hf_hub_url, try_to_load_from_cache
 
 from clef.errors import ClefError
 from clef.runtime.files import file_hash
@@ -73,10 +73,7 @@ def download_error(name: str, tag: str, error: Exception) -> ClefError:
 
 def _address(source: dict[str, Any]) -> str:
     """Return the address that open_clip downloads from; it prefers the hub."""
-    if not source.get("hf_hub"):
-        return source["url"]
-    repository, file = _hub_file(source)
-    return f"https://huggingface.co/{repository}/resolve/main/{file}"
+    return hf_hub_url(*_hub_file(source)) if source.get("hf_hub") else source["url"]
 
 
 def _hub_file(source: dict[str, Any]) -> tuple[str, str]:

@@ -51,9 +51,7 @@ DETECTOR_RELEASES = {
 def detector_weights(detector: str, weights: str | None) -> Path | None:
     """Return the file of a detector's weights, or None if the detector needs none.
 
-    Args:
-        detector: `crop.detector` of the params.
-        weights: `crop.weights` of the params; None for the file that `clef fetch-weights` writes.
+    The arguments are `crop.detector` and `crop.weights` of the params.
 
     Raises:
         ClefError: The file is missing, or it has the name of the release but another hash.

@@ -1,11 +1,11 @@
-"""A toy data set, with both stages planned and trained on its fold 0, for all tests of training."""
+"""A toy data set, with both stages trained on its fold 0, for all tests of training."""
 
 import pytest
 
 from clef.training.finetune import finetune
 from clef.training.pretrain import pretrain
 from tests.toy import make_toy, toy_fold, toy_params
-from tests.training.planned import Planned, planned
+from tests.training.stages import stage2_files
 
 
 @pytest.fixture(scope="session")
@@ -25,30 +25,6 @@ def stage1(toy, tmp_path_factory):
 @pytest.fixture(scope="session")
 def stage2(toy, stage1, tmp_path_factory):
     """Weights and test predictions of stage 2."""
-    folder = tmp_path_factory.mktemp("stage2")
-    files = (folder / "finetune.safetensors", folder / "epochs.parquet")
+    files = stage2_files(tmp_path_factory.mktemp("stage2"))
     finetune(toy_params(), 0, toy_fold(toy_params()), toy, stage1, *files)
     return files
-
-
-@pytest.fixture(scope="session")
-def plan_pretrain(toy):
-    """Plan stage 1 with some changed settings."""
-
-    def plan(seed: int = 0, **changes) -> Planned:
-        params = toy_params(pretrain=changes)
-        return planned(pretrain, params, seed, toy_fold(params), toy, toy.manifest.with_name("pretrain.safetensors"))
-
-    return plan
-
-
-@pytest.fixture(scope="session")
-def plan_finetune(toy):
-    """Plan stage 2 with some changed settings."""
-    files = [toy.manifest.with_name(name) for name in ("finetune.safetensors", "epochs.parquet")]
-
-    def plan(seed: int = 0, **changes) -> Planned:
-        params = toy_params(finetune=changes)
-        return planned(finetune, params, seed, toy_fold(params), toy, None, *files)
-
-    return plan

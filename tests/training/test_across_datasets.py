@@ -8,12 +8,12 @@ import pytest
 
 from clef.datasets import open_dataset
 from clef.errors import ClefError
-from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.manifest.folds import fold_testing_all, fold_training_all
 from clef.training.finetune import finetune
 from clef.training.inputs import EvaluationData
 from clef.training.pretrain import pretrain
 from tests.toy import LABELLED, make_toy, toy_fold, toy_params
+from tests.training.stages import evaluated, sidecar_of, stage2_files
 
 TOY, PLUS = toy_params(), toy_params(dataset={"name": "plus"})
 SUBJECTS = open_dataset(TOY).subjects()
@@ -42,46 +42,38 @@ def data_of(params, inputs, **labels) -> EvaluationData:
 @pytest.fixture(scope="module")
 def stage2_of_plus(plus, toy, stage1_of_plus, tmp_path_factory):
     """Trained on `plus`, and tested on `toy`."""
-    folder = tmp_path_factory.mktemp("stage2")
-    files = (folder / "finetune.safetensors", folder / "epochs.parquet")
+    files = stage2_files(tmp_path_factory.mktemp("stage2"))
     finetune(PLUS, 0, ALL_OF_PLUS, plus, stage1_of_plus, *files, other_dataset=data_of(TOY, toy))
     return files
 
 
-def evaluated(folder, plus, stage2, data) -> tuple[pd.DataFrame, dict]:
-    predictions, metrics = folder / "p.parquet", folder / "m.json"
-    evaluate_fold(PLUS, 0, ALL_OF_PLUS, plus, *stage2, predictions, metrics, other_dataset=data)
-    return pd.read_parquet(predictions), json.loads(metrics.read_text())
+@pytest.fixture
+def tested(plus, stage2_of_plus, tmp_path):
+    """Evaluate that stage 2 on some data."""
+    return lambda data: evaluated(tmp_path, PLUS, ALL_OF_PLUS, plus, stage2_of_plus, other_dataset=data)
 
 
-def test_stage_1_of_another_data_set_may_have_seen_subjects_with_the_same_names(toy, stage1_of_plus, tmp_path):
-    sidecar = json.loads(stage1_of_plus.with_suffix(".json").read_text())
-    assert (sidecar["fold"], sidecar["test_subjects"]) == ("all", [])
-    assert sidecar["trained_on"] == [["plus", subject] for subject in SUBJECTS]
-    target = tmp_path / "f.safetensors"
-    finetune(TOY, 0, toy_fold(TOY), toy, stage1_of_plus, target, tmp_path / "e.parquet")
-    sidecar = json.loads(target.with_suffix(".json").read_text())
-    assert {dataset for dataset, _ in sidecar["trained_on"]} == {"toy"}
-
-
-@pytest.mark.parametrize("detector", ["none", "retinaface"])
-def test_crop_settings_may_differ_only_from_data_sets_that_are_distributed_as_crops(
+@pytest.mark.parametrize("detector", ["none", "retinaface"])  # the toy set has "none"
+def test_stage_1_of_another_data_set_may_have_subjects_of_the_same_names_and_crops_of_another_kind(
     toy, stage1_of_plus, tmp_path, detector
 ):
+    sidecar = sidecar_of(stage1_of_plus)
+    assert (sidecar["fold"], sidecar["test_subjects"]) == ("all", [])
+    assert sidecar["trained_on"] == [["plus", subject] for subject in SUBJECTS]
     encoders = shutil.copy(stage1_of_plus, tmp_path / "p.safetensors")
-    sidecar = json.loads(stage1_of_plus.with_suffix(".json").read_text())
     sidecar["fingerprint"] |= {"margin": 0.7, "detector": {"name": detector}}
     encoders.with_suffix(".json").write_text(json.dumps(sidecar))
-    arguments = (TOY, 0, toy_fold(TOY), toy, encoders, tmp_path / "f.safetensors", tmp_path / "e.parquet")
-    if detector == "retinaface":  # the toy set has the detector "none"
-        finetune(*arguments)
-        return
-    with pytest.raises(ClefError, match=r"margin 0\.7 against 0\.2"):
-        finetune(*arguments)
+    files = stage2_files(tmp_path)
+    if detector == "none":
+        with pytest.raises(ClefError, match=r"margin 0\.7 against 0\.2"):
+            finetune(TOY, 0, toy_fold(TOY), toy, encoders, *files)
+    else:
+        finetune(TOY, 0, toy_fold(TOY), toy, encoders, *files)
+        assert {dataset for dataset, _ in sidecar_of(files[0])["trained_on"]} == {"toy"}
 
 
-def test_all_subjects_of_another_data_set_are_tested(plus, toy, stage2_of_plus, tmp_path):
-    predictions, metrics = evaluated(tmp_path, plus, stage2_of_plus, data_of(TOY, toy))
+def test_all_subjects_of_another_data_set_are_tested(toy, stage2_of_plus, tested):
+    predictions, metrics = tested(data_of(TOY, toy))
     assert set(predictions["dataset"]) == {"toy"}
     assert metrics["subjects"] == SUBJECTS
     assert (metrics["dataset"], metrics["trained_on"], metrics["fold"]) == ("toy", "plus", "all")
@@ -89,26 +81,21 @@ def test_all_subjects_of_another_data_set_are_tested(plus, toy, stage2_of_plus, 
     assert metrics["rows"]["mean"]["f1_faces"] > metrics["rows"]["mean"]["floor"] + 0.1
     assert metrics["rows"]["mean"]["activity_only"] is None  # the sets have different activities
     assert set(pd.read_parquet(stage2_of_plus[1])["dataset"]) == {"toy"}
-    sidecar = json.loads(stage2_of_plus[0].with_suffix(".json").read_text())
-    assert sidecar["tested"]["dataset"] == "toy"
+    assert sidecar_of(stage2_of_plus[0])["tested"]["dataset"] == "toy"
     assert metrics["rows"]["AU01"]["positives"] > 0
-    _, by_intensity = evaluated(tmp_path, plus, stage2_of_plus, data_of(TOY, toy, threshold=2))
-    assert by_intensity["rows"]["AU01"]["positives"] == 0
+    assert tested(data_of(TOY, toy, threshold=2))[1]["rows"]["AU01"]["positives"] == 0
 
 
 def test_labels_of_the_tested_data_set_change_no_weight(plus, stage1_of_plus, stage2_of_plus, tmp_path):
     noisy = data_of(TOY, make_toy(tmp_path / "noisy", TOY, flip_labels_of=tuple(SUBJECTS)))
-    target = tmp_path / "f.safetensors"
-    finetune(PLUS, 0, ALL_OF_PLUS, plus, stage1_of_plus, target, tmp_path / "e.parquet", other_dataset=noisy)
-    assert target.read_bytes() == stage2_of_plus[0].read_bytes()
+    files = stage2_files(tmp_path)
+    finetune(PLUS, 0, ALL_OF_PLUS, plus, stage1_of_plus, *files, other_dataset=noisy)
+    assert files[0].read_bytes() == stage2_of_plus[0].read_bytes()
 
 
-def test_crops_with_different_settings_are_not_tested(plus, stage2_of_plus, tmp_path):
+def test_crops_with_different_settings_and_training_subjects_are_not_tested(plus, tested, tmp_path):
     other = toy_params(crop={"margin": 0.5})
     with pytest.raises(ClefError, match=r"margin 0\.2 against 0\.5"):
-        evaluated(tmp_path, plus, stage2_of_plus, data_of(other, make_toy(tmp_path / "other", other)))
-
-
-def test_training_subjects_are_not_tested_as_another_data_set(plus, stage2_of_plus, tmp_path):
+        tested(data_of(other, make_toy(tmp_path / "other", other)))
     with pytest.raises(ClefError, match="are in training and in test"):
-        evaluated(tmp_path, plus, stage2_of_plus, data_of(PLUS, plus))
+        tested(data_of(PLUS, plus))

@@ -10,9 +10,9 @@ SIDECAR = {"stage": "pretrain", "fingerprint": {}, "trained_on": [], "model": {}
 CPU = torch.device("cpu")
 
 
-def saved(folder, **sidecar):
+def saved(folder):
     path = folder / "w.safetensors"
-    save_weights(path, nn.Linear(3, 2).state_dict(), SIDECAR | sidecar)
+    save_weights(path, nn.Linear(3, 2).state_dict(), SIDECAR)
     return path
 
 
@@ -26,44 +26,35 @@ def test_weights_are_loaded_with_their_sidecar(tmp_path):
     assert path.stat().st_mode == path.with_suffix(".json").stat().st_mode
 
 
-def test_changed_weights_are_refused(tmp_path):
-    path = saved(tmp_path)
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ClefError, match=r"w\.safetensors: changed since it was trained.*, but w\.json says") as caught:
-        load_weights(path, "pretrain")
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["w.safetensors", "w.json"])
-def test_missing_weights_are_named(tmp_path, name):
-    path = saved(tmp_path)
-    (tmp_path / name).unlink()
-    with pytest.raises(ClefError, match=rf"{name}: no such file; run `clef pretrain` first, which writes it"):
-        load_weights(path, "pretrain")
-
-
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("name", "damage", "message"),
     [
-        *[(content, "not written by `clef pretrain`; train again") for content in ("", "[]", "3", '{"seed": 3}')],
-        ('{"stage": "pretrain", "fingerprint": {}, "model": {}}', "trained_on is missing"),
-        ('{"stage": "finetune"}', r"weights of `clef finetune`; expected weights of `clef pretrain`"),
+        ("w.safetensors", None, r"w\.safetensors: no such file; run `clef pretrain` first, which writes it"),
+        ("w.json", None, r"w\.json: no such file; run `clef pretrain` first, which writes it"),
+        *[
+            ("w.json", lambda _, wrong=wrong: wrong, "not written by `clef pretrain`; train again")
+            for wrong in (b"", b"[]", b"3", b'{"seed": 3}')
+        ],
+        ("w.json", lambda content: content.replace(b"trained_on", b"x"), "trained_on is missing"),
+        ("w.json", lambda _: b'{"stage": "finetune"}', "weights of `clef finetune`; expected .* `clef pretrain`"),
+        *[
+            ("w.safetensors", lambda content, kept=kept: content[:kept], r"w\.safetensors: damaged")
+            for kept in (0, 60, -4)
+        ],
+        (
+            "w.safetensors",
+            lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+            r"w\.safetensors: changed since it was trained.*, but w\.json says",
+        ),
     ],
 )
-def test_a_wrong_sidecar_is_named(tmp_path, content, message):
-    path = saved(tmp_path)
-    path.with_suffix(".json").write_text(content)
-    with pytest.raises(ClefError, match=message):
-        load_weights(path, "pretrain")
-
-
-@pytest.mark.parametrize("kept", [0, 5, 60, -4])
-def test_truncated_weights_are_named(tmp_path, kept):
-    path = saved(tmp_path)
-    path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ClefError, match=r"w\.safetensors: damaged") as caught:
+def test_missing_and_damaged_files_are_named_in_one_line(tmp_path, name, damage, message):
+    path, file = saved(tmp_path), tmp_path / name
+    if damage is None:
+        file.unlink()
+    else:
+        file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ClefError, match=message) as caught:
         load_weights(path, "pretrain")
     assert "\n" not in str(caught.value)
 
@@ -87,41 +78,31 @@ def test_weights_of_a_different_model_are_refused(tmp_path, model, message):
     assert torch.equal(same.weight, weights["weight"])
 
 
-def test_different_crop_settings_are_listed(tmp_path):
+def test_different_crop_settings_and_models_are_refused(tmp_path):
     with pytest.raises(ClefError, match=r"margin 0\.1 against 0\.2; size 72 against None"):
         require_fingerprint({"fingerprint": {"margin": 0.1, "size": 72}}, {"margin": 0.2}, tmp_path, tmp_path)
-
-
-@pytest.mark.parametrize("changes", [{"name": "ViT-B-16"}, {"image_size": 96}])
-def test_a_different_architecture_or_input_size_is_refused(changes, tmp_path):
     ours = ModelParams(name="clef-tiny", image_size=64)
     require_model({"model": ours.model_dump()}, ours, tmp_path)
-    theirs = ours.model_dump() | changes
-    message = f"as {theirs['name']} at {theirs['image_size']} pixels, .* clef-tiny at 64 pixels;"
-    with pytest.raises(ClefError, match=message):
-        require_model({"model": theirs}, ours, tmp_path)
+    for name, size in (("ViT-B-16", 64), ("clef-tiny", 96)):
+        with pytest.raises(ClefError, match=f"as {name} at {size} pixels, but the run has clef-tiny at 64 pixels;"):
+            require_model({"model": {"name": name, "image_size": size}}, ours, tmp_path)
 
 
-def test_a_recovery_is_loaded_with_its_key_only(tmp_path):
-    work = tmp_path / "work"
-    Recovery(work, "one").save(5, {"w": torch.ones(2)}, {"state": {}})
-    (work / "epoch0001.parquet").write_text("of the first")
-    state = Recovery(work, "one").load(CPU)
-    assert state["step"] == 5
-    assert torch.equal(state["model"]["w"], torch.ones(2))
-    assert Recovery(work, "two").load(CPU) is None
-    assert [path.name for path in work.iterdir()] == ["key"]
-
-
-def test_only_the_owner_writes_to_the_work_folder(tmp_path):
+def test_a_recovery_is_loaded_with_its_key_and_changed_by_its_owner_only(tmp_path):
     work = tmp_path / "work"
     assert Recovery(work, "one", owner=False).load(CPU) is None
     assert not work.exists()
     Recovery(work, "one").save(5, {"w": torch.ones(2)}, {"state": {}})
+    (work / "epoch0001.parquet").write_text("of the first")
     before = {path.name: path.stat().st_mtime_ns for path in work.iterdir()}
     assert Recovery(work, "two", owner=False).load(CPU) is None
-    assert Recovery(work, "one", owner=False).load(CPU)["step"] == 5
+    state = Recovery(work, "one", owner=False).load(CPU)
     assert {path.name: path.stat().st_mtime_ns for path in work.iterdir()} == before
+    assert state["step"] == 5
+    assert torch.equal(state["model"]["w"], torch.ones(2))
+    assert Recovery(work, "one").load(CPU)["step"] == 5
+    assert Recovery(work, "two").load(CPU) is None
+    assert [path.name for path in work.iterdir()] == ["key"]
 
 
 def test_a_failed_save_keeps_the_last_recovery(tmp_path):

@@ -20,29 +20,29 @@ STEPS = 12
 class Line(Task):
     """A linear fit with dropout, which a resumed training must repeat."""
 
-    def __init__(self):
+    def __init__(self, steep_at: int | None = None):
         super().__init__()
         torch.manual_seed(1)
         self.net = nn.Sequential(nn.Dropout(0.3), nn.Linear(12, 1))
         self.clamped = 0
+        self.steep_at = steep_at
 
     def losses(self, views, targets, step, gather):
         prediction = gather(self.net(views[0].float().flatten(1)))[:, 0]
-        return {"fit": (prediction - targets).square().mean()}
+        fit = (prediction - targets).square().mean()
+        if step == self.steep_at:  # an infinite gradient, but no infinite loss
+            fit = fit + (fit - fit.detach()).sqrt()
+        return {"fit": fit}
 
     def clamp(self):
         self.clamped += 1
-
-
-class Killed(BaseException):
-    pass
 
 
 def plan(stop_at: int | None = None, on_epoch=lambda epoch: None, targets=None) -> Plan:
     def load(steps: range):
         for step in steps:
             if step == stop_at:
-                raise Killed
+                raise KeyboardInterrupt
             random = np.random.default_rng(step)
             yield np.arange(4), torch.from_numpy(random.integers(0, 255, (4, 3, 2, 2)).astype(np.uint8))
 
@@ -57,15 +57,7 @@ def plan(stop_at: int | None = None, on_epoch=lambda epoch: None, targets=None) 
     )
 
 
-def run(
-    folder,
-    plan: Plan,
-    every_steps: int | None = 3,
-    execution: Execution | None = None,
-    task: Line | None = None,
-    seed: int = 0,
-    **more,
-) -> Line:
+def run(folder, plan: Plan, task: Line | None = None, every_steps: int | None = 3, **more) -> Line:
     task = task or Line()
     train(
         task,
@@ -73,81 +65,44 @@ def run(
         OptimiserParams(lr_head=0.1),
         CheckpointParams(every_steps=every_steps),
         device=torch.device("cpu"),
-        seed=seed,
         recovery=Recovery(folder / "work", "key"),
         metrics=MetricsFile(folder / "metrics.jsonl"),
-        execution=execution or Execution(),
-        **more,
+        **{"seed": 0, "execution": Execution(), **more},
     )
     return task
 
 
-@pytest.mark.parametrize("stop_at", [1, 3, 5, 11])
-def test_a_killed_training_resumes_to_the_same_bits(tmp_path, stop_at):
-    undisturbed = run(tmp_path / "a", plan())
-    losses = [record["train/loss"] for record in MetricsFile(tmp_path / "a" / "metrics.jsonl").read()]
+def records(folder) -> list[dict]:
+    return MetricsFile(folder / "metrics.jsonl").read()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Weights and losses of a training without interruptions."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    weights = run(folder, plan()).state_dict()
+    losses = [record["train/loss"] for record in records(folder)]
     assert losses[-1] < losses[0]
-    with pytest.raises(Killed):
-        run(tmp_path / "b", plan(stop_at))
-    resumed = run(tmp_path / "b", plan())
-    for name, value in undisturbed.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name])
-    records = MetricsFile(tmp_path / "b" / "metrics.jsonl").read()
-    assert [record["step"] for record in records] == list(range(1, STEPS + 1))
-    assert [record["train/loss"] for record in records] == losses
+    return weights, losses
 
 
-def test_a_resumed_training_does_not_start_over(tmp_path):
-    with pytest.raises(Killed):
-        run(tmp_path, plan(stop_at=8))
-    assert run(tmp_path, plan()).clamped == STEPS - 6  # the last checkpoint was after step 6
+def require_same(task: Line, folder, undisturbed) -> None:
+    """Check weights and metrics bit for bit."""
+    weights, losses = undisturbed
+    assert all(torch.equal(value, task.state_dict()[name]) for name, value in weights.items())
+    found = [(record["step"], record["train/loss"]) for record in records(folder)]
+    assert found == list(enumerate(losses, start=1))
 
 
-def test_epochs_end_also_after_a_resume(tmp_path):
+@pytest.mark.parametrize(("stop_at", "saved"), [(1, 0), (3, 3), (5, 3), (8, 6), (11, 9)])
+def test_a_killed_training_resumes_from_its_checkpoint_to_the_same_bits(tmp_path, undisturbed, stop_at, saved):
     ended: list[int] = []
-    with pytest.raises(Killed):
-        run(tmp_path, plan(stop_at=7, on_epoch=ended.append))
-    run(tmp_path, plan(on_epoch=ended.append))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, plan(stop_at, ended.append))
+    resumed = run(tmp_path, plan(on_epoch=ended.append))
+    assert resumed.clamped == STEPS - saved
     assert sorted(set(ended)) == [1, 2, 3]
-
-
-def test_a_loss_that_is_not_finite_stops_at_once(tmp_path):
-    with pytest.raises(ClefError, match=r"step 0: loss is not finite \(fit nan\)"):
-        run(tmp_path, plan(targets=lambda positions: torch.full((4,), math.nan)))
-    assert MetricsFile(tmp_path / "metrics.jsonl").read() == []
-
-
-class Steep(Line):
-    """A task whose gradient is infinite at one step, as that of the square root of zero, but not its loss."""
-
-    def __init__(self, at: int):
-        super().__init__()
-        self.at = at
-
-    def losses(self, views, targets, step, gather):
-        fit = super().losses(views, targets, step, gather)["fit"]
-        return {"fit": fit + (fit - fit.detach()).sqrt() if step == self.at else fit}
-
-
-@pytest.mark.parametrize("at", [2, STEPS - 1])
-def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(tmp_path, at):
-    task = Steep(at)
-    with pytest.raises(ClefError, match=rf"step {at}: gradient is not finite \(norm (inf|nan), loss [\d.]+\); lower"):
-        run(tmp_path, plan(), task=task)
-    assert all(value.isfinite().all() for value in task.state_dict().values())
-    assert len(MetricsFile(tmp_path / "metrics.jsonl").read()) == at
-
-
-def test_a_failed_check_stops_before_the_step_is_written(tmp_path):
-    checks = iter([None, None, ClefError("lost")])
-
-    def check() -> None:
-        if (error := next(checks)) is not None:
-            raise error
-
-    with pytest.raises(ClefError, match="lost"):
-        run(tmp_path, plan(), check=check)
-    assert len(MetricsFile(tmp_path / "metrics.jsonl").read()) == 2
+    require_same(resumed, tmp_path, undisturbed)
 
 
 class StopAfter(Interruption):
@@ -163,20 +118,36 @@ class StopAfter(Interruption):
 
 
 @pytest.mark.parametrize("steps", [1, 5])
-def test_an_interrupted_training_loses_no_step_and_resumes_to_the_same_bits(tmp_path, steps):
-    undisturbed = run(tmp_path / "a", plan())
-    stops = []
-    while True:
-        try:
-            resumed = run(tmp_path / "b", plan(), every_steps=None, execution=Execution(interruption=StopAfter(steps)))
-            break
-        except Unfinished as stop:
-            stops.append(str(stop))
-    saved = range(steps, STEPS, steps)
-    assert stops == [f"enough; saved step {n} of {STEPS}, run the same command to resume" for n in saved]
-    for name, value in undisturbed.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name])
-    assert [record["step"] for record in MetricsFile(tmp_path / "b" / "metrics.jsonl").read()] == [*range(1, STEPS + 1)]
+def test_an_interrupted_training_loses_no_step_and_resumes_to_the_same_bits(tmp_path, undisturbed, steps):
+    def resume() -> Line:
+        return run(tmp_path, plan(), every_steps=None, execution=Execution(interruption=StopAfter(steps)))
+
+    for saved in range(steps, STEPS, steps):
+        with pytest.raises(Unfinished, match=f"enough; saved step {saved} of {STEPS}, run the same command to resume"):
+            resume()
+    require_same(resume(), tmp_path, undisturbed)
+
+
+def test_a_loss_that_is_not_finite_stops_at_once(tmp_path):
+    with pytest.raises(ClefError, match=r"step 0: loss is not finite \(fit nan\)"):
+        run(tmp_path, plan(targets=lambda positions: torch.full((4,), math.nan)))
+    assert records(tmp_path) == []
+
+
+@pytest.mark.parametrize("at", [2, STEPS - 1])
+def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(tmp_path, at):
+    task = Line(steep_at=at)
+    with pytest.raises(ClefError, match=rf"step {at}: gradient is not finite \(norm (inf|nan), loss [\d.]+\); lower"):
+        run(tmp_path, plan(), task)
+    assert all(value.isfinite().all() for value in task.state_dict().values())
+    assert len(records(tmp_path)) == at
+
+
+def test_a_failed_check_stops_before_the_step_is_written(tmp_path):
+    checks = iter([None, None])
+    with pytest.raises(StopIteration):
+        run(tmp_path, plan(), check=lambda: next(checks))
+    assert len(records(tmp_path)) == 2
 
 
 def test_seeds_have_no_upper_limit(tmp_path):

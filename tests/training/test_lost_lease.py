@@ -5,16 +5,18 @@ from pathlib import Path
 import pytest
 
 from clef.errors import ClefError
-from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.runtime.lease import leased
 from clef.training.finetune import finetune
 from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
 from tests.leases import hold_elsewhere
-from tests.toy import make_toy, toy_fold, toy_params
+from tests.toy import toy_fold, toy_params
+from tests.training.stages import evaluated
 
 LOST = "another process took it over while this process was suspended; leaving it to that one"
 OFTEN = {"checkpoint": {"every_steps": 2}}
+PARAMS = toy_params(pretrain=OFTEN, finetune=OFTEN)
+FOLD = toy_fold(PARAMS)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -22,16 +24,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    params = toy_params(pretrain={"epochs": 4, **OFTEN}, finetune=OFTEN)
-    return params, make_toy(tmp_path_factory.mktemp("toy"), params)
-
-
-@pytest.mark.parametrize(("stage", "step"), [("pretrain", 3), ("finetune", 3), ("finetune", 12)])
+@pytest.mark.parametrize(("stage", "step"), [(pretrain, 3), (finetune, 12)])
 def test_training_writes_nothing_more(toy, tmp_path, monkeypatch, stage, step):
-    params, inputs = toy
-    target = tmp_path / f"{stage}.safetensors"
+    target = tmp_path / "w.safetensors"
     before: dict[str, bytes] = {}
     append = MetricsFile.append
 
@@ -42,24 +37,16 @@ def test_training_writes_nothing_more(toy, tmp_path, monkeypatch, stage, step):
             before.update(contents(tmp_path))
 
     monkeypatch.setattr(MetricsFile, "append", append_and_steal)
-    train = {
-        "pretrain": lambda: pretrain(params, 0, toy_fold(params), inputs, target),
-        "finetune": lambda: finetune(params, 0, toy_fold(params), inputs, None, target, tmp_path / "epochs.parquet"),
-    }[stage]
+    more = (target,) if stage is pretrain else (None, target, tmp_path / "epochs.parquet")
     with pytest.raises(ClefError, match=LOST):
-        train()
+        stage(PARAMS, 0, FOLD, toy, *more)
     assert contents(tmp_path) == before
-    assert f"{stage}.work/recovery.pt" in before
+    assert "w.work/recovery.pt" in before
 
 
-def test_evaluation_writes_nothing(toy, tmp_path):
-    params, inputs = toy
-    fold, weights, epochs = toy_fold(params), tmp_path / "finetune.safetensors", tmp_path / "epochs.parquet"
-    finetune(params, 0, fold, inputs, None, weights, epochs)
-    out, predictions = tmp_path / "metrics.json", tmp_path / "predictions.parquet"
-    with leased(out):
-        hold_elsewhere(out)
+def test_evaluation_writes_nothing(toy, stage2, tmp_path):
+    with leased(tmp_path / "metrics.json"):
+        hold_elsewhere(tmp_path / "metrics.json")
         with pytest.raises(ClefError, match=LOST):
-            evaluate_fold(params, 0, fold, inputs, weights, epochs, predictions, out)
-    assert not out.exists()
-    assert not predictions.exists()
+            evaluated(tmp_path, PARAMS, FOLD, toy, stage2)
+    assert contents(tmp_path) == {}

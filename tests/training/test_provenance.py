@@ -2,9 +2,10 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import pytest
-import torch
+from safetensors.torch import load_file
 
 import clef.training.provenance
 from clef.datasets import open_dataset
@@ -18,7 +19,7 @@ from clef.training.inputs import EvaluationData
 from clef.training.pretrain import pretrain
 from clef.training.provenance import training_key
 from tests.toy import make_toy, toy_fold, toy_params
-from tests.training.planned import planned
+from tests.training.stages import planned, sidecar_of, stage2_files
 
 PLAIN = toy_params(finetune={"label_weight": "none"})
 FOLD = toy_fold(PLAIN)
@@ -48,31 +49,20 @@ def inputs(toy, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pretrain_key(inputs, tmp_path_factory):
-    """The key of stage 1 with some changes."""
-    target = tmp_path_factory.mktemp("key") / "pretrain.safetensors"
+def key_of(inputs, stage1, tmp_path_factory):
+    """The key of a stage with some changes."""
+    files = stage2_files(tmp_path_factory.mktemp("key"))
 
-    def key(params=PLAIN, data="plain", seed=0, fold=FOLD) -> str:
-        return planned(pretrain, params, seed, fold, inputs[data], target).key
+    def key_of(stage, params=PLAIN, data="plain", seed=0, fold=FOLD, start=stage1, other_dataset=None) -> str:
+        more = (files[0],) if stage is pretrain else (start, *files, other_dataset)
+        return planned(stage, params, seed, fold, inputs[data], *more).key
 
-    return key
-
-
-@pytest.fixture(scope="module")
-def finetune_key(inputs, stage1, tmp_path_factory):
-    """The key of stage 2 with some changes."""
-    folder = tmp_path_factory.mktemp("key")
-    files = [folder / "finetune.safetensors", folder / "epochs.parquet"]
-
-    def key(params=PLAIN, data="plain", seed=0, fold=FOLD, start=stage1, other_dataset=None) -> str:
-        return planned(finetune, params, seed, fold, inputs[data], start, *files, other_dataset).key
-
-    return key
+    return key_of
 
 
-@pytest.fixture(params=["pretrain", "finetune"], scope="module")
-def key(request):
-    return request.getfixturevalue(f"{request.param}_key")
+@pytest.fixture(params=[pretrain, finetune], scope="module")
+def key(request, key_of):
+    return partial(key_of, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -98,51 +88,45 @@ def test_the_keys_of_both_stages_change_with(change, key, plain_key):
     assert key(**change) != plain_key
 
 
-def test_the_key_of_each_stage_depends_on_its_own_settings(pretrain_key, finetune_key):
-    assert pretrain_key(changed("pretrain", {"temperature": 0.2})) != pretrain_key()
+def test_the_key_of_each_stage_depends_on_its_own_settings(key_of):
+    assert key_of(pretrain, changed("pretrain", {"temperature": 0.2})) != key_of(pretrain)
     changes = [changed("finetune", {"logit_scale": 9.0}), changed("labels", {"threshold": 2}), PLAIN]
-    assert len({finetune_key(params) for params in changes}) == 3
+    assert len({key_of(finetune, params) for params in changes}) == 3
 
 
-def test_the_keys_depend_on_the_contents_of_a_weights_file(key, tmp_path):
-    path = tmp_path / "published.safetensors"
+def test_the_keys_depend_on_the_weights_file_and_on_the_architecture(key, plain_key, monkeypatch, tmp_path):
+    path, weights = tmp_path / "published.safetensors", Encoders(PLAIN.model).clip.state_dict()
     params = changed("model", {"pretrained": str(path)})
-    keys = []
-    for seed in (0, 1):
-        torch.manual_seed(seed)
-        save_weights(path, Encoders(PLAIN.model).clip.state_dict(), {})
-        keys.append(key(params))
-    assert keys[0] != keys[1]
-
-
-def test_the_keys_depend_on_the_architecture_behind_a_model_name(key, plain_key, monkeypatch):
+    keys = set()
+    for factor in (1, 2):
+        save_weights(path, {name: factor * value for name, value in weights.items()}, {})
+        keys.add(key(params))
+    assert len(keys) == 2
     monkeypatch.setattr(clef.training.provenance, "architecture", lambda name: {"embed_dim": 1})
     assert key() != plain_key
 
 
 @pytest.mark.parametrize(
-    ("fixture", "text"),
+    ("stage", "text"),
     [
-        ("pretrain_key", "hears a joke"),
-        ("finetune_key", "name: inner brow raiser"),
-        ("finetune_key", "a photo of a person with {}"),
-        ("finetune_key", "a photo of a face where {}"),
+        (pretrain, "hears a joke"),
+        (finetune, "name: inner brow raiser"),
+        (finetune, "a photo of a person with {}"),
+        (finetune, "a photo of a face where {}"),
     ],
 )
-def test_the_keys_depend_on_the_texts(fixture, text, request, tmp_path):
-    key = request.getfixturevalue(fixture)
+def test_the_keys_depend_on_the_texts(key_of, stage, text, tmp_path):
     path = shutil.copy(PACKAGED, tmp_path / "texts.yaml")
     params = changed("texts", {"file": str(path)})
-    before = key(params)
-    assert text in path.read_text()
+    before = key_of(stage, params)
     path.write_text(path.read_text().replace(text, f"{text} again"))
-    assert key(params) != before
+    assert key_of(stage, params) != before
 
 
-def test_the_key_of_stage_2_depends_on_stage_1_and_on_the_tested_data_set(finetune_key, inputs, stage1, tmp_path):
-    other = tmp_path / "pretrain.safetensors"
-    pretrain(PLAIN, 1, FOLD, inputs["plain"], other)
-    assert len({finetune_key(start=start) for start in (stage1, other, None)}) == 3
+def test_the_key_of_stage_2_depends_on_stage_1_and_on_the_tested_data_set(key_of, inputs, stage1, tmp_path):
+    other, weights = tmp_path / "pretrain.safetensors", load_file(stage1)
+    save_weights(other, {name: 2 * value for name, value in weights.items()}, sidecar_of(stage1))
+    assert len({key_of(finetune, start=start) for start in (stage1, other, None)}) == 3
     fold = fold_testing_all(open_dataset(PLAIN))
     smaller = replace(fold, test_subjects=fold.test_subjects[:-1])
     tested = [
@@ -152,7 +136,7 @@ def test_the_key_of_stage_2_depends_on_stage_1_and_on_the_tested_data_set(finetu
         EvaluationData("plus", inputs["plain"], smaller, PLAIN.labels),
         None,
     ]
-    assert len({finetune_key(other_dataset=data) for data in tested}) == len(tested)
+    assert len({key_of(finetune, other_dataset=data) for data in tested}) == len(tested)
 
 
 def test_the_keys_do_not_depend_on_what_changes_no_result(key, plain_key, monkeypatch):

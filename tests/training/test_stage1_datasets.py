@@ -1,6 +1,5 @@
 """Stage 1 on several data sets whose subjects, clips and shards have the same names."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -14,6 +13,7 @@ from clef.training.metrics_file import MetricsFile
 from clef.training.pretrain import pretrain
 from clef.training.stage1_datasets import Source, pool
 from tests.toy import make_toy, toy_fold, toy_params
+from tests.training.stages import sidecar_of, stage2_files
 
 
 def other_source(folder, **changes) -> Source:
@@ -34,7 +34,7 @@ def other(tmp_path_factory):
     return other_source(tmp_path_factory.mktemp("other"))
 
 
-def test_equal_names_of_different_data_sets_are_kept_apart(own, other):
+def test_equal_names_are_kept_apart_and_activities_with_the_same_description_are_one(own, other):
     pooled = pool([own, other], stride=1)
     frames = pooled.frames
     assert set(frames["person"]) == {f"{s.dataset}/{name}" for s in (own, other) for name in s.fold.train_subjects}
@@ -42,11 +42,8 @@ def test_equal_names_of_different_data_sets_are_kept_apart(own, other):
     assert frames.groupby("clip").size().nunique() == 1
     assert set(pooled.shards) == {f"{s.dataset}/{name}" for s in (own, other) for name in s.inputs.shards}
     assert pooled.shards["toy/F001"] != pooled.shards["other/F001"]
-
-
-def test_activities_with_the_same_description_are_one(own, other):
     described = pool([own], 1).described
-    assert pool([own, other], 1).described == described
+    assert pooled.described == described
     pooled = pool([own, replace(other, activities=other.activities | {"T1": "startle"})], 1)
     assert set(pooled.described) == {*described, "startle"}
     rows = pooled.frames[pooled.frames["activity"] == "T1"]
@@ -54,21 +51,24 @@ def test_activities_with_the_same_description_are_one(own, other):
     assert found == {"toy": [own.activities["T1"]], "other": ["startle"]}
 
 
-def test_an_unknown_activity_is_an_error(own):
+def test_unknown_activities_and_different_crop_settings_are_refused(own, tmp_path):
     with pytest.raises(ClefError, match="unknown activity T1 of toy; expected one of T2"):
         pool([replace(own, activities={"T2": "joke"})], 1)
+    different = other_source(tmp_path, crop={"size": 48})
+    with pytest.raises(ClefError, match="trained with different crop settings"):
+        pretrain(toy_params(), 0, own.fold, own.inputs, tmp_path / "p.safetensors", also=[different])
 
 
 def test_stage_1_trains_on_both_and_records_both(own, other, tmp_path):
     params, target = toy_params(pretrain={"subjects": 6}), tmp_path / "pretrain.safetensors"
     pretrain(params, 0, own.fold, own.inputs, target, also=[other])
-    sidecar = json.loads(target.with_suffix(".json").read_text())
+    sidecar = sidecar_of(target)
     assert sidecar["trained_on"] == sorted([s.dataset, name] for s in (own, other) for name in s.fold.train_subjects)
     assert sidecar["also"] == {"other": file_hash(other.inputs.manifest)}
     records = MetricsFile(tmp_path / "pretrain.metrics.jsonl").read()
     shares = [record["batch/cross_subject_positives"] for record in records]
     assert shares == pytest.approx([10 / 11] * len(shares))  # 6 people with 2 frames: all but one's own other frame
-    finetune(params, 0, own.fold, own.inputs, target, tmp_path / "finetune.safetensors", tmp_path / "epochs.parquet")
+    finetune(params, 0, own.fold, own.inputs, target, *stage2_files(tmp_path))
 
 
 def test_test_subjects_among_the_other_sources_are_refused(own, tmp_path):
@@ -76,10 +76,4 @@ def test_test_subjects_among_the_other_sources_are_refused(own, tmp_path):
     target = tmp_path / "pretrain.safetensors"
     pretrain(toy_params(), 0, own.fold, own.inputs, target, also=[leak])
     with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
-        finetune(toy_params(), 0, own.fold, own.inputs, target, tmp_path / "f.safetensors", tmp_path / "e.parquet")
-
-
-def test_different_crop_settings_are_refused(own, tmp_path):
-    different = other_source(tmp_path, crop={"size": 48})
-    with pytest.raises(ClefError, match="trained with different crop settings"):
-        pretrain(toy_params(), 0, own.fold, own.inputs, tmp_path / "p.safetensors", also=[different])
+        finetune(toy_params(), 0, own.fold, own.inputs, target, *stage2_files(tmp_path))
