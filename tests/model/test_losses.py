@@ -81,27 +81,12 @@ def slow_occurrence(logits, targets, weight):
     return above / below
 
 
-def slow_expression(logits, shares, weight):
-    above = below = 0.0
-    for row, share in zip(logits.tolist(), shares.tolist(), strict=True):
-        total = sum(math.exp(value) for value in row)
-        for value, part, heavy in zip(row, share, weight.tolist(), strict=True):
-            above -= heavy * part * math.log(math.exp(value) / total)
-            below += heavy * part
-    return above / below
-
-
 def same(loss, expected, tolerance=1e-9):
     assert loss.item() == pytest.approx(float(expected), abs=tolerance, rel=tolerance)
 
 
 @few
-@given(
-    seed=SEEDS,
-    views=st.integers(1, 12),
-    labels=st.integers(1, 5),
-    temperature=st.sampled_from([0.07, 0.1, 1]),
-)
+@given(seed=SEEDS, views=st.integers(1, 12), labels=st.integers(1, 5), temperature=st.sampled_from([0.07, 0.1, 1]))
 def test_supervised_contrastive_equals_the_formula(seed, views, labels, temperature):
     z, y = unit(seed, views, 6), whole(seed, labels, views)
     same(supervised_contrastive(z, y, temperature), slow_supervised_contrastive(z, y, temperature))
@@ -137,71 +122,23 @@ def test_occurrence_pair_is_a_softmax_over_absent_and_present(seed, batch, units
 
 @few
 @given(seed=SEEDS, batch=st.integers(1, 6), classes=st.integers(2, 5))
-def test_expression_equals_the_formula(seed, batch, classes):
+def test_expression_is_a_weighted_cross_entropy(seed, batch, classes):
     logits, index = 3 * normal(seed, batch, classes), whole(seed, classes, batch)
     weight = normal(seed + 1, classes).exp()
-    same(expression(logits, index, weight), slow_expression(logits, F.one_hot(index, classes), weight))
-    same(expression(logits, index), F.cross_entropy(logits, index))
+    same(expression(logits, index, weight), F.cross_entropy(logits, index, weight))
     shares = normal(seed + 2, batch, classes).softmax(dim=1)
-    same(expression(logits, shares, weight), slow_expression(logits, shares, weight))
     same(expression(logits, shares), F.cross_entropy(logits, shares))
+    heavy = shares * weight
+    same(expression(logits, shares, weight), -(heavy * logits.softmax(dim=1).log()).sum() / heavy.sum())
 
 
 def test_one_image_per_text_gives_the_loss_of_clip():
     from open_clip.loss import ClipLoss
 
     images, texts = unit(0, 8, 16).float(), unit(1, 8, 16).float()
-    scale = torch.tensor(1 / 0.07)
-    reference = ClipLoss()(images, texts, scale)
-    same(image_text(images, texts, torch.arange(8), scale), reference, 1e-6)
-    same(name_description(images, texts, scale), reference, 1e-6)
-    shuffled = torch.tensor([3, 0, 7, 1, 6, 2, 5, 4])
-    same(image_text(images[shuffled], texts, shuffled, scale), reference, 1e-6)
-
-
-def test_gradients_equal_finite_differences():
-    labels = torch.tensor([0, 1, 0, 2, 1, 0])
-    targets = torch.tensor([[1, NAN, 0], [0, 1, NAN]], dtype=torch.float64)
-    weight = torch.tensor([0.5, 2.0, 0.7], dtype=torch.float64)
-    scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
-    views, texts, logits, pairs = normal(0, 6, 4), normal(1, 3, 4), normal(2, 2, 3), normal(3, 2, 3, 2)
-    for leaf in (views, texts, logits, pairs):
-        leaf.requires_grad_()
-    index = torch.tensor([2, -1])
-    assert torch.autograd.gradcheck(lambda z: supervised_contrastive(z, labels, 0.5), views)
-    assert torch.autograd.gradcheck(lambda z, t, s: image_text(z, t, labels, s), (views, texts, scale))
-    assert torch.autograd.gradcheck(lambda t, s: name_description(t, t.flip(1), s), (texts, scale))
-    assert torch.autograd.gradcheck(lambda x: occurrence(x, targets, weight), logits)
-    assert torch.autograd.gradcheck(lambda x: occurrence_pair(x, targets, weight), pairs)
-    assert torch.autograd.gradcheck(lambda x: expression(x, index, weight), logits)
-
-
-@pytest.mark.parametrize("views", [1, 4])
-def test_without_positives_loss_and_gradient_are_zero(views):
-    z = unit(0, views, 4).requires_grad_()
-    loss = supervised_contrastive(z, torch.arange(views), 0.1)
-    loss.backward()
-    assert loss.item() == 0
-    assert torch.equal(z.grad, torch.zeros_like(z))
-
-
-@few
-@given(seed=SEEDS, views=st.integers(2, 10))
-def test_losses_do_not_depend_on_order_label_numbers_or_rotation(seed, views):
-    z, t, y = unit(seed, views, 5), unit(seed + 1, 4, 5), whole(seed, 4, views)
-    images = torch.randperm(views, generator=torch.Generator().manual_seed(seed))
-    names = torch.randperm(4, generator=torch.Generator().manual_seed(seed))
-    turn = torch.linalg.qr(normal(seed + 2, 5, 5)).Q
-
-    contrast = supervised_contrastive(z, y, 0.1)
-    same(supervised_contrastive(z[images], y[images], 0.1), contrast)
-    same(supervised_contrastive(z, names[y], 0.1), contrast)
-    same(supervised_contrastive(z @ turn, y, 0.1), contrast)
-
-    matched = image_text(z, t, y, 10.0)
-    same(image_text(z[images], t, y[images], 10.0), matched)
-    same(image_text(z, t[names.argsort()], names[y], 10.0), matched)
-    same(image_text(z @ turn, t @ turn, y, 10.0), matched)
+    reference = ClipLoss()(images, texts, torch.tensor(1 / 0.07))
+    same(image_text(images, texts, torch.arange(8), 1 / 0.07), reference, 1e-6)
+    same(name_description(images, texts, 1 / 0.07), reference, 1e-6)
 
 
 @pytest.mark.parametrize("value", [NAN, float("inf"), 1e30])
@@ -229,22 +166,24 @@ def test_unknown_targets_have_no_influence(value):
 
 
 @pytest.mark.parametrize(
-    ("loss", "shape", "targets"),
+    ("loss", "shape"),
     [
-        (occurrence, (2, 3), torch.full((2, 3), NAN)),
-        (occurrence_pair, (2, 3, 2), torch.full((2, 3), NAN)),
-        (expression, (2, 3), torch.tensor([-1, -1])),
-        (expression, (2, 3), torch.zeros(2, 3)),
-        (expression, (2, 3), torch.full((2, 3), NAN)),
+        (lambda x, weight: occurrence(x, torch.full((2, 3), NAN), weight), (2, 3)),
+        (lambda x, weight: occurrence_pair(x, torch.full((2, 3), NAN), weight), (2, 3, 2)),
+        (lambda x, weight: expression(x, torch.tensor([-1, -1]), weight), (2, 3)),
+        (lambda x, weight: expression(x, torch.zeros(2, 3), weight), (2, 3)),
+        (lambda x, weight: expression(x, torch.full((2, 3), NAN), weight), (2, 3)),
+        (lambda z, weight: supervised_contrastive(z, torch.arange(4), 0.1), (4, 3)),
+        (lambda z, weight: supervised_contrastive(z, torch.arange(1), 0.1), (1, 3)),
     ],
 )
 @pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 3.0])])
-def test_without_known_targets_loss_and_gradient_are_zero(loss, shape, targets, weight):
-    logits = torch.ones(shape, requires_grad=True)
-    value = loss(logits, targets, weight)
-    value.backward()
-    assert value.item() == 0
-    assert torch.equal(logits.grad, torch.zeros(shape))
+def test_without_known_targets_or_positives_loss_and_gradient_are_zero(loss, shape, weight):
+    values = torch.ones(shape, requires_grad=True)
+    found = loss(values, weight)
+    found.backward()
+    assert found.item() == 0
+    assert torch.equal(values.grad, torch.zeros(shape))
 
 
 def test_extreme_values_stay_finite():
@@ -280,28 +219,18 @@ def test_losses_under_autocast_compute_in_float32():
 
 
 # BP4D, action units 1 2 4 6 7 10 12 14 15 17 23 24: published rates in per cent, rounded to a tenth, of all
-# 146,847 frames and of the 50,631 of part 1, which fold 3 tests on; and the published weights of each fold.
+# 146,847 frames and of the 50,631 of part 1, which fold 3 tests on; and the published weights of fold 3.
 ALL = [21.1, 17.1, 20.3, 46.1, 54.9, 59.4, 56.2, 46.6, 16.9, 34.3, 16.5, 15.1]
 PART_1 = [16.4, 16.1, 19.9, 41.6, 59.0, 57.6, 55.8, 40.0, 15.1, 31.8, 15.8, 14.0]
-PUBLISHED = [
-    [float(weight) for weight in fold.split()]
-    for fold in (
-        "1.342985 1.689665 1.248091 .561356 .433044 .435894 .457287 .541004 1.408054 .722762 1.493145 1.666711",
-        "1.191051 1.337315 1.246995 .558933 .468168 .418041 .440099 .5819 1.67036 .774237 1.586367 1.726535",
-        "1.132895 1.519623 1.30856 .552098 .50714 .443118 .474432 .535111 1.49604 .749851 1.582501 1.698632",
-    )
-]
+PUBLISHED = [1.132895, 1.519623, 1.30856, 0.552098, 0.50714, 0.443118]
+PUBLISHED += [0.474432, 0.535111, 1.49604, 0.749851, 1.582501, 1.698632]
 
 
 def test_weights_equal_those_published_for_bp4d():
     rates = [(146_847 * every - 50_631 * part) / (146_847 - 50_631) for every, part in zip(ALL, PART_1, strict=True)]
-    np.testing.assert_allclose(inverse_rate_weight(rates).numpy(), PUBLISHED[2], rtol=0.01)
-
-
-@pytest.mark.parametrize("published", PUBLISHED)
-def test_published_weights_follow_the_formula_to_their_last_digit(published):
-    rates = 0.3 / torch.tensor(published, dtype=torch.float64)  # the formula undone, up to a factor
-    np.testing.assert_allclose(inverse_rate_weight(rates).numpy(), published, rtol=2e-6)
+    np.testing.assert_allclose(inverse_rate_weight(rates), PUBLISHED, rtol=0.01)
+    exact = 0.3 / np.array(PUBLISHED)  # the formula undone, up to a factor
+    np.testing.assert_allclose(inverse_rate_weight(exact.tolist()), PUBLISHED, rtol=2e-6)
 
 
 @few
@@ -313,11 +242,8 @@ def test_weights_have_mean_one_and_balance_rates(rates):
     np.testing.assert_allclose(inverse_rate_weight([100 * rate for rate in rates]), weight, rtol=1e-5)
 
 
-@pytest.mark.parametrize("rate", [0.0, NAN])
-def test_an_action_unit_that_never_occurs_has_the_weight_of_the_rarest(rate):
-    np.testing.assert_allclose(inverse_rate_weight([0.5, rate, 0.1]), inverse_rate_weight([0.5, 0.1, 0.1]))
-
-
-def test_no_occurrence_at_all_is_an_error():
+def test_an_action_unit_that_never_occurs_has_the_weight_of_the_rarest():
+    for rate in (0.0, NAN):
+        np.testing.assert_allclose(inverse_rate_weight([0.5, rate, 0.1]), inverse_rate_weight([0.5, 0.1, 0.1]))
     with pytest.raises(ClefError, match="no action unit occurs"):
         inverse_rate_weight([0.0, NAN])

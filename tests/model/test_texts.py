@@ -3,10 +3,8 @@ import re
 import pytest
 import yaml
 
-from clef.datasets import open_dataset
-from clef.model.texts import PACKAGED, Templates, activity_texts, fill, label_templates, label_texts, load_texts
+from clef.model.texts import PACKAGED, Templates, label_templates, label_texts, load_texts
 from clef.params.schema import LabelParams, ParamsError, TextParams
-from tests.toy import toy_params
 
 
 def test_packaged_labels_have_distinct_names_and_descriptions():
@@ -19,51 +17,37 @@ def test_packaged_labels_have_distinct_names_and_descriptions():
     assert len({entry["description"] for entry in texts.values()}) == len(texts)
 
 
-def test_activities_of_the_demo_have_distinct_descriptions():
-    texts = activity_texts(TextParams(), open_dataset(toy_params()).activities)
-    assert sorted(texts) == ["T1", "T2", "T3", "T4", "T5", "T6"]
-    assert len(set(texts.values())) == 6
-
-
-def test_texts_have_the_order_of_the_labels():
+def test_texts_have_the_order_of_the_labels_and_must_cover_them():
     texts = label_texts(TextParams(), LabelParams(action_units=[12, 1]))
     assert [text.name for text in texts] == ["lip corner puller", "inner brow raiser"]
-
-
-def test_a_label_without_texts_is_an_error():
     with pytest.raises(ParamsError, match="no name and description of AU99"):
         label_texts(TextParams(), LabelParams(action_units=[1, 99]))
 
 
+def own_file(folder, **sections) -> TextParams:
+    """The packaged texts file with some other sections."""
+    path = folder / "texts.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(PACKAGED.read_text()) | sections))
+    return TextParams(file=str(path))
+
+
 def test_an_own_texts_file_is_read(tmp_path):
-    own = yaml.safe_load(PACKAGED.read_text())
-    own["labels"]["AU01"]["name"] = "brow thing"
-    path = tmp_path / "texts.yaml"
-    path.write_text(yaml.safe_dump(own))
-    assert label_texts(TextParams(file=str(path)), LabelParams(action_units=[1, 2]))[0].name == "brow thing"
+    labels = {name: {"name": name, "description": "x"} for name in ("AU01", "AU02")}
+    texts = label_texts(own_file(tmp_path, labels=labels), LabelParams(action_units=[1, 2]))
+    assert [text.name for text in texts] == ["AU01", "AU02"]
     with pytest.raises(ParamsError, match="no such file"):
         load_texts(TextParams(file=str(tmp_path / "none.yaml")))
+    path = tmp_path / "twice.yaml"
     path.write_text("activities: {}\nlabels:\n  AU01: {name: one}\n  AU01: {name: another}\n")
-    with pytest.raises(ParamsError, match=r"texts\.yaml: not valid YAML: line 4: duplicate key AU01"):
+    with pytest.raises(ParamsError, match=r"twice\.yaml: not valid YAML: line 4: duplicate key AU01"):
         load_texts(TextParams(file=str(path)))
-
-
-def test_templates_are_filled():
-    assert fill("a photo of {}", ["x", "y {0}"]) == ["a photo of x", "a photo of y {0}"]
-
-
-def own_templates(folder, templates) -> TextParams:
-    own = yaml.safe_load(PACKAGED.read_text()) | {"templates": templates}
-    path = folder / "texts.yaml"
-    path.write_text(yaml.safe_dump(own))
-    return TextParams(file=str(path))
 
 
 def test_an_own_texts_file_may_lack_templates(tmp_path):
     package = label_templates(TextParams())
-    assert label_templates(own_templates(tmp_path, {})) == package
-    assert label_templates(own_templates(tmp_path, None)) == package
-    changed = label_templates(own_templates(tmp_path, {"absent": "no {}", "descriptions": ["see: {}"]}))
+    assert label_templates(own_file(tmp_path, templates={})) == package
+    assert label_templates(own_file(tmp_path, templates=None)) == package
+    changed = label_templates(own_file(tmp_path, templates={"absent": "no {}", "descriptions": ["see: {}"]}))
     assert changed == Templates(package.name, "no {}", ["see: {}"])
 
 
@@ -82,4 +66,4 @@ def test_an_own_texts_file_may_lack_templates(tmp_path):
 )
 def test_a_wrong_template_is_an_error(tmp_path, templates, message):
     with pytest.raises(ParamsError, match=re.escape(message)):
-        label_templates(own_templates(tmp_path, templates))
+        label_templates(own_file(tmp_path, templates=templates))

@@ -3,41 +3,27 @@ import pytest
 from clef.params.schema import Params
 
 BASE = {"dataset": {"adapter": "demo"}, "render": {"kind": "videos"}, "device": "cpu"}
+EXPRESSIONS = {"labels": {"kind": "expressions", "expressions": ["happiness", "sadness"]}}
 
 
-def test_the_crop_digest_depends_only_on_settings_that_change_a_crop():
+def test_the_crop_digest_and_tracked_sections_omit_keys_that_change_no_result():
     params = Params.model_validate(BASE)
-    crop = params.crop
-
-    def digest(**changes) -> str:
-        return params.model_copy(update={"crop": crop.model_copy(update=changes)}).crop_digest
-
-    assert digest(size=crop.size + 1) != params.crop_digest
-    assert digest(batch=crop.batch + 1) == params.crop_digest
-
-
-def test_tracked_omits_keys_that_change_no_result():
-    tracked = Params.model_validate(BASE).tracked("pretrain")
-    assert "workers" not in tracked
-    assert "temperature" in tracked
+    digests = [Params.model_validate(BASE | {"crop": crop}).crop_digest for crop in ({"size": 99}, {"batch": 99})]
+    assert [digest == params.crop_digest for digest in digests] == [False, True]
+    assert "workers" not in params.tracked("pretrain")
+    assert "temperature" in params.tracked("pretrain")
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "message"),
     [
-        {"folds": {"protocol": "official", "number": 1}},
-        {"labels": {"kind": "expressions", "expressions": ["happiness", "sadness"]}},
+        ({"tune": {}, "folds": {"protocol": "official", "number": 1}}, "tune needs action units and folds by subject"),
+        ({"tune": {}} | EXPRESSIONS, "tune needs action units and folds by subject"),
+        ({"finetune": {"balance": "classes"}}, "classes needs labels of kind expressions"),
     ],
 )
-def test_tune_needs_action_units_and_folds_by_subject(changes):
-    assert Params.model_validate(BASE | {"tune": {}}).tune.held_out == 0.25
-    with pytest.raises(ValueError, match="tune needs action units and folds by subject"):
-        Params.model_validate(BASE | {"tune": {}} | changes)
-
-
-def test_balanced_classes_need_expressions():
-    balanced = {"finetune": {"balance": "classes"}}
-    expressions = {"labels": {"kind": "expressions", "expressions": ["happiness", "sadness"]}}
-    assert Params.model_validate(BASE | balanced | expressions).finetune.balance == "classes"
-    with pytest.raises(ValueError, match="classes needs labels of kind expressions"):
-        Params.model_validate(BASE | balanced)
+def test_some_settings_need_others(changes, message):
+    Params.model_validate(BASE | {"tune": {}})
+    Params.model_validate(BASE | {"finetune": {"balance": "classes"}} | EXPRESSIONS)
+    with pytest.raises(ValueError, match=message):
+        Params.model_validate(BASE | changes)

@@ -17,7 +17,7 @@ def no_network(monkeypatch):
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
 
 
-def test_a_failed_download_names_address_hash_and_place(monkeypatch, tmp_path):
+def test_a_failed_download_names_address_hash_and_place_and_an_unknown_tag_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ClefError) as caught:
         fetch_pretrained(NAME, TAG)
@@ -30,9 +30,6 @@ def test_a_failed_download_names_address_hash_and_place(monkeypatch, tmp_path):
     ):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_an_unknown_tag_is_an_error():
     with pytest.raises(ClefError, match=r"ViT-B-16-quickgelu/openay: no such weights in open_clip; .*openai"):
         fetch_pretrained(NAME, "openay")
 
@@ -57,5 +54,5 @@ def test_cached_weights_need_no_network_and_their_hash_is_checked(monkeypatch, t
 
 
 def test_the_hash_in_an_address_is_found(tmp_path):
-    source = {key: value for key, value in open_clip.get_pretrained_cfg(NAME, TAG).items() if key != "hf_hub"}
+    source = open_clip.get_pretrained_cfg(NAME, TAG) | {"hf_hub": ""}
     assert re.fullmatch("5806e77c[0-9a-f]{56}", published_hash(source, tmp_path / "ViT-B-16.pt") or "")
