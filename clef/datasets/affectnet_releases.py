@@ -52,7 +52,6 @@ IMAGE_FOLDERS = (
     "Manually_Annotated",
     "Manually_Annotated_compressed",
 )
-LIST_FOLDERS = ("Manually_Annotated_file_lists", ".")
 SAFE_PATH = re.compile(r"[\w-]+/[\w-][\w.-]*")
 """A folder and a file, which cannot lead out of the folder of images."""
 NO_FACE = (0, 0, 0, 0)
@@ -170,7 +169,7 @@ class CsvRelease:
 
     @classmethod
     def find(cls, root: Path) -> "CsvRelease | None":
-        for folder in LIST_FOLDERS:
+        for folder in ("Manually_Annotated_file_lists", "."):
             names = {"train": f"{folder}/training.csv", "test": f"{folder}/validation.csv"}
             base = find_folder(root, list(names.values()))
             if base is None:

@@ -157,13 +157,7 @@ class Dataset(ABC):
         """
 
     def _recording(
-        self,
-        sequence: str,
-        shard: str,
-        kind: SequenceKind,
-        source: str,
-        first_frame: int,
-        **details: Any,
+        self, sequence: str, shard: str, kind: SequenceKind, source: str, first_frame: int, **details: Any
     ) -> RecordedSequence:
         known = {"subject": None, "activity": None, "split": None, "kind": kind, "source": source, **details}
         return RecordedSequence(self.name, sequence, shard=shard, first_frame=first_frame, **known)

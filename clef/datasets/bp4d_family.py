@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from clef.datasets.base import Dataset, Packaging, SubjectOptions, join_labels
 from clef.datasets.readers.find_folders import describe, find_folders, only_one, relative
 from clef.datasets.readers.occurrence_csv import read_occurrence_csv
-from clef.datasets.readers.packagings import ImageFolders, PackagedRecordings, SubjectZips
+from clef.datasets.readers.packagings import ImageFolders, PackagedRecordings, SubjectZips, VideoFiles
 from clef.errors import ClefError
 from clef.params.schema import Params
 from clef.recordings.sequence import MISSING, RecordedSequence
@@ -54,7 +54,6 @@ class FoundFiles:
     first_image: int | None
     """Number of the image of frame 1; None for videos."""
     reason: str | None
-    """Why `first_image` was chosen."""
 
 
 class Bp4dFamily(Dataset):
@@ -197,7 +196,7 @@ class Bp4dFamily(Dataset):
 
         Images of the full releases count from 0 and label frames from 1. FERA-2015 named its images after the frames.
         """
-        if not recordings.has_numbered_images:
+        if isinstance(recordings, VideoFiles):
             return None, None
         if self.options.first_image != "auto":
             return self.options.first_image, "dataset.options.first_image is set"

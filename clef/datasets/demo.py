@@ -57,19 +57,15 @@ class Demo(Dataset):
         return found
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
-        known = {path for sequence in sequences for path in (sequence.source, _label_file(sequence))}
+        known = {path for s in sequences for path in (s.source, f"{LABELS}/{s.sequence}.csv")}
         return files_except(root, ("videos/*/*", f"{LABELS}/*"), known)
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
-        files = {sequence.sequence: root / _label_file(sequence) for sequence in sequences}
+        files = {sequence.sequence: root / LABELS / f"{sequence.sequence}.csv" for sequence in sequences}
         tables = {
             name: read_occurrence_csv(path, ACTION_UNITS) for name, path in files.items() if os.path.lexists(path)
         }
         return join_labels(tables, root / LABELS, "files such as F001_T1.csv")
-
-
-def _label_file(sequence: RecordedSequence) -> str:
-    return f"{LABELS}/{sequence.sequence}.csv"
 
 
 ADAPTER = Demo

@@ -181,7 +181,8 @@ class Folder(Dataset):
         for folder, below, names in os.walk(root):
             here = "" if Path(folder) == root else f"{Path(folder).relative_to(root).as_posix()}/"
             below[:] = sorted(name for name in below if not name.startswith(".") and here + name not in known)
-            unknown = [here + name for name in sorted(names) if _is_media(name) and here + name not in known]
+            media = (name for name in sorted(names) if not name.startswith(".") and _kind(name) != "images")
+            unknown = [here + name for name in media if here + name not in known]
             # Name a folder without any known recording only once: it may hold thousands of files.
             unexpected += unknown if here[:-1] in folders or len(unknown) < 2 else [here[:-1] or "."]
         return sorted(unexpected)
@@ -241,10 +242,6 @@ def _kind(path: str) -> SequenceKind:
     if suffix in VIDEO_SUFFIXES:
         return "video"
     return "image" if suffix in IMAGE_SUFFIXES else "images"
-
-
-def _is_media(name: str) -> bool:
-    return not name.startswith(".") and _kind(name) != "images"
 
 
 ADAPTER = Folder

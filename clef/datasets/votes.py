@@ -29,9 +29,7 @@ def vote_columns(names: Iterable[str]) -> list[str]:
 def plurality(votes: np.ndarray, emotions: int) -> np.ndarray:
     """Return the index of the emotion with most votes, the first of equals, (image,); -1 if no emotion wins.
 
-    Args:
-        votes: (image, column), the columns of emotions first.
-        emotions: Number of columns of emotions.
+    `votes` is (image, column). Its first columns, as many as `emotions`, are those of emotions.
     """
     winner = votes.argmax(axis=1)
     return np.where(winner < emotions, winner, -1)
@@ -39,7 +37,7 @@ def plurality(votes: np.ndarray, emotions: int) -> np.ndarray:
 
 def majority(votes: np.ndarray, emotions: int) -> np.ndarray:
     """Return the index of the emotion with more than half of the votes, as `plurality` does."""
-    shared = _shared(votes)
+    shared = np.where(votes > 1, votes, 0)
     return np.where(2 * shared.max(axis=1) > shared.sum(axis=1), plurality(shared, emotions), -1)
 
 
@@ -53,7 +51,7 @@ def probability(votes: np.ndarray, emotions: int) -> np.ndarray:
     Returns:
         (image, emotion) float32; each row sums to 1, or is NaN for an image left out.
     """
-    left = _shared(votes)
+    left = np.where(votes > 1, votes, 0)
     total = left.sum(axis=1)
     taken = np.zeros((len(votes), emotions), dtype=left.dtype)
     held, open_ = np.zeros_like(total), np.ones(len(votes), dtype=bool)
@@ -99,7 +97,3 @@ def _votes(table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     emotions = [name.removeprefix(PREFIX) for name in columns]
     emotions = [name for name in emotions if name not in NO_EMOTION]
     return table[columns].to_numpy(dtype=np.int64), emotions
-
-
-def _shared(votes: np.ndarray) -> np.ndarray:
-    return np.where(votes > 1, votes, 0)

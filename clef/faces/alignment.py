@@ -21,7 +21,9 @@ def crop_face(image: np.ndarray, face: Face, settings: CropParams) -> np.ndarray
     if settings.align == "eyes" and face.landmarks is not None:
         matrix = _eyes_matrix(face.landmarks, settings.size)
     if matrix is None:
-        matrix = _box_matrix(face, settings.margin, settings.size)
+        side = max(face.box[2], face.box[3]) * (1 + settings.margin)
+        scale = settings.size / max(side, 1.0)
+        matrix = np.column_stack([np.eye(2) * scale, settings.size / 2 - scale * face.centre])
     return _warp(image, matrix, settings.size)
 
 
@@ -37,13 +39,6 @@ def _eyes_matrix(landmarks: np.ndarray, size: int) -> np.ndarray | None:
     sine = float(across[0] * target_across[1] - across[1] * target_across[0]) / distance
     turn = np.array([[cosine, -sine], [sine, cosine]])
     return np.column_stack([turn, target_right - turn @ right])
-
-
-def _box_matrix(face: Face, margin: float, size: int) -> np.ndarray:
-    """Return the scaling and shift, `(2, 3)`, that fit the square around the box and its margin to the crop."""
-    side = max(face.box[2], face.box[3]) * (1 + margin)
-    scale = size / max(side, 1.0)
-    return np.column_stack([np.eye(2) * scale, size / 2 - scale * face.centre])
 
 
 def _warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

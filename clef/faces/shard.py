@@ -26,10 +26,7 @@ SCHEMA = pa.schema(
         pa.field("status", pa.string(), nullable=False),
         pa.field("faces", pa.int16()),  # number detected; null if the detector did not see the frame
         pa.field("score", pa.float32()),  # of the detection; null if there was none in this frame
-        pa.field("x", pa.float32()),
-        pa.field("y", pa.float32()),
-        pa.field("width", pa.float32()),
-        pa.field("height", pa.float32()),
+        *(pa.field(name, pa.float32()) for name in ("x", "y", "width", "height")),  # face box in source pixels
         pa.field("landmarks", pa.list_(pa.float32())),  # x, y of five points in source pixels
         pa.field("crop", pa.binary()),  # JPEG
     ]

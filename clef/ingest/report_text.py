@@ -9,10 +9,8 @@ from rich.text import Text
 
 from clef.ingest.report import Report, Value
 
-WIDTH = 120
 
-
-def report_text(report: Report, width: int = WIDTH) -> str:
+def report_text(report: Report, width: int = 120) -> str:
     """Format table, remarks, problems, verdict and versions."""
     text = io.StringIO()
     console = Console(file=text, width=width)

@@ -25,15 +25,9 @@ if TYPE_CHECKING:
 IMAGES_DECODED = 2000
 """Single images that a full inventory decodes. Of the others it reads only the size: cropping decodes all."""
 
-_TYPES = {
-    "first_frame": pa.int64(),
-    "frames": pa.int64(),
-    "file_size": pa.int64(),
-    "width": pa.int32(),
-    "height": pa.int32(),
-    "fps": pa.float64(),
-    "box": pa.list_(pa.int32()),
-}
+_TYPES = dict.fromkeys(("first_frame", "frames", "file_size"), pa.int64())
+_TYPES |= dict.fromkeys(("width", "height"), pa.int32())
+_TYPES |= {"fps": pa.float64(), "box": pa.list_(pa.int32())}
 SCHEMA = pa.schema([(column, _TYPES.get(column, pa.string())) for column in SEQUENCE_COLUMNS])
 
 
@@ -50,7 +44,7 @@ class RecordingTable:
 
 
 @dataclass
-class LabelTable:
+class CollectedLabels:
     """Labels as read, and what could not be read."""
 
     labels: "pd.DataFrame | None"
@@ -70,11 +64,8 @@ def inspect_recordings(
     progress: Callable[[int, int], None] | None,
 ) -> RecordingTable:
     """Inspect the listed recordings, or only a sample of them, and add missing ones."""
-    if sample is None:
-        single = [sequence.sequence for sequence in listed if sequence.is_single_image]
-        not_decoded = set(single) - set(single[:: max(1, len(single) // IMAGES_DECODED)])
-    else:
-        not_decoded = set()
+    single = [sequence.sequence for sequence in listed if sequence.is_single_image and sample is None]
+    not_decoded = set(single) - set(single[:: max(1, len(single) // IMAGES_DECODED)])
     inspected: dict[str, RecordedSequence] = {}
     images: dict[str, np.ndarray] = {}
     chosen = listed if sample is None else sample
@@ -93,16 +84,16 @@ def inspect_recordings(
     return RecordingTable(sequences, inspected.keys() - not_decoded, images)
 
 
-def collect_labels(dataset: Dataset, root: Path, sequences: list[RecordedSequence]) -> LabelTable:
+def collect_labels(dataset: Dataset, root: Path, sequences: list[RecordedSequence]) -> CollectedLabels:
     """Read all labels, also if images lack one; after another error shard by shard, to name every broken file."""
     import pandas as pd
 
     shards = set(dataset.shards())
     try:
         strict = _with_max_bad(dataset, 0.0) if isinstance(dataset, ImageDataset) else dataset
-        return LabelTable(strict.labels(root, sequences), shards)
+        return CollectedLabels(strict.labels(root, sequences), shards)
     except UnlabelledError as error:
-        return LabelTable(_with_max_bad(dataset, 1.0).labels(root, sequences), shards, error)
+        return CollectedLabels(_with_max_bad(dataset, 1.0).labels(root, sequences), shards, error)
     except ClefError as error:
         errors = [str(error)]
     tables = []
@@ -114,7 +105,7 @@ def collect_labels(dataset: Dataset, root: Path, sequences: list[RecordedSequenc
             errors.append(str(error))
             shards.remove(shard)
     labels = pd.concat(tables, ignore_index=True) if tables else None
-    return LabelTable(labels, shards, errors=list(dict.fromkeys(errors)))
+    return CollectedLabels(labels, shards, errors=list(dict.fromkeys(errors)))
 
 
 def _with_max_bad(dataset: Dataset, max_bad: float) -> Dataset:

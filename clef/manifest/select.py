@@ -91,7 +91,8 @@ def most_likely(targets: np.ndarray) -> np.ndarray:
 def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataFrame:
     """Rows of the training or test side. The reader's filter drops the other side."""
     if fold.by_split:
-        _require_disjoint_splits(manifest)
+        subjects = read_manifest(manifest, ["subject", "split"]).drop_duplicates().dropna()
+        require_disjoint(*(set(subjects.loc[subjects["split"] == name, "subject"]) for name in ("train", "test")))
         frames = read_manifest(manifest, columns, [("split", "==", side)])
     else:
         wanted = fold.train_subjects if side == "train" else fold.test_subjects
@@ -103,12 +104,6 @@ def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataF
     if frames.empty:
         raise ClefError(f"{manifest}: fold {fold.number} has no {side} frames")
     return frames
-
-
-def _require_disjoint_splits(manifest: Path) -> None:
-    subjects = read_manifest(manifest, ["subject", "split"]).drop_duplicates().dropna()
-    train, test = (set(subjects.loc[subjects["split"] == side, "subject"]) for side in ("train", "test"))
-    require_disjoint(train, test)
 
 
 def _raw_columns(manifest: Path, labels: LabelParams) -> list[str]:

@@ -25,11 +25,7 @@ def image_number(name: str) -> int | None:
 
 
 def numbered_images(folder: Path) -> list[tuple[int, Path]]:
-    """List the images of a folder by number.
-
-    Raises:
-        ClefError: The folder is missing, holds no numbered image, or holds two with the same number.
-    """
+    """List the images of a folder by number."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries]
@@ -43,12 +39,7 @@ def numbered_images(folder: Path) -> list[tuple[int, Path]]:
 
 
 def zipped_images(path: Path, inside: str) -> list[tuple[int, zipfile.ZipInfo]]:
-    """List the images of one folder in a zip file by number. The folder, such as `F001/T1`, may be nested in others.
-
-    Raises:
-        ClefError: The file is missing or damaged, it does not hold exactly one such folder, or two images have the
-            same number.
-    """
+    """List the images of one folder in a zip file by number. The folder, such as `F001/T1`, may be nested in others."""
     folders = _open_zip(path)[1]
     matches = matching_folders(folders, inside)
     if not matches:

@@ -3,7 +3,6 @@
 import csv
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,12 +10,6 @@ from clef.errors import ClefError
 
 COLUMN = "pixels"
 EXPECTED = "256 or fewer grey levels of a square image, separated by spaces"
-
-
-class _RowIndex(NamedTuple):
-    offsets: np.ndarray
-    """Byte at which each row starts, then the end of the file, `(rows + 1,)`."""
-    column: int
 
 
 def read_pixel_row(path: Path, row: int) -> np.ndarray:
@@ -27,7 +20,7 @@ def read_pixel_row(path: Path, row: int) -> np.ndarray:
         line = file.read(end - start)
     try:
         (cells,) = csv.reader([line.decode().strip()])
-        values = np.array(cells[_row_index(path).column].split(), dtype=np.int64)
+        values = np.array(cells[_row_index(path)[1]].split(), dtype=np.int64)
     except (ValueError, IndexError, csv.Error):  # UnicodeDecodeError is a ValueError
         raise ClefError(f"{path}: row {row}: not a list of numbers; expected {EXPECTED}") from None
     side = int(np.sqrt(len(values)))
@@ -38,13 +31,14 @@ def read_pixel_row(path: Path, row: int) -> np.ndarray:
 
 def pixel_row_span(path: Path, row: int) -> tuple[int, int]:
     """Return the bytes at which a row starts and ends; raise a ClefError if the file or row is missing."""
-    offsets = _row_index(path).offsets
+    offsets, _ = _row_index(path)
     if not 0 <= row < len(offsets) - 1:
         raise ClefError(f"{path}: no row {row}; the file has {len(offsets) - 1} rows")
     return int(offsets[row]), int(offsets[row + 1])
 
 
-def _row_index(path: Path) -> _RowIndex:
+def _row_index(path: Path) -> tuple[np.ndarray, int]:
+    """Return the bytes at which rows start, then the end of the file, `(rows + 1,)`, and the column of images."""
     try:
         status = path.stat()
         return _find_rows(path, status.st_size, status.st_mtime_ns)
@@ -53,7 +47,7 @@ def _row_index(path: Path) -> _RowIndex:
 
 
 @lru_cache(maxsize=4)
-def _find_rows(path: Path, size: int, modified: int) -> _RowIndex:
+def _find_rows(path: Path, size: int, modified: int) -> tuple[np.ndarray, int]:
     """Find the line ends, once per version of the file."""
     if not size:
         raise ClefError(f"{path}: the file is empty; expected a csv file of images")
@@ -65,4 +59,4 @@ def _find_rows(path: Path, size: int, modified: int) -> _RowIndex:
     names = [name.strip().strip('"').lower() for name in header.strip().split(",")]
     if COLUMN not in names:
         raise ClefError(f"{path}: no column {COLUMN}; expected a csv file of images")
-    return _RowIndex(ends, names.index(COLUMN))
+    return ends, names.index(COLUMN)

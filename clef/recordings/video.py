@@ -70,9 +70,6 @@ def read_video(path: Path, declared: int | None = None) -> Iterator[tuple[int, n
         Number from 0; image as RGB uint8 `(height, width, 3)`, rotated for display; and the frame's problem, if any.
         Every number comes once, in order, up to the count that the container or `declared` gives. A frame that cannot
         be decoded has no image.
-
-    Raises:
-        ClefError: As `probe`.
     """
     timeline = _read_timeline(path, declared or 0)
     expected = 0

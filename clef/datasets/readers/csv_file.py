@@ -76,13 +76,7 @@ def read_columns(
 ) -> "pa.Table":
     """Read some columns of a large file, without holding the others in memory.
 
-    Args:
-        path: The file.
-        names: Names of all columns.
-        types: Types of the columns to read.
-        expected: Expected contents, for messages.
-        skip_header: Whether the first line is a header.
-        nulls: Texts that mean a missing number.
+    `names` are those of all columns, `types` belong to the columns to read, and `nulls` mean a missing number.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv

@@ -32,13 +32,7 @@ class LabelTable:
 
 
 def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None) -> LabelTable:
-    """Read the table.
-
-    Args:
-        path: The file.
-        columns: Names in the table by name here, where they differ.
-        pattern: Regular expression on a recording's path, with groups for attributes without a column.
-    """
+    """Read the table. `columns` and `pattern` are options of the adapter `folder`."""
     import pandas as pd
     import pyarrow as pa
 

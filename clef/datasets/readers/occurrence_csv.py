@@ -32,11 +32,8 @@ def read_occurrence_csv(
 ) -> "pd.DataFrame":
     """Read the codes of one recording.
 
-    Args:
-        path: The file.
-        action_units: Action units to read.
-        by_position: Column numbers of files with exactly as many columns and a header that does not name them.
-        optional: Action units that may have no column; all frames are then not coded.
+    `by_position` numbers the columns of files that have exactly as many and whose header does not name them.
+    `optional` action units may have no column: all frames are then not coded.
 
     Returns:
         Columns `frame` and `AU01` ..., int8 codes 0, 1 or 9. Frames flagged uncodable are 9.

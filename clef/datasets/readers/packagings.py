@@ -28,7 +28,6 @@ class PackagedRecordings(ABC):
     """The recordings in one folder, in one packaging."""
 
     name: ClassVar[str]
-    has_numbered_images: ClassVar[bool] = True
 
     def __init__(self, base: Path, tasks: Iterable[str], read_name: Callable[[str], tuple[str, str] | None]) -> None:
         """`read_name` returns subject and task of a video, given its file name."""
@@ -123,7 +122,6 @@ class VideoFiles(PackagedRecordings):
     """One file per recording; its first frame is frame 1."""
 
     name = "videos"
-    has_numbered_images = False
 
     def _find_subjects(self) -> set[str]:
         self._videos = {read: self.base / name for name in self.names if (read := self.read_name(name))}

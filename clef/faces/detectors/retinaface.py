@@ -35,11 +35,7 @@ VARIANCES = [0.1, 0.2]
 
 
 class RetinaFaceDetector(Detector):
-    """Finds faces with five landmarks, accurately and slowly.
-
-    Raises:
-        ClefError: The package, the weights or the device is missing, or the weights do not fit.
-    """
+    """Finds faces with five landmarks, accurately and slowly."""
 
     def __init__(self, weights: str | None, least_score: float, detect_size: int, device: str) -> None:
         try:

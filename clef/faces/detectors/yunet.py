@@ -12,11 +12,7 @@ from clef.weights.releases import DETECTOR_RELEASES, detector_weights
 
 
 class YunetDetector(Detector):
-    """Finds faces with five landmarks.
-
-    Raises:
-        ClefError: The file of weights is missing or does not fit.
-    """
+    """Finds faces with five landmarks."""
 
     def __init__(self, weights: str | None, least_score: float, detect_size: int) -> None:
         path = detector_weights("yunet", weights)

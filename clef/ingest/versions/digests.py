@@ -45,14 +45,37 @@ class RawDigests:
         """Digest of everything that the crops of a shard depend on."""
         if self._pointers:
             return self._pointer(self._dataset.version_of(name))
-        return self._settings or self._shard_files(name)
+        if self._settings:
+            return self._settings
+        parts = self._folders if self._dataset.digest_whole_folder else self._recordings(name)
+        return digest(parts) if parts else self._remembered.get("shards", {}).get(name, "")
 
     @cached_property
     def labels(self) -> str:
         """Digest of everything that the labels depend on."""
         if self._pointers:
             return self._pointer(LABELS)
-        return self._settings or self._label_files()
+        if self._settings:
+            return self._settings
+        folders = self._folders if self._dataset.digest_whole_folder else []
+        recordings = set() if folders else {s.source for listed in self._by_shard.values() for s in listed}
+        cached = _read_json(self._label_cache)
+        contents, current = [], {}
+        for folder, names in self._walk(recordings):
+            paths = [
+                self._root / folder / name for name in names if name.lower().endswith(self._dataset.label_suffixes)
+            ]
+            if paths:
+                facts = digest([(path.name, *_identity(path)) for path in paths])
+                current[folder] = cached.get(folder, ["", ""])
+                if current[folder][0] != facts:
+                    hashes = [(path.name, file_hash(path) if os.access(path, os.R_OK) else None) for path in paths]
+                    current[folder] = [facts, digest(hashes)]
+                contents.append((folder, current[folder][1]))
+        if contents and current != cached:
+            with suppress(OSError):  # a read-only checkout: files are read at every plan
+                write_text(self._label_cache, json.dumps(current, indent=1) + "\n")
+        return digest([folders, contents]) if folders or contents else self._remembered.get("labels", "")
 
     @cached_property
     def whole(self) -> str:
@@ -75,29 +98,6 @@ class RawDigests:
     def _remembered(self) -> dict[str, Any]:
         return _read_json(self._memory)
 
-    def _shard_files(self, name: str) -> str:
-        parts = self._folders if self._dataset.digest_whole_folder else self._recordings(name)
-        return digest(parts) if parts else self._remembered.get("shards", {}).get(name, "")
-
-    def _label_files(self) -> str:
-        folders = self._folders if self._dataset.digest_whole_folder else []
-        recordings = set() if folders else {s.source for listed in self._by_shard.values() for s in listed}
-        cached = _read_json(self._label_cache)
-        contents, current = [], {}
-        for folder, names in self._walk(recordings):
-            paths = [
-                self._root / folder / name for name in names if name.lower().endswith(self._dataset.label_suffixes)
-            ]
-            if paths:
-                facts = digest([(path.name, *_identity(path)) for path in paths])
-                known = cached.get(folder, ["", ""])
-                current[folder] = known if known[0] == facts else [facts, _digest_contents(paths)]
-                contents.append((folder, current[folder][1]))
-        if contents and current != cached:
-            with suppress(OSError):  # a read-only checkout: files are read at every plan
-                write_text(self._label_cache, json.dumps(current, indent=1) + "\n")
-        return digest([folders, contents]) if folders or contents else self._remembered.get("labels", "")
-
     def _recordings(self, shard: str) -> list[Any]:
         """Describe the recordings of a shard; empty if none of their files exists."""
         listed = self._by_shard.get(shard, [])
@@ -110,7 +110,11 @@ class RawDigests:
         """Size of a recording's file, or digest of the names of its images; None if it does not exist."""
         path = self._root / sequence.source
         if sequence.kind == "images":
-            return _image_names(path)
+            try:
+                names = sorted(os.listdir(path))
+            except OSError:
+                return None
+            return digest([name for name in names if name.lower().endswith(tuple(IMAGE_SUFFIXES))])
         if self._files is not None:
             return "there" if sequence.source in self._files else None
         return _identity(path)[0]
@@ -161,15 +165,6 @@ class RawDigests:
             yield here.as_posix(), sorted(name for name in names if not name.startswith("."))
 
 
-def _image_names(folder: Path) -> str | None:
-    suffixes = tuple(IMAGE_SUFFIXES)
-    try:
-        with os.scandir(folder) as entries:
-            return digest(sorted(entry.name for entry in entries if entry.name.lower().endswith(suffixes)))
-    except OSError:
-        return None
-
-
 def _identity(path: Path) -> tuple[int | None, ...]:
     """Size, time and inode: a corrected label file has another one of them."""
     try:
@@ -177,10 +172,6 @@ def _identity(path: Path) -> tuple[int | None, ...]:
     except OSError:
         return None, None, None
     return state.st_size, state.st_mtime_ns, state.st_ino
-
-
-def _digest_contents(paths: list[Path]) -> str:
-    return digest([(path.name, file_hash(path) if os.access(path, os.R_OK) else None) for path in paths])
 
 
 def _read_json(path: Path) -> dict[str, Any]:
