@@ -2,8 +2,9 @@
 
 import pytest
 
-from clef.datasets import adapter_of, adapters, open_dataset
+from clef.datasets import adapter_of, adapters
 from clef.params.schema import DatasetParams, Params, ParamsError
+from tests.datasets.opened import action_units, expressions
 
 LABEL_OPTIONS = {"leave_out", "labels", "tested", "activities", "test_share", "seed"}
 """Options that change labels and splits, which the manifest holds."""
@@ -20,20 +21,6 @@ def test_modules_without_an_adapter_are_not_adapters():
     assert not {"base", "published_counts", "readers"} & set(adapters())
     with pytest.raises(ParamsError, match=r"dataset\.adapter: no adapter base; expected one of affectnet, "):
         adapter("base")
-
-
-@pytest.mark.parametrize("name", adapters())
-def test_partitions_name_existing_subjects_once(name):
-    own = adapter(name)
-    for partition, folds in own.partitions.items():
-        labels = {"action_units": [1, 2, 4]}
-        params = Params.model_validate({"dataset": {"adapter": name}, "labels": labels, "pretrain": None})
-        subjects = [subject for fold in folds for subject in fold]
-        assert len(folds) > 1, partition
-        assert all(folds), partition
-        assert len(set(subjects)) == len(subjects), partition
-        assert set(subjects) <= set(open_dataset(params).subjects()), partition
-    assert own.published_as.keys() <= own.partitions.keys()
 
 
 @pytest.mark.parametrize("name", adapters())
@@ -55,10 +42,6 @@ def test_every_option_changes_crops_labels_or_recordings(name):
     ],
 )
 def test_options_are_checked_when_an_adapter_is_opened(name, options, message):
-    labels = (
-        {"kind": "expressions", "expressions": ["neutral", "fear"]} if name == "rafdb" else {"action_units": [1, 2]}
-    )
-    params = Params.model_validate({"dataset": {"adapter": name, "options": options}, "labels": labels})
     with pytest.raises(ParamsError) as caught:
-        open_dataset(params)
+        (expressions if name == "rafdb" else action_units)(name, **options)
     assert str(caught.value).startswith(f"dataset.options.{message}")

@@ -4,12 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clef.datasets import open_dataset
-from clef.datasets.affectnet import AffectNet
 from clef.datasets.affectnet_releases import COLUMNS
+from clef.datasets.base import Dataset
 from clef.errors import ClefError
-from clef.params.schema import Params
 from tests.datasets.files import put
+from tests.datasets.opened import expressions
 
 SEVEN = ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger"]
 HEADER = ",".join(COLUMNS) + "\n"
@@ -20,14 +19,8 @@ def dataset():
     return open_with(max_bad=0.0)
 
 
-def open_with(max_bad: float, packaging: str = "auto") -> AffectNet:
-    params = {
-        "dataset": {"adapter": "affectnet", "options": {"blocks": 2, "packaging": packaging}},
-        "labels": {"kind": "expressions", "expressions": SEVEN},
-        "folds": {"protocol": "official", "number": 1},
-        "ingest": {"max_bad": max_bad},
-    }
-    return open_dataset(Params.model_validate(params))
+def open_with(max_bad: float, packaging: str = "auto") -> Dataset:
+    return expressions("affectnet", SEVEN, max_bad=max_bad, blocks=2, packaging=packaging)
 
 
 def npy(value: object) -> bytes:
@@ -62,7 +55,7 @@ def line(path: str, code: int | str, box: tuple[object, ...] = (1, 2, 30, 40)) -
     return ",".join(map(str, (path, *box, "1.0;2.0", code, 0.5, -0.5))) + "\n"
 
 
-def labels_of(dataset: AffectNet, root: Path) -> dict[str, str]:
+def labels_of(dataset: Dataset, root: Path) -> dict[str, str]:
     table = dataset.labels(root, dataset.sequences(root))
     assert (table["frame"] == 0).all()
     return dict(zip(table["sequence"], table["expression"], strict=True))
@@ -76,9 +69,13 @@ def test_a_class_is_stored_as_a_number_or_as_text(dataset, tmp_path):
 
 def test_images_and_labels_are_joined_by_number_with_any_zero_padding(dataset, tmp_path):
     root = make_npy(tmp_path, {"0006.jpg": None, "6": 1, "7.jpg": None, "007": 3}, {"0.jpg": 4})
+    assert [image.sequence for image in dataset.sequences(root)] == ["test_0", "train_6", "train_7"]
     assert labels_of(dataset, root) == {"train_6": "happiness", "train_7": "surprise", "test_0": "fear"}
     sources = {s.source for s in dataset.sequences(root) if s.split == "train"}
     assert sources == {"train_set/images/0006.jpg", "train_set/images/7.jpg"}
+    put(root, "train_set/images/9.jpg")
+    with pytest.raises(ClefError, match=r"1 of 4 images have no label.*images/9\.jpg \(no 9_exp\.npy\)"):
+        labels_of(dataset, root)
     put(root, "train_set/annotations/0006_exp.npy", content=npy(2))
     with pytest.raises(ClefError, match=r"annotations: 0006_exp\.npy and 6_exp\.npy both have number 6; remove one"):
         dataset.sequences(root)
@@ -93,13 +90,6 @@ def test_a_label_without_a_whole_number_is_missing(tmp_path, value):
     with pytest.raises(ClefError, match=r"1 of 3 images have no label.*1\.jpg \(1_exp\.npy holds no number\)"):
         labels_of(open_with(0.2), root)
     assert labels_of(open_with(0.4), root) == {"train_0": "happiness", "test_0": "happiness"}
-
-
-def test_images_without_labels_and_labels_without_images(dataset, tmp_path):
-    root = make_npy(tmp_path, {"0.jpg": 1, "1.jpg": None, "2": 3}, {"0.jpg": 1})
-    assert [image.sequence for image in dataset.sequences(root)] == ["test_0", "train_0", "train_2", "train_1"]
-    with pytest.raises(ClefError, match=r"1 of 4 images have no label.*images/1\.jpg \(no 1_exp\.npy\)"):
-        labels_of(dataset, root)
 
 
 def test_unexpected_files_and_unknown_classes(dataset, tmp_path):
@@ -164,7 +154,6 @@ def test_an_image_listed_with_two_classes_has_none(tmp_path):
         ("name,label\n1/aa.jpg,3\n", r"starts with 'name,label'; expected subDirectory_filePath"),
         ("", "starts with ''"),
         (HEADER + line("../../etc/passwd", 3), r"'../../etc/passwd' is no image"),
-        (HEADER + line("1/..", 3), r"'1/\.\.' is no image"),
         (HEADER + line("1/aa.jpg", "happy"), "training.csv: .*happy"),
         (HEADER + "1/aa.jpg,3\n", "training.csv: .*Expected 9 columns, got 2"),
     ],
@@ -179,7 +168,6 @@ def test_a_broken_list(dataset, tmp_path, training, message):
 @pytest.mark.parametrize(
     ("names", "packaging", "message"),
     [
-        (["raw/anger/1.jpg", "raw/contempt/2.jpg"], "auto", "holds anger, contempt; expected AffectNet: train_set and"),
         ([], "auto", "does not exist; expected AffectNet: train_set and val_set"),
         (["raw/train_set/1.jpg", "raw/val_set/1.jpg"], "csv", "holds train_set, val_set; expected AffectNet as csv: "),
         (["raw/training.csv", "raw/validation.csv"], "auto", "lists and no images; expected the folder Manually_Annot"),

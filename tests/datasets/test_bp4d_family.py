@@ -3,17 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from clef.datasets import open_dataset
-from clef.datasets.bp4dplus import CODED
 from clef.errors import ClefError
-from clef.params.schema import Params
 from tests.datasets.files import put, put_zip
+from tests.datasets.opened import action_units as adapter
 
 LABEL_CSV = ",".join(map(str, range(100))) + "\n" + ",".join(["3", *["0"] * 99]) + "\n"
-
-
-def adapter(name: str, **options):
-    return open_dataset(Params.model_validate({"dataset": {"adapter": name, "options": options}}))
 
 
 def listed(dataset, root: Path) -> dict[str, tuple[str, int]]:
@@ -49,14 +43,6 @@ def test_without_an_image_zero_images_are_numbered_like_their_labels(tmp_path):
     assert listed(dataset, tmp_path) == {"F001_T1": ("BP4D/BP4D-training/F001/T1", 0)}
 
 
-@pytest.mark.parametrize(("first_image", "first_frame"), [(0, 1), (1, 0)])
-def test_an_option_overrides_the_detected_numbering(tmp_path, first_image, first_frame):
-    put(tmp_path, f"Sequences/F001/T1/{1 - first_image}.jpg")
-    dataset = adapter("bp4d", first_image=first_image)
-    assert listed(dataset, tmp_path)["F001_T1"] == ("Sequences/F001/T1", first_frame)
-    assert dataset.packaging(tmp_path).reason == "dataset.options.first_image is set"
-
-
 def test_videos_of_bp4d_are_named_by_original_task_numbers_or_by_subject_and_task(tmp_path):
     numbers = ("01", "03", "07", "08", "09", "10", "11", "13")
     put(tmp_path, *(f"BP4D-Spontaneous/2F01_{number}.avi" for number in numbers), "BP4D-Spontaneous/m018_t8.MP4")
@@ -67,12 +53,6 @@ def test_videos_of_bp4d_are_named_by_original_task_numbers_or_by_subject_and_tas
     assert dataset.packaging(tmp_path).offset is None
     unexpected = dataset.unexpected_files(tmp_path, dataset.sequences(tmp_path))
     assert unexpected == ["BP4D-Spontaneous/2F24_01.avi", "BP4D-Spontaneous/notes.avi"]
-
-
-def test_a_missing_video_is_named_by_subject_and_task(tmp_path):
-    put(tmp_path, "videos/2F01_01.avi", "AUCoding/F001_T8.csv")
-    (missing,) = adapter("bp4d", subjects=["F001"]).missing_recordings(tmp_path)
-    assert (missing.source, missing.problem) == ("videos/F001_T8", "missing")
 
 
 def test_the_packaging_with_most_subjects_is_used_and_the_other_is_named(tmp_path):
@@ -128,27 +108,6 @@ def test_a_broken_zip_does_not_determine_the_numbering(tmp_path):
     assert (packaging.offset, packaging.reason[:43]) == (1, "an image has number 0 (F002.zip: F002/T1): ")
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        ",".join(map(str, [0, *CODED, 99])),
-        ",".join(["frame", *(f"AU{number}" for number in CODED), "99"]),
-        ",".join(map(str, range(36))),
-        ",".join(["Frame", *(f"column {letter}" for letter in range(35))]),
-    ],
-)
-def test_columns_of_bp4dplus_are_named_by_header_or_position(tmp_path, header):
-    put(tmp_path, "2D+3D/F001/T1/0000.jpg")
-    coded = [str(int(unit in (12, 24))) for unit in CODED]
-    rows = [",".join(["7", *coded, "0"]), ",".join(["8", *["9"] * 34, "1"]), ",".join(["9", *coded, "1"])]
-    put(tmp_path, "AUCoding/AU_OCC/F001_T1.csv", content="\n".join([header, *rows]) + "\n")
-    dataset = adapter("bp4dplus")
-    labels = labels_of(dataset, tmp_path)
-    assert labels["frame"].tolist() == [7, 8, 9]
-    assert [name for name in dataset.label_names if labels[name].iloc[0] == 1] == ["AU12", "AU24"]
-    assert (labels.iloc[1:][dataset.label_names] == 9).all(axis=None)
-
-
 def test_labels_of_missing_recordings_are_unexpected(tmp_path):
     put(tmp_path, "Sequences/F001/T1/0000.jpg", "Sequences/F001/T2/0000.jpg")
     put(tmp_path, "AUCoding/AU_OCC/F001_T1.csv", "AUCoding/AU_OCC/F002_T1.csv", content=LABEL_CSV)
@@ -195,8 +154,3 @@ def test_subjects_can_be_selected(tmp_path):
     assert dataset.expected_sequences() == [f"F001_T{number}" for number in range(1, 9)]
     assert set(listed(dataset, tmp_path)) == {"F001_T1"}
     assert dataset.unexpected_files(tmp_path, dataset.sequences(tmp_path)) == []
-
-
-def test_folders_with_millions_of_files_are_not_entered(tmp_path):
-    put(tmp_path, "Sequences/F001/T1/0000.jpg", "3DFeatures/F001_T1.csv", "Physiology/F001/T1/0000.jpg")
-    assert adapter("bp4d").packaging(tmp_path).found == "images of 1 subjects in Sequences, no labels"

@@ -2,16 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from clef.datasets import open_dataset
 from clef.datasets.disfa import CODED, LEFT_OUT_BY_JAA
 from clef.errors import ClefError
-from clef.params.schema import Params
 from tests.datasets.files import put
-
-
-def adapter(**options):
-    labels = {"action_units": [1, 2]}
-    return open_dataset(Params.model_validate({"dataset": {"adapter": "disfa", "options": options}, "labels": labels}))
+from tests.datasets.opened import action_units
 
 
 def put_labels(root: Path, subject: str, frames: range, name: str = "{subject}_au{unit}.txt", **special: str) -> None:
@@ -37,7 +31,7 @@ def copy(tmp_path) -> Path:
 
 @pytest.mark.parametrize(("camera", "folder"), [("left", "Videos_LeftCamera"), ("right", "Video_RightCamera")])
 def test_both_cameras_are_found_in_any_letter_case(copy, camera, folder):
-    dataset = adapter(camera=camera)
+    dataset = action_units("disfa", camera=camera)
     sequences = dataset.sequences(copy)
     assert [(s.sequence, s.subject, s.shard, s.activity, s.first_frame) for s in sequences] == [
         (subject, subject, subject, None, 1) for subject in ("SN001", "SN010")
@@ -48,23 +42,19 @@ def test_both_cameras_are_found_in_any_letter_case(copy, camera, folder):
     assert dataset.unexpected_files(copy, sequences) == []
 
 
-def test_files_of_a_subject_may_end_at_different_frames(copy):
-    labels = labels_of(adapter(), copy)
-    assert labels.groupby("sequence").size().to_dict() == {"SN001": 6, "SN010": 5}
-
-
-def test_a_frame_missing_in_one_file_is_unknown_there(copy):
+def test_files_may_end_at_different_frames_and_a_frame_missing_in_one_is_unknown_there(copy):
     put_labels(copy, "SN001", range(1, 7), au9="2,1\n3,5\n1,4\n6,2\n5,0\n")
-    labels = labels_of(adapter(), copy).query("sequence == 'SN001'")
-    assert labels["AU09"].tolist() == [4, 1, 5, 9, 0, 2]
-    assert 9 not in labels["AU12"].tolist()
+    labels = labels_of(action_units("disfa"), copy)
+    assert labels.groupby("sequence").size().to_dict() == {"SN001": 6, "SN010": 5}
+    own = labels.query("sequence == 'SN001'")
+    assert own["AU09"].tolist() == [4, 1, 5, 9, 0, 2]
+    assert 9 not in own["AU12"].tolist()
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("1,1\n2,5\n3,4\n4,0\n", r"SN001_au9\.txt: 4 frames, .* other files have 6; expected as many: restore it"),
-        ("", r"SN001_au9\.txt: Empty CSV file; expected lines"),
         ("1,7\n", "frame 1: intensity 7; expected 0 to 5"),
         ("1,0\n1,0\n", "frame 1 appears twice"),
         ("1,x\n", "expected lines `frame,intensity`"),
@@ -78,7 +68,7 @@ def test_a_broken_label_file(copy, content, message):
     else:
         put(copy, path, content=content)
     with pytest.raises(ClefError, match=message):
-        labels_of(adapter(), copy)
+        labels_of(action_units("disfa"), copy)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +89,13 @@ def test_a_broken_label_file(copy, content, message):
 def test_an_unusable_copy(tmp_path, names, message):
     put(tmp_path, *names)
     with pytest.raises(ClefError, match=message):
-        labels_of(adapter(), tmp_path)
+        labels_of(action_units("disfa"), tmp_path)
 
 
 def test_unexpected_files(copy):
     put(copy, "Videos_LeftCamera/LeftVideoSN014_comp.avi", "Videos_LeftCamera/LeftVideoSN001_comp (1).avi")
     put_labels(copy, "SN002", range(1, 3))
-    dataset = adapter()
+    dataset = action_units("disfa")
     assert dataset.unexpected_files(copy, dataset.sequences(copy)) == [
         "ActionUnit_Labels/SN002",
         "Videos_LeftCamera/LeftVideoSN001_comp (1).avi",
@@ -116,9 +106,10 @@ def test_unexpected_files(copy):
 def test_frames_left_out_by_jaa_lose_only_their_labels(tmp_path):
     put(tmp_path, "LeftVideoSN004_comp.avi")
     put_labels(tmp_path, "SN004", range(4535, 4561))
-    frames = labels_of(adapter(), tmp_path)["frame"].tolist()
+    frames = labels_of(action_units("disfa"), tmp_path)["frame"].tolist()
     assert frames == list(range(4535, 4561))
-    without = labels_of(adapter(leave_out="jaa"), tmp_path)["frame"].tolist()
-    assert without == [frame for frame in frames if not 4541 <= frame <= 4555]
-    ranges = [ends for own in LEFT_OUT_BY_JAA.values() for ends in own]
-    assert sum(last - first + 1 for first, last in ranges) == 4670
+    jaa = action_units("disfa", leave_out="jaa")
+    assert labels_of(jaa, tmp_path)["frame"].tolist() == [frame for frame in frames if not 4541 <= frame <= 4555]
+    left_out = sum(last - first + 1 for own in LEFT_OUT_BY_JAA.values() for first, last in own)
+    counts = [each.published_counts_of(tmp_path).labelled_frames for each in (action_units("disfa"), jaa)]
+    assert counts == [130_814, 130_814 - left_out]

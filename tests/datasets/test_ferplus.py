@@ -3,25 +3,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clef.datasets import open_dataset
 from clef.datasets.ferplus import EMOTIONS, FER2013_EMOTIONS, VOTES, FerPlus
 from clef.datasets.readers.ferplus_votes import FOLDERS, HEADER
 from clef.datasets.votes import classes
 from clef.errors import ClefError
-from clef.params.schema import Params
 from tests.datasets.files import put
+from tests.datasets.opened import expressions
 
 USAGES = list(FOLDERS)
 
 
-def open_with(votes: str | None = "majority", max_bad: float = 0.0, **options: str) -> FerPlus:
-    params = {
-        "dataset": {"adapter": "ferplus", "options": {"blocks": 2, **options}},
-        "labels": {"kind": "expressions", "expressions": list(EMOTIONS), "votes": votes},
-        "folds": {"protocol": "official", "number": 1},
-        "ingest": {"max_bad": max_bad},
-    }
-    return open_dataset(Params.model_validate(params))
+def open_with(votes: str | None = "majority", **options: str) -> FerPlus:
+    return expressions("ferplus", EMOTIONS, votes, blocks=2, **options)
 
 
 def counted(happiness: int, fear: int = 0) -> list[int]:
@@ -126,14 +119,10 @@ def test_swapped_test_folders_are_detected(root):
         votes_of(open_with(), root)
 
 
-def test_labels_of_unknown_images_and_images_without_labels(root):
+def test_labels_of_unknown_images_are_refused(root):
     write_again(root / "FERPlus" / "data", AGAIN | {"fer0009999.png": ("Training", counted(5))})
     with pytest.raises(ClefError, match=r"fer0009999\.png is not in fer2013new\.csv"):
         votes_of(open_with(), root)
-    write_again(root / "FERPlus" / "data", {name: own for name, own in AGAIN.items() if name != "fer0000000.png"})
-    with pytest.raises(ClefError, match=r"1 of 6 images have no label.*fer0000000\.png \(in no label\.csv\)"):
-        votes_of(open_with(), root)
-    assert "row00000" not in votes_of(open_with(max_bad=0.5), root)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +132,6 @@ def test_labels_of_unknown_images_and_images_without_labels(root):
         ([("Test", "fer0000000.png", counted(8))], HEADER, "row 0: usage 'Test'"),
         ([("Training", "fer0000000.png", [-1, *counted(8)[1:]])], HEADER, "row 0: votes -1, 8"),
         ([("Training", "fer0000000.png", ["many", *counted(8)[1:]])], HEADER, "row 0: votes many, 8"),
-        ([], HEADER, "no rows"),
     ],
 )
 def test_a_broken_table(root, rows, header, message):
@@ -188,10 +176,8 @@ def test_votes_need_a_rule():
         ClefError, match=r"labels\.votes: ferplus has votes; expected majority, probability or plurality"
     ):
         open_with(votes=None)
-    labels = {"kind": "expressions", "expressions": ["fear", "anger"], "votes": "majority"}
-    voteless = Params.model_validate({"dataset": {"adapter": "rafdb"}, "labels": labels})
     with pytest.raises(ClefError, match=r"labels\.votes: rafdb has no votes"):
-        open_dataset(voteless)
+        expressions("rafdb", votes="majority")
 
 
 @pytest.mark.parametrize("source", ["label.csv", "fer2013new.csv"])

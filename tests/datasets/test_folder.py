@@ -157,7 +157,6 @@ def test_runs_with_different_folds_share_one_list_of_recordings(tmp_path, column
     [
         ("file,AU01\na.mp4,1\n", "columns file, AU01; expected a column path"),
         ("path,subject,AU01\na.mp4,P01,1\n", "no column AU04, which the run's labels name"),
-        ("path,subject\na.mp4,P01\n", "expected a column path and columns such as AU01"),
         ("path,subject,AU01\n../a.mp4,P01,1\n", r"path '\.\./a\.mp4'; expected one below"),
         ("path,subject,AU01\n/etc/a.mp4,P01,1\n", "path '/etc/a.mp4'; expected one below"),
         (
@@ -165,7 +164,6 @@ def test_runs_with_different_folds_share_one_list_of_recordings(tmp_path, column
             "row 1 below the header: a.mp4: AU01 is '7'; expected one of 0, 1, 2, 3, 4, 5, 9, or nothing",
         ),
         ("path,subject,frame,AU01\na.mp4,P01,1.5,1\n", "a.mp4: frame is '1.5'; expected a number from 0"),
-        ("path,subject,frame,AU01\na.mp4,P01,first,1\n", "frame is 'first'; expected a number"),
         ("path,subject,AU01\na.mp4,P01,1\na.mp4,P02,1\n", "a.mp4 has subject P01 in one row, P02 in another"),
         ("path,subject,AU01\na.mp4,P03,1\n", r"subject P03 is not among .*options\.subjects; .* \[P01, P02, P03\]"),
         ("path,AU01\na.mp4,1\n", r"a\.mp4 has no subject; expected a column subject"),

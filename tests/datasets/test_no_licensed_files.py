@@ -54,14 +54,11 @@ def test_no_source_file_contains_a_table_of_labels():
     assert [n for n, path in texts.items() if path.is_file() and ROWS.search(path.read_text(encoding="utf-8"))] == []
 
 
-def test_files_of_data_sets_are_detected():
+def test_files_of_data_sets_and_tables_of_labels_are_detected():
     names = "F001_T1.csv data/M018_T10.yaml tests/data/F001/T1/0000.jpg F001.zip faces.png labels.npy SN001_au1.txt "
     names += "tests/LeftVideoSN001_comp.avi list_patition_label.txt test_0001_aligned.jpg fer2013new.csv "
     names += "FER2013Train/label.csv 0_exp.npy results/bp4d/face.png weights/model.safetensors"
     assert [name for name in names.split() if is_allowed(name)] == []
-
-
-def test_a_table_of_labels_is_detected():
     rows = "".join(f"{frame},0,1,9\n" for frame in range(60))
     assert ROWS.search(f'TABLE = """\n{rows}"""\n')
     assert not ROWS.search("FOLDS = [\n" + "    1, 2, 4, 6,\n" * 8 + "]\n")

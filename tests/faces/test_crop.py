@@ -102,6 +102,14 @@ def test_a_detector_crops_the_annotated_face_among_several(annotated, left_top, 
     assert decode(row["crop"]).mean(axis=(0, 1)) == pytest.approx([240, 0, 0], abs=15)  # red stays red
 
 
+def test_a_crop_that_cannot_be_encoded_is_one_line(tmp_path, monkeypatch):
+    cv2.imwrite(str(tmp_path / "a.png"), numbered_image(1))
+    monkeypatch.setattr(cv2, "imencode", lambda *arguments: (False, np.empty(0, np.uint8)))
+    message = r"^crop\.size: OpenCV cannot encode a crop of 64 pixels as JPEG; use a smaller size$"
+    with pytest.raises(ClefError, match=message):
+        crop_shard(tmp_path, [recorded("a.png", "image")], WHOLE, tmp_path / "s.arrow", tmp_path / "work")
+
+
 class StoppedError(Exception):
     pass
 

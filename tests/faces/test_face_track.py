@@ -1,7 +1,5 @@
 """The detector in these tests finds white rectangles, so each image decides what it sees."""
 
-import weakref
-
 import cv2
 import numpy as np
 import pytest
@@ -145,18 +143,3 @@ def test_every_frame_comes_once_in_order_and_the_batch_size_changes_nothing(text
     assert [letter == "x" for letter in statuses] == [letter == "x" for letter in text]
     if every == 1:
         assert [status == "d" for status in statuses] == [letter in "FJ" for letter in text]
-
-
-def test_frames_do_not_accumulate_in_memory():
-    images = []
-
-    def frames():
-        for index in range(500):
-            image = draw((60, SIZE)) if index % 50 < 45 else draw()
-            images.append(weakref.ref(image))
-            yield Frame(index, image)
-
-    settings = CropParams(detector="none", every=5, smooth=2)
-    alive = [sum(image() is not None for image in images) for _ in track_face(frames(), RectangleDetector(), settings)]
-    assert len(alive) == 500
-    assert max(alive) <= 2 * 16 + 12 + 5 + 2 * 6 + 5  # read ahead, bridge, every, smoothing

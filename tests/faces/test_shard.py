@@ -1,12 +1,9 @@
-from dataclasses import replace
-
 import pyarrow as pa
 import pytest
 
 from clef.errors import ClefError
 from clef.faces import shard
-from clef.faces.shard import SCHEMA, open_shard, read_fingerprint, read_recordings, recordings_digest, write_shard
-from tests.recordings.sample_recordings import recorded
+from clef.faces.shard import SCHEMA, open_shard, read_fingerprint, write_shard
 
 FINGERPRINT = {"detector": {"name": "none"}, "size": 32}
 
@@ -43,13 +40,3 @@ def test_a_file_that_is_not_a_whole_shard_is_refused(tmp_path):
         writer.write_batch(batch(0, 1))
     with pytest.raises(ClefError, match="no fingerprint inside"):
         read_fingerprint(path)
-
-
-def test_a_shard_stores_the_digest_of_its_recordings(tmp_path):
-    one, two = (recorded(name, frames=5, file_size=9) for name in ("one.mp4", "two.mp4"))
-    write_shard(tmp_path / "s.arrow", [batch(0, 1)], FINGERPRINT, recordings_digest([one, two]))
-    assert read_recordings(tmp_path / "s.arrow") == recordings_digest([two, one])
-    for other in (replace(two, frames=6), replace(two, file_size=8), replace(two, first_frame=7)):
-        assert recordings_digest([one, other]) != read_recordings(tmp_path / "s.arrow")
-    write_shard(tmp_path / "s.arrow", [batch(0, 1)], FINGERPRINT)
-    assert read_recordings(tmp_path / "s.arrow") == ""

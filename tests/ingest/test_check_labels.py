@@ -39,19 +39,6 @@ def label(toy, frame: int) -> None:
     path.write_text(f"{text}{frame},{text.splitlines()[-1].partition(',')[2]}\n")
 
 
-def test_recording_without_labels_counts_towards_max_bad(toy):
-    folder = toy[1] / "AUCoding" / "AU_OCC"
-    (folder / "F002_T1.csv").unlink()
-    report, labels = check(toy, max_bad=1 / 18)
-    assert "F002_T1" not in set(labels["sequence"])
-    assert report.remarks == [
-        "1 of 18 recordings without labels, ingest.max_bad allows 1: F002_T1; restore their files"
-    ]
-    (folder / "F002_T2.csv").unlink()
-    (problem,) = check(toy, max_bad=1 / 18)[0].problems
-    assert "2 of 18 recordings without labels, ingest.max_bad allows 1: F002_T1, F002_T2; restore" in problem
-
-
 def test_frame_that_is_labelled_twice_is_a_problem(toy, monkeypatch):
     adapter = type(open_dataset(toy[0]))
     read = adapter.labels
@@ -67,6 +54,14 @@ def test_frames_past_end_allows_no_label_before_a_video_or_beyond_an_image(toy, 
     report, _ = check((params, root, [replace(sequence, kind=kind) for sequence in sequences]), frames_past_end=5)
     (problem,) = report.problems
     assert f"F002_T2 (frames 1 to {FRAMES}, labels " in problem
+
+
+def test_labels_may_reach_past_the_end_of_a_video_by_frames_past_end(toy):
+    label(toy, FRAMES + 1)
+    (remark,) = check(toy, frames_past_end=1)[0].remarks
+    assert remark.startswith("labels reach past the end of their video in 1 recording, ")
+    assert remark.endswith("not decodable: F002_T2 (1)")
+    assert not check(toy, frames_past_end=0)[0].usable
 
 
 def test_labels_of_a_damaged_video_are_kept(toy):
@@ -108,10 +103,3 @@ def test_recordings_that_were_not_opened_count_like_the_others():
     assert (alone.frames, alone.undecodable) == (11, 1)
     found = coverage([*opened, *(numbered(name) for name in "cdef")], labels, images)
     assert (found.frames, found.undecodable) == (33, 3)  # three times as many recordings, and labelled ones
-
-
-@pytest.mark.parametrize(("first", "shift"), [(1, -1), (-1, 1), (0, None)])
-def test_wrong_numbering_is_told_from_gaps(first, shift):
-    sequences = [numbered(name, 4) for name in "abc"]
-    labels = labels_of({name: range(first, first + 4) for name in "abc"})
-    assert coverage(sequences, labels, dict.fromkeys("abc", range(4))).shift == shift

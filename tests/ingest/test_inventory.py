@@ -1,9 +1,8 @@
 """Inventories of whole, incomplete and damaged copies: findings of a quick check, and files written by `ingest`."""
 
 import json
-import re
 import shutil
-import zipfile
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,13 +10,11 @@ import numpy as np
 import pytest
 
 from clef.datasets import open_dataset
-from clef.datasets.base import Dataset
 from clef.datasets.bp4d import Bp4d
 from clef.datasets.published_counts import PublishedCounts
 from clef.demo.render import render_demo
 from clef.errors import ClefError
 from clef.fixtures import bp4d, write_fixture
-from clef.fixtures.formats import put_zip
 from clef.fixtures.size import FixtureSize
 from clef.ingest import check_recordings
 from clef.ingest.inventory import ingest, shard_sequences, take_inventory
@@ -25,7 +22,8 @@ from clef.ingest.report import Report
 from clef.ingest.tables import read_labels, read_sequences
 from clef.params.schema import Params
 from clef.runs.source_files import source_files
-from tests.datasets import full_size
+from tests.datasets import opened
+from tests.datasets.files import remove
 
 SUBJECTS = ("F001", "M001")
 SIZE = FixtureSize(subjects=SUBJECTS, frames=6, pixels=64)
@@ -33,32 +31,17 @@ LABELS = "AUCoding/AU_OCC"
 OCCURRENCE = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 
 
-@pytest.fixture(scope="session")
-def copies(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("copies")
-    for dataset, packaging in (("bp4d", "full"), ("bp4d", "fera2015"), ("bp4d", "videos"), ("bp4dplus", "zips")):
-        write_fixture(dataset, packaging, folder / packaging, SIZE)
-    return folder
+demo = partial(opened.demo, size=160, seconds=[0.6, 0.8])
 
 
 @pytest.fixture
-def full(copies, tmp_path) -> Path:
-    return Path(shutil.copytree(copies / "full", tmp_path / "raw"))
+def full(fixture_copy, tmp_path) -> Path:
+    return fixture_copy("bp4d", "full", SIZE, tmp_path)
 
 
-@pytest.fixture
-def videos(copies, tmp_path) -> Path:
-    return Path(shutil.copytree(copies / "videos", tmp_path / "raw"))
-
-
-def dataset(adapter: str = "bp4d", max_bad: float = 0.05, frames_past_end: int = 0, **options) -> Dataset:
-    values = {"dataset": {"adapter": adapter, "options": {"subjects": list(SUBJECTS)} | options}}
-    values["ingest"] = {"max_bad": max_bad, "frames_past_end": frames_past_end}
-    return open_dataset(Params.model_validate(values))
-
-
-def checked(root: Path, adapter: str = "bp4d", max_bad: float = 0.05, **changes) -> Report:
-    return take_inventory(dataset(adapter, max_bad, **changes), root, full=False).report
+def checked(root: Path, adapter: str = "bp4d", max_bad: float = 0.05, full: bool = False) -> Report:
+    values = {"dataset": {"adapter": adapter, "options": {"subjects": list(SUBJECTS)}}, "ingest": {"max_bad": max_bad}}
+    return take_inventory(open_dataset(Params.model_validate(values)), root, full).report
 
 
 def row(report: Report, what: str) -> tuple[object, object, bool]:
@@ -69,14 +52,6 @@ def row(report: Report, what: str) -> tuple[object, object, bool]:
 def note(report: Report, what: str) -> str:
     (found,) = [row for row in report.rows if row.what == what]
     return found.note
-
-
-def label_more(root: Path, name: str, *frames: int) -> None:
-    """Append labels with the codes of the last line."""
-    path = root / LABELS / f"{name}.csv"
-    lines = path.read_text().splitlines()
-    codes = lines[-1].partition(",")[2]
-    path.write_text("\n".join([*lines, *(f"{frame},{codes}" for frame in frames)]) + "\n")
 
 
 def true_rates() -> dict[str, float]:
@@ -90,18 +65,27 @@ def true_rates() -> dict[str, float]:
 
 def test_whole_copy_has_the_published_counts(full, monkeypatch):
     lost = sum(bp4d.is_missing(r, frame) for r in bp4d.recordings(SIZE, "full") for frame in r.labelled)
-    published = PublishedCounts("fixture", subjects=2, sequences=16, labelled_frames=64, rates=true_rates())
+    by = {"activity": {"T1": 8, "T2": 9}, "fold": {"P1": 64}}  # both subjects are in the first part
+    published = PublishedCounts("fixture", 2, 16, labelled_frames=64, frames_by=by, rates=true_rates())
     monkeypatch.setattr(Bp4d, "published_counts", published)
     report = checked(full)
     assert report.usable
     assert row(report, "packaging")[0] == "full release"
     assert row(report, "frame number")[0] == "label = image +1"
-    assert row(report, "subjects") == (2, 2, False)
-    assert row(report, "sequences") == (16, 16, False)
-    assert row(report, "labelled frames") == (64, 64, False)
+    for name, number in {"subjects": 2, "sequences": 16, "labelled frames": 64}.items():
+        assert row(report, name) == (number, number, False)
     assert row(report, "labelled frames without an image") == (lost, 0, lost > 0)
+    assert row(report, "labelled frames of activity T1") == (8, 8, False)
+    assert row(report, "labelled frames of activity T2") == (8, 9, True)
+    assert row(report, "labelled frames of fold P1") == (64, 64, False)
     for name, share in true_rates().items():
         assert row(report, f"rate of {name}") == (pytest.approx(share), share, False)
+    # Published rates are not expected of some of the subjects.
+    monkeypatch.setattr(Bp4d, "published_counts", PublishedCounts("fixture", 41, 328, rates=true_rates()))
+    report = checked(full)
+    assert report.usable
+    assert [r.what for r in report.rows if r.part == "rates" and r.expected is not None] == []
+    assert row(report, "sequences") == (16, 16, False)
 
 
 def test_rate_that_differs_from_the_published_one_is_marked_and_uncodable_frames_count_for_none(full, monkeypatch):
@@ -137,41 +121,6 @@ def test_missing_recording_is_not_unreadable_and_not_counted_if_known(full, monk
     assert not checked(full, max_bad=0.0).usable  # it counts towards max_bad all the same
 
 
-def test_published_rates_are_not_expected_of_some_of_the_subjects(full, monkeypatch):
-    published = PublishedCounts("fixture", subjects=41, sequences=328, labelled_frames=9, rates=true_rates())
-    monkeypatch.setattr(Bp4d, "published_counts", published)
-    report = checked(full)
-    assert report.usable
-    assert [r.what for r in report.rows if r.part == "rates" and r.expected is not None] == []
-    assert row(report, "sequences") == (16, 16, False)
-
-
-@pytest.fixture(scope="module")
-def full_disfa(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("disfa")
-    full_size.write_disfa(root)
-    return root
-
-
-@pytest.mark.parametrize(("options", "frames", "rates"), [({}, 130_814, 8), ({"leave_out": "jaa"}, 126_144, 0)])
-def test_counts_of_disfa_depend_on_the_frames_left_out(full_disfa, options, frames, rates):
-    values = {"dataset": {"adapter": "disfa", "options": options}, "labels": {"action_units": [1, 2], "threshold": 2}}
-    report = take_inventory(open_dataset(Params.model_validate(values)), full_disfa, full=False).report
-    assert row(report, "labelled frames") == (frames, frames, False)
-    assert not [r.what for r in report.rows if r.part in ("labels", "rates") and r.differs]
-    assert len([r for r in report.rows if r.part == "rates" and r.expected is not None]) == rates
-
-
-def test_frames_are_counted_by_activity_and_fold(full, monkeypatch):
-    by = {"activity": {"T1": 8, "T2": 9}, "fold": {"P1": 64, "P2": 0}}  # both subjects are in the first part
-    monkeypatch.setattr(Bp4d, "published_counts", PublishedCounts(source="fixture", frames_by=by))
-    report = checked(full)
-    assert row(report, "labelled frames of activity T1") == (8, 8, False)
-    assert row(report, "labelled frames of activity T2") == (8, 9, True)
-    assert row(report, "labelled frames of fold P1") == (64, 64, False)
-    assert row(report, "labelled frames of fold P2") == (0, 0, False)
-
-
 @pytest.mark.parametrize(
     ("folds", "splits"), [({"number": 2}, {"all"}), ({"protocol": "official", "number": 1}, {"train", "test"})]
 )
@@ -196,29 +145,28 @@ def test_only_splits_that_a_fold_uses_need_every_class(tmp_path, folds, splits):
 
 
 @pytest.mark.parametrize(
-    ("packaging", "path"),
-    [("full", "Sequences/F001/T6"), ("videos", "BP4D-Spontaneous/2F01_10.avi"), ("zips", "F001/T6")],
+    ("name", "packaging", "location"),
+    [
+        ("bp4d", "full", "Sequences/F001/T6"),
+        ("bp4d", "videos", "BP4D-Spontaneous/2F01_10.avi"),
+        ("bp4dplus", "zips", "2D+3D/F001.zip: F001/T6"),
+    ],
 )
 @pytest.mark.parametrize(("labelled", "max_bad"), [(4, 0.09), (40, 0.09), (40, 0.4)])
-def test_one_missing_recording_counts_by_its_frames_too(copies, tmp_path, packaging, path, labelled, max_bad):
+def test_one_missing_recording_counts_by_its_frames_too(
+    fixture_copy, tmp_path, name, packaging, location, labelled, max_bad
+):
     """A quick check and `ingest` agree, also about one recording with many labelled frames."""
-    root = Path(shutil.copytree(copies / packaging, tmp_path / "raw"))
-    if packaging == "full":
-        shutil.rmtree(root / path)
-    elif packaging == "videos":
-        (root / path).write_bytes(b"")
-    else:
-        (zipped,) = root.rglob("F001.zip")
-        with zipfile.ZipFile(zipped) as archive:
-            members = {name: archive.read(name) for name in archive.namelist() if not name.startswith(f"{path}/")}
-        put_zip(zipped, members)
+    root = fixture_copy(name, packaging, SIZE, tmp_path)
+    remove(root, location)
+    if packaging == "videos":
+        (root / location).touch()
     (label_file,) = root.rglob("F001_T6.csv")
     header, first, *_ = label_file.read_text().splitlines()
     rows = [",".join([str(frame), first.partition(",")[2]]) for frame in range(2, 2 + labelled)]
     label_file.write_text("\n".join([header, *rows]) + "\n")
-    adapter = dataset("bp4dplus" if packaging == "zips" else "bp4d", max_bad)
     for full in (False, True):
-        report = take_inventory(adapter, root, full).report
+        report = checked(root, name, max_bad, full)
         assert report.usable == (labelled == 4 or max_bad == 0.4), report.problems
         assert not [line for line in report.remarks if "belong" in line]
         assert report.usable or "F001_T6 (40)" in report.verdict
@@ -231,28 +179,12 @@ def test_every_broken_label_file_is_named(full):
     assert [problem.split(":")[0] for problem in problems] == [f"{LABELS}/F001_T2.csv", f"{LABELS}/M001_T3.csv"]
 
 
-def test_numbering_that_is_off_by_one_is_recognised(copies):
-    assert checked(copies / "fera2015").usable
-    (problem,) = checked(copies / "fera2015", first_image=0).problems
-    assert "none would if images were numbered lower by one: set dataset.options.first_image" in problem
-
-
-def test_labels_may_reach_past_the_end_by_frames_past_end(videos):
-    label_more(videos, "F001_T1", 7, 8)
-    report = checked(videos, frames_past_end=2)
-    assert report.usable
-    assert row(report, "windows past the video's end") == (0, 0, False)
-    assert any("past the end of their video in 1 recording," in remark for remark in report.remarks)
-    assert any(remark.endswith("not decodable: F001_T1 (2)") for remark in report.remarks)
-    assert not checked(videos, frames_past_end=1).usable
-
-
 def test_sample_prefers_labelled_recordings(tmp_path, monkeypatch):
     """Six of the ten tasks of BP4D+ have no labels, so opening their videos checks no labels."""
     write_fixture("bp4dplus", "videos", tmp_path, FixtureSize(subjects=SUBJECTS, frames=4, pixels=64))
     monkeypatch.setattr(check_recordings, "OPENED", 9)
     for path in (tmp_path / LABELS).iterdir():
-        label_more(tmp_path, path.stem, 999)
+        path.write_text(f"{path.read_text()}999{',0' * 35}\n")
     report = checked(tmp_path, "bp4dplus")
     assert row(report, "windows past the video's end") == (8, 0, True)
     assert note(report, "unreadable recordings") == "9 of 20 were opened"
@@ -287,12 +219,6 @@ def rendered(tmp_path_factory) -> Path:
 @pytest.fixture
 def raw(rendered, tmp_path) -> Path:
     return Path(shutil.copytree(rendered, tmp_path / "raw"))
-
-
-def demo(max_bad: float = 0.0) -> Dataset:
-    render = {"subjects": 2, "activities": 2, "size": 160, "seconds": [0.6, 0.8]}
-    values = {"dataset": {"adapter": "demo"}, "render": render, "folds": {"number": 2}, "ingest": {"max_bad": max_bad}}
-    return open_dataset(Params.model_validate(values))
 
 
 def test_recordings_labels_and_report_are_written(rendered, tmp_path):
@@ -335,22 +261,15 @@ def test_shard_without_recordings_is_an_error(rendered, tmp_path):
         shard_sequences(demo(), tmp_path, "M001")
 
 
-def test_versioned_recordings_that_changed_or_were_not_pulled_are_named(raw, tmp_path, caplog):
+def test_versioned_recordings_that_were_not_pulled_are_named(raw, tmp_path, caplog):
     for name in ("F001", "M001", "labels"):
         paths = ["render.json"] if name == "labels" else [f"videos/{name}/{activity}.mp4" for activity in ("T1", "T2")]
         outs = [{"path": path, "size": (raw / path).stat().st_size, "hash": "md5"} for path in paths]
         (raw / f"{name}.dvc").write_text(json.dumps({"outs": outs}))
     ingest(demo(), raw, tmp_path / "sequences.parquet")
     assert caplog.messages == []
-    video = raw / "videos" / "M001" / "T2.mp4"
-    video.write_bytes(video.read_bytes() + b"more")
-    ingest(demo(), raw, tmp_path / "sequences.parquet")
-    (message,) = caplog.messages
-    assert re.search(r"T2\.mp4: 1 file and .* but M001\.dvc records 1 file and ", message)
-    video.unlink()
-    expected = r"versioned, but not pulled: M001; run `dvc pull \S+M001\.dvc`"
-    with pytest.raises(ClefError, match=expected):
-        ingest(demo(), raw, tmp_path / "sequences.parquet")
-    with pytest.raises(ClefError, match=expected):
-        shard_sequences(demo(), raw, "M001")
+    (raw / "videos" / "M001" / "T2.mp4").unlink()
+    for read in (ingest, shard_sequences):
+        with pytest.raises(ClefError, match=r"versioned, but not pulled: M001; run `dvc pull \S+M001\.dvc`"):
+            read(demo(), raw, tmp_path / "sequences.parquet" if read is ingest else "M001")
     assert len(shard_sequences(demo(), raw, "F001")) == 2

@@ -15,22 +15,17 @@ from clef.manifest.folds import (
     partition_of,
 )
 from clef.params.schema import Params, ParamsError
+from tests.datasets.opened import action_units, expressions
 
 
 def bp4d(adapter: str = "bp4d", options=None, **folds) -> Dataset:
-    values = {"dataset": {"adapter": adapter, "options": options or {}}, "labels": {"action_units": [1, 2, 4]}}
-    return open_dataset(Params.model_validate(values | {"folds": folds}))
+    return action_units(adapter, folds, **(options or {}))
 
 
 def demo(subjects: int = 5, **folds) -> Dataset:
     """With 5 subjects: F001 to F003, M001 and M002."""
     values = {"dataset": {"adapter": "demo"}, "render": {"kind": "videos", "subjects": subjects}, "folds": folds}
     return open_dataset(Params.model_validate(values))
-
-
-def expressions() -> Dataset:
-    labels = {"kind": "expressions", "expressions": ["fear", "anger"]}
-    return open_dataset(Params.model_validate({"dataset": {"adapter": "rafdb"}, "labels": labels}))
 
 
 @given(st.integers(2, 40), st.integers(2, 6), st.integers(0, 9))
@@ -65,14 +60,6 @@ def test_inner_split_parts_the_training_subjects_only(subjects, held_out, seed):
     assert (inner.inner, fold.inner) == (True, False)
     with pytest.raises(ParamsError, match="fold 1 has 1 training subjects; expected two or more"):
         inner_split(Fold(1, ("F001",), ("F002",)), held_out, seed)
-
-
-def test_given_folds_are_used_as_they_are():
-    test_subjects = [["M001", "F002"], ["F003", "F001", "M002"]]
-    first, second = make_folds(demo(protocol="given", test_subjects=test_subjects))
-    assert (first.number, second.number) == (0, 1)
-    assert first.test_subjects == second.train_subjects == ("F002", "M001")
-    assert second.test_subjects == first.train_subjects == ("F001", "F003", "M002")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +104,9 @@ def test_partition_leaves_out_subjects_in_no_fold(monkeypatch):
 
 
 def test_published_folds_of_some_subjects():
-    made = make_folds(bp4d(options={"subjects": ["F001", "F003", "F004"]}, protocol="standard"))
+    dataset = bp4d(options={"subjects": ["F001", "F003", "F004"]}, protocol="standard")
+    assert partition_of(dataset) == "three-fold"
+    made = make_folds(dataset)
     assert [fold.test_subjects for fold in made] == [("F001",), ("F003",), ("F004",)]
     message = r"folds\.partition: fold 2 of three-fold tests none of the run's 2 subjects"
     with pytest.raises(ParamsError, match=message):
@@ -130,7 +119,6 @@ def test_published_folds_of_some_subjects():
         (bp4d(protocol="standard", partition="threefold"), "partition threefold; did you mean three-fold?"),
         (bp4d(protocol="standard", partition="x"), "bp4d has no partition x; expected one of three-fold"),
         (demo(protocol="standard"), "demo has no published folds; expected subjects, leave_one_out, given or official"),
-        (expressions(), "folds.protocol: rafdb has no subjects to split; expected official"),
     ],
 )
 def test_folds_that_the_data_set_does_not_have_are_refused(dataset, message):
@@ -139,17 +127,11 @@ def test_folds_that_the_data_set_does_not_have_are_refused(dataset, message):
     assert message in str(caught.value)
 
 
-def test_published_folds_and_leave_one_out_test_every_subject_once():
-    dataset = bp4d(protocol="standard")
-    assert partition_of(dataset) == "three-fold"
-    assert [set(fold.test_subjects) for fold in make_folds(dataset)] == [
-        set(f) for f in dataset.partitions["three-fold"]
-    ]
-    for made in (make_folds(dataset), make_folds(bp4d(protocol="leave_one_out"))):
-        assert sorted(s for fold in made for s in fold.test_subjects) == sorted(dataset.subjects())
-        for fold in made:
-            assert set(fold.train_subjects) == set(dataset.subjects()) - set(fold.test_subjects)
-    assert [fold.number for fold in made] == list(range(41))
+def test_leave_one_out_tests_every_subject_alone():
+    dataset = bp4d(protocol="leave_one_out")
+    for number, (subject, fold) in enumerate(zip(sorted(dataset.subjects()), make_folds(dataset), strict=True)):
+        assert (fold.number, fold.test_subjects) == (number, (subject,))
+        assert set(fold.train_subjects) == set(dataset.subjects()) - {subject}
 
 
 def test_fold_all_trains_on_every_subject():
@@ -162,8 +144,8 @@ def test_fold_all_trains_on_every_subject():
     for name in ("3", "-1", "first"):
         with pytest.raises(ClefError, match=f"--fold: run has no fold {name}; expected 0 to 2, or all"):
             named_fold(dataset, name, "run")
-    with pytest.raises(ParamsError, match=r"folds\.protocol: rafdb has no subjects"):
-        fold_training_all(expressions())
+    with pytest.raises(ParamsError, match=r"folds\.protocol: rafdb has no subjects to split; expected official"):
+        fold_training_all(expressions("rafdb"))
 
 
 def test_run_that_is_tested_on_another_data_set_has_only_the_fold_all():

@@ -60,50 +60,32 @@ def test_positions_name_the_columns_if_the_header_does_not(tmp_path, header):
 def test_a_header_that_names_the_columns_wins_over_positions(tmp_path):
     table = read_occurrence_csv(write(tmp_path / "a.csv", ["0,1,2,4,99", "1,1,0,0,0"]), AUS, POSITIONS)
     assert table[["AU01", "AU02", "AU04"]].to_numpy().tolist() == [[1, 0, 0]]
-    with pytest.raises(ClefError, match="the header has 'AU', which is no column number"):
-        read_occurrence_csv(write(tmp_path / "a.csv", ["0,AU,AU,4,99,7", "1,1,0,0,0,0"]), AUS, POSITIONS)
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (["0,1,2", "1,0,0"], "no column 4; expected 0 for the frame and one per action unit"),
-        (["0,1,2,4", "1,0,0,5"], "frame 1, action unit 4: code 5; expected 0, 1 or 9; correct the row"),
-        (["0,1,2,4", "1,0,0,0", "1,0,0,0"], "frame 1 appears twice; expected one row per frame"),
-        (["0,1,2,4", "-1,0,0,0"], "frame -1; expected a frame number; correct the row, or restore the file"),
-        (["0,1,2,4", f"{2**32 + 1},0,0,0"], f"frame {2**32 + 1}; expected a frame number"),
-        (["frame,brow,lid,lip", "1,0,0,0"], "the header has 'brow', which is no column number"),
-        (["1,1,2,4", "1,0,0,0"], "the header has '1', which is no column number"),
-        (["0;1;2;4", "1;0;0;0"], "the header has '0;1;2;4', which is no column number; expected comma-separated"),
-        (["0,1,01,2,4", "1,0,0,0,0"], "two columns are named '1'"),
-        (["0,1,2,4", "1,0,0,x"], "column 4: row 2: CSV conversion error to int64: invalid value 'x'; expected"),
-        (["0,1,2,4", "", "1,0,,1"], "column 2: row 2: CSV conversion error to int64: invalid value ''"),
-        (["0,1,2,4", "1,0,0,1", "2,0,0,1,1"], "row 3: Expected 4 columns, got 5"),
-        (["0,1,2,4"], "no rows; expected comma-separated integers"),
-        (["", "0,1,2,4", "1,0,0,0"], "Expected 1 columns, got 4"),
-    ],
-)
-def test_a_broken_file_is_one_line_with_file_and_location(tmp_path, rows, message):
-    path = write(tmp_path / "F001_T1.csv", rows)
-    with pytest.raises(ClefError) as caught:
-        read_occurrence_csv(path, AUS)
-    assert message in str(caught.value)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"cannot be read \(No such file or directory\); .* restore it"),
-        (b"", "no rows"),
-        ("\n".join(GOOD).encode("utf-16"), "the text is UTF-16; .* save it as UTF-8"),
+        ("0,1,2\n1,0,0\n", "no column 4; expected 0 for the frame and one per action unit"),
+        ("0,1,2,4\n1,0,0,5\n", "frame 1, action unit 4: code 5; expected 0, 1 or 9; correct the row"),
+        ("0,1,2,4\n1,0,0,0\n1,0,0,0\n", "frame 1 appears twice; expected one row per frame"),
+        ("0,1,2,4\n-1,0,0,0\n", "frame -1; expected a frame number; correct the row, or restore the file"),
+        (f"0,1,2,4\n{2**32 + 1},0,0,0\n", f"frame {2**32 + 1}; expected a frame number"),
+        ("frame,brow,lid,lip\n1,0,0,0\n", "the header has 'brow', which is no column number"),
+        ("0;1;2;4\n1;0;0;0\n", "the header has '0;1;2;4', which is no column number; expected comma-separated"),
+        ("0,1,01,2,4\n1,0,0,0,0\n", "two columns are named '1'"),
+        ("0,1,2,4\n1,0,0,x\n", "column 4: row 2: CSV conversion error to int64: invalid value 'x'; expected"),
+        ("0,1,2,4\n1,0,0,1\n2,0,0,1,1\n", "CSV parse error: row 3: Expected 4 columns, got 5"),
+        ("0,1,2,4\n", "no rows; expected comma-separated integers"),
+        (None, "cannot be read (No such file or directory); expected comma-separated integers"),
+        ("0,1,2,4\n1,0,0,0\n".encode("utf-16"), "the text is UTF-16; expected comma-separated"),
         (bytes(range(256)), "the text is not UTF-8"),
     ],
 )
-def test_an_unreadable_file(tmp_path, content, message):
+def test_a_broken_file_is_one_line_with_file_and_location(tmp_path, content, message):
     path = tmp_path / "F001_T1.csv"
     if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ClefError, match=rf"F001_T1\.csv: {message}"):
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ClefError) as caught:
         read_occurrence_csv(path, AUS)
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(caught.value)

@@ -35,10 +35,3 @@ def test_noise_black_and_narrow_images_have_no_face(detector):
     images = [noise, np.zeros((240, 320, 3), np.uint8), np.zeros((5, 400, 3), np.uint8)]
     assert detector.detect(images) == [[], [], []]
     assert detector.detect([]) == []
-
-
-def test_the_score_counts_accepted_windows(astronaut):
-    ((face, *_),) = build_detector(CropParams(detector="lbp", score=0)).detect([astronaut])
-    assert build_detector(CropParams(detector="lbp", score=1)).detect([astronaut]) == [[]]
-    windows = 2 * face.score / (1 - face.score)
-    assert windows == pytest.approx(round(windows))

@@ -82,19 +82,13 @@ def test_weights_load_from_the_releases_zip_and_from_safetensors(weights, detect
         assert other.fingerprint["weights"] != detector.fingerprint["weights"]
 
 
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        ("nowhere.zip", r"no file nowhere\.zip; run .*, or get retinaface_resnet50.*https://github"),
-        (None, r"no file weights/retinaface_resnet50.*run `clef fetch-weights"),
-    ],
-)
-def test_missing_weights_are_named_with_their_address(weights, message):
-    with pytest.raises(ClefError, match=rf"crop\.weights: {message}"):
-        build_detector(CropParams(detector="retinaface", weights=weights))
-
-
-def test_a_missing_package_and_a_missing_gpu_are_named(weights, monkeypatch):
+def test_missing_weights_gpu_and_package_are_named(weights, monkeypatch):
+    for path, message in {
+        "nowhere.zip": r"no file nowhere\.zip; run .*, or get retinaface_resnet50.*https://github",
+        None: r"no file weights/retinaface_resnet50.*run `clef fetch-weights",
+    }.items():
+        with pytest.raises(ClefError, match=rf"crop\.weights: {message}"):
+            build_detector(CropParams(detector="retinaface", weights=path))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ClefError, match="cuda is not available"):
         RetinaFaceDetector(str(weights), 0.7, SIDE, "cuda")

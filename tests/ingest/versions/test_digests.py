@@ -8,26 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clef.datasets import open_dataset
 from clef.datasets.base import Dataset
 from clef.ingest.versions import digests
 from clef.ingest.versions.digests import RawDigests
-from clef.params.schema import Params
+from tests.datasets.opened import action_units, demo, expressions
 
 LABELS = "AUCoding/AU_OCC/F001_T1.csv"
+BP4D = action_units("bp4d", subjects=["F001", "M001"])
 POINTER = "outs:\n- md5: {}\n  size: 1\n  hash: md5\n  path: {}\n"
-
-
-def bp4d() -> Dataset:
-    return open_dataset(
-        Params.model_validate({"dataset": {"adapter": "bp4d", "options": {"subjects": ["F001", "M001"]}}})
-    )
-
-
-def expressions(adapter: str, **changes) -> Dataset:
-    labels = {"kind": "expressions", "expressions": ["happiness", "neutral"]}
-    values = {"dataset": {"adapter": adapter}, "labels": labels, "folds": {"protocol": "official"}}
-    return open_dataset(Params.model_validate(values | changes))
 
 
 @pytest.fixture
@@ -66,38 +54,38 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     ],
 )
 def test_a_file_changes_only_its_own_part(root, name, content, expected):
-    before = parts(bp4d(), root)
+    before = parts(BP4D, root)
     for path in root.rglob("*.*"):
         os.utime(path, (0, 0))
     put(root, name, content=content)
-    assert changed(before, parts(bp4d(), root)) == expected
+    assert changed(before, parts(BP4D, root)) == expected
 
 
 def test_label_files_are_read_again_only_if_one_was_changed_or_replaced(root, monkeypatch, tmp_path):
     memory = tmp_path / "interim" / "memory.json"
-    before = parts(bp4d(), root, memory)
+    before = parts(BP4D, root, memory)
     assert not memory.exists()
     read = []
     monkeypatch.setattr(digests, "file_hash", lambda path: read.append(path.name) or path.read_text())
-    assert parts(bp4d(), root, memory) == before
+    assert parts(BP4D, root, memory) == before
     assert read == []
     times = (root / LABELS).stat()
     put(root, "new.csv", content="0,0\n")
     (root / "new.csv").replace(root / LABELS)
     os.utime(root / LABELS, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert changed(before, parts(bp4d(), root, memory)) == {"labels", "whole"}
+    assert changed(before, parts(BP4D, root, memory)) == {"labels", "whole"}
     assert len(read) == 16
 
 
 def test_removed_files_keep_their_remembered_digests(root, tmp_path):
     memory = tmp_path / "memory.json"
-    before = parts(bp4d(), root)
-    RawDigests(bp4d(), root, memory).remember()
+    before = parts(BP4D, root)
+    RawDigests(BP4D, root, memory).remember()
     shutil.rmtree(root / "Sequences" / "F001")
-    assert changed(before, parts(bp4d(), root, memory)) == set()
+    assert changed(before, parts(BP4D, root, memory)) == set()
     shutil.rmtree(root)
-    assert changed(before, parts(bp4d(), root, memory)) == set()
-    assert changed(before, parts(bp4d(), root)) == set(before)
+    assert changed(before, parts(BP4D, root, memory)) == set()
+    assert changed(before, parts(BP4D, root)) == set(before)
 
 
 def test_labels_in_numpy_files_are_compared_by_content(tmp_path):
@@ -113,7 +101,7 @@ def test_labels_in_numpy_files_are_compared_by_content(tmp_path):
 def test_copy_whose_shards_are_only_known_from_tables_changes_as_a_whole(tmp_path):
     put(tmp_path, "basic/EmoLabel/list_patition_label.txt", content="train_00001.jpg 4\n")
     put(tmp_path, "basic/Image/aligned/train_00001_aligned.jpg")
-    dataset = expressions("rafdb", crop={"detector": "none"})
+    dataset = expressions("rafdb")
     before = parts(dataset, tmp_path)
     put(tmp_path, "basic/Image/aligned/train_00002_aligned.jpg")
     assert changed(before, parts(dataset, tmp_path)) == set(before)
@@ -122,23 +110,22 @@ def test_copy_whose_shards_are_only_known_from_tables_changes_as_a_whole(tmp_pat
 def test_pointers_stand_for_the_files(root):
     for name in ("F001", "M001", "labels"):
         put(root, f"{name}.dvc", content=POINTER.format("0" * 32, name))
-    before = parts(bp4d(), root)
+    before = parts(BP4D, root)
     put(root, "Sequences/F001/T7/0003.jpg")
     put(root, "F001.dvc", content=POINTER.format("0" * 32, "F001"))  # a checkout of the same version
-    assert changed(before, parts(bp4d(), root)) == set()
+    assert changed(before, parts(BP4D, root)) == set()
     put(root, "F001.dvc", content=POINTER.format("1" * 32, "F001"))
-    assert changed(before, parts(bp4d(), root)) == {"F001", "whole"}
+    assert changed(before, parts(BP4D, root)) == {"F001", "whole"}
     put(root, "labels.dvc", content=POINTER.format("1" * 32, "labels"))
-    assert changed(before, parts(bp4d(), root)) == {"F001", "labels", "whole"}
+    assert changed(before, parts(BP4D, root)) == {"F001", "labels", "whole"}
 
 
 def test_rendered_set_depends_on_its_settings(tmp_path):
     def rendered(**render) -> dict[str, str]:
-        values = {"dataset": {"adapter": "demo"}, "render": {"subjects": 2} | render, "folds": {"number": 2}}
         memory = tmp_path / "memory.json"
-        RawDigests(open_dataset(Params.model_validate(values)), tmp_path, memory).remember()
+        RawDigests(demo(**render), tmp_path, memory).remember()
         assert not memory.exists()
-        return parts(open_dataset(Params.model_validate(values)), tmp_path)
+        return parts(demo(**render), tmp_path)
 
     before = rendered()
     put(tmp_path, "render.json", content=json.dumps({}))

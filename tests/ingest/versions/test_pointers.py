@@ -2,21 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.ingest.versions.pointers import changes, check_fetched, existing_pointers, pointer_names, read_pointer
-from clef.params.schema import Params
+from tests.datasets.opened import demo
 
 F001 = "outs:\n- {md5: e9bdff723e812ef6f92a95de3600d55d.dir, size: 5, nfiles: 2, hash: md5, path: videos/F001}\n"
 LABELS = """outs:
 - {md5: 3328c737b17825911b62af494edd71f4.dir, size: 3, nfiles: 1, hash: md5, path: AUCoding}
 - {md5: 10534a645020269e079dec7a6dd76e38, size: 4, hash: md5, path: render.json}
 """
-DATASET = open_dataset(
-    Params.model_validate(
-        {"dataset": {"adapter": "demo"}, "render": {"subjects": 2, "activities": 2}, "folds": {"number": 2}}
-    )
-)
+DATASET = demo()
 
 
 @pytest.fixture
@@ -38,11 +33,6 @@ def test_names_need_no_data_and_only_existing_pointers_count(root, tmp_path):
     assert pointer_names(DATASET) == ["F001", "M001", "labels"]
     assert existing_pointers(DATASET, root) == [root / "F001.dvc", root / "labels.dvc"]
     assert existing_pointers(DATASET, tmp_path / "nowhere") == []
-
-
-def test_pointer_records_files_and_folders(root):
-    parts = [(part.path, part.size, part.files) for part in read_pointer(root / "labels.dvc")]
-    assert parts == [(root / "AUCoding", 3, 1), (root / "render.json", 4, 1)]
 
 
 @pytest.mark.parametrize("text", ["", "<<<<<<< HEAD\nouts:\n", "outs: 3\n", "outs:\n- path: x\n"])
