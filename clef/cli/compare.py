@@ -26,8 +26,7 @@ def compare(
     """Compare runs with the first one: differences with intervals, and the settings that differ."""
     from rich.console import Console
 
-    from clef.comparison.comparison_table import format_comparison
-    from clef.comparison.csv_export import write_differences
+    from clef.comparison.comparison_table import format_comparison, write_differences
     from clef.comparison.differences import compare as compare_runs
     from clef.comparison.finished_run import read_run
     from clef.comparison.setting_differences import differing_settings

@@ -1,7 +1,9 @@
-"""Format a comparison for the terminal: the runs, their differences, and the settings that differ."""
+"""Format a comparison: for the terminal with the settings that differ, and its differences as a csv file."""
 
+import csv
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +14,7 @@ from rich.text import Text
 from clef.comparison.differences import Comparison, Difference
 from clef.comparison.finished_run import FinishedRun
 from clef.comparison.setting_differences import SettingDifferences
+from clef.runtime.files import atomic_write
 
 COLUMNS = {
     "f1_tuned": "tuned",
@@ -35,6 +38,20 @@ def format_comparison(
     yield from _labels(comparison, width)
     yield _explanation(runs, comparison)
     yield from _settings(runs, settings)
+
+
+def write_differences(target: Path, comparison: Comparison) -> None:
+    """Write one row per run and label: values between 0 and 1, four decimals; `difference` is `run` minus `first`."""
+    with atomic_write(target) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["first", "run", "label", "metric", "value_first", "value", "difference", "ci_low", "ci_high"])
+        for other in comparison.others:
+            for label, row in other.rows.items():
+                metric = "accuracy" if label == "accuracy" else comparison.metric
+                values = (row.first, row.other, row.difference, row.low, row.high)
+                # Adding 0.0 turns -0.0 into 0.0.
+                texts = ["" if math.isnan(value) else f"{round(value, 4) + 0.0:.4f}" for value in values]
+                writer.writerow([comparison.first, other.run, label, metric, *texts])
 
 
 def _runs(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[RenderableType]:

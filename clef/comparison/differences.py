@@ -54,9 +54,8 @@ class ComparedRun:
     rows: dict[str, Difference]
     """Each common label, `mean`, and `accuracy` for expressions."""
     folds_won: int
-    """Folds in which its headline is higher."""
     labels_won: int
-    """Labels in which it is higher."""
+    """Folds in which its headline is higher, and labels in which it is."""
 
 
 @dataclass(frozen=True)

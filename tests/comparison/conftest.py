@@ -10,25 +10,15 @@ import pytest
 from clef.comparison.finished_run import FinishedRun
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.json_data import write_json
-from clef.evaluation.fold.metrics import FN, FP, TN, TP
 from clef.evaluation.run.summary import summarize, write_summary
 from tests.evaluation.conftest import FOLDS, action_unit_tables, expression_tables
 
-__all__ = ["action_unit_tables", "expression_tables"]
 
-
-def random_frames(rng: np.random.Generator, subjects: int, labels: int, frames: int = 60) -> np.ndarray:
-    """In how many of its frames each subject shows each label: (subjects, labels)."""
-    return rng.binomial(frames, rng.beta(2, 3, size=(subjects, labels)))
-
-
-def random_counts(rng: np.random.Generator, present: np.ndarray, recall: np.ndarray, frames: int = 60) -> np.ndarray:
+def random_counts(rng: np.random.Generator, present: np.ndarray, recall: np.ndarray) -> np.ndarray:
     """Counts (subjects, labels, 4) of a model with this recall for each subject and label."""
-    tp = rng.binomial(present, recall)
+    frames, tp = 60, rng.binomial(present, recall)
     fp = rng.binomial(frames - present, 0.5 * (1 - recall))
-    counts = np.zeros((*present.shape, 4), dtype=np.int64)
-    counts[..., TP], counts[..., FN], counts[..., FP], counts[..., TN] = tp, present - tp, fp, frames - present - fp
-    return counts
+    return np.stack([tp, fp, present - tp, frames - present - fp], axis=-1)
 
 
 def make_run(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[str] | None = None) -> FinishedRun:
@@ -51,7 +41,7 @@ def make_run(name: str, counts: dict[int, dict[int, np.ndarray]], labels: list[s
 def two_runs(seed, subjects=6, labels=3, folds=2, gain=0.1, seeds=(0,)):
     """Two runs tested on the same subjects, of whom the same ones are hard for both."""
     rng = np.random.default_rng(seed)
-    present = {fold: random_frames(rng, subjects, labels) for fold in range(folds)}
+    present = {fold: rng.binomial(60, rng.beta(2, 3, size=(subjects, labels))) for fold in range(folds)}
     recall = {fold: rng.beta(4, 3, size=(subjects, labels)) * 0.8 for fold in range(folds)}
     runs = []
     for name, more in (("first", 0.0), ("other", gain)):
@@ -61,7 +51,7 @@ def two_runs(seed, subjects=6, labels=3, folds=2, gain=0.1, seeds=(0,)):
 
 
 @pytest.fixture
-def finish(tmp_path, action_unit_tables, expression_tables) -> Callable[..., Path]:
+def finish(tmp_path) -> Callable[..., Path]:
     """Write the results of a run below `tmp_path/results`; returns its folder."""
 
     def write(name: str, seeds: tuple[int, ...] = (0,), kind: str = "action_units", skip: int = 0) -> Path:

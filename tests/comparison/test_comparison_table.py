@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from clef.comparison.comparison_table import format_comparison
+from clef.comparison.comparison_table import format_comparison, write_differences
 from clef.comparison.differences import ComparedRun, Comparison, Difference
 from clef.comparison.setting_differences import SettingDifferences
 from tests.comparison.conftest import two_runs
@@ -34,15 +34,11 @@ def line(text, *words):
     return next(line for line in text.splitlines() if all(word in line for word in words))
 
 
-def test_runs_are_shown_in_per_cent():
+def test_runs_are_shown_in_per_cent_and_differences_with_signs_and_marks():
     text = output(make_comparison())
     assert line(text, "first", "50.0").split() == ["first", "50.0", "40.0", "-", "60.0", "52.0", "70.0", "30.0"]
     assert "optimistic" in text
     assert "activity" not in text
-
-
-def test_differences_have_signs_and_marks():
-    text = output(make_comparison())
     assert "+12.0 (+5.0 to +20.0) !" in line(text, "AU01")
     assert "0.0 (-10.0 to +10.0)" in line(text, "AU02")
     assert "!" not in line(text, "AU02")
@@ -66,9 +62,6 @@ def test_limits_of_the_comparison_are_explained():
     assert "not corrected for 2 comparisons" in text
     assert "wider than a paired one" in " ".join(output(make_comparison(), resampled="images").split())
     assert "no intervals" in output(make_comparison(resamples=0))
-
-
-def test_labels_that_not_all_runs_have_are_named():
     text = output(make_comparison(labels=("AU02", "AU05")))
     assert "first also has AU01: included in its row above, not compared below" in text
 
@@ -78,3 +71,17 @@ def test_settings_that_differ_are_listed():
     text = output(make_comparison(), {"finetune.head": ["text", "linear"]}, ["A note."])
     assert line(text, "finetune.head").split() == ["finetune.head", "text", "linear"]
     assert "A note." in text
+
+
+def test_each_run_and_label_is_one_row_of_the_csv_file_with_four_decimals(tmp_path):
+    nan = float("nan")
+    rows = {"AU01": Difference(0.5, 0.61234, 0.05, 0.2), "mean": Difference(0.4, 0.39999, nan, nan)}
+    others = [ComparedRun(name, rows, 1, 1) for name in ("b", "c")]
+    write_differences(tmp_path / "d.csv", Comparison("demo", "f1", ["AU01"], "mean", 10, others))
+    assert (tmp_path / "d.csv").read_text().splitlines() == [
+        "first,run,label,metric,value_first,value,difference,ci_low,ci_high",
+        "demo,b,AU01,f1,0.5000,0.6123,0.1123,0.0500,0.2000",
+        "demo,b,mean,f1,0.4000,0.4000,0.0000,,",
+        "demo,c,AU01,f1,0.5000,0.6123,0.1123,0.0500,0.2000",
+        "demo,c,mean,f1,0.4000,0.4000,0.0000,,",
+    ]

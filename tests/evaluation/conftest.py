@@ -1,6 +1,5 @@
 """Random tables of a fold, shaped like those that training and the manifest provide."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 
 from clef.evaluation.fold.join_labels import FoldArrays, join_labels
 from clef.evaluation.fold.score_fold import score_fold
-from clef.evaluation.fold.threshold_tuning import Tuning
 from clef.params.schema import EvaluateParams, LabelParams
 
 ACTION_UNITS = LabelParams(action_units=[1, 6, 12])
@@ -30,38 +28,31 @@ class Tables:
     def changed(self, **changes: object) -> "Tables":
         return replace(self, **changes)
 
-    def parts(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, LabelParams]:
-        return self.predictions, self.epochs, self.test_labels, self.train_labels, self.labels
-
     def arrays(self) -> FoldArrays:
-        return join_labels(*self.parts())
+        return join_labels(self.predictions, self.epochs, self.test_labels, self.train_labels, self.labels)
 
-    def score(self, tuning: Tuning | None = None, **settings: object) -> dict[str, Any]:
+    def score(self, **settings: object) -> dict[str, Any]:
         """Score as seed 0 and fold 0."""
-        return score_fold(*self.parts(), EvaluateParams(**settings), tuning) | {"seed": 0, "fold": 0}
+        tables = self.predictions, self.epochs, self.test_labels, self.train_labels
+        return score_fold(*tables, self.labels, EvaluateParams(**settings)) | {"seed": 0, "fold": 0}
 
 
 @pytest.fixture
-def action_unit_tables() -> Callable[..., Tables]:
-    return _action_unit_tables
-
-
-@pytest.fixture
-def expression_tables() -> Callable[..., Tables]:
-    return _expression_tables
+def tables() -> Tables:
+    return action_unit_tables()
 
 
 @pytest.fixture
 def metrics() -> list[dict[str, Any]]:
     """Three seeds of two folds with action units."""
     return [
-        _action_unit_tables(seed, *subjects).score() | {"seed": seed, "fold": fold}
+        action_unit_tables(seed, *subjects).score() | {"seed": seed, "fold": fold}
         for seed in (0, 1, 2)
         for fold, subjects in enumerate(FOLDS)
     ]
 
 
-def _action_unit_tables(
+def action_unit_tables(
     seed: int = 0, test: tuple[str, ...] = ("F001", "F002", "M001"), train: tuple[str, ...] = ("F003", "M002")
 ) -> Tables:
     """Three activities per subject, 30 frames each; some labels are unknown, some frames have no crop."""
@@ -91,11 +82,11 @@ def _labelled(subjects: tuple[str, ...], rng: np.random.Generator) -> pd.DataFra
     return pd.concat(parts, ignore_index=True)
 
 
-def _expression_tables(seed: int = 0, images: int = 200) -> Tables:
+def expression_tables(seed: int = 0) -> Tables:
     """Single images of unnamed people. The most frequent class is sadness in training and happiness in the test."""
     labelling = np.random.default_rng(30)
     predicting = np.random.default_rng([31, seed])
-    names = np.array(EXPRESSIONS.names)
+    names, images = np.array(EXPRESSIONS.names), 200
     truth = labelling.choice(3, size=images, p=[0.6, 0.3, 0.1])
     keys = pd.DataFrame({"dataset": "raf_db", "sequence": [f"test_{i:04d}" for i in range(images)]})
     keys = keys.assign(subject=None, activity=None, frame=0)
@@ -111,21 +102,13 @@ def _expression_tables(seed: int = 0, images: int = 200) -> Tables:
     return _tables(EXPRESSIONS, keys, [predict(skill) for skill in (0.5, 3.0, 1.0)], test_labels, train_labels)
 
 
-def _tables(
-    labels: LabelParams,
-    keys: pd.DataFrame,
-    by_epoch: list[np.ndarray],
-    test_labels: pd.DataFrame,
-    train_labels: pd.DataFrame,
-) -> Tables:
+def _tables(labels: LabelParams, keys: pd.DataFrame, by_epoch: list[np.ndarray], *known: pd.DataFrame) -> Tables:
     """Epochs 1, 2, ...; the last one gives the predictions."""
     cropped = keys["status"] == "detected"
-    columns = [f"p_{name}" for name in labels.names]
     tables = []
     for epoch, values in enumerate(by_epoch, start=1):
-        probabilities = pd.DataFrame(
-            np.where(cropped.to_numpy()[:, None], values, np.nan), columns=columns, dtype=np.float32
-        )
+        values[~cropped] = np.nan
+        probabilities = pd.DataFrame(values, columns=[f"p_{name}" for name in labels.names], dtype=np.float32)
         tables.append(pd.concat([keys, probabilities], axis=1).assign(epoch=np.int16(epoch)))
     epochs = pd.concat([table[cropped] for table in tables], ignore_index=True)
-    return Tables(labels, tables[-1].drop(columns="epoch"), epochs, test_labels, train_labels)
+    return Tables(labels, tables[-1].drop(columns="epoch"), epochs, *known)

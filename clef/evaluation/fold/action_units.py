@@ -9,7 +9,7 @@ from clef.evaluation.fold.baselines import ActivityOnly
 from clef.evaluation.fold.bootstrap_units import units_by_subject
 from clef.evaluation.fold.join_labels import FoldArrays
 from clef.evaluation.fold.metrics import FN, TP, any_known, confusion_counts, mean_known
-from clef.evaluation.fold.optimistic_choice import GRID, Choice, best_choice
+from clef.evaluation.fold.optimistic_choice import GRID, best_choice
 from clef.evaluation.fold.threshold_tuning import Tuning, log_loss, temper
 
 
@@ -31,15 +31,15 @@ def score_action_units(
     confusions = {"f1_faces": confusion_counts(truth[has_crop], probability[has_crop], [threshold])[0]}
     if tuning is not None:
         confusions["f1_tuned"] = tuning.counts(truth, probability)
-    field = best_choice(truth, fold.epochs, [threshold])
-    field_max = best_choice(truth, fold.epochs, sorted({*GRID, threshold}))
+    field, field_f1 = best_choice(truth, fold.epochs, [threshold])
+    field_max, field_max_f1 = best_choice(truth, fold.epochs, sorted({*GRID, threshold}))
     undefined = np.full(len(names), np.nan)
     activity_only = dict.fromkeys(("activity_only", "activity_only_untuned", "activity_only_auc"), undefined)
     baseline_units = None
     if any(name is not None for name in fold.train_activity):
         baseline = ActivityOnly.fit(fold.train_truth, fold.train_activity)
-        confusions["activity_only"] = baseline.counts(truth, fold.activity)
         scores, predicted = baseline.scores(fold.activity), baseline.predictions(fold.activity)
+        confusions["activity_only"] = confusion_counts(truth, predicted, [0.5])[0]
         activity_only = {
             "activity_only": metrics.f1(confusions["activity_only"]),
             "activity_only_untuned": metrics.f1(confusion_counts(truth, scores, [threshold])[0]),
@@ -52,8 +52,8 @@ def score_action_units(
         "precision": metrics.precision(strict),
         "recall": metrics.recall(strict),
         "f1_faces": metrics.f1(confusions["f1_faces"]),
-        "f1_field": undefined if field is None else field.f1,
-        "f1_field_max": undefined if field_max is None else field_max.f1,
+        "f1_field": field_f1,
+        "f1_field_max": field_max_f1,
         "f1_tuned": undefined if tuning is None else metrics.f1(confusions["f1_tuned"]),
         "auc": metrics.auc(truth, probability),
         "ap": metrics.average_precision(truth, probability),
@@ -70,8 +70,8 @@ def score_action_units(
     units = units_by_subject(truth, probability, threshold, fold.subject, fold.sequence)
     return {
         "rows": rows,
-        "field": _choice(field),
-        "field_max": _choice(field_max),
+        "field": field,
+        "field_max": field_max,
         "tuned": None if tuning is None else _tuned(fold, names, tuning),
         "confusions": confusions,
         "resampled": units.kind,
@@ -88,7 +88,3 @@ def _tuned(fold: FoldArrays, names: list[str], tuning: Tuning) -> dict[str, Any]
         "log_loss": log_loss(fold.truth, fold.probability),
         "log_loss_tempered": log_loss(fold.truth, temper(fold.probability, tuning.temperature)),
     }
-
-
-def _choice(choice: Choice | None) -> dict[str, Any] | None:
-    return None if choice is None else {"epoch": choice.epoch, "threshold": choice.threshold}

@@ -1,11 +1,11 @@
 """The activity-only baseline: action units predicted from the activity, without looking at the face.
 
-Test subjects do the same activities as training subjects, so the rate of an action unit in an activity among training
-subjects predicts it among test subjects. To make the baseline as strong as it can honestly be, each label gets the
-threshold with the best F1 on the training frames. Always predicting the label is one of the choices.
+The rate of an action unit in an activity among training subjects predicts it among test subjects. To make the baseline
+as strong as it can honestly be, each label gets the threshold with the best F1 on the training frames. Always
+predicting the label is one of the choices.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,29 +32,22 @@ class ActivityOnly:
         for name in sorted({name for name in activity if name is not None}):
             rate = _rate(truth[activity == name])
             rates[name] = np.where(np.isnan(rate), overall, rate)
-        scores = _scores(overall, rates, activity)
+        baseline = cls(overall, rates, np.full(truth.shape[1], 0.5))
+        scores = baseline.scores(activity)
         thresholds = [_best_threshold(truth[:, [i]], scores[:, [i]]) for i in range(truth.shape[1])]
-        return cls(overall, rates, np.array(thresholds))
+        return replace(baseline, thresholds=np.array(thresholds))
 
     def scores(self, activity: NDArray) -> Floats:
         """(frames, labels): the rate in each frame's activity, or the overall rate if it is unknown or new."""
-        return _scores(self.overall, self.rates, activity)
+        return np.array([self.rates.get(name, self.overall) for name in activity]).reshape(-1, len(self.overall))
 
     def predictions(self, activity: NDArray) -> Floats:
         """(frames, labels): 1 where the rate reaches the threshold, else 0."""
         return (self.scores(activity) >= self.thresholds).astype(np.float64)
 
-    def counts(self, truth: Floats, activity: NDArray) -> NDArray[np.int64]:
-        """Confusion counts (labels, 4) of test frames."""
-        return confusion_counts(truth, self.predictions(activity), [0.5])[0]
-
 
 def _rate(truth: Floats) -> Floats:
     return base_rate(confusion_counts(truth, np.ones_like(truth), [0.5])[0])
-
-
-def _scores(overall: Floats, rates: dict[str, Floats], activity: NDArray) -> Floats:
-    return np.array([rates.get(name, overall) for name in activity]).reshape(-1, len(overall))
 
 
 def _best_threshold(truth: Floats, score: Floats) -> float:

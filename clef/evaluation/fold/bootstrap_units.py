@@ -87,9 +87,8 @@ def units_by_subject(
 def units_by_image(confusion: NDArray[np.int64]) -> BootstrapUnits:
     """Group images by class; `confusion` is (classes, classes + 1): true by predicted, with "no crop" last.
 
-    Groups are
-    ordered by true class, correct before wrong. Seeds that use the same random numbers then draw the same true classes,
-    and as far as possible the same errors.
+    Groups are ordered by true class, correct before wrong. Seeds that use the same random numbers then draw the same
+    true classes, and as far as possible the same errors.
     """
     classes = len(confusion)
     groups = sorted(zip(*np.nonzero(confusion), strict=True), key=lambda group: (group[0], group[0] != group[1]))

@@ -1,7 +1,6 @@
 """Predict the test frames of a fold with its stage 2, and score them. Only this module reads test labels."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from clef.manifest.table import manifest_fingerprint
 from clef.model.device import prepare_device
 from clef.model.prediction import prediction_table, probabilities
 from clef.model.tasks import Encoders, LabelTask
-from clef.model.texts import LabelTexts, Templates, as_recorded, label_templates, label_texts
+from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.params.schema import Params
 from clef.runtime.files import atomic_write
 from clef.runtime.progress import notice
@@ -52,7 +51,13 @@ def evaluate_fold(
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_fingerprint(sidecar, fingerprint, weights, inputs.manifest)
     texts, templates = label_texts(params.texts, params.labels), label_templates(params.texts)
-    _require_same_run(sidecar, params, texts, templates, weights)
+    now = {name: params.tracked(name) for name in ("dataset", "model", "labels", "texts", "finetune")}
+    now |= as_recorded(texts, templates)
+    if differing := [name for name, value in now.items() if sidecar.get(name) != value]:
+        raise ClefError(
+            f"{weights}: trained with other {', '.join(differing)} than the run has now (see its .json file); "
+            "train again, or restore the params"
+        )
     data = other_dataset or EvaluationData(params.dataset.name, inputs, fold, params.labels)
     require_same_crops(data.inputs.manifest, inputs.manifest)
     test = data.frames(params.evaluate.stride)
@@ -98,17 +103,3 @@ def _tuning(params: Params, fold: Fold, inner: Path | None, train_labels: pd.Dat
         raise ClefError(f"{inner}: has other subjects than `tune` holds out now; train the inner stage 2 again")
     known = train_labels[train_labels["subject"].isin(held_out)]
     return tune(*join_held_out(predicted, known, params.labels), params.evaluate.threshold)
-
-
-def _require_same_run(
-    sidecar: dict[str, Any], params: Params, texts: list[LabelTexts], templates: Templates, weights: Path
-) -> None:
-    """Refuse weights that were trained with other texts or params."""
-    now = {name: params.tracked(name) for name in ("dataset", "model", "labels", "texts", "finetune")}
-    now |= as_recorded(texts, templates)
-    differing = [name for name, value in now.items() if sidecar.get(name) != value]
-    if differing:
-        raise ClefError(
-            f"{weights}: trained with other {', '.join(differing)} than the run has now (see its .json file); "
-            "train again, or restore the params"
-        )

@@ -79,12 +79,9 @@ def join_labels(
 
 
 def join_held_out(predictions: pd.DataFrame, held_out: pd.DataFrame, labels: LabelParams) -> tuple[Floats, Floats]:
-    """Join the predictions of the inner stage 2 with the labels of the training subjects held out from it.
+    """Join the predictions of the inner stage 2, which need a crop, with the labels of the subjects held out from it.
 
-    Predictions exist for the frames with a crop, labels for all labelled frames of the held-out subjects.
-
-    Returns:
-        Truth and probability, (frames, labels) each; probability is NaN without a crop.
+    Returns truth and probability, (frames, labels) each; probability is NaN without a crop.
     """
     truth = _truth(held_out, labels, "held-out labels")
     return truth, _in_order(predictions, _index(held_out, "held-out labels"), labels, "held-out predictions")

@@ -110,8 +110,7 @@ def with_mean(values: Floats) -> Floats:
 
 def any_known(values: Floats) -> NDArray[np.bool_]:
     """Mark the frames of (frames, labels) with a value for at least one label."""
-    known: NDArray[np.bool_] = np.any(np.logical_not(np.isnan(values)), axis=1)
-    return known
+    return np.any(~np.isnan(values), axis=1)
 
 
 def mean_known(values: Floats, axis: int = -1) -> Floats:

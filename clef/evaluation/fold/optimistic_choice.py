@@ -4,7 +4,7 @@ Published numbers are often chosen like this. They are optimistic because the te
 use the same frames and rules as the headline F1, so the gap to the headline is the effect of the choice alone.
 """
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,22 +14,19 @@ GRID = [step / 100 for step in range(1, 100)]
 """The thresholds that FMAE's published evaluation tries on the test fold."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The chosen epoch and threshold, one for all labels, and the F1 of each label."""
+def best_choice(
+    truth: Floats, epochs: dict[int, Floats], thresholds: list[float]
+) -> tuple[dict[str, Any] | None, Floats]:
+    """Choose the `epoch` and `threshold` with the highest mean F1, the first and the lowest if tied; None without any.
 
-    epoch: int
-    threshold: float
-    f1: Floats
-
-
-def best_choice(truth: Floats, epochs: dict[int, Floats], thresholds: list[float]) -> Choice | None:
-    """Choose the highest mean F1, the first epoch and the lowest threshold if tied; None without epochs."""
-    best, best_mean = None, -np.inf
+    Also returns the F1 of each label under this choice, NaN without epochs.
+    """
+    best, best_f1, best_mean = None, np.full(truth.shape[1], np.nan), -np.inf
     for epoch, probability in sorted(epochs.items()):
         scores = f1(confusion_counts(truth, probability, thresholds))  # (thresholds, labels)
         means = mean_known(scores)
         step = int(np.argmax(means))
         if means[step] > best_mean:
-            best, best_mean = Choice(epoch, thresholds[step], scores[step]), means[step]
-    return best
+            best = {"epoch": epoch, "threshold": thresholds[step]}
+            best_f1, best_mean = scores[step], means[step]
+    return best, best_f1

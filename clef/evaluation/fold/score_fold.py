@@ -48,15 +48,10 @@ def score_fold(
 ) -> dict[str, Any]:
     """Compute the content of `metrics.json`, except `seed` and `fold`, which the caller adds.
 
-    Args:
-        predictions: One row per labelled test frame: `dataset, subject, activity, sequence, frame, status` and
-            the probability of each label in `p_` + label, NaN without a crop.
-        epochs: The same for the test frames with a crop after each `epoch`, including the last; None if not kept.
-        test_labels: `sequence`, `frame` and the labels: 1, 0, NaN unknown, or `expression`.
-        train_labels: The labels of the training frames, with `subject` and `activity`.
-        labels: The predicted labels.
-        settings: The threshold.
-        tuning: Action units only.
+    `predictions` has one row per labelled test frame: `dataset, subject, activity, sequence, frame, status` and the
+    probability of each label in `p_` + label, NaN without a crop. `epochs` has the same for the test frames with a crop
+    after each `epoch`, including the last; None if not kept. The labels have `sequence`, `frame`, and 1, 0, NaN unknown
+    for each action unit, or `expression`; those of the training frames also have `subject` and `activity`.
 
     Raises:
         ClefError: The tables do not belong together; see `join_labels`.

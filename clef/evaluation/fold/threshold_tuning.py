@@ -36,13 +36,9 @@ class Tuning:
 def tune(truth: Floats, probability: Floats, default: float) -> Tuning:
     """Choose the temperature with the least log loss, then each label's threshold with the highest F1.
 
-    The thresholds are among 0.01 to 0.99 and the default. Ties go to the one nearest to the default. A label that is
-    never present or never known keeps the default.
-
-    Args:
-        truth: (held-out frames, labels): 1, 0, NaN unknown.
-        probability: Same shape; NaN without a crop, which counts as absent.
-        default: The threshold of the run.
+    Truth and probability are (held-out frames, labels); a NaN probability counts as absent. The thresholds are among
+    0.01 to 0.99 and the default. Ties go to the one nearest to the default. A label that is never present or never
+    known keeps the default.
     """
     has_crop = any_known(probability)
     known, given = truth[has_crop], probability[has_crop]

@@ -1,8 +1,7 @@
 """Intervals of F1 minus the baselines that do not look at the face. Action units only.
 
-F1, the always-positive floor and the activity-only baseline all depend on the same test subjects: a fold whose subjects
-smile often raises all three. So the bootstrap draws their difference, instead of checking whether a baseline is inside
-the interval of F1.
+F1 and both baselines depend on the same test subjects: a fold whose subjects smile often raises all three. So the
+bootstrap draws their difference, instead of checking whether a baseline is inside the interval of F1.
 """
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from clef.evaluation.fold import metrics
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits, stack_labels
 from clef.evaluation.fold.metrics import Floats, with_mean
-from clef.evaluation.run.bootstrap import bootstrap_interval
+from clef.evaluation.run.bootstrap import bootstrap_values, percentile_interval
 
 BASELINES = ("floor", "activity_only")
 
@@ -40,7 +39,7 @@ def margins(
     if activity_only is not None:
         pairs = [zip(*seeds, strict=True) for seeds in zip(model, activity_only, strict=True)]
         folds = [[stack_labels(pair) for pair in seeds] for seeds in pairs]
-    ends = np.stack(bootstrap_interval(folds, differences, bootstrap), axis=-1)
+    ends = np.stack(percentile_interval(bootstrap_values(folds, differences, bootstrap)), axis=-1)
     rows = [*names, "mean"]
     per_baseline = ends.reshape(-1, len(rows), 2).tolist()
     return {key: dict(zip(rows, part, strict=True)) for key, part in zip(BASELINES, per_baseline, strict=False)}

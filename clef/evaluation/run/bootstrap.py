@@ -21,23 +21,13 @@ from clef.runtime.progress import progress
 BLOCK = 4_000_000  # maximum random numbers in memory at once
 
 
-def bootstrap_interval(
-    folds: list[list[BootstrapUnits]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
-) -> tuple[Floats, Floats]:
-    """Compute the ends of the 95 % percentile interval of `bootstrap_values`, each (values,)."""
-    return percentile_interval(bootstrap_values(folds, statistic, resamples, seed))
-
-
 def bootstrap_values(
     folds: list[list[BootstrapUnits]], statistic: Callable[[Floats], Floats], resamples: int, seed: int = 0
 ) -> Floats:
     """Compute a statistic's mean over folds and seeds in each draw: (resamples, values).
 
-    Args:
-        folds: For each fold, its units under each seed, in the same order.
-        statistic: Maps confusion counts (..., labels, 4) to values (..., values), NaN if undefined.
-        resamples: Number of draws; 0 gives no values.
-        seed: Seed of the draws.
+    `folds` has, for each fold, its units under each seed, in the same order. `statistic` maps confusion counts
+    (..., labels, 4) to values (..., values), NaN if undefined.
     """
     per_fold = []
     with progress("fold resampled") as report:
@@ -54,9 +44,9 @@ def bootstrap_values(
     return mean_known(np.stack(per_fold), axis=0)
 
 
-def percentile_interval(values: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Ends (values,) that enclose this share of the draws (resamples, values); NaN if no draw has a value."""
-    outside = (1 - level) / 2
+def percentile_interval(values: Floats) -> tuple[Floats, Floats]:
+    """Ends (values,) that enclose 95 % of the draws (resamples, values); NaN if no draw has a value."""
+    outside = (1 - 0.95) / 2
     ends = np.full((2, values.shape[1]), np.nan)
     for column, drawn in enumerate(values.T):
         known = drawn[~np.isnan(drawn)]

@@ -34,7 +34,7 @@ from clef.evaluation.fold.bootstrap_units import BootstrapUnits, concatenate_uni
 from clef.evaluation.fold.json_data import json_data, write_json
 from clef.evaluation.fold.metrics import Floats, mean_known, with_mean
 from clef.evaluation.run.baseline_margins import margins
-from clef.evaluation.run.bootstrap import bootstrap_interval
+from clef.evaluation.run.bootstrap import bootstrap_values, percentile_interval
 from clef.evaluation.run.fold_metrics import MetricsGrid, cross_validation
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.published import published_methods
@@ -50,17 +50,11 @@ SUMMED = ["frames", "positives"]
 def summarize(
     fold_metrics: list[dict[str, Any]], run: str, bootstrap: int, published: str | None = None, pooled: bool = False
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Combine the metrics of all seeds and folds of a run.
+    """Combine the metrics of all seeds and folds of a run: the table of `summary.csv`, and the data of `summary.json`.
 
-    Args:
-        fold_metrics: The `metrics.json` of each seed and fold, in any order.
-        run: Name of the run.
-        bootstrap: Draws of the intervals; 0 for none.
-        published: Include published results on this data set.
-        pooled: Compute F1 from the counts of all folds together instead of averaging over folds.
-
-    Returns:
-        The table of `summary.csv`, and the data of `summary.json`.
+    `fold_metrics` has the `metrics.json` of each seed and fold, in any order. `bootstrap` is the number of draws of the
+    intervals, 0 for none; `published` is the data set whose published results are included; `pooled` computes F1 from
+    the counts of all folds together instead of averaging over folds.
     """
     grid = cross_validation(fold_metrics)
     first_seed = next(iter(grid.values()))
@@ -68,7 +62,8 @@ def summarize(
     names = [*first["labels"], *(name for name in ("mean", "accuracy") if name in first["rows"])]
     units = _units(grid, "counts", pooled)
     pooled_seeds = [pooled_rows(list(of_seed.values())) for of_seed in grid.values()] if pooled else None
-    low, high = bootstrap_interval(units, lambda counts: _headline(counts, "accuracy" in names), bootstrap)
+    drawn = bootstrap_values(units, lambda counts: _headline(counts, "accuracy" in names), bootstrap)
+    low, high = percentile_interval(drawn)
     intervals = zip(names, low, high, strict=True)
     rows = json_data([_row(grid, name, ends, pooled_seeds) for name, *ends in intervals], DECIMALS)
     table = pd.DataFrame(rows)

@@ -5,13 +5,8 @@ from sklearn.metrics import f1_score
 from clef.evaluation.fold.action_units import score_action_units
 
 
-@pytest.fixture
-def tables(action_unit_tables):
-    return action_unit_tables()
-
-
-def score(tables):
-    return score_action_units(tables.arrays(), tables.labels.names, 0.5)
+def score(tables, threshold=0.5):
+    return score_action_units(tables.arrays(), tables.labels.names, threshold)
 
 
 def test_a_frame_without_a_crop_counts_as_absent_in_the_headline_only(tables):
@@ -37,6 +32,12 @@ def test_field_columns_are_chosen_on_the_test_fold_and_need_epochs(tables):
     without = score(tables.changed(epochs=None))
     assert without["field"] is without["field_max"] is None
     assert np.isnan([without["rows"]["mean"]["f1_field"], without["rows"]["mean"]["f1_field_max"]]).all()
+
+
+def test_the_threshold_of_the_run_is_tried_beside_the_grid(tables):
+    small = tables.epochs.filter(like="p_") / 100  # no threshold of the grid separates them
+    scores = score(tables.changed(epochs=tables.epochs.assign(**small)), 0.005)
+    assert scores["field_max"]["threshold"] == 0.005
 
 
 def test_the_mean_is_over_labels_with_a_known_frame(tables):

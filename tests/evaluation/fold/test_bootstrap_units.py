@@ -1,25 +1,15 @@
-import json
-
 import numpy as np
-import pytest
 from sklearn.metrics import confusion_matrix
 
-from clef.evaluation.fold.bootstrap_units import BootstrapUnits, units_by_image, units_by_subject
+from clef.evaluation.fold.bootstrap_units import units_by_image, units_by_subject
 from clef.evaluation.fold.metrics import confusion_counts
 
 
-@pytest.fixture
-def frames():
-    """Truth, probability, subject and sequence of 60 frames."""
+def test_counts_of_each_subject():
     rng = np.random.default_rng(5)
     subject = rng.choice(np.array(["M001", "F001", "F002"], dtype=object), size=60)
-    sequence = np.array([f"{name}_T{i % 2}" for i, name in enumerate(subject)], dtype=object)
-    return rng.integers(0, 2, size=(60, 2)).astype(float), rng.random((60, 2)), subject, sequence
-
-
-def test_counts_of_each_subject(frames):
-    truth, probability, subject, sequence = frames
-    units = units_by_subject(truth, probability, 0.5, subject, sequence)
+    truth, probability = rng.integers(0, 2, size=(60, 2)).astype(float), rng.random((60, 2))
+    units = units_by_subject(truth, probability, 0.5, subject, np.full(60, "T1", dtype=object))
     assert (units.kind, units.names) == ("subjects", ("F001", "F002", "M001"))
     for name, counts in zip(units.names, units.counts, strict=True):
         rows = subject == name
@@ -39,12 +29,3 @@ def test_images_add_up_to_the_confusion_matrix():
 def test_images_are_ordered_by_true_class_and_correct_ones_first():
     units = units_by_image(np.array([[1, 5, 2, 0], [3, 0, 4, 6], [7, 8, 9, 1]]))
     assert units.number.tolist() == [1, 5, 2, 3, 4, 6, 9, 7, 8, 1]
-
-
-def test_records_can_be_read_back(frames):
-    truth, probability, *names = frames
-    for units in (units_by_subject(truth, probability, 0.5, *names), units_by_image(np.ones((2, 3), int))):
-        again = BootstrapUnits.from_records(units.kind, json.loads(json.dumps(units.to_records())))
-        assert (again.kind, again.names) == (units.kind, units.names)
-        np.testing.assert_array_equal(again.number, units.number)
-        np.testing.assert_array_equal(again.counts, units.counts)

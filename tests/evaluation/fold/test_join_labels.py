@@ -4,11 +4,7 @@ import pytest
 
 from clef.errors import ClefError
 from clef.evaluation.fold.join_labels import join_held_out
-
-
-@pytest.fixture
-def tables(action_unit_tables):
-    return action_unit_tables()
+from tests.evaluation.conftest import expression_tables
 
 
 def test_frames_without_a_known_label_are_left_out(tables):
@@ -42,7 +38,7 @@ def test_tables_that_do_not_belong_together_are_refused(tables, change, message)
         tables.changed(**change(tables)).arrays()
 
 
-def test_an_expression_that_the_run_does_not_predict_is_refused(expression_tables):
+def test_an_expression_that_the_run_does_not_predict_is_refused():
     tables = expression_tables()
     with pytest.raises(ClefError, match="expression contempt; expected one of happiness, sadness, fear"):
         tables.changed(test_labels=tables.test_labels.assign(expression="contempt")).arrays()

@@ -33,25 +33,13 @@ def test_the_choice_agrees_with_trying_all(seed, thresholds):
             hits, misses = (truth == 1) & predicted, (truth == 1) & ~predicted
             errors = misses.sum(axis=0) + ((truth == 0) & predicted).sum(axis=0)
             means[epoch, threshold] = np.mean(2 * hits.sum(axis=0) / np.maximum(2 * hits.sum(axis=0) + errors, 1))
-    chosen = best_choice(truth, epochs, thresholds)
-    assert mean_known(chosen.f1) == pytest.approx(max(means.values()))
-    assert means[chosen.epoch, chosen.threshold] == pytest.approx(max(means.values()))
+    chosen, f1 = best_choice(truth, epochs, thresholds)
+    assert mean_known(f1) == pytest.approx(max(means.values()))
+    assert means[chosen["epoch"], chosen["threshold"]] == pytest.approx(max(means.values()))
 
 
 def test_the_first_of_equally_good_epochs_is_chosen():
     truth = np.array([[1.0], [0.0]])
     good = np.array([[0.9], [0.1]])
-    assert best_choice(truth, {3: good, 1: 1 - good, 2: good}, [0.5]).epoch == 2
-    assert best_choice(truth, {}, ALL) is None
-
-
-def test_the_threshold_of_the_run_is_tried_beside_the_grid(action_unit_tables):
-    """These probabilities are so small that every threshold of the grid treats them alike."""
-    tables = action_unit_tables()
-    columns = [f"p_{name}" for name in tables.labels.names]
-    small = {
-        name: table.assign(**{column: table[column] / 100 for column in columns})
-        for name, table in (("predictions", tables.predictions), ("epochs", tables.epochs))
-    }
-    scores = tables.changed(**small).score(threshold=0.005)
-    assert scores["field_max"]["threshold"] == 0.005
+    assert best_choice(truth, {3: good, 1: 1 - good, 2: good}, [0.5])[0] == {"epoch": 2, "threshold": 0.5}
+    assert best_choice(truth, {}, ALL)[0] is None

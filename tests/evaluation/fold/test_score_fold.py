@@ -1,12 +1,9 @@
 import json
 
 import numpy as np
-import pytest
 
-
-@pytest.fixture
-def tables(action_unit_tables):
-    return action_unit_tables()
+from clef.evaluation.fold.json_data import json_data
+from tests.evaluation.conftest import expression_tables
 
 
 def test_metrics_are_json_data_about_the_fold(tables):
@@ -21,7 +18,7 @@ def test_metrics_are_json_data_about_the_fold(tables):
     assert metrics["status"] == tables.predictions.loc[known, "status"].value_counts().to_dict()
 
 
-def test_the_order_of_rows_changes_nothing(tables, expression_tables):
+def test_the_order_of_rows_changes_nothing(tables):
     for each in (tables, expression_tables()):
         names = ("predictions", "epochs", "test_labels", "train_labels")
         shuffled = {name: getattr(each, name).sample(frac=1, random_state=i) for i, name in enumerate(names)}
@@ -32,3 +29,10 @@ def test_a_fold_without_any_crop_scores_zero(tables):
     blank = tables.predictions.assign(**{f"p_{name}": np.nan for name in tables.labels.names})
     mean = tables.changed(predictions=blank, epochs=tables.epochs.iloc[:0]).score()["rows"]["mean"]
     assert (mean["f1"], mean["coverage"], mean["f1_faces"]) == (0, 0, None)
+
+
+def test_numpy_values_and_nan_are_converted():
+    value = {"a": np.float32(0.1), 2: [np.int64(3), float("nan")], "b": np.array([[0.123456, -1e-9]]), "c": None}
+    assert json_data(value, 4) == {"a": 0.1, "2": [3, None], "b": [[0.1235, 0.0]], "c": None}
+    assert str(json_data(-1e-9, 4)) == "0.0"
+    assert json_data(True, 2) is True

@@ -16,18 +16,13 @@ def units(positives: np.ndarray, recall: float, specificity: float) -> Bootstrap
     return BootstrapUnits("subjects", SUBJECTS, np.ones(8, dtype=np.int64), counts)
 
 
-@pytest.fixture
-def positives():
-    """Of three folds."""
-    return np.random.default_rng(3).integers(5, 95, size=(3, 8, 2))
-
-
-def folds(positives, recall, specificity):
+def folds(recall, specificity):
+    positives = np.random.default_rng(3).integers(5, 95, size=(3, 8, 2))
     return [[units(of_fold, recall, specificity)] for of_fold in positives]
 
 
-def test_the_interval_of_the_difference_agrees_with_a_slow_version(positives):
-    model, baseline = folds(positives, 0.8, 0.8), folds(positives, 0.6, 0.6)
+def test_the_interval_of_the_difference_agrees_with_a_slow_version():
+    model, baseline = folds(0.8, 0.8), folds(0.6, 0.6)
     drawn = []
     for number, ((own,), (other,)) in enumerate(zip(model, baseline, strict=True)):
         picks = np.random.default_rng([0, number]).integers(8, size=(200, 8))
@@ -39,9 +34,9 @@ def test_the_interval_of_the_difference_agrees_with_a_slow_version(positives):
     assert set(intervals) == {*NAMES, "mean"}
 
 
-def test_the_floor_is_a_baseline_that_always_predicts_the_label(positives):
-    model = folds(positives, 0.8, 0.8)
-    intervals = margins(model, folds(positives, 1.0, 0.0), NAMES, 100)
+def test_the_floor_is_a_baseline_that_always_predicts_the_label():
+    model = folds(0.8, 0.8)
+    intervals = margins(model, folds(1.0, 0.0), NAMES, 100)
     for label, ends in intervals["floor"].items():
         assert ends == pytest.approx(intervals["activity_only"][label])
     assert set(margins(model, None, NAMES, 100)) == {"floor"}

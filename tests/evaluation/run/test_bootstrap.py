@@ -2,9 +2,13 @@ import numpy as np
 import pytest
 
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits, units_by_image
-from clef.evaluation.fold.metrics import FN, FP, TN, TP, f1
+from clef.evaluation.fold.metrics import TP, f1
 from clef.evaluation.run import bootstrap
-from clef.evaluation.run.bootstrap import bootstrap_interval
+from clef.evaluation.run.bootstrap import bootstrap_values, percentile_interval
+
+
+def bootstrap_interval(*arguments, **options):
+    return percentile_interval(bootstrap_values(*arguments, **options))
 
 
 def subjects(counts):
@@ -19,10 +23,7 @@ def draw_subjects(rng, number):
     present = rng.binomial(frames, rng.beta(2, 3, size=number))
     tp = rng.binomial(present, rng.beta(6, 2, size=number))
     fp = rng.binomial(frames - present, rng.beta(1, 6, size=number))
-    counts = np.zeros((number, 1, 4), dtype=np.int64)
-    counts[:, 0, TP], counts[:, 0, FN], counts[:, 0, FP] = tp, present - tp, fp
-    counts[:, 0, TN] = frames - present - fp
-    return counts
+    return np.stack([tp, fp, present - tp, frames - present - fp], axis=-1)[:, None]
 
 
 def test_95_percent_intervals_cover_the_truth_about_95_percent_of_the_time():

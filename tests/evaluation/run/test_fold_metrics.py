@@ -3,14 +3,13 @@ import pytest
 from clef.errors import ClefError
 from clef.evaluation.run.fold_metrics import cross_validation
 
+OTHER_FRAMES = "fold 0 was tested on other subjects or frames with seed 1"
+
 
 def test_metrics_are_sorted_by_seed_and_fold(metrics):
     grid = cross_validation(metrics[::-1])
     assert [(seed, list(folds)) for seed, folds in grid.items()] == [(0, [0, 1]), (1, [0, 1]), (2, [0, 1])]
     assert grid[1][0] is metrics[2]
-
-
-OTHER_FRAMES = "fold 0 was tested on other subjects or frames with seed 1"
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,15 @@ from sklearn.metrics import f1_score, precision_score
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.summary import summarize
 from clef.evaluation.run.terminal_summary import format_summary
+from tests.evaluation.conftest import action_unit_tables
 
 SUBJECTS = ("F001", "F002", "F003", "M001", "M002")
 
 
 @pytest.fixture
-def tables(action_unit_tables):
+def tables():
     """One fold per subject."""
-    return [
-        action_unit_tables(number, (subject,), tuple(other for other in SUBJECTS if other != subject))
-        for number, subject in enumerate(SUBJECTS)
-    ]
+    return [action_unit_tables(number, (subject,), ("F009",)) for number, subject in enumerate(SUBJECTS)]
 
 
 @pytest.fixture
@@ -28,9 +26,9 @@ def metrics(tables):
 
 def test_f1_is_that_of_all_test_frames_together(tables, metrics):
     rows = pooled_rows(metrics)
-    names = ["AU01", "AU06", "AU12"]
     labels = pd.concat([fold.test_labels for fold in tables])
     predictions = pd.concat([fold.predictions for fold in tables])
+    names = tables[0].labels.names
     for name in names:
         known = labels[name].notna().to_numpy()
         right, predicted = labels[name][known].astype(int), predictions[f"p_{name}"].fillna(0)[known] >= 0.5

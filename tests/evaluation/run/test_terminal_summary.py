@@ -6,6 +6,7 @@ from rich.console import Console
 
 from clef.evaluation.run.summary import summarize
 from clef.evaluation.run.terminal_summary import format_published, format_summary, verdict
+from tests.evaluation.conftest import expression_tables
 
 
 def printed(table):
@@ -26,8 +27,8 @@ def summary_with(mean, activity_margin=(0.1, 0.2), **labels):
     return {"rows": rows, "margins": {"floor": above, "activity_only": above | {"mean": list(activity_margin)}}}
 
 
-def test_the_table_shows_percent(action_unit_tables):
-    summary = summary_of(action_unit_tables().score())
+def test_the_table_shows_percent(tables):
+    summary = summary_of(tables.score())
     text = printed(format_summary(summary))
     mean = summary["rows"]["mean"]
     assert f"{100 * mean['ci_low']:.1f} - {100 * mean['ci_high']:.1f}" in text
@@ -37,7 +38,7 @@ def test_the_table_shows_percent(action_unit_tables):
     assert "tuned" not in text
 
 
-def test_the_verdict_of_expressions_uses_the_most_frequent_class(expression_tables):
+def test_the_verdict_of_expressions_uses_the_most_frequent_class():
     summary = summary_of(expression_tables().score())
     assert "accuracy" in printed(format_summary(summary))
     row = summary["rows"]["accuracy"]
@@ -67,10 +68,10 @@ def test_the_verdict_names_labels_that_are_not_clearly_above_both_baselines():
     assert "above both" not in verdict(summary_with((0.6, 0.48, 0.52), AU01=labels["AU01"]))
 
 
-def test_without_a_bootstrap_the_verdict_does_not_say_above(action_unit_tables, expression_tables):
+def test_without_a_bootstrap_the_verdict_does_not_say_above(tables):
     """The plain difference may be chance, so it is reported as such."""
-    for tables in (action_unit_tables(), expression_tables()):
-        line = verdict(summary_of(tables.score(), bootstrap=0))
+    for each in (tables, expression_tables()):
+        line = verdict(summary_of(each.score(), bootstrap=0))
         assert "is higher than the" in line
         assert not re.search("(is|and) above", line)
         assert "without intervals (evaluate.bootstrap: 0) a difference may be chance;" in line
