@@ -23,11 +23,6 @@ class PlannedJob:
     outputs: Sequence[str]
     logs: Sequence[str]
 
-    @property
-    def name(self) -> str:
-        """Name of the job, as it appears in its log."""
-        return job_name(self.rule, self.wildcards)
-
 
 def job_name(step: str, arguments: Mapping[str, Any]) -> str:
     """Name of a job, such as `pretrain demo seed 0 fold 1`, from its subcommand or its rule and wildcards."""
@@ -96,7 +91,8 @@ def finished(jobs: Sequence[PlannedJob], seconds: float) -> str:
 def failed(jobs: Iterable[PlannedJob], began: float) -> str:
     """The message after a failure: a line for each job that has not finished and wrote to its log since `began`."""
     unfinished = [job for job in jobs if not all(Path(output).exists() for output in job.outputs)]
-    causes = {job.name: cause for job in unfinished if (cause := _cause(job, began))}
+    names = {job_name(job.rule, job.wildcards): job for job in unfinished}
+    causes = {name: cause for name, job in names.items() if (cause := _cause(name, job.logs, began))}
     if causes and all("interrupted" in cause for cause in causes.values()):
         return f"CLEF: interrupted after {duration(time.time() - began)}; run the same command to resume."
     number = f"{len(causes)} job{'s' if len(causes) > 1 else ''} failed" if causes else "a job failed, see above"
@@ -108,10 +104,10 @@ def _summarized(jobs: Iterable[PlannedJob]) -> list[str]:
     return sorted(job.wildcards["run"] for job in jobs if job.rule == "summarize")
 
 
-def _cause(job: PlannedJob, began: float) -> str | None:
+def _cause(job: str, logs: Sequence[str], began: float) -> str | None:
     """Last line of a job in its log; None if the job has not been started."""
-    for log in map(Path, job.logs):
+    for log in map(Path, logs):
         if log.exists() and log.stat().st_mtime >= began:
-            line, own = last_line(log, job.name) or ("", False)
+            line, own = last_line(log, job) or ("", False)
             return line if own else f"ended without a message, perhaps killed or out of memory (log: {log})"
     return None

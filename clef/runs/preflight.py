@@ -17,13 +17,7 @@ TRAININGS = ("pretrain", "finetune", "finetune_inner")
 
 
 def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: bool) -> None:
-    """Check device, fetched weights and write access for all jobs.
-
-    Args:
-        jobs: All that are about to run.
-        runs: The requested runs.
-        remote: Whether jobs run on other machines, whose GPUs are unknown here.
-    """
+    """Check device, fetched weights and write access for all jobs. GPUs of remote machines are unknown here."""
     if not remote and any(_device(job, runs) == "cuda" for job in jobs):
         require_cuda()
     for job in jobs:

@@ -14,8 +14,7 @@ from clef.runtime.paths import raw_folder
 def load_run(run: str, folder: Path) -> dict[str, Params]:
     """A run and every run that it refers to, by name. Other params files are not read.
 
-    Raises:
-        ParamsError: A file is not as expected, or a run does not fit one that it refers to.
+    A ParamsError says that a file is not as expected, or that a run does not fit one that it refers to.
     """
     runs: dict[str, Params] = {}
     pending = [params_file(run, folder)]

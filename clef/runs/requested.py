@@ -67,11 +67,7 @@ class RequestedRuns:
         self.names = run_names(folder)
 
     def __getitem__(self, name: str) -> Run:
-        """A run of the folder.
-
-        Raises:
-            ParamsError: A params file is not as expected, or requested runs disagree on their data set.
-        """
+        """A run of the folder, or a ParamsError if a file is not as expected or runs disagree on their data set."""
         if name not in self._loaded:
             related = load_run(name, self._folder)
             for new in [run for run in related if run not in self._loaded]:
