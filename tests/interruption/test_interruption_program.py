@@ -5,6 +5,7 @@ import shutil
 from tests.interruption.__main__ import feasible, repeat_until_hit
 from tests.interruption.comparison import file_problems
 from tests.interruption.trial import Trial
+from tests.slurm.cluster import write_program
 
 IDENTICAL = {
     "data/interim/demo-short/1ab4cd25/F001.arrow",
@@ -39,9 +40,7 @@ def test_missing_changed_and_temporary_files_are_found(tmp_path):
 
 
 def test_full_disk_is_skipped_without_the_right_to_mount(monkeypatch, tmp_path, capsys):
-    mount = tmp_path / "mount"
-    mount.write_text("#!/bin/sh\nexit 1\n")
-    mount.chmod(0o755)
+    write_program(tmp_path / "mount", "exit 1")
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert feasible(["power cut", "full disk", "ctrl-C"]) == ["power cut", "ctrl-C"]

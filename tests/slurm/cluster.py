@@ -13,8 +13,8 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 NODES = {"cpu1": 0, "cpu2": 0, "gpu1": 2}
 """GPUs of each node."""
@@ -31,12 +31,14 @@ def missing_programs() -> str:
     return f"no {', '.join(programs)} (apt-get install slurmctld slurmd slurm-client munge)" if programs else ""
 
 
-def wait_until(condition: Callable[[], bool], description: str, seconds: float = 600) -> None:
-    """Poll a condition.
+def write_program(path: Path, script: str) -> None:
+    """Write a shell script that can be run."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
 
-    Raises:
-        TimeoutError: It was not true within that time.
-    """
+
+def wait_until(condition: Callable[[], bool], description: str, seconds: float = 600) -> None:
+    """Poll a condition; a TimeoutError says that it was not true within that time."""
     pause = threading.Event()
     for _ in range(round(seconds / 0.1)):
         if condition():
@@ -45,15 +47,13 @@ def wait_until(condition: Callable[[], bool], description: str, seconds: float =
     raise TimeoutError(f"not within {seconds:g} s: {description}")
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job that is in the queue, or ended within the last hour."""
+class Job(NamedTuple):
+    """A job that is in the queue, or ended within the last hour. Snakemake's plugin comments its rule and wildcards."""
 
     state: str
     partition: str
     node: str
     comment: str
-    """Rule and wildcards, written by Snakemake's plugin."""
 
 
 class Cluster:
@@ -67,11 +67,8 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which programs and jobs find this cluster.
-
-        Snakemake's plugin removes SLURM_CONF from the environment of jobs, so the programs on PATH are scripts that
-        set it.
-        """
+        """The environment in which programs and jobs find this cluster."""
+        # Snakemake's plugin removes SLURM_CONF from the environment of jobs, so the programs are scripts that set it.
         return {"PATH": os.pathsep.join([str(self.programs), os.defpath])}
 
     def call(self, program: str, *arguments: str) -> str:
@@ -96,24 +93,19 @@ class Cluster:
         for node in NODES:
             self._start(node, "slurmd", "-D", "-N", node, "-f", str(self._configuration))
         nodes = ("sinfo", "--noheader", "--Node", "--format=%T")
-        wait_until(
-            lambda: self._answer(*nodes).split() == ["idle"] * len(NODES), f"all nodes are idle; see {self.folder}"
-        )
+        idle = ["idle"] * len(NODES)
+        wait_until(lambda: self._answer(*nodes).split() == idle, f"all nodes are idle; see {self.folder}")
 
     def start_controller(self) -> None:
         """Start the controller; it reads its saved state."""
         self._start("slurmctld", "slurmctld", "-D", "-f", str(self._configuration))
         wait_until(lambda: "is UP" in self._answer("scontrol", "ping"), f"slurmctld answers; see {self.folder}/log")
 
-    def kill_controller(self) -> None:
-        """Kill the controller with SIGKILL; it may lose the last five seconds."""
-        self._daemons["slurmctld"].kill()
-        self._daemons["slurmctld"].wait()
-
-    def stop_controller(self) -> None:
-        """Stop the controller with SIGTERM; it saves its state."""
-        self._daemons["slurmctld"].terminate()
-        self._daemons["slurmctld"].wait()
+    def stop_controller(self, kill: bool = False) -> None:
+        """Stop the controller, which then saves its state; or kill it, which may lose the last five seconds."""
+        daemon = self._daemons["slurmctld"]
+        daemon.kill() if kill else daemon.terminate()
+        daemon.wait()
 
     def stop(self) -> None:
         """Cancel all jobs, then stop all daemons."""
@@ -149,9 +141,7 @@ class Cluster:
             key.write(os.urandom(1024))
         for client in CLIENTS:
             if (path := shutil.which(client, path=SEARCH)) is not None:
-                script = self.programs / client
-                script.write_text(f'#!/bin/sh\nSLURM_CONF="{self._configuration}" exec {path} "$@"\n')
-                script.chmod(0o755)
+                write_program(self.programs / client, f'SLURM_CONF="{self._configuration}" exec {path} "$@"')
         gpus = [f"NodeName={node} Name=gpu Type=fake File={device}"
                 for node, count in NODES.items() for device in GPU_DEVICES[:count]]  # fmt: skip
         (self.folder / "etc" / "gres.conf").write_text("\n".join(["AutoDetect=off", *gpus, ""]))
@@ -165,8 +155,7 @@ class Cluster:
             + (f" Gres=gpu:fake:{gpus}" if gpus else "")
             for (node, gpus), port in zip(NODES.items(), ports, strict=True)
         ]
-        without = ",".join(node for node, gpus in NODES.items() if not gpus)
-        having = ",".join(node for node, gpus in NODES.items() if gpus)
+        without, having = (",".join(node for node, gpus in NODES.items() if bool(gpus) == gpu) for gpu in (False, True))
         return f"""
 ClusterName=one-machine
 SlurmctldHost={host}(127.0.0.1)

@@ -51,11 +51,7 @@ def running_jobs(folder: Path, pattern: str) -> list[RunningJob]:
 
 
 def wait_for_job(folder: Path, run: subprocess.Popen[bytes], draw: random.Random, pattern: str) -> RunningJob:
-    """Wait until such jobs run, and choose one.
-
-    Raises:
-        ProcessLookupError: The run ended before.
-    """
+    """Wait until such jobs run, and choose one; a ProcessLookupError says that the run ended before."""
     description = f"a job has {pattern}"
     wait_until(lambda: run.poll() is not None or bool(running_jobs(folder, pattern)), description, JOB_SECONDS)
     if not (found := running_jobs(folder, pattern)):
@@ -100,7 +96,7 @@ def kill_snakemake(cluster: Cluster, job: RunningJob, run: subprocess.Popen[byte
 
 def crash_controller(cluster: Cluster, job: RunningJob, run: subprocess.Popen[bytes]) -> None:
     """Kill slurmctld with SIGKILL, and start it again after the end of the job."""
-    cluster.kill_controller()
+    cluster.stop_controller(kill=True)
     psutil.wait_procs([job.process], timeout=EXIT_SECONDS)
     cluster.start_controller()
 

@@ -26,17 +26,8 @@ def run_interrupted_on_slurm(
 ) -> Trial | None:
     """Run a copy of a prepared checkout on the cluster, interrupt it, resume it to its end, and compare.
 
-    Args:
-        cluster: The cluster.
-        prepared: From `prepare`.
-        reference: The undisturbed run, without SLURM.
-        folder: Where to work; removed afterwards, unless there are problems.
-        name: Name of the interruption.
-        step: The step that is hit, at a random moment after its first job has started.
-        draw: For random choices.
-
-    Returns:
-        None if the last job of the step had ended before that moment, and the run succeeded.
+    A job of the step is hit at a random moment after the first has started. Returns None if the last one had ended
+    before, and the run succeeded. The copy is removed, unless there are problems.
     """
     on_full_disk = JOB_INTERRUPTIONS[name] is fill_disk
     with mounted(folder, DISK) if on_full_disk else nullcontext():

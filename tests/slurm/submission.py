@@ -5,8 +5,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.interruption.comparison import TARGET
 from tests.interruption.trial import SNAKEMAKE
@@ -38,16 +38,9 @@ def start(
 
 
 def finish(environment: dict[str, str], folder: Path, run: subprocess.Popen[bytes], may_fail: bool = False) -> int:
-    """Wait for a run; resume it as long as Snakemake was killed or left its lock.
+    """Wait for a run; resume it as long as Snakemake was killed or left its lock, and return how often.
 
-    Args:
-        environment: The cluster's.
-        folder: The checkout.
-        run: From `start`.
-        may_fail: Whether the run may fail, as on a full disk.
-
-    Returns:
-        How often it was resumed.
+    `may_fail`: whether the run may fail, as on a full disk.
     """
     for resumes in range(MAX_RESUMES):
         before = len(output_of(folder)) if resumes else 0
@@ -79,20 +72,18 @@ def output_of(folder: Path) -> str:
     return (folder / "snakemake.out").read_text(errors="replace")
 
 
-@dataclass(frozen=True)
-class JobOfLog:
-    """The SLURM job that a step ran in, by its log."""
+class JobOfLog(NamedTuple):
+    """The SLURM job that a step ran in, by its log; its GPUs are CUDA_VISIBLE_DEVICES."""
 
     number: str
     node: str
     gpus: str | None
-    """CUDA_VISIBLE_DEVICES."""
 
 
 def job_of_log(log: Path) -> JobOfLog | None:
     """The job in which a log was written; None without SLURM."""
     found = re.search(r"SLURM job (\d+) on (\S+) with (?:no GPU|CUDA_VISIBLE_DEVICES=(\S+))", log.read_text())
-    return None if found is None else JobOfLog(found[1], found[2], found[3])
+    return None if found is None else JobOfLog(*found.groups())
 
 
 def copy_of(folder: Path, target: Path) -> Path:

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.slurm.cluster import write_program
 from tests.workflow.conftest import ROOT
 
 
 @pytest.fixture
 def programs(tmp_path) -> Path:
     """A PATH without SLURM and apt-get; its `make` prints its arguments and fails."""
-    for name in ("bash", "dirname", "id"):
+    for name in ("bash", "dirname"):
         (tmp_path / name).symlink_to(str(shutil.which(name)))
-    make = tmp_path / "make"
-    make.write_text(f"#!{shutil.which('bash')}\necho make $*\nexit 9\n")
-    make.chmod(0o755)
+    write_program(tmp_path / "id", "echo 1000")
+    write_program(tmp_path / "make", "echo make $*; exit 9")
     return tmp_path
 
 
@@ -39,10 +39,9 @@ def test_ci_without_slurm_fails(programs):
 
 def test_ci_announces_that_it_installs_packages(programs):
     """And does so as root only."""
-    (programs / "id").unlink()
-    for name, script in {"id": "echo 0", "apt-get": "echo apt-get $*"}.items():
-        (programs / name).write_text(f"#!{shutil.which('bash')}\n{script}\n")
-        (programs / name).chmod(0o755)
+    write_program(programs / "apt-get", "echo apt-get $*")
+    assert run(programs).stdout == ""
+    write_program(programs / "id", "echo 0")
     ran = run(programs)
     assert ran.stderr.startswith("installing the system packages slurmctld, slurmd, slurm-client and munge; set CLEF_")
     assert ran.stdout.startswith("apt-get update")
@@ -52,5 +51,5 @@ def test_ci_announces_that_it_installs_packages(programs):
 def test_ci_with_slurm_or_permission_to_skip_it_runs(programs, installed):
     if installed:
         for name in ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue"):
-            (programs / name).symlink_to(str(shutil.which("id")))
+            write_program(programs / name, "")
     assert run(programs, CLEF_WITHOUT_SLURM="0" if installed else "1").stdout == "make lint types\n"

@@ -68,23 +68,17 @@ def submitter(on_path, tmp_path) -> Iterator[Submitter]:
     submitter.kill()
 
 
-def states(cluster: Cluster, jobs: list[str]) -> set[str]:
-    return {cluster.jobs()[job].state for job in jobs}
-
-
 def test_only_recorded_jobs_of_dead_snakemakes_are_cancelled(on_path, submitter, tmp_path):
     (tmp_path / "elsewhere").mkdir()
-    orphans = [
-        submit(on_path, tmp_path, submitter.record),
-        submit(on_path, tmp_path, submitter.record, "--begin=now+1hour"),
-    ]
+    orphans = [submit(on_path, tmp_path, submitter.record, *options) for options in ([], ["--begin=now+1hour"])]
     others = [submit(on_path, tmp_path), submit(on_path, tmp_path / "elsewhere", submitter.record)]
     wait_until(lambda: on_path.jobs()[orphans[0]].state == "RUNNING", "the first job runs")
     assert cancel_orphans(tmp_path) == []
     submitter.kill()
     assert sorted(cancel_orphans(tmp_path)) == sorted(orphans)
-    assert states(on_path, orphans) == {"CANCELLED"}
-    assert states(on_path, others) <= {"RUNNING", "PENDING"}
+    jobs = on_path.jobs()
+    assert {jobs[job].state for job in orphans} == {"CANCELLED"}
+    assert {jobs[job].state for job in others} <= {"RUNNING", "PENDING"}
     assert list((tmp_path / RECORDS).iterdir()) == []
     on_path.call("scancel", *others)
 
@@ -129,22 +123,15 @@ def test_slurm_that_does_not_answer_is_one_line(cluster, monkeypatch, tmp_path):
     record.mkdir(parents=True)
     (record / "1").write_text("1234;cluster\n")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        ClefError, match=r"SLURM: `squeue` failed \(.* No such file .*\); start Snakemake on a login node"
-    ):
+    with pytest.raises(ClefError, match=r"SLURM: `squeue` failed \(.* No such file .*\); start Snakemake on a login"):
         cancel_orphans(tmp_path)
     with running_cluster() as other:
         monkeypatch.setenv("PATH", other.environment["PATH"])
-        other.kill_controller()
+        other.stop_controller(kill=True)
         with pytest.raises(ClefError, match=r"SLURM: `squeue` failed \(.*controller.*\); start Snakemake on"):
             cancel_orphans(tmp_path)
         other.start_controller()
         assert cancel_orphans(tmp_path) == []
-
-
-def processes_with(folder: str) -> list[str]:
-    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
-    return [command for command in commands if folder in command]
 
 
 def test_cluster_stops_with_all_jobs_and_leaves_nothing(cluster, tmp_path):
@@ -153,5 +140,6 @@ def test_cluster_stops_with_all_jobs_and_leaves_nothing(cluster, tmp_path):
         job = submit(other, tmp_path)
         wait_until(lambda: other.jobs()[job].state == "RUNNING", "the job runs")
         assert other.call("srun", "--partition=gpu", "--gpus=2", "printenv", "CUDA_VISIBLE_DEVICES") == "0,1\n"
-    assert processes_with(str(other.folder)) == []
+    commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    assert [command for command in commands if str(other.folder) in command] == []
     assert not other.folder.exists()

@@ -9,7 +9,7 @@ import pytest
 from clef.datasets import open_dataset
 from clef.runs.load import load_params
 from clef.runtime.paths import crops_folder
-from tests.slurm.cluster import wait_until
+from tests.slurm.cluster import wait_until, write_program
 from tests.slurm.submission import copy_of, output_of, start, wait
 from tests.workflow.conftest import ROOT
 
@@ -20,17 +20,15 @@ FAILED_QUERIES = 7
 """Plugin 2.8 asks five times by default; each query takes nine seconds to fail."""
 
 
-def call(folder: Path, program: str, arguments: list[str], scripts: dict[str, str], **environment: str):
-    """Call a program of the profile on a PATH where these scripts are the cluster's programs."""
-    for name, body in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{body}\n")
-        (folder / name).chmod(0o755)
+def call(folder: Path, *command: str, **environment: str) -> tuple[int, str, str]:
+    """Call a program of the profile; the cluster's programs are in a folder. Returns exit code, output and errors."""
     environment["PATH"] = os.pathsep.join([str(PROGRAMS), str(folder), os.defpath])
-    command = [PROGRAMS / program, *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    command = (str(PROGRAMS / command[0]), *command[1:])
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout, ran.stderr
 
 
-def submit(folder: Path, *answers: str, patience: str = "600", record: str = ""):
+def submit(folder: Path, *answers: str, patience: str = "600", record: str = "") -> tuple[int, str, str]:
     """Submit a job, with a cluster's `sbatch` that gives these answers in turn: a number, or an error."""
     for number, answer in enumerate(answers, start=1):
         (folder / f"answer{number}").write_text(answer)
@@ -40,16 +38,15 @@ answer=$(cat "answer$(wc -l < calls)")
 case $answer in *error*) echo "$answer" >&2; exit 7;; esac
 echo "a warning" >&2
 echo "$answer\""""
-    environment = {"CLEF_SBATCH_PATIENCE": patience, "CLEF_SLURM_JOBS": record}
-    return call(folder, "sbatch", ["--wrap=echo 'a  b'"], {"sbatch": sbatch}, **environment)
+    write_program(folder / "sbatch", sbatch)
+    return call(folder, "sbatch", "--wrap=echo 'a  b'", CLEF_SBATCH_PATIENCE=patience, CLEF_SLURM_JOBS=record)
 
 
 @pytest.mark.parametrize("recorded", [True, False])
 def test_submission_waits_for_the_controller_and_is_recorded(tmp_path, recorded):
     record = tmp_path / "record"
     record.mkdir()
-    ran = submit(tmp_path, DOWN, DOWN, "12", record=str(record) if recorded else "")
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "12\n", "a warning\n")
+    assert submit(tmp_path, DOWN, DOWN, "12", record=str(record) if recorded else "") == (0, "12\n", "a warning\n")
     calls = (tmp_path / "calls").read_text().splitlines()
     assert calls == [f"{tmp_path}:{os.defpath} --wrap=echo 'a  b'"] * 3  # jobs get the PATH of Snakemake
     assert [file.read_text() for file in record.iterdir()] == (["12\n"] if recorded else [])
@@ -64,8 +61,7 @@ def test_submission_waits_for_the_controller_and_is_recorded(tmp_path, recorded)
     ],
 )
 def test_submission_fails_after_an_hour_or_another_error(tmp_path, error, patience):
-    ran = submit(tmp_path, error, "12", patience=patience, record=str(tmp_path))
-    assert (ran.returncode, ran.stdout, ran.stderr) == (7, "", f"{error}\n")
+    assert submit(tmp_path, error, "12", patience=patience, record=str(tmp_path)) == (7, "", f"{error}\n")
 
 
 RUN_QUERY = ["-X", "--noheader", "--name", "clef_1", "--format=JobIdRaw,State"]
@@ -83,8 +79,9 @@ NO_ACCOUNTING = f'echo "{DISABLED}" >&2; exit 1'
     ids=["accounting", "no accounting", "other query"],
 )
 def test_squeue_answers_queries_about_a_run_without_accounting(tmp_path, sacct, query, expected):
-    ran = call(tmp_path, "sacct", query, {"sacct": sacct, "squeue": 'echo "squeue $*"; exit 3'})
-    assert (ran.returncode, ran.stdout, ran.stderr) == expected
+    write_program(tmp_path / "sacct", sacct)
+    write_program(tmp_path / "squeue", 'echo "squeue $*"; exit 3')
+    assert call(tmp_path, "sacct", *query) == expected
 
 
 @pytest.mark.slow
@@ -94,11 +91,9 @@ def test_outage_during_submissions_and_queries_costs_no_attempt(cluster, rendere
     params = load_params(folder / "params" / "demo-short.yaml")
     crops = crops_folder(params.dataset.name, params.crop_digest)
     shards = [f"{crops}/{shard}.arrow" for shard in open_dataset(params).shards()]
-    counting = tmp_path / "bin" / "squeue"
-    counting.parent.mkdir()
-    counting.write_text(f'#!/bin/sh\necho >> {tmp_path}/queries\nexec {cluster.programs}/squeue "$@"\n')
-    counting.chmod(0o755)
-    path = os.pathsep.join([str(counting.parent), cluster.environment["PATH"]])
+    (tmp_path / "bin").mkdir()
+    write_program(tmp_path / "bin" / "squeue", f'echo >> {tmp_path}/queries\nexec {cluster.programs}/squeue "$@"')
+    path = os.pathsep.join([str(tmp_path / "bin"), cluster.environment["PATH"]])
     options = ["--max-jobs-per-timespan", "2/10s"]
     run = start({"PATH": path}, folder, targets=shards, options=options)
     wait_until(lambda: SUBMITTED in output_of(folder), "Snakemake has submitted a job")
