@@ -49,7 +49,7 @@ def testdata() -> Path:
 def ferplus_labels(testdata: Path) -> Path:
     """The published label files of FER+."""
     folder = testdata / "ferplus"
-    missing = [name for name in ("fer2013new.csv", "FER2013Train/label.csv") if not (folder / name).is_file()]
-    if missing:
-        pytest.skip(f"no ferplus/{missing[0]} in the folder of real files")
+    for name in ("fer2013new.csv", "FER2013Train/label.csv"):
+        if not (folder / name).is_file():
+            pytest.skip(f"no ferplus/{name} in the folder of real files")
     return folder

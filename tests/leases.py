@@ -8,16 +8,7 @@ from clef.runtime.lease import LIFETIME_SECONDS, lease_path
 
 
 def hold_elsewhere(target: Path, host: str = "elsewhere", age: float = 0.0) -> Path:
-    """Make, or take over, the lease of an output as a process on another host.
-
-    Args:
-        target: The output.
-        host: The host.
-        age: Seconds since the lease was refreshed.
-
-    Returns:
-        The lease.
-    """
+    """Make, or take over, the lease of an output as a process on another host did `age` seconds ago; return it."""
     lease = lease_path(target).absolute()
     lease.parent.mkdir(parents=True, exist_ok=True)
     claim = lease.with_name(f"{lease.name}|{host}|1|1")

@@ -1,7 +1,5 @@
 """Tests on a GPU: `make test-cuda`. Skipped if torch sees no GPU."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,14 +11,14 @@ from clef.errors import Unfinished
 from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.model import losses
 from clef.model.device import autocast
-from clef.model.tasks import ActivityTask, Encoders, LabelTask
+from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import LabelTexts, label_templates
-from clef.params.schema import AugmentParams, FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
+from clef.params.schema import AugmentParams, FinetuneParams, LabelParams, ModelParams, TextParams
 from clef.training.finetune import finetune
-from clef.training.interruption import Interruption
 from clef.training.loop import Execution
 from clef.training.pretrain import pretrain
 from tests.toy import make_toy, toy_fold, toy_params
+from tests.training.test_loop import StopAfter
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="has no GPU")
 
@@ -64,39 +62,12 @@ def test_augmentation_equals_that_on_the_cpu():
     )
 
 
-def test_encoders_compute_in_bfloat16_and_losses_in_float32():
-    torch.manual_seed(0)
-    encoders = Encoders(ModelParams(name="clef-tiny", image_size=32)).cuda()
-    images = torch.rand(6, 3, 32, 32, device="cuda")
-    with autocast(torch.device("cuda")):
-        assert encoders.image_features(images).dtype == torch.bfloat16
-        task = ActivityTask(encoders, ["one", "another", "a third"], PretrainParams()).cuda()
-        found = task.losses([images, images.flip(3)], torch.arange(6, device="cuda") % 3, 0)
-    assert {loss.dtype for loss in found.values()} == {torch.float32}
-
-
-def label_task(head: str, compiled: bool = False) -> LabelTask:
+def label_task(head: str, compiled: bool) -> LabelTask:
     torch.manual_seed(0)
     encoders = Encoders(ModelParams(name="clef-tiny", image_size=32, compile=compiled))
     names = [LabelTexts(f"name {n}", f"what label {n} looks like") for n in range(3)]
     labels = LabelParams(action_units=[1, 4, 12])
     return LabelTask(encoders, names, labels, label_templates(TextParams()), FinetuneParams(head=head), None, 0).cuda()
-
-
-@pytest.mark.parametrize("head", ["text", "linear"])
-def test_logits_of_stage_2_are_in_float32(head, monkeypatch):
-    seen = []
-    occurrence = losses.occurrence
-    monkeypatch.setattr(losses, "occurrence", lambda logits, *rest: seen.append(logits) or occurrence(logits, *rest))
-    task = label_task(head).train()
-    images = torch.rand(12, 3, 32, 32, device="cuda")
-    with autocast(torch.device("cuda")):
-        found = task.losses([images], KNOWN.cuda(), 0)
-        with torch.no_grad():
-            probabilities = task.eval().probabilities(images, task.texts_for_prediction())
-    assert {value.dtype for value in (*found.values(), *seen, probabilities)} == {torch.float32}
-    for value in (*seen, probabilities):
-        assert not torch.equal(value, value.bfloat16().float())
 
 
 @pytest.mark.parametrize("head", ["text", "linear"])
@@ -122,18 +93,6 @@ def toy(tmp_path_factory):
     torch.use_deterministic_algorithms(False)
 
 
-class StopAfter(Interruption):
-    """Requests a stop after some steps."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.calls = itertools.count(1)
-        self.steps = steps
-
-    def reason(self) -> str | None:
-        return "enough" if next(self.calls) >= self.steps else None
-
-
 def test_both_stages_are_deterministic_and_resume_to_the_same_bytes(toy, tmp_path):
     params, inputs = toy
     fold = toy_fold(params)
@@ -150,8 +109,7 @@ def test_both_stages_are_deterministic_and_resume_to_the_same_bytes(toy, tmp_pat
                 finetune(params, 0, fold, inputs, first, *files, execution=Execution(interruption=StopAfter(4)))
         finetune(params, 0, fold, inputs, first, *files)
     for name in ("pretrain.safetensors", "finetune.safetensors", "epochs.parquet"):
-        same = (tmp_path / "interrupted" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
-        assert same, name
+        assert (tmp_path / "interrupted" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes(), name
 
 
 def test_stage_2_predicts_the_same_as_on_the_cpu(toy, tmp_path):

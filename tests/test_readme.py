@@ -23,14 +23,9 @@ def typed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a command, in the virtual environment once it exists."""
     activate = "[ ! -e .venv/bin/activate ] || source .venv/bin/activate; "
     clean = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    shell = ["bash", "-uo", "pipefail", "-c", activate + command]
     return subprocess.run(
-        ["bash", "-uo", "pipefail", "-c", activate + command],
-        cwd=folder,
-        env=clean,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
+        shell, cwd=folder, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
 
 

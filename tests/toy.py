@@ -56,11 +56,7 @@ def toy_params(**changes) -> Params:
 def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = (), light: int = 60) -> Inputs:
     """Write raw labels, shards and manifest.
 
-    Args:
-        folder: Where to write.
-        params: Params of the run.
-        flip_labels_of: Subjects whose labels are inverted.
-        light: Grey level of the background.
+    `flip_labels_of`: subjects whose labels are inverted; `light`: grey level of the background.
     """
     dataset = open_dataset(params)
     fingerprint = crop_fingerprint(params.crop, {"name": "none"})
@@ -72,7 +68,7 @@ def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = (),
             sequences.append(
                 RecordedSequence(dataset.name, name, subject, activity, None, subject, "video", f"{name}.mp4", 1)
             )
-            shown = _occurrences(number, activity)
+            shown = np.random.default_rng([number, int(activity[1])]).integers(0, 2, (FRAMES, len(SHOWN)))
             rows += [_row(name, frame, shown[frame], light + 15 * number) for frame in range(FRAMES)]
             _write_labels(folder / "raw" / "AUCoding" / "AU_OCC" / f"{name}.csv", shown, subject in flip_labels_of)
         shards[subject] = folder / f"{subject}.arrow"
@@ -87,12 +83,6 @@ def toy_fold(params: Params, number: int = 0):
     return make_folds(open_dataset(params))[number]
 
 
-def _occurrences(subject: int, activity: str) -> np.ndarray:
-    """Draw random occurrences of 0 and 1, (frame, action unit)."""
-    random = np.random.default_rng([subject, int(activity[1])])
-    return random.integers(0, 2, (FRAMES, len(SHOWN)))
-
-
 def _row(sequence: str, frame: int, shown: np.ndarray, light: int) -> dict[str, object]:
     row: dict[str, object] = {"sequence": sequence, "frame": frame + 1, "status": "detected", "faces": 1}
     if frame == FRAMES - 1:  # the last frame of each clip is labelled, but has no face
@@ -105,8 +95,7 @@ def _row(sequence: str, frame: int, shown: np.ndarray, light: int) -> dict[str, 
 
 
 def _write_labels(path: Path, shown: np.ndarray, flip: bool) -> None:
-    header = [0, *range(1, 100)]
-    lines = [",".join(map(str, header))]
+    lines = [",".join(map(str, range(100)))]
     for frame in LABELLED:
         codes = dict.fromkeys(range(1, 99), 9) | dict.fromkeys(ACTION_UNITS, 0) | {99: 0}
         codes |= {au: int(value != flip) for au, value in zip(SHOWN, shown[frame], strict=True)}
