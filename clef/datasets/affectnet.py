@@ -73,16 +73,8 @@ class AffectNet(ImageDataset):
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
         return sort_by_shard(
-            self._recording(
-                image.name,
-                self._block(image.number),
-                "image",
-                relative(image.path, root),
-                first_frame=0,
-                split=image.split,
-                box=image.box,
-            )
-            for image in self._release(root).images()
+            self._recording(name, self._block(number), "image", relative(path, root), 0, split=split, box=box)
+            for split, name, number, path, box in self._release(root).images()
         )
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:

@@ -125,20 +125,14 @@ class Bp4dFamily(Dataset):
 
     def _expected(self, root: Path) -> Iterator[RecordedSequence]:
         files = self._files(root)
+        first_frame = 1 if files.first_image is None else 1 - files.first_image
         for subject, task in product(self.subjects(), sorted(self.activities)):
             found = files.recordings.find(subject, task)
             if found is not None:
-                yield self._recording(
-                    f"{subject}_{task}",
-                    subject,
-                    found.kind,
-                    relative(found.path, root),
-                    1 if files.first_image is None else 1 - files.first_image,
-                    subject=subject,
-                    activity=task,
-                    inside=found.inside,
-                    problem=None if found.exists else MISSING,
-                )
+                name, source = f"{subject}_{task}", relative(found.path, root)
+                known = {"subject": subject, "activity": task, "inside": found.inside}
+                known["problem"] = None if found.exists else MISSING
+                yield self._recording(name, subject, found.kind, source, first_frame, **known)
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         files = self._files(root).labels

@@ -75,18 +75,11 @@ class FerPlus(ImageDataset):
         images, rows = _images(root), read_rows(_rows(root))
         _check_same_rows(images, rows)
         split_of = {"Training": "train", USAGE[self.options.tested]: "test"}
+        splits = (split_of.get(usage, "unused") for usage, _, _ in rows)
         source = relative(images, root)
         return sort_by_shard(
-            self._recording(
-                f"row{row:05d}",
-                self._block(row),
-                "pixels",
-                source,
-                first_frame=0,
-                split=split_of.get(usage, "unused"),
-                inside=str(row),
-            )
-            for row, (usage, _, _) in enumerate(rows)
+            self._recording(f"row{row:05d}", self._block(row), "pixels", source, 0, split=split, inside=str(row))
+            for row, split in enumerate(splits)
         )
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:

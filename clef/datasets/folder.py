@@ -119,16 +119,10 @@ class Folder(Dataset):
 
     def _sequence(self, path: str, subject: str | None, activity: str | None, split: str | None) -> RecordedSequence:
         kind = _kind(path)
-        return self._recording(
-            (path if kind == "images" else path.rpartition(".")[0]).replace("/", "_"),
-            self._shard(subject, path),
-            kind,
-            path,
-            self.options.first_frame if kind == "video" else 0,
-            subject=subject,
-            activity=activity,
-            split=split or self._drawn_split(subject or path),
-        )
+        name = (path if kind == "images" else path.rpartition(".")[0]).replace("/", "_")
+        first_frame = self.options.first_frame if kind == "video" else 0
+        known = {"subject": subject, "activity": activity, "split": split or self._drawn_split(subject or path)}
+        return self._recording(name, self._shard(subject, path), kind, path, first_frame, **known)
 
     def _drawn_split(self, unit: str) -> str:
         """Draw the split of a subject or recording, independent of the others.

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from clef.errors import ClefError
 from clef.faces.alignment import crop_face
-from clef.faces.detectors import Detector, build_detector
-from clef.faces.face_track import TrackedFrame, annotated_face, chunks, detect_faces, track_face
+from clef.faces.detectors import Detector, Face, build_detector
+from clef.faces.face_track import TrackedFrame, chunks, detect_faces, track_face
 from clef.faces.fingerprint import crop_fingerprint
 from clef.faces.shard import ROWS_PER_BATCH, SCHEMA, read_batches, recordings_digest, write_shard
 from clef.faces.shard_part import CropReport, ShardPart
@@ -117,7 +117,7 @@ def _use_annotated_box(tracked: TrackedFrame) -> TrackedFrame:
         return tracked
     if not tracked.frame.box[2]:
         return TrackedFrame(tracked.frame, "no_face", faces=0)
-    return replace(tracked, face=annotated_face(tracked.frame.box))
+    return replace(tracked, face=Face(tracked.frame.box, 1.0))
 
 
 def _row(sequence: RecordedSequence, tracked: TrackedFrame, settings: CropParams) -> dict[str, Any]:

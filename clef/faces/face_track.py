@@ -91,12 +91,6 @@ def interpolate(one: Face, other: Face, share: float) -> Face:
     return Face((box[0], box[1], box[2], box[3]), min(one.score, other.score), landmarks)
 
 
-def annotated_face(box: tuple[int, int, int, int]) -> Face:
-    """Return the face of an annotated box."""
-    left, top, width, height = map(float, box)
-    return Face((left, top, width, height), 1.0)
-
-
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Yield the items in lists of `size`; the last list may be shorter."""
     iterator = iter(items)
@@ -117,7 +111,7 @@ def _detect(frames: list[Frame], detector: Detector, settings: CropParams) -> It
 def _choose(faces: list[Face], frame: Frame, image: np.ndarray, settings: CropParams) -> Face:
     """Choose the annotated face if there is one: labels of the image belong to it. Otherwise follow the settings."""
     if frame.box is not None and frame.box[2]:
-        annotated = annotated_face(frame.box)
+        annotated = Face(frame.box, 1.0)
         return max(faces, key=lambda face: (_overlap(face, annotated), -face.distance(annotated.centre)))
     if settings.face == "largest":
         return max(faces, key=lambda face: face.area)
