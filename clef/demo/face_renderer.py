@@ -116,7 +116,6 @@ def _pulls(identity: Identity) -> dict[str, ImageArray]:
     i = identity
     rows = np.arange(SIDE, dtype=np.float32)[:, None] - CENTRE[1]
     below_mouth = np.clip((rows - i.mouth_y - 2) / (i.below - i.mouth_y), 0, 1)
-
     return {
         "cheeks": spot(-i.eye_x - 4, i.nose_y + 2, 14, 11) + spot(i.eye_x + 4, i.nose_y + 2, 14, 11),
         "nose": spot(-i.nose_width, i.nose_y, 7, 7) + spot(i.nose_width, i.nose_y, 7, 7),

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clef.demo.identity import Identity
-from clef.demo.shapes import ImageArray, Points, closed_curve, gaussian_spot
+from clef.demo.shapes import ImageArray, Points, closed_curve
 
 SIDE = 320  # height and width of the drawing
 SHAPE = (SIDE, SIDE)
@@ -17,8 +17,10 @@ def to_pixels(points: ArrayLike) -> Points:
 
 
 def spot(x: float, y: float, width: float, height: float) -> ImageArray:
-    """A Gaussian spot as in `gaussian_spot`, (320, 320), centred relative to the head's centre."""
-    return gaussian_spot(SHAPE, (CENTRE[0] + x, CENTRE[1] + y), width, height)
+    """A Gaussian spot with peak 1, (320, 320), relative to the head's centre; its size is in standard deviations."""
+    across = np.exp(-0.5 * ((np.arange(SIDE) - (CENTRE[0] + x)) / width) ** 2).astype(np.float32)
+    down = np.exp(-0.5 * ((np.arange(SIDE) - (CENTRE[1] + y)) / height) ** 2).astype(np.float32)
+    return np.outer(down, across)
 
 
 def outline(identity: Identity, grow: float = 0.0) -> Points:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Colour = tuple[float, float, float]
+Colour = tuple[float, ...]
 
 SKIN = (  # from light to dark
     (0.97, 0.82, 0.73), (0.93, 0.75, 0.63), (0.87, 0.68, 0.52), (0.78, 0.58, 0.43), (0.70, 0.50, 0.37),
@@ -144,10 +144,8 @@ def random_identity(
 
 
 def _vary(rng: np.random.Generator, colour: Colour, spread: float) -> Colour:
-    red, green, blue = np.clip(np.array(colour) + rng.normal(0, spread, 3), 0.03, 0.98)
-    return float(red), float(green), float(blue)
+    return tuple(np.clip(np.array(colour) + rng.normal(0, spread, 3), 0.03, 0.98).tolist())
 
 
 def _mix(one: Colour, other: Colour, share: float) -> Colour:
-    red, green, blue = (1 - share) * np.array(one) + share * np.array(other)
-    return float(red), float(green), float(blue)
+    return tuple(((1 - share) * np.array(one) + share * np.array(other)).tolist())

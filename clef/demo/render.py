@@ -32,9 +32,8 @@ def render_demo(
     """Write the set below `root`. The same settings give the same bytes for any number of worker processes.
 
     `render.json`, with the settings and the SHA-256 of every file, is written last: if it exists, the set is complete.
-    Files of earlier renderings that do not belong to this one are removed, and no other files.
-
-    `progress` is called with the number of finished videos or images, and of all. Returns the number of files.
+    Files of earlier renderings that do not belong to this one are removed, and no other files. `progress` is called
+    with the number of finished videos or images, and of all. Returns the number of files.
 
     Raises:
         ClefError: The folder is a link, or holds files that were not rendered.

@@ -88,13 +88,6 @@ def _blurred(mask: ImageArray, blur: float) -> ImageArray:
     return cv2.GaussianBlur(coverage, (0, 0), blur) if blur > 0 else coverage
 
 
-def gaussian_spot(shape: tuple[int, int], centre: tuple[float, float], width: float, height: float) -> ImageArray:
-    """A Gaussian spot with peak 1; `width` and `height` are standard deviations."""
-    x = np.exp(-0.5 * ((np.arange(shape[1]) - centre[0]) / width) ** 2).astype(np.float32)
-    y = np.exp(-0.5 * ((np.arange(shape[0]) - centre[1]) / height) ** 2).astype(np.float32)
-    return np.outer(y, x)
-
-
 def streaks(rng: np.random.Generator, shape: tuple[int, int], width: float, height: float) -> ImageArray:
     """White noise, blurred by these standard deviations: the texture of hair, cloth and skin."""
     return cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), sigmaX=width, sigmaY=height)

@@ -12,7 +12,6 @@ from clef.demo.camera import Camera
 from clef.demo.face_renderer import FaceRenderer
 from clef.demo.identity import random_identity
 from clef.demo.pose import Pose
-from clef.demo.shapes import ImageArray
 from clef.params.schema import RenderParams
 from clef.runtime.files import atomic_write
 
@@ -66,17 +65,13 @@ class Still:
             scale=float(rng.normal(1, 0.03)),
         )
 
-    def draw(self) -> ImageArray:
-        """Draw the image, (size, size, 3) RGB."""
+    def render(self, root: Path) -> None:
+        """Write the image below `root`."""
         rng = self._random(2)
         identity = random_identity(rng, woman=bool(rng.random() < 0.5))
         face = FaceRenderer(identity)
         drawing = face.draw(self.pose(), face.backdrop((0, 0), 1.0))
-        return Camera(identity, self.settings.size).take(drawing, (0, 0))
-
-    def render(self, root: Path) -> None:
-        """Write the image below `root`."""
-        bgr = cv2.cvtColor(self.draw(), cv2.COLOR_RGB2BGR)
+        bgr = cv2.cvtColor(Camera(identity, self.settings.size).take(drawing, (0, 0)), cv2.COLOR_RGB2BGR)
         _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         with atomic_write(root / self.files[0]) as partial:
             partial.write_bytes(encoded.tobytes())

@@ -47,7 +47,7 @@ def test_action_units_are_correlated_as_in_real_faces():
     assert lift(10, 24) < 0.8
 
 
-def test_a_turned_head_or_a_covered_face_cannot_be_coded():
+def test_a_turned_head_or_a_covered_face_cannot_be_coded_and_a_hand_leaves_the_upper_face_coded():
     performance = play(4, event="turn")
     yaw = np.abs([pose.yaw for pose in performance.poses])
     assert yaw.max() > 2
@@ -57,9 +57,6 @@ def test_a_turned_head_or_a_covered_face_cannot_be_coded():
     performance = play(6, event="hand")
     assert (performance.hand > 0.95).any()
     assert performance.uncodable[performance.hand > 0.95].all()
-
-
-def test_a_hand_before_the_mouth_leaves_the_upper_face_coded():
     performance = play(5, event="mouth")
     covered = performance.hand > 0.45
     assert covered.any()
@@ -74,12 +71,3 @@ def test_the_labelled_window_is_inside_the_clip(seed, frames, share):
     start, stop = play(seed, frames=frames, share=share).window
     assert 0 <= start <= stop <= frames
     assert abs((stop - start) - share * frames) <= 1
-
-
-def test_heads_move_smoothly_in_every_clip():
-    clips = [play(seed, frames=175).poses for seed in range(60)]
-    course = np.array([[[p.yaw, p.pitch, p.roll, *p.shift, p.scale] for p in poses] for poses in clips])
-    spread = np.array([0.10, 0.06, 0.05, 4.5, 3.0, 0.02])
-    assert course.std(axis=(0, 1)) == pytest.approx(spread, rel=0.2)
-    assert (course.std(axis=1) > 0.1 * spread).all()
-    assert (np.abs(np.diff(course, axis=1)) < 0.4 * spread).all()

@@ -5,7 +5,7 @@ import skimage.data
 from skimage.feature import Cascade
 
 from clef.demo.behaviour import ACTION_UNITS
-from clef.demo.camera import Camera
+from clef.demo.camera import GRAIN_SHIFT, Camera
 from clef.demo.clip import random_actors
 from clef.demo.face_renderer import FaceRenderer
 from clef.demo.hand import Hand
@@ -77,13 +77,25 @@ def test_an_ordinary_detector_finds_faces_and_only_faces(faces):
         assert not has_face(Hand(face.identity).lay_over(photograph(face, Pose()), 1.0))
 
 
-@pytest.mark.parametrize(
-    "moved",
-    [Pose(yaw=0.1), Pose(pitch=0.06), Pose(roll=0.05), Pose(shift=(4.5, 0)), Pose(shift=(0, 3)), Pose(scale=1.02)],
-    ids=["yaw", "pitch", "roll", "across", "down", "scale"],
-)
-def test_every_movement_of_the_head_moves_the_face_but_not_the_room(faces, moved):
-    for face in faces[:4]:
+def test_every_camera_has_its_own_noise_which_is_white_and_its_own_tint():
+    grey = np.full((320, 320, 3), 120, np.uint8)
+    people = [actor.identity for actor in random_actors(0, 18, 6)]
+    assert np.ptp([person.noise for person in people]) > 1
+    for person in people[::3]:
+        frame = Camera(person, 320).take(grey, (3, 5)).astype(float)
+        assert frame.std(axis=(0, 1)) == pytest.approx(person.noise, rel=0.1)
+        assert frame.mean(axis=(0, 1)) == pytest.approx(120 * np.clip(person.tint, 0, 255 / 120), abs=1)
+    shifted = Camera(people[15], 320).take(grey, (17, GRAIN_SHIFT - 1))
+    assert (shifted - frame).std() == pytest.approx(people[15].noise * np.sqrt(2), rel=0.1)
+
+
+MOVEMENTS = {"yaw": 0.1, "pitch": 0.06, "roll": 0.05, "shift": (4.5, 0), "scale": 1.02}
+
+
+@pytest.mark.parametrize("movement", MOVEMENTS)
+def test_every_movement_of_the_head_moves_the_face_but_not_the_room(faces, movement):
+    moved = Pose(**{movement: MOVEMENTS[movement]})
+    for face in faces[:2]:
         backdrop = face.backdrop((0, 0), 1.0)
         change = np.abs(face.draw(moved, backdrop).astype(float) - face.draw(Pose(), backdrop)).mean(axis=2)
         x, y = (int(value) for value in face.placement(Pose()) @ [*CENTRE, 1])

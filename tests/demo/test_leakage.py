@@ -19,8 +19,6 @@ from clef.params.schema import RenderParams
 PEOPLE, ACTIVITIES = 12, 6
 CHANCE = 1 / ACTIVITIES
 PERSON, ACTIVITY = (index.ravel() for index in np.mgrid[:PEOPLE, :ACTIVITIES])
-
-
 CLIPS = plan_clips(RenderParams(subjects=PEOPLE, activities=ACTIVITIES, seconds=(3.0, 4.0)))
 
 
@@ -31,10 +29,7 @@ def performances():
 
 @pytest.fixture(scope="module")
 def rooms(performances) -> np.ndarray:
-    """Surroundings of the face in six frames of each clip, (clip, 12, 12, 4), with the face masked by 0.
-
-    Mean over the frames of each colour, in grey levels, and standard deviation over the frames.
-    """
+    """Mean colour around the masked face and its deviation over six frames of each clip, (clip, 12, 12, 4)."""
     rooms = []
     for clip, performance in zip(CLIPS, performances, strict=True):
         frames = np.stack([*draw_frames(clip, performance, range(5, 75, 13))]).astype(np.float32)

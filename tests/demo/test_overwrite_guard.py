@@ -33,7 +33,7 @@ def assert_refused(root: Path, message: str) -> None:
     assert contents(root.parent) == before
 
 
-@pytest.mark.parametrize("foreign", ["videos/P01/talk.mp4", "videos/F001/T1.mp4", "labels.csv", "render.json"])
+@pytest.mark.parametrize("foreign", ["videos/F001/T1.mp4", "labels.csv", "render.json"])
 def test_folder_without_list_is_refused(tmp_path, foreign):
     write(tmp_path / "mine", foreign)
     assert_refused(tmp_path / "mine", f"mine: holds {foreign}, which render-demo did not write; use `dataset:")

@@ -1,10 +1,6 @@
 import hashlib
 import json
-import signal
-import threading
-from types import SimpleNamespace
 
-import cv2
 import pytest
 
 from clef.demo import render
@@ -53,20 +49,3 @@ def test_progress_counts_up_and_the_record_is_written_last(tmp_path, monkeypatch
     render_demo(STILLS, tmp_path, workers=1, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(done, 8) for done in range(1, 9)]
     assert written == [("labels.csv", 8), ("render.json", 8)]
-
-
-def test_an_interrupted_worker_finishes_its_item_and_draws_no_other(tmp_path, monkeypatch):
-    handler, threads = signal.getsignal(signal.SIGINT), cv2.getNumThreads()
-    monkeypatch.setattr(render, "_interrupted", threading.Event())
-    rendered: list[str] = []
-    first = SimpleNamespace(render=lambda root: (signal.raise_signal(signal.SIGINT), rendered.append("first")))
-    second = SimpleNamespace(render=lambda root: rendered.append("second"))
-    try:
-        render._prepare_worker()
-        render._render_unless_interrupted(first, tmp_path)
-        with pytest.raises(KeyboardInterrupt):
-            render._render_unless_interrupted(second, tmp_path)
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        cv2.setNumThreads(threads)
-    assert rendered == ["first"]
