@@ -14,7 +14,6 @@ from clef.errors import ClefError
 track = typer.Typer(no_args_is_help=True, help="Update MLflow from the results, or start its UI.")
 app.add_typer(track, name="track", rich_help_panel=RESULTS)
 
-START_PAGE = "#/experiments?workflowType=machine_learning"
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -32,7 +31,7 @@ def sync(
     runs: Annotated[list[str] | None, typer.Argument(help="Names of runs; all runs if none is given.")] = None,
 ) -> None:
     """Add missing data to MLflow from the files in results/. Repeating this changes nothing."""
-    _set_environment()
+    os.environ |= {**MLFLOW_ENVIRONMENT, **os.environ}
     from clef.runtime.paths import RESULTS
     from clef.tracking.location import find_checkout, without_secrets
     from clef.tracking.record import records_below
@@ -93,7 +92,8 @@ def ui(
         reason = (error.strerror or str(error)).partition(" (")[0]
         raise ClefError(f"cannot listen on {host}, port {port} ({reason}); choose another --port or --host") from None
     store.require()
-    print(f"starting (up to 30 s): http://{host}:{port}/{START_PAGE}; press ctrl-C to stop", flush=True)
+    page = f"http://{host}:{port}/#/experiments?workflowType=machine_learning"
+    print(f"starting (up to 30 s): {page}; press ctrl-C to stop", flush=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     command += ["--allowed-hosts", allowed_hosts] if allowed_hosts else []
     command += ["--backend-store-uri", store.uri, "--artifacts-destination", str(store.artifacts)]
@@ -105,12 +105,7 @@ def ui(
 def follow(record: Path) -> None:
     """Sync a record until standard input closes. Trainings start this."""
     os.nice(10)
-    _set_environment()
+    os.environ |= {**MLFLOW_ENVIRONMENT, **os.environ}
     from clef.tracking.live_sync import follow as follow_record
 
     print(follow_record(record, sys.stdin) or "")
-
-
-def _set_environment() -> None:
-    for name, value in MLFLOW_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)

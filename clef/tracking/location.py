@@ -11,8 +11,6 @@ from clef.runtime.paths import RESULTS
 from clef.tracking.record import sibling
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
-LOCAL_PAGES = "http://127.0.0.1:5000"
-"""Default address of `clef track ui`, which shows the checkout's own store."""
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _SECRETS = re.compile(r"(?i)(?<=[?&])((?:\w*password|\w*token|\w*secret|\w*key)=)[^&\s'\"]*")
@@ -35,8 +33,9 @@ def without_secrets(text: str) -> str:
 def write_page_links(record: Path, key: str, uri: str, experiment: str, run: str, parent: str | None) -> None:
     """Write the addresses of the pages of a run and its parent; `experiment`, `run` and `parent` are MLflow's ids."""
     address = urlsplit(without_secrets(uri))
-    served = address.scheme in ("http", "https")
-    pages = f"{address.scheme}://{address.netloc}{address.path.rstrip('/')}" if served else LOCAL_PAGES
+    pages = f"{address.scheme}://{address.netloc}{address.path.rstrip('/')}"
+    if address.scheme not in ("http", "https"):  # then `clef track ui` shows them, by default here
+        pages = "http://127.0.0.1:5000"
     runs = f"{pages}/#/experiments/{experiment}/runs"
     links = {"key": key, "run": f"{runs}/{run}", "parent": parent and f"{runs}/{parent}"}
     with suppress(OSError):  # the links are a convenience: a full disk must not stop the sync

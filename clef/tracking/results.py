@@ -37,11 +37,10 @@ def log_results(client: MlflowClient, run: str, path: Path, record: Record) -> i
 
 
 def scores(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Convert a table of results to metrics: every value of its mean, and the F1 of each label.
+    """Convert a table of results to metrics, such as `test/f1_ci_low`, `test/auc`, `baseline/floor` and `test/f1_AU12`.
 
-    For example, `ci_low` of the mean becomes `test/f1_ci_low`, its `auc` becomes `test/auc`, its `floor` becomes
-    `baseline/floor`, and the F1 of AU12 becomes `test/f1_AU12`. Undefined values are left out. The strict F1 comes
-    first, because MLflow's comparison opens with the first metric.
+    They are all values of the mean, and the F1 of each label; undefined values are left out. The strict F1 comes first,
+    because MLflow's comparison opens with the first metric.
     """
     mean = rows["mean"]
     found: dict[str, float | None] = {"test/f1": mean["f1"]}

@@ -1,8 +1,7 @@
 """Describe trainings and whole runs for MLflow: names, parameters and tags.
 
 Parameters have the names of the params file, so that they can be searched for. Parent runs, which are the ones to
-compare, have fewer parameters, and the same ones in every run: sampling and augmentation are one value each, and the
-settings of stage 1 are left out if a run has none.
+compare, have fewer: sampling and augmentation are one value each, and a run without stage 1 has none of its settings.
 """
 
 from collections.abc import Mapping

@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -52,9 +52,14 @@ def checkout(bare_checkout, empty_store) -> Path:
     return bare_checkout
 
 
+def client_of(store: Path | str) -> MlflowClient:
+    """A client of a checkout's own store, or of the store with an address."""
+    return MlflowClient(local_uri(store) if isinstance(store, Path) else store)
+
+
 def all_runs(store: Path | str, filter_string: str = "") -> dict[str, Run]:
     """Every run of a store by name; no two runs may have the same name."""
-    client = MlflowClient(local_uri(store) if isinstance(store, Path) else store)
+    client = client_of(store)
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = client.search_runs(experiments, filter_string, ViewType.ACTIVE_ONLY)
     names = [run.info.run_name for run in runs]
@@ -64,8 +69,7 @@ def all_runs(store: Path | str, filter_string: str = "") -> dict[str, Run]:
 
 def curve(store: Path | str, run: Run, metric: str) -> list[tuple[int, float, int]]:
     """(step, value, time) of each point in MLflow, in the order of steps."""
-    client = MlflowClient(local_uri(store) if isinstance(store, Path) else store)
-    history = client.get_metric_history(run.info.run_id, metric)
+    history = client_of(store).get_metric_history(run.info.run_id, metric)
     return sorted((point.step, point.value, point.timestamp) for point in history)
 
 
@@ -98,22 +102,20 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=2) as response:
-            return response.status == 200
-    except OSError:
-        return False
-
-
 @contextmanager
 def pages(checkout: Path, port: int) -> Iterator[str]:
     """Run `clef track ui` in a checkout; yields its address."""
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     command = [sys.executable, "-m", "clef", "track", "ui", "--port", str(port)]
+
+    def is_healthy() -> bool:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as response:
+            return response.status == 200
+        return False
+
     with subprocess.Popen(command, cwd=checkout, env=environment, stdout=subprocess.DEVNULL) as served:
         try:
-            wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"))
+            wait_until(is_healthy)
             yield f"http://127.0.0.1:{port}"
         finally:
             served.terminate()

@@ -16,11 +16,9 @@ def test_a_damaged_line_costs_only_its_own_points(tmp_path, damaged):
 def test_points_keep_the_time_of_their_line(tmp_path):
     path = tmp_path / "m.jsonl"
     assert not list(read_points(path))
-    path.write_text('{"step": 4, "time": 1700000000.1239, "train/loss": 0.5, "train/lr_factor": 1, "note": "text"}\n')
-    assert [(p.key, p.value, p.step, p.timestamp) for p in read_points(path)] == [
-        ("train/loss", 0.5, 4, 1700000000123),
-        ("train/lr_factor", 1.0, 4, 1700000000123),
-    ]
+    path.write_text('{"step": 4, "time": 1700000000.1239, "train/loss": 1, "note": "text"}\n')
+    (point,) = read_points(path)
+    assert (point.key, point.value, point.step, point.timestamp) == ("train/loss", 1.0, 4, 1700000000123)
 
 
 def test_the_checkpoint_step_belongs_to_this_training(tmp_path):

@@ -35,8 +35,7 @@ def test_the_record_says_how_a_training_ended(target):
     with training(target):
         assert read_record(path).status == "running"
     assert read_record(path).status == "finished"
-    outcomes = {ValueError: "failed", KeyboardInterrupt: "stopped", Unfinished: "stopped", SystemExit: "stopped"}
-    for error, status in outcomes.items():
+    for error, status in ((ValueError, "failed"), (KeyboardInterrupt, "stopped"), (Unfinished, "stopped")):
         fail(target, error)
         assert read_record(path).status == status
 

@@ -1,10 +1,13 @@
 """MLflow's pages in a real browser."""
 
 import json
+import shutil
+import urllib.parse
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from clef.params.schema import Params
 from clef.runs.load import load_params
@@ -14,9 +17,10 @@ from clef.tracking.record import records_below
 from clef.tracking.run_description import parent_run
 from clef.tracking.store import Store
 from clef.tracking.sync import sync_records
-from tests.tracking.conftest import ROOT, free_port, make_record, pages
-from tests.tracking.pages import CHROMIUM, axes, browser, open_comparison, selected
+from tests.tracking.conftest import ROOT, all_runs, free_port, make_record, pages
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 
 SCORES = {"demo": 0.625, "demo-no-pretrain": 0.621, "demo-linear": 0.66}
@@ -39,15 +43,29 @@ def make_run(checkout: Path, run: str, f1: float) -> list[Path]:
     return records_below(folder)
 
 
+def compare_page(checkout: Path) -> str:
+    """The page that opens when a user selects the runs and presses Compare."""
+    found = all_runs(checkout)
+    runs = [found[name].info for name in SCORES]
+    ids = {"runs": [run.run_id for run in runs], "experiments": [runs[0].experiment_id]}
+    query = {name: json.dumps(values, separators=(",", ":")) for name, values in ids.items()}
+    return f"#/compare-runs?{urllib.parse.urlencode(query | {'workflowType': 'machine_learning'})}"
+
+
 def test_the_comparison_shows_settings_against_f1_without_a_click(checkout):
     for run, f1 in SCORES.items():
         assert sync_records(Store(checkout), make_run(checkout, run, f1))[1] is None
-    with pages(checkout, free_port()) as address, browser() as page:
-        open_comparison(page, checkout, address, list(SCORES))
-        assert selected(page) == SHOWN
-        titles, ticks = axes(page)
+    with pages(checkout, free_port()) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        page = browser.new_page(viewport={"width": 1300, "height": 900})
+        page.goto(f"{address}/{compare_page(checkout)}", timeout=600_000)
+        plot = page.locator(".js-plotly-plot").first
+        plot.locator(".axis-title").first.wait_for(timeout=600_000)
+        selected = page.locator("[class$=selection-item-content]").all_text_contents()
+        titles = plot.locator(".axis-title").all_text_contents()
+        ticks = plot.locator(".axis .tick text").all_text_contents()
         table = page.locator("table").first.inner_text()
-    assert titles == SHOWN
+        browser.close()
+    assert selected == titles == SHOWN
     assert {"text", "linear", "own", "none", "demo"} <= set(ticks)
-    for run in SCORES:
-        assert run in table
+    assert all(run in table for run in SCORES)

@@ -12,10 +12,9 @@ def test_missing_damaged_and_older_files_are_no_records(tmp_path):
     assert read_record(path) is None
     RECORD.write(path)
     text = path.read_text()
-    path.write_text(text[:50])
-    assert read_record(path) is None
-    path.write_text(json.dumps({**json.loads(text), "colour": "blue"}))
-    assert read_record(path) is None
+    for other in (text[:50], json.dumps({**json.loads(text), "colour": "blue"})):
+        path.write_text(other)
+        assert read_record(path) is None
 
 
 def test_records_are_listed_in_the_order_of_their_start_and_the_run_last(tmp_path):

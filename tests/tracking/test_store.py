@@ -11,12 +11,9 @@ CREATE = "import sys, pathlib, clef.tracking.store as store; store.Store(pathlib
 
 def test_a_process_killed_while_it_creates_the_database_leaves_none(tmp_path):
     results = tmp_path / "results"
-    child = subprocess.Popen([sys.executable, "-c", CREATE, str(tmp_path)], stderr=subprocess.DEVNULL)
-    try:
+    with subprocess.Popen([sys.executable, "-c", CREATE, str(tmp_path)], stderr=subprocess.DEVNULL) as child:
         wait_until(lambda: any(path.stat().st_size for path in results.glob(".mlflow.db.*.partial")))
-    finally:
         child.kill()
-        child.wait()
     assert not (results / "mlflow.db").exists()
     with Store(tmp_path).creating() as client:
         assert client.search_experiments()

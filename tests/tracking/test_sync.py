@@ -44,13 +44,18 @@ def steps_of(checkout: Path, metric: str = "train/loss") -> list[int]:
     return [step for step, _, _ in curve(checkout, run_of(checkout), metric)]
 
 
+def require_same_curve(checkout: Path, record: Path) -> None:
+    points = curve_in_file(sibling(record, ".safetensors"), "train/loss")
+    assert curve(checkout, run_of(checkout), "train/loss") == points
+
+
 def test_a_finished_training_is_in_mlflow_as_in_its_files(checkout):
     record = make_record(checkout, 1500)
     assert sync(checkout, record) == 1500
     runs = all_runs(checkout)
     assert set(runs) == {"toy", "toy fold 0"}
     run = runs["toy fold 0"]
-    assert curve(checkout, run, "train/loss") == curve_in_file(sibling(record, ".safetensors"), "train/loss")
+    require_same_curve(checkout, record)
     assert run.info.status == "FINISHED"
     assert (run.info.start_time, run.info.end_time) == (1_800_000_000_000, 1_800_001_500_000)
     assert run.data.params == {"lr": "0.1"}
@@ -88,9 +93,7 @@ def test_an_interrupted_and_resumed_training_is_one_run_with_one_point_per_step(
         append(record, range(21, 41))
         change(record, status="finished", ended=1_800_000_099.0)
     run.update()
-    assert curve(checkout, run_of(checkout), "train/loss") == curve_in_file(
-        sibling(record, ".safetensors"), "train/loss"
-    )
+    require_same_curve(checkout, record)
     assert steps_of(checkout) == [*range(1, 41)]
     assert run_of(checkout).info.status == "FINISHED"
 
@@ -129,10 +132,7 @@ def test_results_are_sent_once_per_scoring_and_only_if_they_are_the_recorded_one
     run = run_of(checkout)
     assert [(step, value) for step, value, _ in curve(checkout, run, "test/f1")] == [(0, 0.5), (1, 0.625), (2, 0.5)]
     assert [step for step, _, _ in curve(checkout, run, "test/auc")] == [0]
-    assert {name: value for name, value in run.data.metrics.items() if name.startswith("test/")} == {
-        "test/f1": 0.5,
-        "test/auc": 0.75,
-    }
+    assert {"test/f1": 0.5, "test/auc": 0.75}.items() <= run.data.metrics.items()
 
 
 def test_system_metrics_have_mlflows_names_and_survive_a_damaged_line(checkout):
@@ -170,7 +170,7 @@ def test_an_experiment_in_the_bin_is_restored(checkout):
     with store.creating() as client:
         client.delete_experiment(store.experiment("toys"))
     sync(checkout, make_record(checkout, 3))
-    assert "toy fold 0" in all_runs(checkout)
+    assert run_of(checkout)
 
 
 AT_ONCE = """
