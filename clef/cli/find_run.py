@@ -39,12 +39,7 @@ def require_known(run: str) -> None:
 
 
 def find_dataset(name: str, crop: str | None = None) -> "Dataset":
-    """Open a data set with the params of a run over it.
-
-    Args:
-        name: Of the data set, or of a run over it.
-        crop: Digest of the crop settings that the run must have; any if None.
-    """
+    """Open a data set, by its name or that of a run over it, with the params of a run that has these crop settings."""
     from clef.datasets import open_dataset
     from clef.runs.load import load_params, run_over
 

@@ -32,10 +32,7 @@ def attempted(params: "Params", target: Path, attempt: int | None) -> AbstractCo
 def run_training(params: "Params", time_budget: float | None, train: "Train") -> None:
     """Train in this process, or in `gpus` new processes. With `RANK` set, as by torchrun, start no processes.
 
-    Args:
-        params: The run.
-        time_budget: Minutes until this process is ended by force.
-        train: The training; pickled for new processes.
+    `time_budget` is in minutes; `train` is pickled for new processes.
     """
     if "RANK" not in os.environ:
         if params.device == "cuda":

@@ -37,10 +37,13 @@ def version_data(
     adapter = find_dataset(dataset)
     root = raw_folder(dataset)
     repository = dvc.open_repository(Path.cwd())
-    target = dvc.remote_address(repository, remote) if push or remote else None
-    rendered = adapter.completion_marker() is not None
-    if target is not None and not (dvc.is_local(target[1]) or rendered or yes):
-        _ask_for_consent(dataset, *target)
+    name, address = dvc.remote_address(repository, remote) if push or remote else (None, "")
+    if name is not None and not (dvc.is_local(address) or adapter.completion_marker() is not None or yes):
+        what = f"{dataset} is not made by this project, and its licence may forbid sending it to {address} ({name})"
+        if not sys.stdin.isatty():
+            raise ClefError(f"{what}; if it is allowed, give --yes")
+        if not typer.confirm(f"{what}. Send it?", default=False, err=True):
+            raise ClefError("nothing was sent")
     first = not existing_pointers(adapter, root)
     with progress("pointer") as report_progress:
         changed = dvc.version_data(repository, adapter, root, report_progress)
@@ -50,18 +53,10 @@ def version_data(
         log.info("next: git add %s/*.dvc && git commit -m 'Version of %s'", root, dataset)
     if first and sequences_file(dataset).exists():
         log.info("and for every run made from these files: snakemake --touch --cores 1 results/RUN/summary.csv")
-    if target is not None:
+    if name is not None:
         with progress("pointer sent") as report_progress:
-            files = dvc.push(repository, pointers, target[0], report_progress)
-        log.info("%d files sent to %s (%s)", files, *target)
-
-
-def _ask_for_consent(dataset: str, remote: str, address: str) -> None:
-    what = f"{dataset} is not made by this project, and its licence may forbid sending it to {address} ({remote})"
-    if not sys.stdin.isatty():
-        raise ClefError(f"{what}; if it is allowed, give --yes")
-    if not typer.confirm(f"{what}. Send it?", default=False, err=True):
-        raise ClefError("nothing was sent")
+            files = dvc.push(repository, pointers, name, report_progress)
+        log.info("%d files sent to %s (%s)", files, name, address)
 
 
 @app.command(cls=JobCommand, rich_help_panel=DATA, epilog="Example: clef check demo")
@@ -79,15 +74,13 @@ def check(
     from shutil import get_terminal_size
 
     from clef.ingest.inventory import take_inventory
-    from clef.ingest.report_text import WIDTH, report_text
+    from clef.ingest.report_text import report_text
 
     dataset = find_dataset(name)
     with progress("recording") as report_progress:
         report = take_inventory(dataset, raw or raw_folder(dataset.name), False, report_progress).report
-    if json:
-        text = dumps(report.as_dict(), indent=1) + "\n"
-    else:
-        text = report_text(report, get_terminal_size().columns if out is None and sys.stdout.isatty() else WIDTH)
+    columns = get_terminal_size().columns if out is None and sys.stdout.isatty() else 120
+    text = dumps(report.as_dict(), indent=1) + "\n" if json else report_text(report, columns)
     if out is None:
         print(text, end="")
     else:
@@ -110,6 +103,5 @@ def fixture(
     from clef.fixtures import write_fixture
     from clef.fixtures.size import FixtureSize
 
-    size = FixtureSize(tuple(subject) if subject else None, frames, pixels)
-    written = write_fixture(dataset, packaging, to, size)
+    written = write_fixture(dataset, packaging, to, FixtureSize(tuple(subject) if subject else None, frames, pixels))
     notice("%s: %s, packaging %s", to, dataset, written)

@@ -26,10 +26,11 @@ SHARED_LOG = "CLEF_SHARED_LOG"
 _logger = logging.getLogger(__name__)
 
 
-class TerminalAndLog:
-    """The terminal and the log file of this process."""
+class TerminalAndLog(logging.Handler):
+    """The terminal and the log file of this process. As a logging handler, it shows records in the terminal."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.job = "clef"
         self.log: Path | None = None
         self._terminal: TextIO | None = None
@@ -38,23 +39,23 @@ class TerminalAndLog:
         """Start logging: to the terminal only, or everything to an emptied file and the essentials to the terminal."""
         logging.captureWarnings(True)
         logging.getLogger("clef").setLevel(logging.INFO)
-        if log is not None:
-            terminal = os.dup(1 if SHARED_LOG in os.environ else 2)
-            self._terminal = os.fdopen(terminal, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-            if SHARED_LOG not in os.environ:
-                log.parent.mkdir(parents=True, exist_ok=True)
-                log.write_bytes(b"")
-                with log.open("ab") as file:
-                    os.dup2(file.fileno(), 2)
-            self.log = log
-            to_log = logging.StreamHandler(sys.stderr)
-            to_log.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
-            to_log.setLevel(logging.WARNING if RANK else logging.NOTSET)
-            logging.getLogger().addHandler(to_log)
+        logging.getLogger().addHandler(self)
         faulthandler.enable()
-        logging.getLogger().addHandler(_ToTerminal(self))
-        if log is not None:
-            _logger.info("clef %s, process %d on %s%s", __version__, os.getpid(), socket.gethostname(), _slurm_job())
+        if log is None:
+            return
+        shared = SHARED_LOG in os.environ
+        self._terminal = os.fdopen(os.dup(1 if shared else 2), "w", 1, encoding="utf-8", errors="backslashreplace")
+        if not shared:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_bytes(b"")
+            with log.open("ab") as file:
+                os.dup2(file.fileno(), 2)
+        self.log = log
+        to_log = logging.StreamHandler(sys.stderr)
+        to_log.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+        to_log.setLevel(logging.WARNING if RANK else logging.NOTSET)
+        logging.getLogger().addHandler(to_log)
+        _logger.info("clef %s, process %d on %s%s", __version__, os.getpid(), socket.gethostname(), _slurm_job())
 
     @contextmanager
     def shared_with_subprocesses(self) -> Iterator[None]:
@@ -85,6 +86,15 @@ class TerminalAndLog:
         if self.log is not None:
             sys.stderr.write(line)
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a record: if there is a log file, only notices, warnings and errors."""
+        own, log = record.name.split(".")[0] == "clef", self.log is not None
+        minimum = (NOTICE if log else logging.INFO) if own else (logging.ERROR if log else logging.WARNING)
+        if record.levelno >= (logging.ERROR if RANK else minimum):
+            level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+            job = f"{self.job}: " if log else ""
+            self.terminal.write(f"{job}{level}{' '.join(record.getMessage().split())}\n")
+
 
 def _slurm_job() -> str:
     """Describe the SLURM job, its node and its GPUs."""
@@ -92,22 +102,6 @@ def _slurm_job() -> str:
         return ""
     node, gpus = os.environ.get("SLURMD_NODENAME", "an unnamed node"), os.environ.get("CUDA_VISIBLE_DEVICES")
     return f", SLURM job {job} on {node} with {'no GPU' if gpus is None else f'CUDA_VISIBLE_DEVICES={gpus}'}"
-
-
-class _ToTerminal(logging.Handler):
-    """Show records in the terminal: if there is a log file, only notices, warnings and errors."""
-
-    def __init__(self, output: TerminalAndLog) -> None:
-        super().__init__()
-        self.output = output
-
-    def emit(self, record: logging.LogRecord) -> None:
-        own, log = record.name.split(".")[0] == "clef", self.output.log is not None
-        minimum = (NOTICE if log else logging.INFO) if own else (logging.ERROR if log else logging.WARNING)
-        if record.levelno >= (logging.ERROR if RANK else minimum):
-            level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-            job = f"{self.output.job}: " if log else ""
-            self.output.terminal.write(f"{job}{level}{' '.join(record.getMessage().split())}\n")
 
 
 output = TerminalAndLog()

@@ -6,22 +6,9 @@ from typing import Annotated
 
 import typer
 
+from clef.cli import options
 from clef.cli.app import step
 from clef.cli.find_run import also_sources, other_test_data, training
-from clef.cli.options import (
-    AlsoCrops,
-    AlsoManifests,
-    Attempt,
-    Crops,
-    FoldNumber,
-    Manifest,
-    Out,
-    Run,
-    Seed,
-    TestCrops,
-    TestManifest,
-    TimeBudget,
-)
 from clef.cli.processes import attempted, run_training
 from clef.errors import ClefError
 
@@ -31,16 +18,16 @@ from clef.errors import ClefError
     "--crops data/interim/demo/{crop} --out results/demo/seed0/fold0/pretrain.safetensors"
 )
 def pretrain(
-    run: Run,
-    seed: Seed,
-    fold: FoldNumber,
-    manifest: Manifest,
-    crops: Crops,
-    out: Out,
-    also_manifest: AlsoManifests = None,
-    also_crops: AlsoCrops = None,
-    time_budget: TimeBudget = None,
-    attempt: Attempt = None,
+    run: options.Run,
+    seed: options.Seed,
+    fold: options.FoldNumber,
+    manifest: options.Manifest,
+    crops: options.Crops,
+    out: options.Out,
+    also_manifest: options.AlsoManifests = None,
+    also_crops: options.AlsoCrops = None,
+    time_budget: options.TimeBudget = None,
+    attempt: options.Attempt = None,
 ) -> None:
     """Stage 1: contrastive pretraining with the activity as a weak label."""
     params, split, inputs = training(run, fold, manifest, crops)
@@ -57,21 +44,21 @@ def pretrain(
     "--epochs results/demo/seed0/fold0/finetune.epochs.parquet --out results/demo/seed0/fold0/finetune.safetensors"
 )
 def finetune(
-    run: Run,
-    seed: Seed,
-    fold: FoldNumber,
-    manifest: Manifest,
-    crops: Crops,
-    out: Out,
+    run: options.Run,
+    seed: options.Seed,
+    fold: options.FoldNumber,
+    manifest: options.Manifest,
+    crops: options.Crops,
+    out: options.Out,
     epochs: Annotated[Path, typer.Option(help="File to write: test predictions after each epoch.")],
     stage1: Annotated[Path | None, typer.Option(help="Weights of stage 1 to start from.")] = None,
     inner: Annotated[
         bool, typer.Option("--inner", help="Train without the subjects that `tune` holds out, and predict on them.")
     ] = False,
-    test_manifest: TestManifest = None,
-    test_crops: TestCrops = None,
-    time_budget: TimeBudget = None,
-    attempt: Attempt = None,
+    test_manifest: options.TestManifest = None,
+    test_crops: options.TestCrops = None,
+    time_budget: options.TimeBudget = None,
+    attempt: options.Attempt = None,
 ) -> None:
     """Stage 2: learn to match images with the texts of the labels."""
     params, split, inputs = training(run, fold, manifest, crops)
@@ -85,7 +72,6 @@ def finetune(
             )
         split = inner_split(split, params.tune.held_out, params.folds.seed)
     other_dataset = other_test_data(params, test_manifest, test_crops)
+    task = partial(train, params, seed, split, inputs, stage1, out, epochs, other_dataset)
     with attempted(params, out, attempt):
-        run_training(
-            params, time_budget, partial(train, params, seed, split, inputs, stage1, out, epochs, other_dataset)
-        )
+        run_training(params, time_budget, task)

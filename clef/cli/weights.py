@@ -12,8 +12,6 @@ from clef.runtime.files import file_hash, write_text
 from clef.runtime.paths import WEIGHTS
 from clef.runtime.progress import notice, progress
 
-CLIP = "ViT-B-16-quickgelu/openai"
-
 
 @app.command("fetch-weights", cls=JobCommand, rich_help_panel=DATA, epilog="Example: clef fetch-weights yunet")
 def fetch_weights(
@@ -45,7 +43,7 @@ def fetch_weights(
             fetched = fetch(release, target, report_progress)
         notice("%s: %s, SHA-256 %s", target, "downloaded" if fetched else "exists already", file_hash(target))
         return
-    model, slash, tag = (CLIP if name == "clip" else name).rpartition("/")
+    model, slash, tag = ("ViT-B-16-quickgelu/openai" if name == "clip" else name).rpartition("/")
     if not slash:
         known = ", ".join(DETECTOR_RELEASES)
         raise ClefError(f"fetch-weights: unknown weights {name}; expected one of {known}, clip, or a model's NAME/TAG")

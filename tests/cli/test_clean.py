@@ -21,19 +21,14 @@ def checkout(tmp_path) -> Path:
     return tmp_path
 
 
-def test_a_dry_run_lists_and_removes_nothing(checkout, clef_here):
-    ran = clef_here("clean", "--dry-run", folder=checkout)
-    assert not ran.returncode
-    assert LISTED in ran.stdout
-    assert "Kept results without params file: forgotten; --results removes them too" in ran.stdout
-    assert "2.0 kB can be removed; nothing was removed" in ran.stdout
-    assert (checkout / UNUSED).exists()
-
-
-def test_without_a_terminal_it_needs_yes(checkout, clef_here):
-    ran = clef_here("clean", folder=checkout)
-    assert ran.returncode == 1
-    assert "no terminal to ask on; use --yes" in ran.stderr
+def test_unneeded_files_are_listed_and_removed_with_yes(checkout, clef_here):
+    listed, refused = (clef_here("clean", *option, folder=checkout) for option in (["--dry-run"], []))
+    assert not listed.returncode
+    assert LISTED in listed.stdout
+    assert "Kept results without params file: forgotten; --results removes them too" in listed.stdout
+    assert "2.0 kB can be removed; nothing was removed" in listed.stdout
+    assert refused.returncode == 1
+    assert "no terminal to ask on; use --yes" in refused.stderr
     assert (checkout / UNUSED).exists()
     assert "2.0 kB removed" in clef_here("clean", "--yes", folder=checkout).stdout
     assert not (checkout / UNUSED).exists()

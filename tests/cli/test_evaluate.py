@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from clef.training.metrics_file import MetricsFile
-from tests.comparison.conftest import action_unit_tables, expression_tables, finish
+from tests.comparison.conftest import finish
 
-__all__ = ["action_unit_tables", "expression_tables", "finish"]
+__all__ = ["finish"]
 
 METRICS = [f"results/mine/seed0/fold{fold}/metrics.json" for fold in (0, 1)]
 SUMMARIZE = ("summarize", "mine", *METRICS, "--out", "results/mine/summary.csv")

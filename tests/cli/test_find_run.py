@@ -44,15 +44,6 @@ def test_files_of_the_other_data_set_are_required_with_a_test_section_only(runs,
         find_run.other_test_data(runs["plus"], tmp_path / "manifest.parquet", None)
 
 
-def test_a_fold_is_found_by_its_name(runs, tmp_path):
-    params, fold, inputs = find_run.training("plus", "all", tmp_path / "manifest.parquet", tmp_path)
-    assert fold.train_subjects == ("F001", "F002", "M001", "M002")
-    assert (fold.test_subjects, len(inputs.shards)) == ((), 4)
-    assert params.test is not None
-    with pytest.raises(ClefError, match="--fold: plus has no fold 0; expected all"):
-        find_run.training("plus", "0", tmp_path, tmp_path)
-
-
 def test_another_data_set_takes_part_in_stage_1_with_all_subjects(runs, tmp_path):
     section = runs["plus"].pretrain.model_copy(update={"also": ["second"]})
     params = runs["plus"].model_copy(update={"pretrain": section})
