@@ -116,9 +116,9 @@ def _zip_directory(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(before_end)
         end = file.read()
-        size = int.from_bytes(end[end.rindex(b"PK\5\6") :][12:16], "little")
+        size = int.from_bytes(end[end.rfind(b"PK\5\6") :][12:16], "little")
         if size == 2**32 - 1:
-            size = int.from_bytes(end[end.rindex(b"PK\6\6") :][40:48], "little")
+            size = int.from_bytes(end[end.rfind(b"PK\6\6") :][40:48], "little")
         file.seek(max(0, before_end - size))
         return file.read()
 
