@@ -1,7 +1,5 @@
 """The check comes before anything long. Real Snakemake, real jobs."""
 
-import pytest
-
 from tests.workflow.conftest import only_run, snakemake
 
 TINY = """
@@ -14,34 +12,24 @@ folds: {number: 3}
 model: {name: clef-tiny, image_size: 32}
 pretrain: null
 """
-REPORT = "data/interim/tiny/check.txt"
 
 
-@pytest.fixture
-def tiny(checkout):
+def test_nothing_is_cropped_from_a_broken_copy(checkout):
     only_run(checkout, "tiny", TINY)
-    return checkout
-
-
-def manifest(folder) -> str:
-    listed = snakemake(folder, "-n", "results/tiny/summary.csv", "--detailed-summary")
-    return next(line.split("\t")[0] for line in listed.splitlines() if "manifest.parquet\t" in line)
-
-
-def test_nothing_is_cropped_from_a_broken_copy(tiny):
-    target = manifest(tiny)
-    snakemake(tiny, "data/raw/tiny/render.json")
-    labels = tiny / "data/raw/tiny/AUCoding/AU_OCC/F002_T1.csv"
+    listed = snakemake(checkout, "-n", "results/tiny/summary.csv", "--detailed-summary")
+    manifest = next(line.split("\t")[0] for line in listed.splitlines() if "manifest.parquet\t" in line)
+    snakemake(checkout, "data/raw/tiny/render.json")
+    labels, report = checkout / "data/raw/tiny/AUCoding/AU_OCC/F002_T1.csv", checkout / "data/interim/tiny/check.txt"
     whole = labels.read_text()
     labels.write_text("")
-    output = snakemake(tiny, target, "--quiet", "rules", "host", check=False)
+    output = snakemake(checkout, manifest, "--quiet", "rules", "host", check=False)
     assert "ingest tiny: error: not usable: AUCoding/AU_OCC/F002_T1.csv: no rows" in output
-    assert "verdict: not usable" in (tiny / "data/interim/tiny/ingest.log").read_text()
-    assert not list(tiny.rglob("*.arrow"))
-    assert not (tiny / REPORT).exists()
+    assert "verdict: not usable" in (checkout / "data/interim/tiny/ingest.log").read_text()
+    assert not list(checkout.rglob("*.arrow"))
+    assert not report.exists()
 
     labels.write_text(whole)
-    snakemake(tiny, target)
-    assert "verdict: complete: all as expected" in (tiny / REPORT).read_text()
-    (tiny / REPORT).unlink()
-    assert "Nothing to be done" in snakemake(tiny, "-n", target)
+    snakemake(checkout, manifest)
+    assert "verdict: complete: all as expected" in report.read_text()
+    report.unlink()
+    assert "Nothing to be done" in snakemake(checkout, "-n", manifest)

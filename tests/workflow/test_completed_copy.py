@@ -66,16 +66,19 @@ def test_the_same_copy_or_none_makes_nothing_stale(finished):
     assert stale_with_shards(finished) == ({}, [])
 
 
-@pytest.mark.parametrize("name", ["Sequences/F002/T8/0000.jpg", "Sequences/F002/T7/0003.jpg"])
-def test_an_added_image_makes_only_its_shard_stale(finished, name):
-    put(finished, name)
-    assert stale_with_shards(finished) == (AFTER_CROPS | {"ingest": 1, "crop": 1}, ["F002"])
-
-
-@pytest.mark.parametrize("name", ["F001_T1", "F002_T8"])
-def test_changed_or_added_labels_make_no_shard_stale(finished, name):
-    put(finished, f"AUCoding/AU_OCC/{name}.csv", content="0,1\n")
-    assert stale_with_shards(finished) == (AFTER_CROPS | {"ingest": 1}, [])
+@pytest.mark.parametrize(
+    ("name", "shards"),
+    [
+        ("Sequences/F002/T8/0000.jpg", ["F002"]),
+        ("Sequences/F002/T7/0003.jpg", ["F002"]),
+        ("AUCoding/AU_OCC/F001_T1.csv", []),
+        ("AUCoding/AU_OCC/F002_T8.csv", []),
+    ],
+)
+def test_an_added_image_makes_only_its_shard_stale_and_labels_none(finished, name, shards):
+    put(finished, name, content="0,1\n")
+    crops = {"crop": len(shards)} if shards else {}
+    assert stale_with_shards(finished) == (AFTER_CROPS | {"ingest": 1} | crops, shards)
 
 
 def test_an_option_that_changes_what_is_read_makes_every_shard_stale(finished):
@@ -108,29 +111,27 @@ model: {{name: clef-tiny, image_size: 64}}
 
 
 def test_shards_of_images_without_subjects_depend_on_the_whole_folder(checkout):
-    folder = checkout
-    only_run(folder, "small", IMAGES.format("{adapter: rafdb, name: small, options: {blocks: 2}}"))
-    put(folder, "basic/EmoLabel/list_patition_label.txt", content="train_00001.jpg 4\n")
-    put(folder, "basic/Image/aligned/train_00001_aligned.jpg")
-    mark_as_made(folder, TARGET)
-    assert stale_with_shards(folder) == ({}, [])
-    put(folder, "basic/Image/aligned/train_00002_aligned.jpg")
-    assert stale_with_shards(folder)[0]["crop"] == 2
+    only_run(checkout, "small", IMAGES.format("{adapter: rafdb, name: small, options: {blocks: 2}}"))
+    put(checkout, "basic/EmoLabel/list_patition_label.txt", content="train_00001.jpg 4\n")
+    put(checkout, "basic/Image/aligned/train_00001_aligned.jpg")
+    mark_as_made(checkout, TARGET)
+    put(checkout, "basic/Image/aligned/train_00002_aligned.jpg")
+    assert stale_with_shards(checkout)[0]["crop"] == 2
 
 
 def test_in_a_folder_of_images_a_label_makes_no_shard_stale_and_an_image_its_own(checkout):
-    folder, own = checkout, IMAGES.format("{adapter: folder, name: small, options: {blocks: 2, test_share: 0.5}}")
-    only_run(folder, "small", own)
-    rows = [f"{name}.jpg,neutral\n" for name in "abcdef"]
-    put(folder, *(f"{name}.jpg" for name in "abcdefg"))
-    put(folder, "labels.csv", content="path,expression\n" + "".join(rows))
-    mark_as_made(folder, TARGET)
-    assert stale_with_shards(folder) == ({}, [])
-    put(folder, "labels.csv", content="path,expression\n" + "".join(rows).replace("neutral", "happiness", 1))
+    own = IMAGES.format("{adapter: folder, name: small, options: {blocks: 2, test_share: 0.5}}")
+    only_run(checkout, "small", own)
+    labels = "path,expression\n" + "".join(f"{name}.jpg,neutral\n" for name in "abcdef")
+    put(checkout, *(f"{name}.jpg" for name in "abcdefg"))
+    put(checkout, "labels.csv", content=labels)
+    mark_as_made(checkout, TARGET)
+    assert stale_with_shards(checkout) == ({}, [])
+    put(checkout, "labels.csv", content=labels.replace("neutral", "happiness", 1))
     after = {"manifest": 1, "finetune": 1, "evaluate": 1, "summarize": 1, "ingest": 1}
-    assert stale_with_shards(folder) == (after, [])
-    put(folder, "labels.csv", content="path,expression\n" + "".join(rows) + "g.jpg,neutral\n")
-    assert stale_with_shards(folder)[0] == after | {"crop": 1}
-    (folder / "params/small.yaml").write_text(own.replace("test_share: 0.5", "test_share: 0.4"))
-    put(folder, "labels.csv", content="path,expression\n" + "".join(rows))
-    assert stale_with_shards(folder) == (after, [])
+    assert stale_with_shards(checkout) == (after, [])
+    put(checkout, "labels.csv", content=f"{labels}g.jpg,neutral\n")
+    assert stale_with_shards(checkout)[0] == after | {"crop": 1}
+    (checkout / "params/small.yaml").write_text(own.replace("test_share: 0.5", "test_share: 0.4"))
+    put(checkout, "labels.csv", content=labels)
+    assert stale_with_shards(checkout) == (after, [])

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,8 @@ pretrain: null
 finetune: {epochs: 1}
 evaluate: {bootstrap: 10}
 """
-AUTHOR = {"NAME": "n", "EMAIL": "n@example.org"}
+AUTHOR = {f"GIT_{role}_{key}": "n@example.org" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+ONE_SHARD = {"ingest": 1, "crop": 1, "manifest": 1, "finetune": 2, "evaluate": 2, "summarize": 1}
 
 
 class Page:
@@ -39,16 +39,7 @@ class Page:
         assert [line.split()[:2] for line in lines] == [command.split() for command in commands]
         for old, new in self.replacements.items():
             block = block.replace(old, new)
-        author = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
-        return shell(folder, block, PYTHONPATH="", **author)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-c", "user.name=n", "-c", "user.email=n@example.org", *arguments]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
-
-
-ONE_SHARD = {"ingest": 1, "crop": 1, "manifest": 1, "finetune": 2, "evaluate": 2, "summarize": 1}
+        return shell(folder, block, PYTHONPATH="", **AUTHOR)
 
 
 def test_a_versioned_data_set_from_its_first_version_to_a_checkout_of_an_old_one(tmp_path):
@@ -57,9 +48,7 @@ def test_a_versioned_data_set_from_its_first_version_to_a_checkout_of_an_old_one
         shutil.copy(ROOT / name, checkout)
     (checkout / "params" / "demo-short.yaml").write_text(PARAMS)
     shutil.copytree(ROOT / ".dvc", checkout / ".dvc", ignore=shutil.ignore_patterns("tmp", "cache", "config.local"))
-    git(checkout, "init", "--quiet")
-    git(checkout, "add", "--all")
-    git(checkout, "commit", "--quiet", "--message", "Code")
+    shell(checkout, "git init --quiet; git add --all; git commit --quiet --message Code", **AUTHOR)
     page = Page({"/mnt/lab/store": str(tmp_path / "store"), "ssh://git.example.org/clef.git": str(checkout)})
     raw, summary = checkout / "data" / "raw" / "demo-short", checkout / TARGET
 
@@ -70,7 +59,7 @@ def test_a_versioned_data_set_from_its_first_version_to_a_checkout_of_an_old_one
     page.run(checkout, "snakemake --touch")
     assert "Nothing to be done" in snakemake(checkout, "-n", TARGET)
     page.run(checkout, "git add", "git commit")
-    committed = git(checkout, "ls-files", "data/raw", "results").splitlines()
+    committed = shell(checkout, "git ls-files data/raw results").splitlines()
     assert [Path(path).name for path in committed] == [
         *(f"{subject}.dvc" for subject in ("F001", "F002", "M001", "M002")),
         *("labels.dvc", "f1.csv", "summary.csv", "summary.json"),

@@ -9,8 +9,6 @@ from clef.datasets.bp4d import Bp4d
 from clef.datasets.bp4dplus import Bp4dPlus
 from clef.datasets.disfa import PUBLISHED_JAA, Disfa
 from clef.datasets.rafdb import RafDb
-from clef.fixtures import write_fixture, writers
-from clef.fixtures.size import FixtureSize
 from tests.documentation import commands
 from tests.workflow.conftest import ROOT, shell
 
@@ -47,14 +45,3 @@ def test_the_page_names_every_params_file_and_every_missing_recording():
     shipped = {path.stem for path in (ROOT / "params").glob("*.yaml") if not path.stem.startswith("demo")}
     assert set(described) >= shipped
     assert all(name in TEXT for name in Bp4dPlus.published_counts.known_missing)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("dataset", [name for name in writers() if name != "folder"])
-def test_the_page_names_a_file_of_every_packaging(dataset, tmp_path):
-    subjects = {"bp4d": ("F001",), "bp4dplus": ("F001",), "disfa": ("SN001", "SN002")}.get(dataset)
-    for packaging in writers()[dataset]:
-        write_fixture(dataset, packaging, tmp_path / packaging, FixtureSize(subjects, frames=4, pixels=64))
-        files = [path.relative_to(tmp_path / packaging).as_posix() for path in (tmp_path / packaging).rglob("*.*")]
-        named = re.findall(r"`([\w+/.-]+\.\w+)`", TEXT)
-        assert any(file.endswith(name) for name in named for file in files), packaging

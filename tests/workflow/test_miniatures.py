@@ -55,11 +55,22 @@ def stage1_checkout(tmp_path_factory) -> Path:
     return folder
 
 
-def test_bp4d(checkout):
-    prepare(checkout, "bp4d", "full", STAGE_1)
-    assert {"AU01", "AU24"} <= set(results(checkout, "bp4d-small").index)
-    for fold, tested in enumerate((["F001", "M001"], ["F003", "M002"], ["F004", "M003"])):
-        assert sidecar(checkout, f"bp4d-small/seed0/fold{fold}/finetune.json")["test_subjects"] == tested
+@pytest.mark.parametrize(
+    ("dataset", "packaging", "folds"),
+    [
+        ("bp4d", "full", [["F001", "M001"], ["F003", "M002"], ["F004", "M003"]]),
+        ("bp4dplus", "zips", [["F004", "F013"], ["F012"], ["F001"], ["F003"]]),
+    ],
+    ids=["bp4d", "bp4dplus"],
+)
+def test_action_units(checkout, dataset, packaging, folds):
+    prepare(checkout, dataset, packaging, STAGE_1)
+    assert {"AU01", "AU24"} <= set(results(checkout, f"{dataset}-small").index)
+    for fold, tested in enumerate(folds):
+        path = f"{dataset}-small/seed0/fold{fold}"
+        assert sidecar(checkout, f"{path}/finetune.json")["test_subjects"] == tested
+        trained_on = sidecar(checkout, f"{path}/pretrain.json")["trained_on"]
+        assert not set(tested) & {subject for _, subject in trained_on}
 
 
 def test_disfa_starts_from_every_subject_of_bp4dplus(checkout):
@@ -69,16 +80,6 @@ def test_disfa_starts_from_every_subject_of_bp4dplus(checkout):
     trained = sidecar(checkout, "bp4dplus-small/seed0/foldall/pretrain.json")["trained_on"]
     assert trained == [["bp4dplus-small", subject] for subject in sorted(SUBJECTS["bp4dplus"])]
     assert not list((checkout / "results" / "bp4dplus-small").glob("seed0/fold[0-9]"))
-
-
-def test_bp4dplus(checkout):
-    prepare(checkout, "bp4dplus", "zips", STAGE_1)
-    assert {"AU01", "AU24"} <= set(results(checkout, "bp4dplus-small").index)
-    for fold, tested in enumerate((["F004", "F013"], ["F012"], ["F001"], ["F003"])):
-        path = f"bp4dplus-small/seed0/fold{fold}"
-        assert sidecar(checkout, f"{path}/finetune.json")["test_subjects"] == tested
-        trained_on = sidecar(checkout, f"{path}/pretrain.json")["trained_on"]
-        assert not set(tested) & {subject for _, subject in trained_on}
 
 
 def test_bp4d_to_disfa(checkout):

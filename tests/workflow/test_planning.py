@@ -39,8 +39,6 @@ def test_a_fresh_clone_plans_every_run_without_data_and_without_heavy_imports(ch
 def test_the_demo_is_planned(checkout):
     jobs = {"render_demo": 1, "ingest": 1, "crop": 18, "manifest": 1, "pretrain": 3, "finetune": 3, "evaluate": 3}
     assert planned(snakemake(checkout, "-n")) == jobs | {"summarize": 1, "all": 1}
-    tuned = planned(snakemake(checkout, "-n", "results/demo-tuned/summary.csv"))
-    assert tuned == jobs | {"finetune_inner": 3, "summarize": 1}
     variants = [f"results/{run}/summary.csv" for run in ("demo", "demo-no-pretrain", "demo-linear")]
     assert planned(snakemake(checkout, "-n", *variants)) == jobs | {"finetune": 9, "evaluate": 9, "summarize": 3}
 
@@ -56,35 +54,14 @@ def test_params_of_other_runs_stop_nothing(checkout):
     variant = "extends: bp4d\ndataset: {options: {subjects: [F001, F002, M001]}}\nfolds: {protocol: leave_one_out}\n"
     (checkout / "params" / "a-variant.yaml").write_text(variant)
     assert planned(snakemake(checkout, "-n", "results/a-variant/summary.csv"))["crop"] == 3
-    assert planned(snakemake(checkout, "-n", "results/bp4d/summary.csv"))["crop"] == 41
     both = snakemake(checkout, "-n", "results/bp4d/summary.csv", "results/a-variant/summary.csv", check=False)
     assert "CLEF: error: params/a-variant.yaml: dataset differs from bp4d.yaml, which uses the same data set" in both
 
 
-def test_jobs_use_the_params_of_the_requested_run(checkout):
-    """Their commands name the data set only, which other runs use with other options."""
-    variant = "extends: demo\nrender: {subjects: 2, activities: 2, seconds: [0.4, 0.6]}\nfolds: {number: 2}\n"
-    (checkout / "params" / "variant.yaml").write_text(variant)
-    output = snakemake(checkout, "-n", "results/variant/summary.csv")
-    assert planned(output)["crop"] == 2
-    digest = re.search(r"data/interim/demo/(\w{8})/F001.arrow", output)[1]
-    snakemake(checkout, "results/variant/seed0/fold0/pretrain.safetensors", f"data/interim/demo/{digest}/F001.arrow",
-              "--until", "render_demo")  # fmt: skip
-    assert len(list((checkout / "data/raw/demo").rglob("*.mp4"))) == 4
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("render:", "finetun: {epochs: 1}\nrender:", "finetun: unknown key; did you mean finetune?"),
-        ("extends: demo\n", "extends: dem\n", "extends: no file params/dem.yaml; did you mean demo?"),
-        ("render:", "texts: {file: none.yaml}\nrender:", "texts.file: none.yaml: no such file"),
-    ],
-)
-def test_a_mistake_in_the_params_is_the_only_output(checkout, old, new, message):
-    edit(checkout / "params/demo-short.yaml", old, new)
+def test_a_mistake_in_the_params_is_the_only_output(checkout):
+    edit(checkout / "params/demo-short.yaml", "render:", "finetun: {epochs: 1}\nrender:")
     output = snakemake(checkout, "-n", SHORT, check=False)
-    assert output.startswith(f"CLEF: error: params/demo-short.yaml: {message}")
+    assert output.startswith("CLEF: error: params/demo-short.yaml: finetun: unknown key; did you mean finetune?")
     assert len(output.splitlines()) == 1, output
 
 
@@ -119,8 +96,7 @@ def test_published_weights_are_fetched_before_anything_else(checkout, monkeypatc
     assert planned(snakemake(checkout, "-n", SHORT))["fetch_weights"] == 1
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     output = snakemake(checkout, SHORT, check=False)
-    for part in ("retinaface_resnet50_2020-07-20-f168fae3c.zip", "SHA-256", "weights/"):
-        assert part in output
+    assert all(part in output for part in ("retinaface_resnet50_2020-07-20-f168fae3c.zip", "SHA-256", "weights/"))
     assert "Finished jobid" not in output
     assert not list((checkout / "data").rglob("*.mp4"))
 
@@ -157,11 +133,20 @@ def test_one_gpu_takes_one_training_at_a_time(checkout):
 def test_a_training_asks_for_the_gpus_and_threads_of_all_its_processes(checkout):
     (checkout / "params" / "both.yaml").write_text("extends: demo\ndevice: cuda\ngpus: 2\nthreads: 3\n")
     output = snakemake(checkout, "-n", "--cores", "8", "results/both/summary.csv", "--resources", "gpu=4")
-    one = re.compile(r"rule (pretrain|finetune|evaluate):.*?resources: [^\n]*", re.DOTALL)
-    blocks = {found[1]: found[0] for found in one.finditer(output)}
-    for step, gpus, threads in (("pretrain", 2, 6), ("finetune", 2, 6), ("evaluate", 1, 3)):
-        assert re.search(rf"threads: {threads}\b", blocks[step]), blocks[step]
-        assert re.search(rf"gpu={gpus}\b", blocks[step]), blocks[step]
+    one = re.compile(r"rule (pretrain|finetune|evaluate):.*?threads: (\d+).*?gpu=(\d+)", re.DOTALL)
+    assert {found.groups() for found in one.finditer(output)} == {
+        ("pretrain", "6", "2"),
+        ("finetune", "6", "2"),
+        ("evaluate", "3", "1"),
+    }
+
+
+def test_the_graph_in_the_readme_is_current(checkout):
+    printed = snakemake(checkout, "--rulegraph", "mermaid-js", "results/demo/summary.csv")
+    names = dict(re.findall(r"^\s*(id\d+)\[\"?(\w+)", printed, re.MULTILINE))
+    edges = {f"{names[a]} --> {names[b]}" for a, b in re.findall(r"^\s*(id\d+) --> (id\d+)", printed, re.MULTILINE)}
+    (graph,) = re.findall(r"^```mermaid\nflowchart LR\n(.*?)\n```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert {line.strip() for line in graph.splitlines()} == edges
 
 
 def test_unlock_needs_no_number_of_cores(checkout):

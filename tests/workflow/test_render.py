@@ -16,38 +16,30 @@ crop: {detector: none, size: 40}
 model: {name: clef-tiny, image_size: 32}
 pretrain: null
 """
-RECORD = "data/raw/few/render.json"
 
 
-@pytest.fixture
-def few(checkout):
-    only_run(checkout, "few", FEW)
-    return checkout
-
-
-def test_other_settings_replace_an_earlier_rendering(few):
-    raw = few / "data/raw/few"
-    snakemake(few, RECORD)
-    for images in (3, 5):
-        (few / "params" / "few.yaml").write_text(FEW.replace("train_images: 4", f"train_images: {images}"))
-        snakemake(few, RECORD)
+def test_other_settings_replace_an_earlier_rendering(checkout):
+    raw = checkout / "data/raw/few"
+    for images in (4, 3, 5):
+        only_run(checkout, "few", FEW.replace("train_images: 4", f"train_images: {images}"))
+        snakemake(checkout, "data/raw/few/render.json")
         assert len(list(raw.glob("images/train/*.jpg"))) == images
         there = {path.relative_to(raw).as_posix() for path in raw.rglob("*.*") if path.is_file()}
-        assert there == {*json.loads((few / RECORD).read_text())["files"], "render.json", ".rendered"}
+        assert there == {*json.loads((raw / "render.json").read_text())["files"], "render.json", ".rendered"}
 
 
 @pytest.mark.parametrize("linked", [True, False], ids=["link", "folder"])
-def test_recordings_of_ones_own_survive_a_forgotten_adapter(few, linked, tmp_path):
-    lab = tmp_path / "lab" if linked else few / "data/raw/mine"
+def test_recordings_of_ones_own_survive_a_forgotten_adapter(checkout, linked, tmp_path):
+    lab = tmp_path / "lab" if linked else checkout / "data/raw/mine"
     (lab / "images" / "train").mkdir(parents=True)
     for path in ("images/train/00001.jpg", "images/mine.jpg", "labels.csv"):
         (lab / path).write_text("mine")
     before = {path: path.is_dir() or path.read_text() for path in lab.rglob("*")}
     if linked:
-        (few / "data/raw").mkdir(parents=True)
-        (few / "data/raw/mine").symlink_to(lab)
-    (few / "params" / "mine.yaml").write_text("extends: few\ndataset: {name: mine}\n")
-    output = snakemake(few, "data/raw/mine/render.json", "--quiet", "rules", "host", check=False)
+        (checkout / "data/raw").mkdir(parents=True)
+        (checkout / "data/raw/mine").symlink_to(lab)
+    only_run(checkout, "mine", FEW.replace("name: few", "name: mine"))
+    output = snakemake(checkout, "data/raw/mine/render.json", "--quiet", "rules", "host", check=False)
     (line,) = {line for line in output.splitlines() if line.startswith("render-demo mine: error: ")}
     assert "use `dataset: {adapter: folder}` for your own recordings" in line
     assert {path: path.is_dir() or path.read_text() for path in lab.rglob("*")} == before

@@ -12,27 +12,23 @@ PARAMS, EXPRESSIONS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re
 (TABLE,) = re.findall(r"^```csv\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture
-def mine(checkout):
+def test_the_examples_are_written_checked_and_planned(checkout):
     only_run(checkout, "mine", PARAMS)
-    return checkout
-
-
-def test_the_examples_are_written_checked_and_planned(mine):
     fixture, check, snakemake = COMMANDS
-    shell(mine, fixture)
-    assert (mine / "data/raw/mine/labels.csv").read_text().startswith(TABLE)
-    assert "verdict: complete: all as expected" in shell(mine, check)
-    assert re.search(r"^crop +6$", shell(mine, f"{snakemake} -n"), re.MULTILINE)
+    shell(checkout, fixture)
+    assert (checkout / "data/raw/mine/labels.csv").read_text().startswith(TABLE)
+    assert "verdict: complete: all as expected" in shell(checkout, check)
+    assert re.search(r"^crop +6$", shell(checkout, f"{snakemake} -n"), re.MULTILINE)
 
     (expressions,) = re.findall(r"`(clef fixture folder --packaging images .*?)`", PAGE)
-    shell(mine, expressions)
-    (mine / "params" / "stills.yaml").write_text(EXPRESSIONS)
-    assert "labels.csv lists 72 recordings, 0 labels by frame, 72 of whole" in shell(mine, "clef check stills")
+    shell(checkout, expressions)
+    (checkout / "params" / "stills.yaml").write_text(EXPRESSIONS)
+    assert "labels.csv lists 72 recordings, 0 labels by frame, 72 of whole" in shell(checkout, "clef check stills")
 
 
 @pytest.mark.slow
-def test_the_example_runs_to_its_summary(mine):
+def test_the_example_runs_to_its_summary(checkout):
+    only_run(checkout, "mine", PARAMS)
     for command in COMMANDS:
-        shell(mine, command)
-    assert (mine / "results/mine/summary.csv").read_text().startswith("label,")
+        shell(checkout, command)
+    assert (checkout / "results/mine/summary.csv").read_text().startswith("label,")
