@@ -12,7 +12,6 @@ def test_help_lists_the_steps_in_their_order(clef_here):
     positions = [ran.stdout.index(f" {step} ") for step in steps]
     assert positions == sorted(positions)
     assert all(ran.stdout.count(panel) == 1 for panel in ("Steps of the workflow", "Results", "Params, data and disk"))
-    assert " Commands " not in ran.stdout
     assert "Exit codes: 0 success" in ran.stdout
     assert clef_here("pretrain", "demo").returncode == 2
 
