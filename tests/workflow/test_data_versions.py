@@ -71,7 +71,7 @@ def test_a_versioned_data_set_from_its_first_version_to_a_checkout_of_an_old_one
     page.blocks[:1] = ["\n".join(cloning.splitlines()[:2]), "\n".join(cloning.splitlines()[2:])]
     page.run(tmp_path, "git clone", "cd again")
     unfetched = snakemake(again, TARGET, "--forcerun", "summarize", check=False)
-    assert "not here, though versioned" in unfetched
+    assert "versioned, but not pulled" in unfetched
     assert "run `dvc pull " in unfetched
     page.run(again, "dvc pull", "snakemake --cores")
     assert (again / TARGET).read_bytes() == first
