@@ -15,6 +15,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from clef.errors import ClefError, KilledError, Unfinished
+from clef.runtime.progress import notice
 from clef.training.ranks.ranks import RENDEZVOUS
 
 UNFINISHED = 75  # exit code of a process that saved its state and stopped
@@ -71,7 +72,8 @@ def _first_error(error: ChildFailedError, processes: int) -> Exception:
 def _run(train: Callable[[], None]) -> None:
     try:
         train()
-    except Unfinished:
+    except Unfinished as stop:
+        notice("%s", stop)
         raise SystemExit(UNFINISHED) from None
     except ClefError as error:
         raise ClefError(error) from None  # `_first_error` knows errors by the name of their class

@@ -103,12 +103,8 @@ def connected(device: str, processes: int) -> Iterator[Ranks]:
         raise ClefError(f"{mismatch}; unset RANK, or use `torchrun --nproc-per-node {processes}`")
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
-    dist.init_process_group(
-        "nccl" if device == "cuda" else "gloo",
-        init_method=os.environ.get(RENDEZVOUS, "env://"),
-        rank=int(rank),
-        world_size=processes,
-    )
+    backend = "nccl" if device == "cuda" else "gloo"
+    dist.init_process_group(backend, os.environ.get(RENDEZVOUS, "env://"), rank=int(rank), world_size=processes)
     try:
         yield Ranks(int(rank), processes)
     except Unfinished:
