@@ -37,8 +37,10 @@ onstart:
                 messages.PlannedJob(job.rule.name, wildcards, job.output, job.log)
             )
         checked(preflight.check_before_start, PLANNED, RUNS, REMOTE)
+        for warning in RUNS.warnings():
+            print(f"CLEF: warning: {warning}", file=sys.stderr)
         remember_digests(preflight.datasets(PLANNED, "ingest", "crop"))
-        if REMOTE or {"-k", "--keep-going"} & {*sys.argv}:
+        if REMOTE or workflow.execution_settings.keep_going:
             preflight.check_raw_data(preflight.datasets(PLANNED, "ingest"), RUNS)
         if REMOTE:
             # Show log lines, such as that it waits for another login node.

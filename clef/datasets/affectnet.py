@@ -83,7 +83,7 @@ class AffectNet(ImageDataset):
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         labelled, unlabelled = [], []
-        for image, code, problem in self._release(root).codes(root, sequences):
+        for image, code, problem in self._release(root).codes(sequences):
             if code is None:
                 unlabelled.append(f"{image.source} ({problem})")
             elif 0 <= code < len(EXPRESSIONS):

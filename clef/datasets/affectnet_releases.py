@@ -107,7 +107,7 @@ class NpyRelease:
             pictures = self.base / folder / "images"
             yield from (f"{pictures}/{name}" for name in file_names(pictures))
 
-    def codes(self, root: Path, sequences: Iterable[RecordedSequence]) -> Iterator[Code]:
+    def codes(self, sequences: Iterable[RecordedSequence]) -> Iterator[Code]:
         """Read the class codes of images."""
         folders = {split: self.base / folder / "annotations" for split, folder in FOLDERS.items()}
         files = {split: _by_number(folder, LABEL) for split, folder in folders.items()}
@@ -205,7 +205,7 @@ class CsvRelease:
         for folder, _, names in os.walk(self.image_folder):
             yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
 
-    def codes(self, root: Path, sequences: Iterable[RecordedSequence]) -> Iterator[Code]:
+    def codes(self, sequences: Iterable[RecordedSequence]) -> Iterator[Code]:
         """Read the class codes of images."""
         code_of = {split: _read(path).set_index(PATH)[CLASS].to_dict() for split, path in self.lists.items()}
         for image in sequences:

@@ -38,8 +38,8 @@ class FolderOptions(Section):
     columns: dict[str, str] = Field(default_factory=dict)
     """Names of columns in the table, such as {path: file, subject: participant, AU12: smile}."""
     pattern: str | None = None
-    """Regular expression on a path, such as (?P<subject>P[0-9]+)/(?P<activity>[a-z]+), with groups subject, activity or
-    split for what has no column in the table."""
+    """Regular expression on a path, such as (?P<subject>P[0-9]+)/(?P<activity>[a-z]+), with a group named subject,
+    activity or split for each value that has no column in the table."""
     subjects: list[str] = Field(default_factory=list)
     """All subject ids, for folds by subject; not needed with `folds.test_subjects`."""
     activities: dict[str, str] = Field(default_factory=dict)
@@ -47,8 +47,8 @@ class FolderOptions(Section):
     first_frame: Literal[0, 1] = 1
     """Number of the first frame of a video in the table."""
     test_share: Fraction = 0.2
-    """Fraction of subjects, or of recordings if there are no subjects, to test on with protocol official and no column
-    `split`."""
+    """Fraction of subjects, or of recordings if there are no subjects, used for testing if the protocol is `official`
+    and the table has no column `split`."""
     seed: int = 0
     """Seed for selecting the test subjects or recordings."""
     links: bool = False
@@ -77,6 +77,7 @@ class Folder(Dataset):
         super().__init__(params)
         self.label_names = list(params.labels.names)  # type: ignore[misc]
         self.activities = self.options.activities  # type: ignore[misc]
+        self.label_suffixes = (PurePosixPath(self.options.labels).suffix.lower(),)  # type: ignore[misc]
         if params.folds.protocol == "subjects" and not self.subjects():
             raise ParamsError(
                 "dataset.options.subjects: missing; folds by subject need all subject ids, such as [P01, P02]; without "

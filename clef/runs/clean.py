@@ -13,7 +13,7 @@ from clef.errors import ClefError
 from clef.params.schema import Params
 from clef.runtime.files import is_abandoned
 from clef.runtime.lease import holder_of, leased
-from clef.runtime.paths import INTERIM, PROCESSED, RAW, RESULTS, fold_folder, seed_and_fold, summary_file
+from clef.runtime.paths import INTERIM, PROCESSED, RAW, RESULTS, crops_folder, fold_folder, seed_and_fold, summary_file
 
 FOLDERS = (INTERIM, PROCESSED, RESULTS)
 DIGEST = re.compile(r"[0-9a-f]{8}")
@@ -95,10 +95,10 @@ def require_no_workflow(root: Path) -> None:
 
 
 def _work_folders(root: Path) -> Iterator[Leftover]:
-    for folder in FOLDERS:
-        for path in sorted((root / folder).rglob("*.work")):
-            # Directly below are the folders of data sets and runs, whose names may end so.
-            if path.parent != root / folder and path.is_dir() and not path.is_symlink() and not holder_of(path):
+    # Data sets and runs may have names that end so, and MLflow keeps folders named after them.
+    for folder in (crops_folder("*", "*"), fold_folder("*", "*", "*")):
+        for path in sorted(root.glob(str(folder / "*.work"))):
+            if path.is_dir() and not path.is_symlink() and not holder_of(path):
                 yield Leftover(path, "progress of an interrupted job, which would start over")
 
 

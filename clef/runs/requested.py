@@ -15,7 +15,7 @@ from clef.errors import abbreviate
 from clef.manifest.folds import Fold, FoldName, make_folds
 from clef.model.texts import activity_texts, label_templates, label_texts
 from clef.params.schema import Params, ParamsError
-from clef.runs.load import REQUESTED, run_names, run_over
+from clef.runs.load import REQUESTED, load_all, run_names, run_over
 from clef.runs.related_runs import load_run, stage1_source
 from clef.runtime.paths import crops_folder, manifest_file
 
@@ -90,6 +90,11 @@ class RequestedRuns:
             if run.dataset.name == dataset and crop in (None, run.params.crop_digest):
                 return run
         return self[run_over(self._folder, dataset, crop)]
+
+    def warnings(self) -> list[str]:
+        """One line for each file of the folder that is not as expected and that no requested run needs."""
+        errors = load_all(self._folder)[1]
+        return [f"{error}; no requested run needs it" for name, error in errors.items() if name not in self._loaded]
 
     def stage1(self, run: str, fold: FoldName) -> tuple[str, FoldName] | None:
         """Run and fold whose stage 1 a fold of a run starts from; None without a stage 1."""

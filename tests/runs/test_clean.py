@@ -51,6 +51,7 @@ def test_work_folders_can_be_removed_unless_a_process_uses_them(tmp_path):
     assert not idle.exists()
     write(tmp_path / "results/x.work/seed0/fold0/finetune.safetensors")
     write(tmp_path / "data/interim/y.work/sequences.parquet")
+    write(tmp_path / "results/mlartifacts/y.work/0123/artifacts/f1.svg")
     assert found(tmp_path) == {busy.relative_to(tmp_path).as_posix()}, "names of runs and data sets may end in .work"
 
 

@@ -4,7 +4,7 @@ import shlex
 from typer.main import get_command
 
 from clef.cli.app import app
-from clef.runs.messages import PlannedJob, failed, finished, job_name, started
+from clef.runs.messages import TAIL_BYTES, PlannedJob, failed, finished, job_name, read_tail, started
 from tests.workflow.conftest import ROOT, copy_checkout, snakemake
 
 PLANNED = re.compile(
@@ -28,6 +28,17 @@ def test_a_job_has_one_name_in_the_workflow_and_in_its_log(tmp_path):
         assert log == "--log"
         params = get_command(app).commands[step].make_context(step, rest).params
         assert job_name(rule, dict(pair.split("=") for pair in wildcards.split(", "))) == job_name(step, params)
+
+
+def test_the_tail_of_a_file_has_whole_lines_only(tmp_path):
+    log = tmp_path / "long.log"
+    for count in (3, 20_000):
+        lines = [b"line %d" % number for number in range(count)]
+        log.write_bytes(b"\n".join(lines) + b"\n")
+        tail = read_tail(log).splitlines()
+        assert tail == lines[-len(tail) :]
+        assert count == len(tail) or len(b"\n".join(tail)) > TAIL_BYTES - 20
+    assert read_tail(tmp_path / "missing.log") == b""
 
 
 def summarize(*runs: str) -> list[PlannedJob]:

@@ -1,4 +1,6 @@
+import json
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import torch
@@ -6,7 +8,9 @@ import torch
 from clef.errors import ClefError
 from clef.model.device import prepare_device
 from clef.params.schema import Params
-from clef.runs.preflight import require_cuda, require_writable
+from clef.runs.messages import PlannedJob
+from clef.runs.preflight import check_before_start, require_cuda, require_writable
+from clef.runs.requested import RequestedRuns
 from tests.mounts import unwritable
 
 NO_GPU = "device: cuda asked for, but torch sees no GPU; run where there is one, or set `device: cpu`"
@@ -27,6 +31,19 @@ def test_a_torch_that_cannot_be_imported_is_reported_with_the_reason(tmp_path, m
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ClefError, match=r"torch cannot be imported \(ImportError: libcudart\.so\.99: no such file\)"):
         require_cuda()
+
+
+def test_weights_that_are_gone_from_the_cache_are_an_error_before_the_first_job(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params").mkdir()
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "ViT-B-32.openai.json").write_text(json.dumps({"file": "/emptied/cache"}))
+    model = "model: {name: ViT-B-32, pretrained: openai}"
+    text = f"dataset: {{adapter: demo}}\nrender: {{}}\ndevice: cpu\ncrop: {{detector: lbp}}\n{model}\n"
+    (tmp_path / "params" / "run.yaml").write_text(text)
+    job = PlannedJob("pretrain", {"run": "run", "seed": "0", "fold": "0"}, ["results/run/x"], [])
+    with pytest.raises(ClefError, match="/emptied/cache was fetched and is gone; run `clef fetch-weights"):
+        check_before_start([job], RequestedRuns(Path("params")), remote=True)
 
 
 def test_writable_folders_are_left_as_they_are(tmp_path):

@@ -28,8 +28,11 @@ def few(checkout):
 
 def test_a_run_prints_whole_lines_from_start_to_end_and_nothing_when_there_is_nothing_to_do(few):
     assert "CLEF" not in snakemake(few, "-n", LISTED)
+    (few / "params" / "broken.yaml").write_text("finetun: {}\n")
     output = snakemake(few, LISTED, "--quiet", "rules", "host")
     lines = output.splitlines()
+    (warning,) = [line for line in lines if "warning" in line]
+    assert re.match(r"CLEF: warning: params/broken\.yaml: .*; no requested run needs it$", warning)
     assert "CLEF: the requested files" in lines
     assert "render-demo few: 51 files in data/raw/few" in lines
     assert re.search(r"^ingest few: .*complete: all as expected", output, re.MULTILINE)

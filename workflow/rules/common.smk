@@ -30,6 +30,7 @@ if workflow.is_main_process:
     os.environ.pop(REQUESTED, None)
 RUNS = checked(RequestedRuns, Path("params"))
 NAMES = "|".join(map(re.escape, RUNS.names))
+FOLD = fold_folder("{run}", "{seed}", "{fold}")
 
 # Report a mistake in a requested run before Snakemake builds the graph.
 for argument in sys.argv[1:]:

@@ -16,16 +16,16 @@ rule evaluate:
         lambda wildcards: of_run(wildcards).shards,
         data_of(test_runs),
         manifest=lambda wildcards: of_run(wildcards).manifest,
-        weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
-        sidecar="results/{run}/seed{seed}/fold{fold}/finetune.json",
-        epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
+        weights=f"{FOLD}/finetune.safetensors",
+        sidecar=f"{FOLD}/finetune.json",
+        epochs=f"{FOLD}/finetune.epochs.parquet",
         inner=inner_predictions,
         code=EVALUATION_CODE,
     output:
-        metrics="results/{run}/seed{seed}/fold{fold}/metrics.json",
-        predictions="results/{run}/seed{seed}/fold{fold}/predictions.parquet",
+        metrics=f"{FOLD}/metrics.json",
+        predictions=f"{FOLD}/predictions.parquet",
     log:
-        "results/{run}/seed{seed}/fold{fold}/evaluate.log",
+        f"{FOLD}/evaluate.log",
     retries: RETRIES
     threads: lambda wildcards: of_run(wildcards).params.threads
     resources:

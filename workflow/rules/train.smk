@@ -11,10 +11,10 @@ rule pretrain:
         model_files,
         manifest=lambda wildcards: of_run(wildcards).manifest,
     output:
-        weights="results/{run}/seed{seed}/fold{fold}/pretrain.safetensors",
-        sidecar="results/{run}/seed{seed}/fold{fold}/pretrain.json",
+        weights=f"{FOLD}/pretrain.safetensors",
+        sidecar=f"{FOLD}/pretrain.json",
     log:
-        "results/{run}/seed{seed}/fold{fold}/pretrain.log",
+        f"{FOLD}/pretrain.log",
     # Other trainings wait for these.
     priority: 1
     threads: lambda wildcards: of_run(wildcards).training_threads
@@ -46,11 +46,11 @@ rule finetune:
         manifest=lambda wildcards: of_run(wildcards).manifest,
         stage1=stage1,
     output:
-        weights="results/{run}/seed{seed}/fold{fold}/finetune.safetensors",
-        sidecar="results/{run}/seed{seed}/fold{fold}/finetune.json",
-        epochs="results/{run}/seed{seed}/fold{fold}/finetune.epochs.parquet",
+        weights=f"{FOLD}/finetune.safetensors",
+        sidecar=f"{FOLD}/finetune.json",
+        epochs=f"{FOLD}/finetune.epochs.parquet",
     log:
-        "results/{run}/seed{seed}/fold{fold}/finetune.log",
+        f"{FOLD}/finetune.log",
     threads: lambda wildcards: of_run(wildcards).training_threads
     resources:
         gpu=lambda wildcards: of_run(wildcards).training_gpus,
@@ -76,11 +76,11 @@ rule finetune:
 
 use rule finetune as finetune_inner with:
     output:
-        weights="results/{run}/seed{seed}/fold{fold}/inner.safetensors",
-        sidecar="results/{run}/seed{seed}/fold{fold}/inner.json",
-        epochs="results/{run}/seed{seed}/fold{fold}/inner.epochs.parquet",
+        weights=f"{FOLD}/inner.safetensors",
+        sidecar=f"{FOLD}/inner.json",
+        epochs=f"{FOLD}/inner.epochs.parquet",
     log:
-        "results/{run}/seed{seed}/fold{fold}/inner.log",
+        f"{FOLD}/inner.log",
     params:
         inner="--inner",
         tune=section(of_run, "tune"),

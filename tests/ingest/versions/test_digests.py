@@ -98,6 +98,14 @@ def test_labels_in_numpy_files_are_compared_by_content(tmp_path):
     assert changed(before, parts(expressions("affectnet"), tmp_path)) == {"labels", "whole"}
 
 
+def test_a_label_table_of_any_name_is_compared_by_content(tmp_path):
+    put(tmp_path, "codes.tsv", content="path,AU01\na.mp4,1\n")
+    dataset = action_units("folder", subjects=["P01", "P02"], labels="codes.tsv")
+    before = parts(dataset, tmp_path)
+    put(tmp_path, "codes.tsv", content="path,AU01\na.mp4,0\n")
+    assert "labels" in changed(before, parts(dataset, tmp_path))
+
+
 def test_copy_whose_shards_are_only_known_from_tables_changes_as_a_whole(tmp_path):
     put(tmp_path, "basic/EmoLabel/list_patition_label.txt", content="train_00001.jpg 4\n")
     put(tmp_path, "basic/Image/aligned/train_00001_aligned.jpg")
