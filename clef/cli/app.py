@@ -51,7 +51,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Learn facial behaviour from activities and text, in two stages.\n\n"
-    "The workflow runs the steps that are still missing, for example for params/demo.yaml:\n\n"
+    "The workflow runs the steps whose outputs are missing or out of date. For params/demo.yaml, for example:\n\n"
     "[bold]snakemake --cores 2 results/demo/summary.csv[/bold]\n\n"
     "With -n -p, it only prints the commands. After ctrl-C, run the same command to resume.",
     epilog="Exit codes: 0 success; 1 error; 2 wrong usage; 75 stopped early, run the same command again; "

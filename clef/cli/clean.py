@@ -26,9 +26,10 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list the files; remove nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
 ) -> None:
-    """List files that are no longer needed, with their sizes, and remove them after asking. Never touches data/raw.
+    """List files that are no longer needed, with their sizes, and remove them after asking.
 
     These are leftovers of interrupted jobs, and crops and manifests for settings that no params file uses.
+    The command never touches data/raw.
     """
     from rich.filesize import decimal
 

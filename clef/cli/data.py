@@ -39,7 +39,8 @@ def render_demo(
 def ingest(dataset: DatasetName, raw: Raw, out: Out) -> None:
     """List the raw recordings, read the labels, and check both.
 
-    Writes labels.parquet and check.txt next to the list of recordings, and nothing if the copy is not usable.
+    It also writes labels.parquet and check.txt next to the list of recordings.
+    If the copy is not usable, it writes nothing.
     """
     from clef.ingest.disk_space import least_crop_bytes, require_space
     from clef.ingest.inventory import ingest as run_ingest

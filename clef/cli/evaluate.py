@@ -37,7 +37,7 @@ def evaluate(
     test_manifest: TestManifest = None,
     test_crops: TestCrops = None,
 ) -> None:
-    """Predict the test frames of a fold and compute metrics."""
+    """Predict the labels of a fold's test frames and compute metrics."""
     from clef.evaluation.fold.evaluate_fold import evaluate_fold
     from clef.tracking.hooks import track_evaluation
 

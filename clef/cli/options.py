@@ -14,7 +14,8 @@ Crops = Annotated[Path, typer.Option(help="Folder of the crop shards.")]
 Manifest = Annotated[Path, typer.Option(help="The manifest, from `clef manifest`.")]
 Seed = Annotated[int, typer.Option(help="Seed for initial weights, sampling and augmentation.")]
 FoldNumber = Annotated[
-    str, typer.Option("--fold", help="Fold number from 0, see `clef folds`; or `all` for every subject.")
+    str,
+    typer.Option("--fold", help="Number of the fold, starting at 0 (see `clef folds`), or `all` for every subject."),
 ]
 AlsoManifests = Annotated[
     list[Path] | None,

@@ -1,5 +1,6 @@
 """Subcommands that show the params and the folds of a run, and explain the keys of params files."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,7 +31,8 @@ def explain(
     """Explain the keys of a params file, with their values and defaults."""
     from clef.runs.params_reference import as_markdown, as_text, explain
 
-    print(as_markdown(explain(key)) if markdown else as_text(explain(key)), end="")
+    text = as_markdown(explain(key)) if markdown else as_text(explain(key))
+    print(text.encode(sys.stdout.encoding, "replace").decode(sys.stdout.encoding), end="")  # not all locales have ≥
 
 
 @app.command(rich_help_panel=DATA, epilog="Example: clef folds demo")

@@ -24,7 +24,7 @@ def version_data(
     push: Annotated[bool, typer.Option("--push", help="Also send the files to the default remote.")] = False,
     remote: Annotated[str | None, typer.Option(help="Also send the files to this remote.")] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Send licensed recordings off this machine without asking.")
+        bool, typer.Option("--yes", help="Send licensed recordings to another machine without asking.")
     ] = False,
 ) -> None:
     """Record a version of the raw files of a data set, as one DVC pointer in data/raw per shard.
@@ -66,9 +66,10 @@ def check(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of printing.")] = None,
 ) -> None:
-    """Check a raw copy against what its data set should contain, in seconds even for terabytes.
+    """Check a raw copy against the expected contents of its data set. This takes seconds, even for terabytes.
 
-    The exit code is 1 if something would stop the workflow. Differences from published counts are only marked.
+    The exit code is 1 if something would stop the workflow.
+    Differences from published counts are marked but do not change the exit code.
     """
     from json import dumps
     from shutil import get_terminal_size

@@ -27,9 +27,11 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw until the run has ended.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print every job as JSON.")] = False,
 ) -> None:
-    """Show the state of every job of a run. Only reads files, so it works on any machine that can access the checkout.
+    """Show the state of every job of a run.
 
-    States: done; running; stopped (started, but no process works on it now); failed; waiting.
+    The command only reads files, so it works on any machine that can access the checkout.
+
+    States: done; running; stopped (started, but no process is working on it now); failed; waiting.
 
     Exit codes: 0 no job failed; 1 a job failed; 130 interrupted with ctrl-C.
     """

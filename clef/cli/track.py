@@ -70,7 +70,8 @@ def ui(
     host: Annotated[
         str,
         typer.Option(
-            help="Address to listen on. With any other address, anyone who can reach it can change and delete runs."
+            help="Address to listen on. With an address other than the default, anyone who can reach it can change and "
+            "delete runs."
         ),
     ] = "127.0.0.1",
     allowed_hosts: Annotated[

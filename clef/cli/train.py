@@ -50,7 +50,7 @@ def finetune(
     manifest: options.Manifest,
     crops: options.Crops,
     out: options.Out,
-    epochs: Annotated[Path, typer.Option(help="File to write: test predictions after each epoch.")],
+    epochs: Annotated[Path, typer.Option(help="Output file for the test predictions after each epoch.")],
     stage1: Annotated[Path | None, typer.Option(help="Weights of stage 1 to start from.")] = None,
     inner: Annotated[
         bool, typer.Option("--inner", help="Train without the subjects that `tune` holds out, and predict on them.")

@@ -21,14 +21,15 @@ def fetch_weights(
     to: Annotated[
         Path | None,
         typer.Option(
-            help="File to write. For a detector: its weights, by default in weights/. For a model, whose weights are "
-            "in open_clip's cache: a JSON file with their path and hash."
+            help="File to write. For a detector, this file holds the weights; by default it is in weights/. For a "
+            "model, the weights stay in open_clip's cache, and this is a JSON file with their path and hash."
         ),
     ] = None,
 ) -> None:
     """Download published weights and check their hash.
 
-    The workflow does this before its first long job. Without a network, the error says where to get the file.
+    The workflow does this before its first long job.
+    If there is no network, the error message says where to get the file.
     """
     from clef.weights.releases import DETECTOR_RELEASES
 

@@ -73,16 +73,16 @@ class DisfaOptions(SubjectOptions):
     camera: Literal["left", "right"] = "left"
     """Camera whose videos are used; publications use the left one."""
     leave_out: Literal["jaa"] | None = None
-    """`jaa` treats the frames that JAA-Net leaves out as unlabelled; null labels every frame."""
+    """`jaa` treats the frames that JAA-Net leaves out as unlabelled; null keeps the labels of every frame."""
 
 
 class FoundFiles(NamedTuple):
     """Files of the raw folder."""
 
     videos: dict[tuple[str, str], Path]
-    """By subject and camera."""
+    """Videos by subject and camera."""
     labels: dict[tuple[str, str], Path]
-    """By subject and action unit."""
+    """Label files by subject and action unit."""
     unexpected: list[Path]
 
 

@@ -111,7 +111,7 @@ class DatasetParams(Section):
 
 
 class RenderParams(Section):
-    """What `clef render-demo` renders. For demo data sets only."""
+    """Settings of `clef render-demo`, used only for demo data sets."""
 
     kind: Literal["videos", "stills"] = "videos"
     """`videos` with action units, or `stills` with expressions."""
@@ -126,7 +126,7 @@ class RenderParams(Section):
     seconds: Limits = (6.0, 8.0)
     """Shortest and longest clip, in seconds."""
     labelled_share: Fraction = 0.45
-    """Fraction of each clip that has AU labels: one window, as in BP4D."""
+    """Fraction of each clip that has AU labels; the labelled frames are contiguous, as in BP4D."""
     train_images: Count = 1400
     """Images of the training split (stills)."""
     test_images: Count = 350
@@ -149,7 +149,7 @@ class CropParams(Section):
     detector: Literal["lbp", "yunet", "retinaface", "none"] = "retinaface"
     """Face detector; `none` for images that are already cropped."""
     weights: str | None = None
-    """Weights file of the detector; `lbp` and `none` need none."""
+    """Weights file of the detector; `lbp` and `none` need no weights."""
     score: Fraction = 0.7
     """Minimum detection score."""
     every: Count = 1
@@ -271,7 +271,7 @@ class FoldParams(Section):
 
 
 class TestParams(Section):
-    """Test on another data set. There is one training job per seed, on all subjects, as fold `all`."""
+    """Test on another data set. Each seed is trained on all subjects; this single fold is named `all`."""
 
     run: str
     """A run on that data set, with the same crop settings. All its subjects are tested, using its label threshold."""
@@ -294,7 +294,7 @@ class ModelParams(Section):
     image_size: Annotated[int, Field(ge=32)] = 224
     """Height and width of the model's input in pixels."""
     gradient_checkpointing: bool = False
-    """Use less memory and more time."""
+    """Save memory at the cost of speed."""
     compile: bool = False
     """Compile the image tower with torch.compile."""
 
@@ -312,7 +312,7 @@ class AugmentParams(Section):
     scale: Limits = (0.6, 1.0)
     """Smallest and largest fraction of the crop's area that is used."""
     shift: Fraction = 1.0
-    """Largest shift of the used square from the centre, as a fraction of the margin that the scale leaves."""
+    """Largest shift of the sampled square from the centre, as a fraction of the margin that remains around it."""
     flip: Fraction = 0.5
     """Probability of a horizontal flip."""
     brightness: NonNegative = 0.2
@@ -353,14 +353,14 @@ class CheckpointParams(Section):
     every_seconds: Positive = 300.0
     """Seconds between checkpoints; a killed training job loses at most this much time."""
     every_steps: Count | None = None
-    """Also write one after this many steps."""
+    """Also write a checkpoint every time this many steps have passed."""
 
 
 class PretrainParams(Section):
     """Stage 1: contrastive training with the activity as a weak label."""
 
     from_: str | None = Field(default=None, alias="from")
-    """Use stage 1 of this run, seed by seed and fold by fold, instead of training one."""
+    """Name of a run whose stage 1 is reused for each seed and fold, instead of training a new one."""
     also: Annotated[list[str], AfterValidator(_distinct)] = []
     """Runs on other data sets with activities. All their subjects take part in stage 1."""
     image_image: NonNegative = 1.0
@@ -413,9 +413,9 @@ class FinetuneParams(Section):
     image_descriptions: NonNegative = 0.0
     """Weight of the loss between images and descriptions (`text`); row I + D of the paper."""
     label_weight: Literal["inverse", "none"] = "inverse"
-    """`inverse`: rare action units get larger weights, normalised over the action units as usual."""
+    """`inverse`: rare action units get larger weights, normalised so that they average 1."""
     balance: Literal["none", "classes"] = "none"
-    """`classes`: sample every expression equally often; an image with votes for several counts as the one
+    """`classes`: sample every expression equally often; an image with votes for several counts as the expression
     with the most votes."""
     logit_scale: Positive = 14.285714285714286
     """Initial value of the learned scale of the cosines, 1 / 0.07 as in CLIP."""
@@ -429,7 +429,7 @@ class FinetuneParams(Section):
     stride: Count = 1
     """Use every n-th labelled frame of a clip."""
     epochs: Count = 10
-    """Passes over the frames; the last one is evaluated."""
+    """Passes over the frames; the weights after the last pass are evaluated."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that decode crops in training and prediction."""
 
@@ -446,7 +446,7 @@ class EvaluateParams(Section):
     """How a fold is scored."""
 
     threshold: Fraction = 0.5
-    """Smallest probability at which an action unit is predicted."""
+    """Smallest probability at which an action unit is predicted as present."""
     stride: Count = 1
     """Score every n-th labelled frame; use 1 for results that you report."""
     bootstrap: Annotated[int, Field(ge=0)] = 1000
@@ -456,7 +456,10 @@ class EvaluateParams(Section):
 
 
 class TuneParams(Section):
-    """Adds `f1_tuned`: thresholds and temperature from held-out training subjects, with an extra stage 2 per fold."""
+    """Add the score `f1_tuned`, with thresholds and temperature chosen on held-out training subjects.
+
+    This trains an additional stage 2 per fold.
+    """
 
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
     """Fraction of a fold's training subjects that are held out."""
@@ -480,13 +483,13 @@ class Params(Section):
     device: Literal["cpu", "cuda"] = "cuda"
     """Device for training and evaluation; `cuda` without a GPU is an error."""
     gpus: Count = 1
-    """Number of GPUs per training job, or of processes with `device: cpu`. Each processes a part of every batch; the
-    losses are those of the whole batch, so only the last bits of a result change. On a CPU, batch norm is an exception:
-    it sees only the part of its own process."""
+    """Number of GPUs per training job, or of processes with `device: cpu`. Each process handles a part of every
+    batch; the losses are those of the whole batch, so only the last bits of a result change. On a CPU, batch norm is an
+    exception: it uses only the part that its own process handles."""
     threads: Count = 8
     """Threads per training process. On a CPU, they affect the last bits of a result, so `--cores` does not set them."""
     deterministic: bool = False
-    """Make results on CUDA bit-for-bit repeatable, which is slower."""
+    """Make results on CUDA bit-for-bit reproducible, at the cost of speed."""
     render: RenderParams | None = None
     ingest: IngestParams = IngestParams()
     crop: CropParams = CropParams()

@@ -16,8 +16,8 @@ Row = tuple[str, str, str, str]
 """Full key, allowed values, default as YAML, meaning."""
 Groups = dict[tuple[str, str], list[Row]]
 """Keys by name and meaning of their section."""
-LIMITS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
-TYPES = {"integer": "whole number", "string": "text", "boolean": "true or false", "object": "keys and values"}
+LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+TYPES = {"integer": "integer", "string": "text", "boolean": "true or false", "object": "keys and values"}
 
 
 def explain(prefix: str = "") -> Groups:
@@ -26,7 +26,7 @@ def explain(prefix: str = "") -> Groups:
     Raises:
         ClefError: There is no such key.
     """
-    groups: Groups = dict(_groups(Params, "", "Keys outside any section.", None))
+    groups: Groups = dict(_groups(Params, "", "Top-level keys, which do not belong to a section.", None))
     for name in adapters():
         options = importlib.import_module(f"clef.datasets.{name}").ADAPTER.Options
         for (section, meaning), rows in _groups(options, "dataset.options.", f"With `adapter: {name}`.", None):
@@ -82,7 +82,8 @@ def _groups(section: type[Section], prefix: str, about: str, defaults: Section |
         else:
             text = " ".join((below.__doc__ or "").split())
             if type(None) in get_args(field.annotation):
-                text += f" `{prefix}{key}: null` {'(the default) ' if field.default is None else ''}leaves it out."
+                by_default = "(the default) " if field.default is None else ""
+                text += f" `{prefix}{key}: null` {by_default}disables this section."
             given = field.default if isinstance(field.default, Section) else None
             inner += _groups(below, f"{prefix}{key}.", text, given)
     if rows:
@@ -91,16 +92,21 @@ def _groups(section: type[Section], prefix: str, about: str, defaults: Section |
 
 
 def _allowed(schema: dict[str, Any]) -> str:
+    *most, last = _alternatives(schema)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _alternatives(schema: dict[str, Any]) -> list[str]:
     if "anyOf" in schema:
-        return " or ".join(map(_allowed, schema["anyOf"]))
+        return [text for inner in schema["anyOf"] for text in _alternatives(inner)]
     if "enum" in schema:
-        return " or ".join(map(str, schema["enum"]))
+        return [str(value) for value in schema["enum"]]
     if "prefixItems" in schema:
-        return f"{len(schema['prefixItems'])} numbers"
+        return [f"{len(schema['prefixItems'])} numbers"]
     if schema.get("type") == "array":
-        return f"{_allowed(schema['items'])}, a list"
-    limits = [f"{word} {schema[name]}" for name, word in LIMITS.items() if name in schema]
-    return " ".join([TYPES.get(schema["type"], schema["type"]), *limits])
+        return [f"list of {_allowed(schema['items']).replace('integer', 'integers').replace('list', 'lists')}"]
+    limits = [f"{sign} {schema[name]}" for name, sign in LIMITS.items() if name in schema]
+    return [" ".join([TYPES.get(schema["type"], schema["type"]), " and ".join(limits)]).rstrip()]
 
 
 def _yaml(default: Any) -> str:
