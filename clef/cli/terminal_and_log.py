@@ -18,7 +18,7 @@ from clef import __version__
 from clef.runtime.progress import NOTICE
 
 RANK = int(os.environ.get("RANK", "0"))
-"""Of several training processes only rank 0 reports progress; the others report only what stops them."""
+"""Among several training processes, only rank 0 reports progress; the others report only what stops them."""
 
 SHARED_LOG = "CLEF_SHARED_LOG"
 """Set for child processes whose standard error is the log file and whose standard output is the terminal."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXPRESSIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
-"""By code."""
+"""Expressions by code."""
 WITHOUT_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
 """Codes of images that are kept as unlabelled."""
 TRAIN = dict(zip(EXPRESSIONS, (74_874, 134_415, 25_459, 14_090, 6_378, 3_803, 24_882, 3_750), strict=True))

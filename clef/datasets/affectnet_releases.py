@@ -163,7 +163,7 @@ class CsvRelease:
     """A copy of the first release."""
 
     lists: dict[str, Path]
-    """By split."""
+    """Lists of images by split."""
     image_folder: Path
     name = "csv"
 

@@ -27,7 +27,7 @@ EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "
 VOTES = [f"votes_{name}" for name in (*EMOTIONS, "unknown", "no_face")]
 """Columns of the manifest."""
 FER2013_EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-"""By code in the table of images."""
+"""Emotions by code in the table of images."""
 IMAGES = ("fer2013.csv", "icml_face_data.csv")
 ROWS = "fer2013new.csv"
 MIN_ROWS_COMPARED = 50

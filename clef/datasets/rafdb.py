@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt")
 """The release misspells the name; some copies correct it."""
 EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-"""By code, from 1."""
+"""Expressions by code, from 1."""
 LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+(\d+)")
 EXAMPLE = "`train_00001.jpg 5`"
 TRAIN = dict(zip(EXPRESSIONS, (1290, 281, 717, 4772, 1982, 705, 2524), strict=True))

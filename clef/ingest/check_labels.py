@@ -88,7 +88,7 @@ def _judge_range(allowed: int, sequences: list[RecordedSequence], labels: "pd.Da
     if len(outside):
         names = [f"{r.Index} (frames {r.first} to {r.last}, labels {r.min} to {r.max})" for r in outside.itertuples()]
         report.problem(
-            f"labels lie outside of their video in {plural(len(outside), 'recording')}: {abbreviate(names)}; "
+            f"labels are outside their video in {plural(len(outside), 'recording')}: {abbreviate(names)}; "
             "expected labels and frames of one recording; where videos are whole, raise "
             f"ingest.frames_past_end, which allows {allowed} past the end"
         )

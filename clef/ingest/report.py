@@ -79,7 +79,7 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """One line."""
+        """The result of the check, on one line."""
         if self.problems:
             more = f" (and {plural(len(self.problems) - 1, 'more problem')})" if len(self.problems) > 1 else ""
             return f"not usable: {self.problems[0]}{more}"
@@ -97,5 +97,5 @@ class Report:
 
 
 def plural(count: int, noun: str) -> str:
-    """Such as `1 recording` or `2 recordings`."""
+    """Return a count with its noun, such as `1 recording` or `2 recordings`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

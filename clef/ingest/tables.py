@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IMAGES_DECODED = 2000
-"""Single images that a full inventory decodes. Of the others it reads only the size: cropping decodes all."""
+"""Number of single images that a full inventory decodes. It only checks the size of the others."""
 
 _TYPES = dict.fromkeys(("first_frame", "frames", "file_size"), pa.int64())
 _TYPES |= dict.fromkeys(("width", "height"), pa.int32())

@@ -23,7 +23,7 @@ class Fold:
     train_subjects: tuple[str, ...]
     test_subjects: tuple[str, ...]
     outer_test_subjects: tuple[str, ...] = ()
-    """Of an inner split: the test subjects of the fold that it belongs to."""
+    """For an inner split, the test subjects of the fold that it belongs to."""
 
     @property
     def inner(self) -> bool:

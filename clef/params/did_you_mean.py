@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def suggestion(wrong: str, known: Iterable[str], otherwise: str = "another") -> str:
-    """Such as `did you mean demo?`, or all known names if none is similar, or `otherwise` if none is known."""
+    """Return a hint such as `did you mean demo?`, all names if none is similar, or `otherwise` if none is known."""
     names = list(known)
     near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
     if near:

@@ -50,7 +50,7 @@ class State:
     def plain(self) -> dict[str, Any]:
         """The known values for JSON."""
         job, log = self.job, None if self.last_line is None else str(self.job.log)
-        about = {"step_of_chain": job.step, "of": job.owner, "seed": job.seed, "fold": job.fold, "shard": job.shard}
+        about = {"rule": job.step, "run_or_dataset": job.owner, "seed": job.seed, "fold": job.fold, "shard": job.shard}
         known = about | {"log": log} | vars(self)
         return {name: value for name, value in known.items() if name != "job" and value is not None}
 

@@ -91,7 +91,7 @@ def _cell(state: State) -> Text:
 
 
 def _note(state: State) -> Text:
-    """Such as `running  finetune demo seed 0 fold 1: loss 1.234, 410 images/s, 2 min 05 s left; on node7, ...`."""
+    """Return a line such as `running  finetune demo seed 0 fold 1: loss 1.23, 410 images/s, 24 s left; on node7`."""
     text = state.last_line or ""
     if state.kind == "running":
         pace = [f"loss {state.loss:.3f}"] if state.loss is not None else []
@@ -107,7 +107,7 @@ def _note(state: State) -> Text:
 
 
 def _counted(states: Sequence[State], unit: str) -> list[tuple[str, str] | str]:
-    """Such as `3 failed, 20 done of 32 jobs`; only the state if there is one job."""
+    """Return a summary such as `3 failed, 20 done of 32 jobs`, or only the state if there is one job."""
     if len(states) == 1:
         return [(states[0].kind, COLOURS[states[0].kind])]
     parts: list[tuple[str, str] | str] = []

@@ -32,7 +32,7 @@ def progress(unit: str, start: int = 0) -> Iterator[ReportProgress]:
         with _bar() as bar:
             task = bar.add_task(unit, total=None, completed=start, note="")
             yield lambda done, total, note="": bar.update(task, completed=done, total=total, note=note)
-            bar.refresh()  # also the last count, however soon it came
+            bar.refresh()  # show the last count too
     else:
         yield _lines(unit, start)
 

@@ -89,7 +89,7 @@ def track_summary(params: Params, folder: Path) -> Iterator[None]:
 
 
 def _summary_record(params: Params, folder: Path, trainings: list[Record]) -> Record:
-    # Trainings with older params may have left records behind; the newest one tells which run this is.
+    # Trainings with older params may have left records behind; the newest one identifies the run.
     newest = max(trainings, key=lambda training: training.started)
     assert newest.parent is not None
     own = [training for training in trainings if training.parent and training.parent.key == newest.parent.key]

@@ -91,7 +91,7 @@ def follow(record: Path, pipe: TextIO) -> str | None:
                 sampler.append()
             try:
                 run.update()
-            except Exception:  # whatever a server answers; the last sync reports it
+            except Exception:  # a server may answer anything; the last sync reports it
                 run = RunSync(store, record)
     found, holder = read_record(record), holder_of(sibling(record, ".lease"))
     if found is not None and found.status == "running" and holder is not None:

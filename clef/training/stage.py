@@ -36,7 +36,7 @@ def run_stage(
     execution: Execution,
     save: Callable[[], None],
 ) -> None:
-    """Train under the lease of the target, then save. Of several ranks, only the first tracks and saves.
+    """Train under the lease of the target, then save. Only rank 0 tracks and saves.
 
     `settings` is the stage's section of the params. `sidecar` holds everything the result depends on. `save` writes all
     outputs, the weights at `target` last.

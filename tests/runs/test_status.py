@@ -73,7 +73,7 @@ def test_at_first_everything_waits(run, clef_here):
     assert re.search(r"render-demo toy +waiting", ran.stdout)
     assert re.search(r"crop toy +6 waiting of 6 shards", ran.stdout)
     plain = json.loads(clef_here("status", "toy", "--json", folder=run.folder).stdout)
-    assert {"step_of_chain": "pretrain", "of": "toy", "seed": 0, "fold": 0, "kind": "waiting"} in plain["jobs"]
+    assert {"rule": "pretrain", "run_or_dataset": "toy", "seed": 0, "fold": 0, "kind": "waiting"} in plain["jobs"]
     assert plain["steps"]["crop"] == {"waiting": 6}
 
 

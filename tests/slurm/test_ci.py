@@ -37,8 +37,7 @@ def test_ci_without_slurm_fails(programs):
     assert "install slurmctld, slurmd, slurm-client and munge, or set CLEF_WITHOUT_SLURM=1" in ran.stderr
 
 
-def test_ci_announces_that_it_installs_packages(programs):
-    """And does so as root only."""
+def test_ci_announces_that_it_installs_packages_and_does_so_as_root_only(programs):
     write_program(programs / "apt-get", "echo apt-get $*")
     assert run(programs).stdout == ""
     write_program(programs / "id", "echo 0")

@@ -13,9 +13,9 @@ rule fetch_weights:
     localrule: True
     threads: ALL_CORES
     params:
-        whose=published_name,
+        weights=published_name,
     shell:
-        "python -m clef --log {log:q} fetch-weights {params.whose:q} --to {output:q}"
+        "python -m clef --log {log:q} fetch-weights {params.weights:q} --to {output:q}"
 
 
 rule render_demo:

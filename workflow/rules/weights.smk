@@ -1,4 +1,5 @@
 # Weights of face detectors and models, as inputs.
+from clef.runtime.paths import crops_folder
 from clef.weights.releases import (
     DETECTOR_RELEASES,
     detector_weights,
@@ -14,7 +15,7 @@ def crop_weights(wildcards):
     """
     crop = of_crops(wildcards).params.crop
     path = fetchable(crop.detector, crop.weights)
-    folder = Path("data/interim", wildcards.dataset, wildcards.crop)
+    folder = crops_folder(wildcards.dataset, wildcards.crop)
     if path is None or any(folder.glob("*.arrow")):
         path = checked(detector_weights, crop.detector, crop.weights)
     return path or []

@@ -3,8 +3,8 @@
 A digest comes from the content of a DVC pointer, from the settings of a rendered set, or else from the files. Files
 are listed and not opened, so that Snakemake plans within seconds: names of images, names and sizes of videos and zips.
 A change that keeps the size goes unnoticed without DVC. Label files are compared by content, since a corrected code is
-as long as a wrong one. AffectNet has 290,000, so also a dry run writes `label-digests.json`, which saves reading those
-of a folder again until the size, time or inode of one changes.
+as long as a wrong one. AffectNet has 290,000 of them, so their digests are kept in `label-digests.json`, also by a dry
+run, until the size, time or inode of a file changes.
 """
 
 import json
@@ -31,7 +31,7 @@ SIZES_COMPARED = 5000
 
 
 class RawDigests:
-    """Digests of a raw copy. Neither the raw folder `root` nor the file `memory` of `remember` need exist."""
+    """Digests of a raw copy. The raw folder `root` and the file `memory` of `remember` may be missing."""
 
     def __init__(self, dataset: Dataset, root: Path, memory: Path) -> None:
         self._dataset = dataset
