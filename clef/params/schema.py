@@ -137,7 +137,8 @@ class IngestParams(Section):
     """How raw recordings and labels are read."""
 
     max_bad: Fraction = 0.02
-    """Largest allowed fraction of unreadable recordings; more is an error."""
+    """Largest allowed fraction of unreadable recordings, of undecodable frames, and of recordings or images without
+    labels; more is an error."""
     frames_past_end: Annotated[int, Field(ge=0)] = 0
     """Number of labelled frames allowed past the end of a video, because decoders may differ by a frame. They count as
     undecodable."""
