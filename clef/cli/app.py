@@ -15,9 +15,9 @@ from clef.cli.find_run import settings
 from clef.cli.terminal_and_log import output
 from clef.runs.messages import job_name
 
-STEPS = "Steps of the workflow, in order"
-RESULTS = "Results"
-DATA = "Params, data and disk"
+STEPS_PANEL = "Steps of the workflow, in order"
+RESULTS_PANEL = "Results"
+DATA_PANEL = "Params, data and disk"
 
 Callback = Callable[..., None]
 
@@ -61,7 +61,7 @@ app = typer.Typer(
 
 def step(example: str) -> Callable[[Callback], Callback]:
     """Make a function a subcommand that is a step of the workflow. `--help` shows the example."""
-    return app.command(cls=JobCommand, rich_help_panel=STEPS, epilog=f"Example: {example}")
+    return app.command(cls=JobCommand, rich_help_panel=STEPS_PANEL, epilog=f"Example: {example}")
 
 
 @app.callback(invoke_without_command=True)

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from clef.cli.app import DATA, app
+from clef.cli.app import DATA_PANEL, app
 from clef.cli.find_run import settings
 from clef.errors import ClefError
 
 
-@app.command(rich_help_panel=DATA, epilog="Example: clef clean --dry-run")
+@app.command(rich_help_panel=DATA_PANEL, epilog="Example: clef clean --dry-run")
 def clean(
     runs: Annotated[
         list[str] | None, typer.Argument(help="Only files of these runs and their data sets; all if none is given.")

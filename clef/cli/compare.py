@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clef.cli.app import RESULTS, app
+from clef.cli.app import RESULTS_PANEL, app
 from clef.cli.find_run import require_known, run_params
 from clef.errors import ClefError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from clef.params.schema import Params
 
 
-@app.command(rich_help_panel=RESULTS, epilog="Example: clef compare demo demo-no-pretrain demo-linear")
+@app.command(rich_help_panel=RESULTS_PANEL, epilog="Example: clef compare demo demo-no-pretrain demo-linear")
 def compare(
     runs: Annotated[
         list[str],

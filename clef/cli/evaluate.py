@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clef.cli.app import RESULTS, app, step
+from clef.cli.app import RESULTS_PANEL, app, step
 from clef.cli.find_run import other_test_data, require_known, run_params, training
 from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
 from clef.errors import ClefError
@@ -72,7 +72,7 @@ def summarize(
     _print(details)
 
 
-@app.command(rich_help_panel=RESULTS, epilog="Example: clef show demo")
+@app.command(rich_help_panel=RESULTS_PANEL, epilog="Example: clef show demo")
 def show(run: Annotated[str, typer.Argument(help="Name of a finished run, or the path of its summary.json.")]) -> None:
     """Show the summary of a run."""
     path = Path(run) if run.endswith(".json") else results_folder(run) / "summary.json"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clef.cli.app import DATA, app
+from clef.cli.app import DATA_PANEL, app
 from clef.cli.find_run import run_params
 from clef.cli.options import Run
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from clef.manifest.folds import Fold
 
 
-@app.command(rich_help_panel=DATA, epilog="Example: clef params demo")
+@app.command(rich_help_panel=DATA_PANEL, epilog="Example: clef params demo")
 def params(run: Run) -> None:
     """Print the params of a run, including all defaults."""
     import yaml
@@ -23,7 +23,7 @@ def params(run: Run) -> None:
     print(yaml.safe_dump(resolved.model_dump(mode="json", by_alias=True), sort_keys=False), end="")
 
 
-@app.command(rich_help_panel=DATA, epilog="Example: clef explain finetune.head")
+@app.command(rich_help_panel=DATA_PANEL, epilog="Example: clef explain finetune.head")
 def explain(
     key: Annotated[str, typer.Argument(help="A key or a section, such as `finetune.head` or `crop`.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, as in docs/params.md.")] = False,
@@ -35,7 +35,7 @@ def explain(
     print(text.encode(sys.stdout.encoding, "replace").decode(sys.stdout.encoding), end="")  # not all locales have ≥
 
 
-@app.command(rich_help_panel=DATA, epilog="Example: clef folds demo")
+@app.command(rich_help_panel=DATA_PANEL, epilog="Example: clef folds demo")
 def folds(run: Run) -> None:
     """Show the folds of a run with their test subjects. Publications may number the same folds differently."""
     from rich.console import Console

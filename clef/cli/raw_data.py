@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clef.cli.app import DATA, JobCommand, app
+from clef.cli.app import DATA_PANEL, JobCommand, app
 from clef.cli.find_run import find_dataset
 from clef.cli.options import DatasetName
 from clef.errors import ClefError
@@ -18,7 +18,7 @@ from clef.runtime.progress import notice, progress
 log = logging.getLogger(__name__)
 
 
-@app.command("version-data", rich_help_panel=DATA, epilog="Example: clef version-data bp4d --push")
+@app.command("version-data", rich_help_panel=DATA_PANEL, epilog="Example: clef version-data bp4d --push")
 def version_data(
     dataset: DatasetName,
     push: Annotated[bool, typer.Option("--push", help="Also send the files to the default remote.")] = False,
@@ -59,7 +59,7 @@ def version_data(
         log.info("%d files sent to %s (%s)", files, name, address)
 
 
-@app.command(cls=JobCommand, rich_help_panel=DATA, epilog="Example: clef check demo")
+@app.command(cls=JobCommand, rich_help_panel=DATA_PANEL, epilog="Example: clef check demo")
 def check(
     name: Annotated[str, typer.Argument(help="Name of a data set or a run.")],
     raw: Annotated[Path | None, typer.Option(help="Folder of the raw data; by default data/raw/DATASET.")] = None,
@@ -91,7 +91,9 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command(rich_help_panel=DATA, epilog="Example: clef fixture bp4d --to data/raw/bp4d --subject F001 --subject M001")
+@app.command(
+    rich_help_panel=DATA_PANEL, epilog="Example: clef fixture bp4d --to data/raw/bp4d --subject F001 --subject M001"
+)
 def fixture(
     dataset: Annotated[str, typer.Argument(help="Name of an adapter, such as bp4d.")],
     to: Annotated[Path, typer.Option(help="Folder to create.", metavar="DIR")],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clef.cli.app import RESULTS, app
+from clef.cli.app import RESULTS_PANEL, app
 from clef.cli.error_report import EXIT_ERROR, EXIT_INTERRUPTED
 from clef.cli.find_run import settings
 from clef.cli.options import Run
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 REDRAW_SECONDS = 3.0
 
 
-@app.command(rich_help_panel=RESULTS, epilog="Example: clef status demo --watch")
+@app.command(rich_help_panel=RESULTS_PANEL, epilog="Example: clef status demo --watch")
 def status(
     run: Run,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Redraw until the run has ended.")] = False,

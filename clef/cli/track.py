@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from clef.cli.app import RESULTS, app
+from clef.cli.app import RESULTS_PANEL, app
 from clef.errors import ClefError
 
 track = typer.Typer(no_args_is_help=True, help="Update MLflow from the results, or start its UI.")
-app.add_typer(track, name="track", rich_help_panel=RESULTS)
+app.add_typer(track, name="track", rich_help_panel=RESULTS_PANEL)
 
 MLFLOW_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from clef.cli.app import DATA, JobCommand, app
+from clef.cli.app import DATA_PANEL, JobCommand, app
 from clef.errors import ClefError
 from clef.runtime.files import file_hash, write_text
 from clef.runtime.paths import WEIGHTS
 from clef.runtime.progress import notice, progress
 
 
-@app.command("fetch-weights", cls=JobCommand, rich_help_panel=DATA, epilog="Example: clef fetch-weights yunet")
+@app.command("fetch-weights", cls=JobCommand, rich_help_panel=DATA_PANEL, epilog="Example: clef fetch-weights yunet")
 def fetch_weights(
     name: Annotated[
         str, typer.Argument(help="retinaface, yunet, clip, or an open_clip model with its pretrained tag: NAME/TAG.")

@@ -13,7 +13,7 @@ from clef.runs.requested import RequestedRuns
 from clef.runtime.gpus import NO_GPU
 from clef.weights.releases import require_fetched
 
-TRAININGS = ("pretrain", "finetune", "finetune_inner")
+TRAINING_RULES = ("pretrain", "finetune", "finetune_inner")
 
 
 def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: bool) -> None:
@@ -21,7 +21,7 @@ def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: 
     if not remote and any(_device(job, runs) == "cuda" for job in jobs):
         require_cuda()
     for job in jobs:
-        if job.rule in TRAININGS:
+        if job.rule in TRAINING_RULES:
             require_fetched(runs[job.wildcards["run"]].params.model)
     require_writable({Path(file).parent for job in jobs for file in (*job.outputs, *job.logs)})
 
@@ -69,10 +69,10 @@ def datasets(jobs: Iterable[PlannedJob], *rules: str) -> list[str]:
 
 def training_devices(jobs: Iterable[PlannedJob], runs: RequestedRuns) -> set[str]:
     """Devices of the trainings among the jobs."""
-    return {runs[job.wildcards["run"]].params.device for job in jobs if job.rule in TRAININGS}
+    return {runs[job.wildcards["run"]].params.device for job in jobs if job.rule in TRAINING_RULES}
 
 
 def _device(job: PlannedJob, runs: RequestedRuns) -> str:
     if job.rule == "crop":
         return runs.over(job.wildcards["dataset"], job.wildcards["crop"]).params.crop.device
-    return runs[job.wildcards["run"]].params.device if job.rule in (*TRAININGS, "evaluate") else "cpu"
+    return runs[job.wildcards["run"]].params.device if job.rule in (*TRAINING_RULES, "evaluate") else "cpu"

@@ -1,6 +1,6 @@
 from clef.runs.load import params_file
 
-# These rules are cheap, so they run again when code that they import changes.
+# These rules take minutes where a training takes hours, so they run again when code that they import changes.
 EVALUATION_CODE = source_files("clef.evaluation.fold.evaluate_fold")
 SUMMARY_CODE = sorted(
     {
