@@ -77,7 +77,7 @@ class Folder(Dataset):
         super().__init__(params)
         self.label_names = list(params.labels.names)  # type: ignore[misc]
         self.activities = self.options.activities  # type: ignore[misc]
-        self.label_suffixes = (PurePosixPath(self.options.labels).suffix.lower(),)  # type: ignore[misc]
+        self.label_suffixes = (PurePosixPath(self.options.labels).name.lower(),)  # type: ignore[misc]
         if params.folds.protocol == "subjects" and not self.subjects():
             raise ParamsError(
                 "dataset.options.subjects: missing; folds by subject need all subject ids, such as [P01, P02]; without "
