@@ -36,6 +36,7 @@ onstart:
             PLANNED.append(
                 messages.PlannedJob(job.rule.name, wildcards, job.output, job.log)
             )
+        preflight.handle_sigterm_in_thread()
         checked(preflight.check_before_start, PLANNED, RUNS, REMOTE)
         for warning in RUNS.warnings():
             print(f"CLEF: warning: {warning}", file=sys.stderr)

@@ -1,9 +1,11 @@
 """Checks of a whole call of the workflow, before its first job."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -46,6 +48,13 @@ def require_writable(folders: Iterable[Path]) -> None:
             raise ClefError(
                 f"{folder}: not writable ({error.strerror}); change its permissions, or link it to another disk"
             ) from None
+
+
+def handle_sigterm_in_thread() -> None:
+    """Run the present handler of SIGTERM in a thread: Snakemake's waits for a lock that the main thread may hold."""
+    handler = signal.getsignal(signal.SIGTERM)
+    assert callable(handler)
+    signal.signal(signal.SIGTERM, lambda *arguments: threading.Thread(target=handler, args=arguments).start())
 
 
 def check_raw_data(names: Iterable[str], runs: RequestedRuns) -> None:

@@ -1,4 +1,7 @@
 import json
+import os
+import signal
+import threading
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from clef.errors import ClefError
 from clef.model.device import prepare_device
 from clef.params.schema import Params
 from clef.runs.messages import PlannedJob
-from clef.runs.preflight import check_before_start, require_cuda, require_writable
+from clef.runs.preflight import check_before_start, handle_sigterm_in_thread, require_cuda, require_writable
 from clef.runs.requested import RequestedRuns
 from tests.mounts import unwritable
 
@@ -44,6 +47,24 @@ def test_weights_that_are_gone_from_the_cache_are_an_error_before_the_first_job(
     job = PlannedJob("pretrain", {"run": "run", "seed": "0", "fold": "0"}, ["results/run/x"], [])
     with pytest.raises(ClefError, match="/emptied/cache was fetched and is gone; run `clef fetch-weights"):
         check_before_start([job], RequestedRuns(Path("params")), remote=True)
+
+
+def test_sigterm_while_the_main_thread_holds_the_lock_of_its_handler_is_no_deadlock():
+    lock, handled = threading.Lock(), threading.Event()
+
+    def handle(*_: object) -> None:
+        with lock:
+            handled.set()
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        handle_sigterm_in_thread()
+        with lock:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not handled.is_set()
+        assert handled.wait(600)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_writable_folders_are_left_as_they_are(tmp_path):
