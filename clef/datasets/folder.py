@@ -26,7 +26,8 @@ from clef.recordings.sequence import RecordedSequence, SequenceKind
 if TYPE_CHECKING:
     import pandas as pd
 
-VIDEO_SUFFIXES = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
+VIDEO_SUFFIXES = {f".{name}" for name in ("3gp", "avi", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts")}
+VIDEO_SUFFIXES |= {".mxf", ".ogv", ".ts", ".webm", ".wmv"}
 BLOCKS = 8
 
 

@@ -124,6 +124,7 @@ def _row(sequence: RecordedSequence, tracked: TrackedFrame, settings: CropParams
     row: dict[str, Any] = {
         "sequence": sequence.sequence,
         "frame": tracked.frame.number,
+        "time": tracked.frame.time,
         "status": tracked.status,
         "faces": tracked.faces,
     }

@@ -131,6 +131,8 @@ def _interpolate_between(
     """Interpolate the face in the frames between two others, or return None if these two do not show one face."""
     if not (before and before.face and after.face and same_face(before.face, after.face)):
         return None
+    if len({item.frame.image.shape for item in (before, *items, after) if item.frame.image is not None}) > 1:
+        return None  # the size of the video changes
     start, frames = before.frame.number, after.frame.number - before.frame.number
     found = []
     for item in items:
@@ -202,6 +204,8 @@ def _smooth(items: Iterable[TrackedFrame], deviation: float) -> Iterator[Tracked
 
 def _continues(before: TrackedFrame, after: TrackedFrame) -> bool:
     if after.frame.number != before.frame.number + 1 or not (before.face and after.face):
+        return False
+    if before.frame.image is None or after.frame.image is None or before.frame.image.shape != after.frame.image.shape:
         return False
     return (before.face.landmarks is None) == (after.face.landmarks is None) and same_face(before.face, after.face)
 

@@ -23,6 +23,7 @@ SCHEMA = pa.schema(
     [
         pa.field("sequence", pa.string(), nullable=False),
         pa.field("frame", pa.int32(), nullable=False),
+        pa.field("time", pa.float64()),  # seconds since the start of the recording, as players show it; of videos only
         pa.field("status", pa.string(), nullable=False),
         pa.field("faces", pa.int16()),  # number detected; null if the detector did not see the frame
         pa.field("score", pa.float32()),  # of the detection; null if there was none in this frame

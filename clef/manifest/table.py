@@ -1,8 +1,9 @@
 """The manifest: one row for every input frame of a data set, with its crop and its raw labels.
 
-Columns `dataset, subject, activity, sequence, frame, split` identify the frame; `status, faces, score` come from
-cropping; `shard, row` locate the crop; `labelled` says whether the data set labels the frame; the others are raw label
-columns. The crop fingerprint is in the file's metadata.
+Columns `dataset, subject, activity, sequence, frame, split` identify the frame; `time` is its presentation time in
+seconds since the start of a video; `status, faces, score` come from cropping; `shard, row` locate the crop; `labelled`
+says whether the data set labels the frame; the others are raw label columns. The crop fingerprint is in the file's
+metadata.
 """
 
 import json
@@ -62,7 +63,7 @@ def build_manifest(
     for column in label_columns:
         if column != "expression":
             manifest[column] = manifest[column].astype("Int8")
-    columns = ["dataset", "subject", "activity", "sequence", "frame", "split", "status", "faces", "score"]
+    columns = ["dataset", "subject", "activity", "sequence", "frame", "split", "time", "status", "faces", "score"]
     manifest = manifest[[*columns, "shard", "row", "labelled", *label_columns]]
     table = pa.Table.from_pandas(manifest, preserve_index=False)
     # With the shards' hashes in the file, its own hash covers labels and pictures.
@@ -91,7 +92,7 @@ def _common_fingerprint(shards: dict[str, Path]) -> dict[str, object]:
 
 
 def _shard_rows(name: str, path: Path) -> pd.DataFrame:
-    rows = open_shard(path).select(["sequence", "frame", "status", "faces", "score"]).to_pandas()
+    rows = open_shard(path).select(["sequence", "frame", "time", "status", "faces", "score"]).to_pandas()
     rows["faces"] = rows["faces"].astype("Int16")
     return rows.assign(shard=name, row=range(len(rows))).astype({"row": "int32"})
 

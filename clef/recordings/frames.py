@@ -39,6 +39,8 @@ class Frame:
     problem: str | None = None
     box: tuple[int, int, int, int] | None = None
     """Annotated face, see `RecordedSequence.box`."""
+    time: float | None = None
+    """Presentation time in seconds since the start of the recording, if it is a video."""
 
 
 def read_frames(root: Path, sequence: RecordedSequence) -> Iterator[Frame]:
@@ -53,8 +55,8 @@ def read_frames(root: Path, sequence: RecordedSequence) -> Iterator[Frame]:
     first = sequence.first_frame
     try:
         if sequence.kind == "video":
-            for number, image, problem in read_video(path, sequence.frames):
-                yield Frame(first + number, image, problem)
+            for frame in read_video(path, sequence.frames):
+                yield Frame(first + frame.number, frame.image, frame.problem, time=frame.time)
         elif sequence.kind == "images":
             for number, file in numbered_images(path):
                 yield Frame(first + number, *_read_image(file))
@@ -179,6 +181,9 @@ def _read_image(path: Path) -> DecodedImage:
 
 def _decode(content: bytes, name: str) -> DecodedImage:
     """Decode an image to RGB uint8, also from grey, alpha and 16 bit, turned by its EXIF orientation."""
+    if content[4:8] == b"ftyp":  # ISO base media file format; OpenCV does not turn AVIF images
+        kind = "an AVIF" if content[8:11] == b"avi" else "a HEIC"
+        return None, f"{name}: {kind} image, whatever its name; convert it to JPEG or PNG"
     try:
         encoded = np.frombuffer(content, np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None

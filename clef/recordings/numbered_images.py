@@ -13,7 +13,8 @@ from pathlib import Path
 
 from clef.errors import ClefError
 
-IMAGE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+IMAGE_SUFFIXES = {".avif", ".bmp", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+"""AVIF and HEIC are listed so that a message can name them; they are not read."""
 LARGEST_IMAGE = 64 * 2**20  # bytes of an unpacked image, far above any recording's; guards against zip bombs
 ZipFolders = dict[str, list[tuple[int, zipfile.ZipInfo]]]
 

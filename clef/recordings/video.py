@@ -1,8 +1,10 @@
 """Decode video files and give each frame its right number, also in damaged files.
 
 The container's packets are the list of input frames: sorted by presentation time, the n-th packet is frame n. A decoded
-frame is looked up by its time, so a frame that fails to decode leaves a gap and shifts no other frame. For an
-undamaged file this equals plain decoding order, also at a variable frame rate.
+frame is looked up by its time, so a frame that fails to decode leaves a gap and shifts no other frame. Packets that
+players do not show are left out. For an undamaged file this equals plain decoding order, also at a variable frame rate.
+
+Images are upright, with square pixels, in sRGB.
 """
 
 import heapq
@@ -16,11 +18,14 @@ from typing import NamedTuple
 import av
 import av.container
 import numpy as np
+from av.sidedata.sidedata import Type
 
 from clef.errors import ClefError
+from clef.recordings.hdr import is_hdr, to_sdr
 
 NOT_DECODED = "the decoder gave no picture"
 MAX_REORDERING = 16  # frames that a decoder may reorder: the picture buffer limit of H.264 and HEVC
+SMALLEST_PICTURE = 16  # bytes; smaller MPEG-4 packets only fill in for frames in other packets, or for skipped ones
 
 Decoded = av.VideoFrame | str
 """A frame, or an error message."""
@@ -30,7 +35,7 @@ class VideoFacts(NamedTuple):
     """What a container declares about its video."""
 
     frames: int
-    """As declared, or the number of packets if the container declares none."""
+    """As many as players show, and those that a truncated file lacks."""
     fps: float | None
     """Average frame rate."""
     width: int
@@ -38,50 +43,84 @@ class VideoFacts(NamedTuple):
     height: int
 
 
+class VideoFrame(NamedTuple):
+    """One frame of a video."""
+
+    number: int
+    """From 0."""
+    image: np.ndarray | None
+    """RGB, uint8, `(height, width, 3)`, or None if it cannot be decoded."""
+    problem: str | None
+    time: float | None
+    """Presentation time in seconds since the start of the recording, as players show it."""
+
+
 class _Timeline(NamedTuple):
     """Frame numbers by presentation time."""
 
     numbers: dict[int, int | None] | None
-    """Frame number by time; None if it is unknown. There is no table if packets have no times or share them: then
-    only decoding order counts."""
+    """Frame number by time; None if it is unknown. There is no table if packets have no times, share them, or are not
+    one for each frame: then only decoding order counts."""
     total: int
+    clock: "_Clock"
+
+
+class _Clock(NamedTuple):
+    """Converts times of a stream to seconds."""
+
+    unit: Fraction | None
+    start: Fraction
+    rate: Fraction | None
+
+    def seconds(self, time: int | None, number: int) -> float | None:
+        """Presentation time of a frame; one without a time gets it from its number and the average rate."""
+        if time is not None and self.unit:
+            return float(time * self.unit - self.start)
+        return float(number / self.rate) if self.rate else None
 
 
 def probe(path: Path) -> VideoFacts:
-    """Read the facts of a video; raise a ClefError if it is missing, empty or no video. Decode one frame at most."""
+    """Read the facts of a video; raise a ClefError if it is missing, empty or no video.
+
+    At most one frame is decoded, except in streams whose packets are not one for each frame.
+    """
+    frames = _read_timeline(path, declared=0).total
     with _open(path) as container:
         stream = _video_stream(container, path)
-        frames, rate = stream.frames, stream.average_rate
-        width, height = stream.width, stream.height
-        first = next(_decode(container, stream), None)
-        if isinstance(first, av.VideoFrame):
-            width, height = (first.height, first.width) if first.rotation % 180 else (first.width, first.height)
-    if not frames:
-        frames = _read_timeline(path, declared=0).total
+        first = next((item for item in _decode(container, stream) if isinstance(item, av.VideoFrame)), None)
+        height, width = stream.height, stream.width
+        if first is not None and frames:
+            height, width = _display_size(first, stream.sample_aspect_ratio)
     if not frames or not width or not height:
         raise ClefError(f"{path}: the video stream holds no frames; expected a video; replace the file")
-    return VideoFacts(frames=frames, fps=float(rate) if rate else None, width=width, height=height)
+    return VideoFacts(frames, float(stream.average_rate) if stream.average_rate else None, width, height)
 
 
-def read_video(path: Path, declared: int | None = None) -> Iterator[tuple[int, np.ndarray | None, str | None]]:
+def read_video(path: Path, declared: int | None = None) -> Iterator[VideoFrame]:
     """Decode a video frame by frame.
 
     Yields:
-        Number from 0; image as RGB uint8 `(height, width, 3)`, rotated for display; and the frame's problem, if any.
-        Every number comes once, in order, up to the count that the container or `declared` gives. A frame that cannot
-        be decoded has no image.
+        Every number once, in order, up to the count that the container or `declared` gives. A frame that cannot be
+        decoded has no image.
     """
     timeline = _read_timeline(path, declared or 0)
+    times = {number: time for time, number in (timeline.numbers or {}).items() if number is not None}
     expected = 0
+
+    def lost(numbers: range) -> Iterator[VideoFrame]:
+        for number in numbers:
+            yield VideoFrame(number, None, NOT_DECODED, timeline.clock.seconds(times.get(number), number))
+
     with _open(path) as container:
-        decoded = _decode(container, _video_stream(container, path))
-        for number, item in _sort_by_number(_number_frames(decoded, timeline)):
-            for missing in range(expected, number):
-                yield missing, None, NOT_DECODED
-            yield number, *((None, item) if isinstance(item, str) else _to_rgb(item))
+        stream = _video_stream(container, path)
+        aspect = stream.sample_aspect_ratio
+        for number, item in _sort_by_number(_number_frames(_decode(container, stream), timeline)):
+            yield from lost(range(expected, number))
+            time = times.get(number) if isinstance(item, str) else item.pts
+            image, problem = (None, item) if isinstance(item, str) else _to_rgb(item, aspect)
+            yield VideoFrame(number, image, problem, timeline.clock.seconds(time, number))
             expected = number + 1
-    for missing in range(expected, timeline.total):
-        yield missing, None, NOT_DECODED
+    yield from lost(range(expected, timeline.total))
 
 
 def _number_frames(decoded: Iterable[Decoded], timeline: _Timeline) -> Iterator[tuple[int, Decoded]]:
@@ -152,37 +191,91 @@ def _decode(container: av.container.InputContainer, stream: av.VideoStream) -> I
                 yield f"decoder error: {error.strerror}"
 
 
-def _to_rgb(frame: av.VideoFrame) -> tuple[np.ndarray | None, str | None]:
+def _to_rgb(frame: av.VideoFrame, aspect: Fraction | None) -> tuple[np.ndarray | None, str | None]:
+    """Convert a frame to an upright image with square pixels; `aspect` is how wide a pixel is for its height."""
     if frame.is_corrupt:
         return None, "damaged picture"
+    height, width = _square_pixels(frame.height, frame.width, aspect)
     try:
-        image = frame.to_ndarray(format="rgb24")
+        if is_hdr(frame):
+            image = to_sdr(frame.to_ndarray(format="rgb48le", width=width, height=height), frame.color_trc)
+        else:
+            image = frame.to_ndarray(format="rgb24", width=width, height=height)
     except (av.FFmpegError, ValueError) as error:
         return None, f"no conversion to RGB: {error}"
-    quarter_turns = round(frame.rotation / 90)  # counter-clockwise
-    return (np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image), None
+    return _upright(image, frame), None
+
+
+def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Apply the display matrix of a frame: one of eight orientations, also mirrored ones."""
+    across, down, turned = _orientation(frame)
+    if turned:
+        image = image.transpose(1, 0, 2)
+    image = image[:: -1 if down else 1, :: -1 if across else 1]
+    return np.ascontiguousarray(image)
+
+
+def _orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
+    """Read whether to transpose rows and columns first, returned last, and then to mirror columns and rows.
+
+    The matrix maps a pixel (x, y) to (a x + c y, b x + d y), with y downwards; see libavutil/display.h.
+    """
+    for data in frame.side_data:
+        if data.type == Type.DISPLAYMATRIX:
+            a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
+            if abs(a) + abs(d) >= abs(b) + abs(c):
+                return a < 0, d < 0, False
+            return c < 0, b < 0, True
+    return False, False, False
+
+
+def _square_pixels(height: int, width: int, aspect: Fraction | None) -> tuple[int, int]:
+    """Size of an image after stretching its pixels, `aspect` wide for each high, to squares."""
+    if not aspect or aspect == 1 or not Fraction(1, 8) <= aspect <= 8:  # others are mistakes
+        return height, width
+    return (height, round(width * aspect)) if aspect > 1 else (round(height / aspect), width)
+
+
+def _display_size(frame: av.VideoFrame, aspect: Fraction | None) -> tuple[int, int]:
+    height, width = _square_pixels(frame.height, frame.width, aspect)
+    return (width, height) if _orientation(frame)[2] else (height, width)
 
 
 def _read_timeline(path: Path, declared: int) -> _Timeline:
-    """List the frames of a file from its packets, without decoding."""
+    """List the frames of a file from its packets, without decoding if there is one for each frame."""
     times: list[int | None] = []
     skipped = 0
     last_decoded = None
+    smallest = None
     with _open(path) as container:
         stream = _video_stream(container, path)
-        rate, unit = stream.average_rate, stream.time_base
-        declared = max(declared, stream.frames)
+        rate, unit, codec = stream.average_rate, stream.time_base, stream.codec_context.name
+        clock = _Clock(unit, Fraction(container.start_time or 0, av.time_base), rate)
+        interlaced = stream.codec_context.field_order > 1
+        # AVI has no presentation times. FFmpeg derives them, in the wrong order where it has to reorder.
+        reordered = container.format.name == "avi" and codec != "mpeg4" and stream.codec_context.has_b_frames
+        in_file = stream.frames
         for packet in _packets(container, stream):
-            if packet.size and packet.is_discard:  # removed by an edit list: not part of the displayed video
+            if not packet.size:
+                continue
+            smallest = min(packet.size, smallest or packet.size)
+            if packet.is_discard or _is_hidden(codec, packet):  # removed by an edit list, or only for reference
                 skipped += 1
-            elif packet.size:
+            else:
                 times.append(packet.pts)
                 last_decoded = packet.dts
-    lost = max(0, declared - len(times) - skipped)
-    known = sorted(time for time in times if time is not None)
+        if container.format.name == "avi" and _is_whole_avi(path):
+            in_file = 0  # it also counts repetitions, which have no packets
+    lost = max(0, declared - len(times), in_file - len(times) - skipped)
+    if interlaced or (codec == "mpeg4" and smallest is not None and smallest <= SMALLEST_PICTURE):
+        with _open(path) as container:
+            decoded = sum(1 for _ in _decode(container, _video_stream(container, path)))
+        if decoded != len(times) or not interlaced:
+            return _Timeline(None, max(decoded, declared), clock if interlaced else clock._replace(unit=None))
     total = len(times) + lost
-    if len(known) < len(times) or any(a == b for a, b in itertools.pairwise(known)):
-        return _Timeline(None, total)
+    known = sorted(time for time in times if time is not None)
+    if reordered or len(known) < len(times) or any(a == b for a, b in itertools.pairwise(known)):
+        return _Timeline(None, total, clock._replace(unit=None) if reordered else clock)
     numbers: list[int | None] = list(range(len(known)))
     if lost and known:
         # Packets come in decoding order. A lost packet is displayed after the last one was decoded, perhaps before
@@ -190,7 +283,24 @@ def _read_timeline(path: Path, declared: int) -> _Timeline:
         late = [last_decoded is not None and time > last_decoded for time in known]
         constant_rate = _number_by_clock(known, rate * unit, total) if rate and unit else None
         numbers = constant_rate or [None if is_late else n for n, is_late in zip(numbers, late, strict=True)]
-    return _Timeline(dict(zip(known, numbers, strict=True)), total)
+    return _Timeline(dict(zip(known, numbers, strict=True)), total, clock)
+
+
+def _is_hidden(codec: str, packet: av.Packet) -> bool:
+    """Whether a packet holds a picture that is only a reference: RFC 6386, section 9.1; VP9 bitstream, section 6.2."""
+    content = memoryview(packet)
+    if codec == "vp8":
+        return not content[0] & 0x10
+    if codec == "vp9" and content[-1] & 0xE0 != 0xC0:  # not a superframe, which has one shown picture
+        profile = content[0] >> 5 & 1 | content[0] >> 3 & 2
+        bits = content[0] << (1 if profile == 3 else 0)
+        return not bits & 0x08 and not bits & 0x02
+    return False
+
+
+def _is_whole_avi(path: Path) -> bool:
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(8)[4:], "little") + 8 <= path.stat().st_size
 
 
 def _number_by_clock(times: list[int], frames_per_tick: Fraction, total: int) -> list[int | None] | None:

@@ -57,6 +57,9 @@ def test_every_input_frame_has_its_row(root, tmp_path):
         *(("two", n) for n in range(20)),
         *(("empty", n) for n in (1, 2, 3)),
     ]
+    times = dict(zip(rows, table["time"].to_pylist(), strict=True))
+    assert [times["two", n] for n in range(20)] == pytest.approx([n / 25 for n in range(20)])
+    assert {times[row] for row in rows if row[0] not in ("one", "two")} == {None}
     undecodable = [("text", 5), ("still22", 0), ("empty", 1), ("empty", 2), ("empty", 3)]
     for row, status, jpeg in zip(rows, table["status"].to_pylist(), table["crop"].to_pylist(), strict=True):
         assert status == ("undecodable" if row in undecodable else "detected")

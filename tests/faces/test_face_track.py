@@ -90,6 +90,14 @@ def test_the_status_of_each_frame(shown, every, bridge, expected, batch):
     assert found == expected
 
 
+def test_no_face_is_interpolated_or_smoothed_across_a_change_of_size():
+    frames = [Frame(n, draw((50, SIZE)) if n < 3 else draw((50, SIZE))[:, 40:160]) for n in range(7)]
+    settings = CropParams(detector="none", every=5, smooth=2.0)
+    found = list(track_face(frames, RectangleDetector(), settings))
+    assert [item.status for item in found] == ["detected"] * 6 + ["detected"]
+    assert [item.face.box[0] for item in found] == pytest.approx([50.0] * 3 + [10.0] * 4)
+
+
 def test_boxes_and_landmarks_are_interpolated_linearly():
     _, found = track("F....F" + "F" * 5, every=5, bridge=12, start=1)
     assert [item.face.box[0] for item in found] == pytest.approx(range(10, 21))

@@ -1,6 +1,7 @@
 """Small recordings whose images carry their frame number, so that a test can read back which frame it got."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -41,6 +42,8 @@ def write_video(
     rate: int = 25,
     times: list[int] | None = None,
     rotation: int | None = None,
+    matrix: list[int] | None = None,
+    aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
     faststart: bool = True,
 ) -> Path:
@@ -55,6 +58,10 @@ def write_video(
                 stream.height, stream.width = image.shape[:2]
                 stream.pix_fmt = pixel_format
                 stream.codec_context.thread_count = 1
+                if matrix is not None:
+                    stream.set_display_matrix(matrix)
+                if aspect is not None:
+                    stream.codec_context.sample_aspect_ratio = aspect
                 if rotation is not None:
                     stream.set_display_rotation(rotation)
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")

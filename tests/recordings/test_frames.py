@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from clef.recordings.frames import inspect_sequence, read_frames
 from tests.recordings.sample_recordings import numbered_image, numbered_images, read_number, recorded, write_video
@@ -51,6 +51,28 @@ def test_grey_alpha_and_sixteen_bit_become_rgb(tmp_path):
         assert frame.image.dtype == np.uint8
         assert np.array_equal(frame.image[..., 0], ramp), path.name
         assert np.array_equal(frame.image[..., 2], ramp * 0 if "alpha" in path.name else ramp), path.name
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_all_eight_orientations_are_upright(kind, orientation, tmp_path):
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:20, :24], image[30:, 40:] = (250, 120, 0), (0, 60, 200)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(image).save(tmp_path / "turned", kind, exif=exif)
+    expected = np.array(ImageOps.exif_transpose(Image.open(tmp_path / "turned")).convert("RGB"))
+    (frame,) = read_frames(tmp_path, recorded("turned", "image"))
+    assert frame.image.shape == expected.shape
+    assert np.abs(frame.image.astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize(("brand", "message"), [(b"heic", "a HEIC image"), (b"avif", "an AVIF image")])
+def test_an_image_in_a_phone_format_is_named_whatever_its_suffix(brand, message, tmp_path):
+    (tmp_path / "IMG_1.jpg").write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(50))
+    (frame,) = read_frames(tmp_path, recorded("IMG_1.jpg", "image"))
+    assert frame.image is None
+    assert f"IMG_1.jpg: {message}, whatever its name; convert it to JPEG or PNG" in frame.problem
 
 
 READ_FOLDER = """

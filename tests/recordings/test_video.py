@@ -19,9 +19,9 @@ def clip(tmp_path):
 def read_numbers(path, declared=None):
     """The number in each frame's image, in order; None for a frame without image."""
     frames = list(read_video(path, declared))
-    assert [number for number, _, _ in frames] == list(range(len(frames)))
-    assert all((image is None) == bool(problem) for _, image, problem in frames)
-    return [None if image is None else read_number(image) for _, image, _ in frames]
+    assert [number for number, *_ in frames] == list(range(len(frames)))
+    assert all((image is None) == bool(problem) for _, image, problem, _ in frames)
+    return [None if image is None else read_number(image) for _, image, *_ in frames]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_every_frame_has_its_number(name, codec, pixel_format, height, width, co
     path = write_video(tmp_path / name, images, codec=codec, pixel_format=pixel_format, options=options)
     assert probe(path) == (count, 25, width, height)
     assert read_numbers(path) == list(range(count))
-    assert {image.shape for _, image, _ in read_video(path)} == {(height, width, 3)}
+    assert {image.shape for _, image, *_ in read_video(path)} == {(height, width, 3)}
 
 
 @pytest.mark.parametrize("rotation", [0, 90, -90, 180])
@@ -55,7 +55,7 @@ def test_frames_have_the_colours_and_rotation_of_opencv(rotation, tmp_path):
     corner[:20, :24] = (250, 120, 0)
     path = write_video(tmp_path / "turned.mp4", [corner] * 3, rotation=rotation)
     _, expected = cv2.VideoCapture(str(path)).read()
-    _, image, _ = next(read_video(path))
+    _, image, *_ = next(read_video(path))
     assert image.shape == expected.shape == ((48, 64, 3) if rotation % 180 == 0 else (64, 48, 3))
     assert np.abs(image.astype(int) - expected[..., ::-1]).mean() < 3
     assert (probe(path).height, probe(path).width) == expected.shape[:2]
@@ -90,8 +90,8 @@ def test_a_picture_that_the_decoder_marks_as_damaged_is_dropped(testdata, tmp_pa
     (tmp_path / "half.mp4").write_bytes(content)
     assert probe(tmp_path / "half.mp4") == (472, pytest.approx(23.976, abs=0.001), 640, 360)
     found = list(read_video(tmp_path / "half.mp4"))
-    assert [number for number, _, _ in found] == list(range(472))
-    assert [(number, problem) for number, image, problem in found if image is None] == [(103, "damaged picture")]
+    assert [number for number, *_ in found] == list(range(472))
+    assert [(number, problem) for number, image, problem, _ in found if image is None] == [(103, "damaged picture")]
 
 
 @pytest.mark.parametrize("kept", [9, 30, 31, 32, 59])

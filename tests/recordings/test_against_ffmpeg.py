@@ -1,0 +1,153 @@
+"""Videos as cameras, phones and editors write them: frames, order and pixels are those that ffmpeg shows."""
+
+import shutil
+import subprocess
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clef.recordings.video import probe, read_video
+from tests.recordings.sample_recordings import numbered_images, packets, read_number, write_video
+
+pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+B_FRAMES = {"bf": "2", "g": "12", "sc_threshold": "0"}
+
+
+def ffmpeg(*arguments: object, input: bytes | None = None) -> bytes:
+    command = ["ffmpeg", "-v", "error", "-y", *map(str, arguments)]
+    return subprocess.run(command, input=input, check=True, capture_output=True, timeout=600).stdout
+
+
+def shown(path: Path) -> np.ndarray:
+    """The frames that ffmpeg shows, upright and with square pixels."""
+    facts = probe(path)
+    filters = "scale=iw*max(sar\\,1):ih/min(sar\\,1):flags=bilinear" if "squashed" in path.name else "null"
+    raw = ffmpeg("-i", path, "-vsync", "passthrough", "-vf", filters, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    return np.frombuffer(raw, np.uint8).reshape(-1, facts.height, facts.width, 3)
+
+
+def hide_pictures(path: Path) -> None:
+    """Clear the bit of VP8 that shows a picture, in two packets."""
+    content = bytearray(path.read_bytes())
+    for number in (5, 11):
+        content[content.find(bytes(packets(path)[number])[:16])] &= ~0x10
+    path.write_bytes(content)
+
+
+def make(folder: Path, kind: str) -> Path:
+    """Write a video of one kind; its images carry numbers."""
+    source = write_video(folder / "source.mp4", numbered_images(40), options=B_FRAMES)
+    if kind == "hidden.webm":
+        options = {"deadline": "realtime", "lag-in-frames": "0", "error-resilient": "1", "g": "1"}
+        path = write_video(folder / kind, numbered_images(20), codec="libvpx", options=options)
+        hide_pictures(path)
+        return path
+    arguments = {
+        "references.webm": ("-c:v", "libvpx", "-auto-alt-ref", 1, "-lag-in-frames", 16),
+        "split.mkv": ("-c:v", "libvpx-vp9", "-auto-alt-ref", 1, "-lag-in-frames", 16),
+        "cut.mp4": ("-c", "copy"),
+        "interlaced.mts": ("-c:v", "libx264", "-x264opts", "interlaced=1"),
+        "broadcast.ts": ("-c:v", "mpeg2video", "-flags", "+ilme+ildct", "-bf", 2),
+        "packed.avi": ("-c:v", "libxvid", "-bf", 2),
+        "repeated.avi": ("-c:v", "copy"),
+        "twice.mkv": ("-c:v", "libx264", "-bf", 0, "-vf", "settb=1/1000,setpts=trunc(N/2)*80", "-vsync", "passthrough"),
+        "squashed.mp4": ("-c:v", "libx264", "-vf", "setsar=16/11"),
+        "squashed.mkv": ("-c:v", "libx264", "-vf", "setsar=8/9"),
+        "ten_bits.mov": ("-c:v", "prores_ks", "-pix_fmt", "yuv422p10le"),
+        "screen.mkv": ("-c:v", "ffv1", "-pix_fmt", "bgr0"),
+        "full_range.mp4": ("-c:v", "libx264", "-vf", "scale=out_range=full", "-color_range", "pc"),
+        "hd.mp4": ("-c:v", "libx264", "-vf", "scale=out_color_matrix=bt709", "-colorspace", "bt709"),
+        "phone.3gp": ("-c:v", "mpeg4"),
+        "camera.mxf": ("-c:v", "mpeg2video"),
+        "old.ogv": ("-c:v", "libtheora"),
+        "webcam.avi": ("-c:v", "mjpeg"),
+    }[kind]
+    path = folder / kind
+    ffmpeg(*(("-ss", 0.3) if kind == "cut.mp4" else ()), "-i", source, *arguments, path)
+    if kind == "split.mkv":
+        ffmpeg("-i", path, "-c", "copy", "-bsf:v", "vp9_superframe_split", folder / "hidden.mkv")
+        return folder / "hidden.mkv"
+    return path
+
+
+KINDS = [
+    "hidden.webm", "references.webm", "split.mkv", "cut.mp4", "interlaced.mts", "broadcast.ts", "packed.avi",
+    "repeated.avi", "twice.mkv", "squashed.mp4", "squashed.mkv", "ten_bits.mov", "screen.mkv", "full_range.mp4",
+    "hd.mp4", "phone.3gp", "camera.mxf", "old.ogv", "webcam.avi",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_the_frames_that_ffmpeg_shows(kind, tmp_path):
+    path = make(tmp_path, kind)
+    expected, frames = shown(path), list(read_video(path))
+    assert probe(path).frames == len(frames) == len(expected)
+    assert [frame.number for frame in frames] == list(range(len(frames)))
+    assert [read_number(frame.image) for frame in frames] == [read_number(image) for image in expected]
+    differences = [np.abs(frame.image.astype(int) - image).max() for frame, image in zip(frames, expected, strict=True)]
+
+    assert max(differences) <= 2
+
+
+def display_matrix(across: int, down: int, turned: bool) -> list[int]:
+    one = 1 << 16
+    linear = [0, down * one, across * one, 0] if turned else [across * one, 0, 0, down * one]
+    return [linear[0], linear[1], 0, linear[2], linear[3], 0, 0, 0, 1 << 30]
+
+
+@pytest.mark.parametrize(("across", "down", "turned"), [*product((1, -1), (1, -1), (False, True))])
+@pytest.mark.parametrize("name", ["selfie.mp4", "selfie.mov", "squashed selfie.mp4"])
+def test_all_eight_orientations_are_upright(name, across, down, turned, tmp_path):
+    corner = np.zeros((48, 64, 3), np.uint8)
+    corner[:20, :24] = (250, 120, 0)
+    corner[30:, 40:] = (0, 60, 200)
+    matrix = display_matrix(across, down, turned)
+    aspect = Fraction(16, 11) if "squashed" in name else None
+    path = write_video(tmp_path / name, [corner] * 3, matrix=matrix, aspect=aspect)
+    expected = shown(path)
+    assert len(expected) == 3
+    for frame, image in zip(read_video(path), expected, strict=True):
+        difference = np.abs(frame.image.astype(int) - image)
+        # ffmpeg turns the coded picture first and stretches then, which differs at the edges of colours.
+        assert difference.mean() < 3 if aspect else difference.max() <= 2
+
+
+SKIN_AND_GREYS = [(200, 150, 120), (120, 80, 60), (230, 190, 170), (60, 90, 200), (128,) * 3, (20,) * 3, (40, 160, 60)]
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_hdr_from_a_phone_has_the_colours_of_an_sdr_image(transfer, tmp_path):
+    image = np.repeat(np.repeat(np.array([SKIN_AND_GREYS]), 64, axis=0), 64, axis=1)
+    code = encode_hdr(image, transfer)
+    tags = ("-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc")
+    quality = f"log-level=error:crf=4:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
+    size = f"{image.shape[1]}x{image.shape[0]}"
+    source = ("-f", "rawvideo", "-pix_fmt", "rgb48le", "-s", size, "-i", "-")
+    limited = ("-vf", "scale=out_color_matrix=bt2020:out_range=tv,format=yuv420p10le")
+    target = ("-c:v", "libx265", "-x265-params", quality, *tags, "-tag:v", "hvc1", tmp_path / "phone.mov")
+    ffmpeg(*source, *limited, *target, input=code.tobytes())
+    (frame,) = read_video(tmp_path / "phone.mov")
+    centres = (slice(32, None, 64), slice(32, None, 64))
+    assert np.abs(frame.image[centres].astype(int) - image[centres]).max() <= 3
+
+
+def encode_hdr(image: np.ndarray, transfer: str) -> np.ndarray:
+    """Encode an sRGB image as uint16 PQ or HLG with its white at 203 cd/m2, as ITU-R BT.2100 and BT.2087 define."""
+    code = image / 255
+    light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    light = light @ np.array([[0.6274, 0.0691, 0.0164], [0.3293, 0.9195, 0.0880], [0.0433, 0.0114, 0.8956]])
+    if transfer == "smpte2084":
+        power = (light * 203 / 10000) ** 0.1593017578125
+        code = ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+    else:
+        luminance = (light @ (0.2627, 0.6780, 0.0593))[..., None] * 203 / 1000
+        scene = light * 203 / 1000 * luminance ** (1 / 1.2 - 1)
+        code = np.where(
+            scene <= 1 / 12,
+            np.sqrt(3 * scene),
+            0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073,
+        )
+    return (code.clip(0, 1) * 65535).round().astype("<u2")
