@@ -18,6 +18,7 @@ from pydantic import Field, field_validator
 
 from clef.datasets.base import Dataset, Packaging, sort_by_shard
 from clef.datasets.readers.label_table import LabelTable, is_below, read_label_table
+from clef.datasets.readers.label_times import label_frames
 from clef.errors import ClefError
 from clef.params.schema import NAME, NAME_EXPECTED, Count, Fraction, Params, ParamsError, Section
 from clef.recordings.numbered_images import IMAGE_SUFFIXES, numbered_images
@@ -52,6 +53,9 @@ class FolderOptions(Section):
     and the table has no column `split`."""
     seed: int = 0
     """Seed for selecting the test subjects or recordings."""
+    absent_elsewhere: bool = False
+    """Whether action units are absent in all frames without a label, in videos with labels by time: coders often note
+    only where a unit is present."""
     links: bool = False
     """Whether links in the raw folder may lead outside it. The raw folder itself may always be a link."""
     blocks: Count | None = None
@@ -147,28 +151,52 @@ class Folder(Dataset):
 
         path, table = root / self.options.labels, self._table(root).labels
         wanted = self.label_names if self.params.labels.kind == "action_units" else ["expression"]
+        if self.options.absent_elsewhere and self.params.labels.kind == "action_units":
+            # A unit that never occurs is not in a list of events.
+            table = table.assign(
+                **{name: pd.array([pd.NA] * len(table), "Int8") for name in wanted if name not in table}
+            )
         missing = [name for name in wanted if name not in table]
         if missing:
             raise ClefError(
                 f"{path}: no column {missing[0]}, which the run's labels name; add it, or see dataset.options.columns"
             )
         rows_of = {str(source): rows for source, rows in table.groupby("path", sort=False)}
-        parts = [table.iloc[:0].assign(sequence=pd.Series(dtype=object))]
+        parts = [table.iloc[:0].drop(columns=["onset", "offset"]).assign(sequence=pd.Series(dtype=object))]
         for sequence in sequences:
             rows = rows_of.get(sequence.source)
             if rows is None:
                 continue
-            by_frame = rows[rows["frame"].notna()]
+            timed = rows["onset"].notna()
+            by_frame = rows[rows["frame"].notna()].drop(columns=["onset", "offset"])
             if sequence.kind == "image" and len(by_frame):
                 frame = by_frame["frame"].iloc[0]
                 raise ClefError(f"{path}: {sequence.source} is an image and its row has frame {frame}; expected none")
-            whole = rows[rows["frame"].isna()].drop(columns="frame")
+            whole = rows[rows["frame"].isna() & ~timed].drop(columns=["frame", "onset", "offset"])
             if len(whole):
                 whole = whole.merge(pd.DataFrame({"frame": _frames(root, sequence)}), how="cross")
                 parts.append(whole.assign(sequence=sequence.sequence))
+            if timed.any():
+                parts.append(self._by_time(root, sequence, rows[timed]).assign(sequence=sequence.sequence))
             parts.append(by_frame.assign(sequence=sequence.sequence))
         labels = pd.concat(parts, ignore_index=True).astype({"frame": "int32"})
         return labels[["sequence", "frame", *(name for name in labels if name not in ("sequence", "frame", "path"))]]
+
+    def _by_time(self, root: Path, sequence: RecordedSequence, rows: "pd.DataFrame") -> "pd.DataFrame":
+        from clef.recordings.video import frame_times
+
+        where = f"{root / self.options.labels}: {sequence.source}"
+        if sequence.kind != "video":
+            raise ClefError(f"{where}: labels by time, but it is no video; expected a frame in each row")
+        units = [str(name) for name in rows if str(name).startswith("AU")] if self.options.absent_elsewhere else []
+        try:
+            times = frame_times(root / sequence.source)
+        except ClefError:  # an unreadable video has no frames to label
+            return rows.iloc[:0].drop(columns=["onset", "offset"])
+        try:
+            return label_frames(rows.drop(columns=["path", "frame"]), times, sequence.first_frame, units)
+        except ClefError as error:
+            raise ClefError(f"{where}: {error}") from None
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         known = {sequence.source for sequence in sequences}

@@ -40,7 +40,7 @@ def to_sdr(rgb: np.ndarray, transfer: int) -> np.ndarray:
     light = np.take(_light(transfer), rgb)
     if transfer == HLG:  # the display's system gamma of 1.2
         light *= cv2.pow(cv2.transform(light, LUMINANCE) * (WHITE / HLG_PEAK) + 1e-9, 0.2)[..., None]
-    light = cv2.max(cv2.transform(light, TO_BT709), 0.0)
+    light = np.maximum(cv2.transform(light, TO_BT709), 0)
     brightest = np.maximum(np.maximum(light[..., 0], light[..., 1]), light[..., 2])
     bright = brightest > KNEE
     compressed = KNEE + (1 - KNEE) * (1 - np.exp((KNEE - brightest[bright]) / (1 - KNEE)))

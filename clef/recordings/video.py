@@ -96,6 +96,24 @@ def probe(path: Path) -> VideoFacts:
     return VideoFacts(frames, float(stream.average_rate) if stream.average_rate else None, width, height)
 
 
+def frame_times(path: Path) -> np.ndarray:
+    """Presentation times of all frames in seconds, by number. Only streams with odd packets are decoded.
+
+    Raises:
+        ClefError: As `probe`, or the file has no times and no frame rate.
+    """
+    timeline = _read_timeline(path, declared=0)
+    known = {number: time for time, number in (timeline.numbers or {}).items() if number is not None}
+    if timeline.numbers is None and timeline.clock.unit:
+        with _open(path) as container:
+            decoded = enumerate(_decode(container, _video_stream(container, path)))
+            known = {n: item.pts for n, item in decoded if not isinstance(item, str) and item.pts is not None}
+    times = [timeline.clock.seconds(known.get(number), number) for number in range(timeline.total)]
+    if not times or None in times:
+        raise ClefError(f"{path}: no presentation times and no frame rate; expected a video; convert it to MP4")
+    return np.array(times)
+
+
 def read_video(path: Path, declared: int | None = None) -> Iterator[VideoFrame]:
     """Decode a video frame by frame.
 
@@ -220,13 +238,10 @@ def _orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
 
     The matrix maps a pixel (x, y) to (a x + c y, b x + d y), with y downwards; see libavutil/display.h.
     """
-    for data in frame.side_data:
-        if data.type == Type.DISPLAYMATRIX:
-            a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5].tolist()
-            if abs(a) + abs(d) >= abs(b) + abs(c):
-                return a < 0, d < 0, False
-            return c < 0, b < 0, True
-    return False, False, False
+    if Type.DISPLAYMATRIX not in frame.side_data:
+        return False, False, False
+    a, b, _, c, d = np.frombuffer(frame.side_data[Type.DISPLAYMATRIX], np.int32)[:5].tolist()
+    return (a < 0, d < 0, False) if abs(a) + abs(d) >= abs(b) + abs(c) else (c < 0, b < 0, True)
 
 
 def _square_pixels(height: int, width: int, aspect: Fraction | None) -> tuple[int, int]:

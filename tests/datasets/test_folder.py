@@ -12,6 +12,7 @@ from clef.fixtures.size import FixtureSize
 from clef.manifest.folds import make_folds
 from clef.params.schema import Params, ParamsError
 from tests.fixtures.pipeline import CROP, run_pipeline
+from tests.recordings.sample_recordings import numbered_images, write_video
 
 SIZE = FixtureSize(subjects=("P01", "P02"), frames=6, pixels=64)
 UNITS = {"action_units": list(folder.UNITS)}
@@ -63,6 +64,61 @@ def test_videos_labelled_by_frame(videos, tmp_path, first_frame):
     assert result.labels(folder.UNIT_NAMES) == codes
     assert result.column("subject") == {name: r.subject for name, r in recordings.items()}
     assert result.column("activity") == {name: r.task for name, r in recordings.items()}
+
+
+TIMES = [0, 40, 80, 200, 240, 280, 680, 720]
+"""Presentation times in milliseconds of a video with a variable frame rate."""
+
+
+@pytest.fixture
+def uneven(tmp_path) -> Path:
+    (tmp_path / "videos" / "P01").mkdir(parents=True)
+    frames, path = [time // 40 for time in TIMES], tmp_path / "videos" / "P01" / "a.mp4"
+    write_video(path, numbered_images(len(TIMES)), times=frames, options={"bf": "2"})
+    return tmp_path
+
+
+def labels_by_time(root: Path, text: str, **options):
+    header, *rows = text.splitlines()
+    wide = "label" not in header
+    lines = [f"path,subject,{header}{',AU01' * wide}", *(f"videos/P01/a.mp4,P01,{row}{',' * wide}" for row in rows)]
+    return labels_of(params(labels={"action_units": [1, 12]}, **options), table(root, "\n".join(lines) + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "absent_elsewhere", "expected"),
+    [
+        ("time,AU12\n0.08,1\n0:00:00.68,0\n", False, {3: 1, 7: 0}),
+        ("time,AU12\n0.19,1\n", False, {4: 1}),  # the nearest frame
+        ("onset,offset,AU12\n0.040,0.24,3\n0.24,0.28,0\n", False, {2: 3, 3: 3, 4: 3, 5: 0}),
+        ("onset,offset,AU12\n0.3,0.4,1\n", False, {6: 1}),  # no frame inside
+        ("onset,offset,label\n0.040,0.2,AU12\n0.04,0.08,AU 1\n", True, {n: int(n in (2, 3)) for n in range(1, 9)}),
+        ("onset,offset,label,value\n0.68,0.8,AU12,5\n", True, {n: 5 if n > 6 else 0 for n in range(1, 9)}),
+        ("frame,onset,offset,AU12\n1,,,0\n,0.68,0.8,1\n", False, {1: 0, 7: 1, 8: 1}),
+    ],
+)
+def test_labels_by_time_belong_to_the_frames_shown_then(uneven, text, absent_elsewhere, expected):
+    labels = labels_by_time(uneven, text, absent_elsewhere=absent_elsewhere)
+    assert dict(zip(labels["frame"], labels["AU12"], strict=True)) == expected
+    if "AU 1" in text:
+        assert labels["AU01"].tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("time,AU12\nsoon,1\n", r"row 1 below the header: videos/P01/a.mp4: time is 'soon'; expected seconds, such as"),
+        ("onset,offset,AU12\n2,1,1\n", "expected a frame, a time, or an onset and an offset after it"),
+        ("frame,time,AU12\n2,1,1\n", "expected a frame, a time, or an onset and an offset after it"),
+        ("time,AU12\n95,1\n", r"a.mp4: a label at 95 s; expected times up to 0\.76 s, its end"),
+        ("onset,offset,AU12\n0,0.1,1\n0.04,0.2,0\n", r"a.mp4: two values of AU12 at 0\.04 s; expected one"),
+        ("time,AU12,label\n0,1,AU12\n", "columns label and AU12 both name AU12; expected one of them"),
+    ],
+)
+def test_mistakes_in_labels_by_time_are_one_line(uneven, text, message):
+    with pytest.raises(ClefError, match=message) as raised:
+        labels_by_time(uneven, text)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_missing_video_has_only_its_labelled_frames(videos, tmp_path):

@@ -1,5 +1,10 @@
-"""Read the label table of the adapter `folder`: a csv file with columns in any order."""
+"""Read the label table of the adapter `folder`: a csv file with columns in any order.
 
+A row states labels of a frame, of the frame at a time, of the frames in an interval, or of a whole recording. Programs
+for coding video, such as ELAN and BORIS, export intervals with the name of the label in a column.
+"""
+
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ATTRIBUTES = ("subject", "activity", "split")
-COLUMNS = ("path", *ATTRIBUTES, "frame", "expression")
+TIMES = ("time", "onset", "offset")
+COLUMNS = ("path", *ATTRIBUTES, "frame", *TIMES, "label", "value", "expression")
 ACTION_UNIT = re.compile(r"AU[ _]?0*(\d{1,2})", re.IGNORECASE)
-EXPECTED = "a column path and columns such as AU01, AU12 or expression"
+EXPECTED = "a column path and columns such as AU01, AU12, expression or label"
+CLOCK = re.compile(r"(\d+:){0,2}\d+(\.\d*)?")
+"""A time in seconds, or as minutes:seconds or hours:minutes:seconds."""
 CODES = {0, 1, 2, 3, 4, 5, 9}
 
 
@@ -26,7 +34,10 @@ class LabelTable:
     recordings: "pd.DataFrame"
     """One row per recording: `path`, `subject`, `activity`, `split`; None if unknown."""
     labels: "pd.DataFrame"
-    """One row per label: `path`, `frame` (missing for a whole recording), `AU01` ... as Int8, `expression`."""
+    """One row per label: `path`, `frame`, `onset` and `offset` in seconds, `AU01` ... as Int8, `expression`.
+
+    Frame and times are missing for a whole recording. Onset and offset are equal for a single time.
+    """
     unused: list[str]
     """Columns that are not read."""
 
@@ -40,6 +51,8 @@ def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None
     table.columns = pd.Index([str(name).strip() for name in table.columns])
     table = table.apply(lambda column: column.str.strip())
     table = table.rename(columns=_new_names(path, list(table.columns), columns))
+    if "label" in table:
+        table = _spread_labels(path, table)
     units = sorted(name for name in table if ACTION_UNIT.fullmatch(str(name)))
     labels = [*units, *(["expression"] if "expression" in table else [])]
     if "path" not in table or not labels:
@@ -64,7 +77,9 @@ def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None
     if "frame" not in table:
         table["frame"] = ""
     table["frame"] = _integers(path, table, "frame", None)
-    rows = table.loc[table[labels].notna().any(axis=1) | table["frame"].notna(), ["path", "frame", *labels]]
+    _read_times(path, table)
+    moments = ["frame", "onset", "offset"]
+    rows = table.loc[table[[*labels, *moments]].notna().any(axis=1), ["path", *moments, *labels]]
     return LabelTable(_recordings(path, table), rows, unused)
 
 
@@ -110,6 +125,51 @@ def _fill_from_paths(path: Path, table: "pd.DataFrame", pattern: str) -> None:
         table[name] = table["path"].map({recording: match[name] for recording, match in matches.items() if match})
 
 
+def _spread_labels(path: Path, table: "pd.DataFrame") -> "pd.DataFrame":
+    """Turn a column with the names of labels into one column for each action unit, and `expression` for other names.
+
+    The column `value` has the codes; without it, or where it is empty, a label is present.
+    """
+    matches = [ACTION_UNIT.fullmatch(name) for name in table["label"]]
+    names = [f"AU{int(match[1]):02d}" if match else "expression" for match in matches]
+    found = sorted({name for name, label in zip(names, table["label"], strict=True) if label})
+    if both := next((name for name in found if name in table), None):
+        raise ClefError(f"{path}: columns label and {both} both name {both}; expected one of them")
+    codes = table["value"].replace("", "1") if "value" in table else ["1"] * len(table)
+    values = [code if match else label for match, label, code in zip(matches, table["label"], codes, strict=True)]
+    for name in found:
+        table[name] = [value if own == name else "" for own, value in zip(names, values, strict=True)]
+    return table
+
+
+def _read_times(path: Path, table: "pd.DataFrame") -> None:
+    """Read `time`, `onset` and `offset` as seconds; a time becomes an interval without length."""
+    for name in TIMES:
+        cells = list(table[name]) if name in table else [""] * len(table)
+        for row, cell in enumerate(cells):
+            if cell and not CLOCK.fullmatch(cell):
+                raise ClefError(f"{_row(path, table, row)}: {name} is {cell!r}; expected seconds, such as 12.48")
+        table[name] = [_seconds(cell) for cell in cells]
+    interval = table[["onset", "offset"]].notna()
+    ways = table[["frame", "time"]].notna().sum(axis=1) + interval.any(axis=1)
+    wrong = (ways > 1) | (interval.any(axis=1) & ~(table["offset"] >= table["onset"]))
+    if wrong.any():
+        raise ClefError(
+            f"{_row(path, table, int(wrong.argmax()))}: expected a frame, a time, or an onset and an offset after it"
+        )
+    table["onset"], table["offset"] = table["onset"].fillna(table["time"]), table["offset"].fillna(table["time"])
+
+
+def _seconds(cell: str) -> float:
+    """Seconds of a time such as 12.48, 1:02.5 or 0:01:02.500; not a number if it is empty."""
+    parts = [float(part) for part in cell.split(":")] if cell else [math.nan]
+    return sum(part * 60**power for power, part in enumerate(reversed(parts)))
+
+
+def _row(path: Path, table: "pd.DataFrame", row: int) -> str:
+    return f"{path}: row {row + 1} below the header: {table['path'].iloc[row]}"
+
+
 def _integers(path: Path, table: "pd.DataFrame", name: str, allowed: set[int] | None) -> "pd.Series":
     """Whole numbers of a column, missing where a cell is empty."""
     import pandas as pd
@@ -124,10 +184,7 @@ def _integers(path: Path, table: "pd.DataFrame", name: str, allowed: set[int] | 
         expected = f"one of {', '.join(map(str, sorted(allowed)))}, or nothing"
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
-        raise ClefError(
-            f"{path}: row {row + 1} below the header: {table['path'].iloc[row]}: {name} is {cells.iloc[row]!r}; "
-            f"expected {expected}"
-        )
+        raise ClefError(f"{_row(path, table, row)}: {name} is {cells.iloc[row]!r}; expected {expected}")
     return numbers.astype("Int64")
 
 
