@@ -147,10 +147,10 @@ class IngestParams(Section):
 class CropParams(Section):
     """How faces are found and cropped. The folder of the crops is named after a digest of this section."""
 
-    detector: Literal["lbp", "yunet", "retinaface", "none"] = "retinaface"
+    detector: Literal["mtcnn", "lbp", "yunet", "retinaface", "none"] = "mtcnn"
     """Face detector; `none` for images that are already cropped."""
     weights: str | None = None
-    """Weights file of the detector; `lbp` and `none` need no weights."""
+    """Weights file of `yunet` or `retinaface`; the others need none."""
     score: Fraction = 0.7
     """Minimum detection score."""
     every: Count = 1

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import av
 import av.container
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 from clef.errors import ClefError
 from clef.recordings.hdr import is_hdr, to_sdr
@@ -238,9 +238,10 @@ def _orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
 
     The matrix maps a pixel (x, y) to (a x + c y, b x + d y), with y downwards; see libavutil/display.h.
     """
-    if Type.DISPLAYMATRIX not in frame.side_data:
+    side_data = cast(SideDataContainer, frame.side_data)  # PyAV declares another type
+    if Type.DISPLAYMATRIX not in side_data:
         return False, False, False
-    a, b, _, c, d = np.frombuffer(frame.side_data[Type.DISPLAYMATRIX], np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), np.int32)[:5].tolist()
     return (a < 0, d < 0, False) if abs(a) + abs(d) >= abs(b) + abs(c) else (c < 0, b < 0, True)
 
 

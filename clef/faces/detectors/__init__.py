@@ -9,6 +9,10 @@ __all__ = ["Detector", "Face", "build_detector"]
 def build_detector(settings: CropParams) -> Detector:
     """Build the detector that the settings name; raise a ClefError if its weights, package or device is missing."""
     # Libraries of detectors that are not used stay unloaded.
+    if settings.detector == "mtcnn":
+        from clef.faces.detectors.mtcnn import MtcnnDetector
+
+        return MtcnnDetector(settings.score, settings.detect_size)
     if settings.detector == "lbp":
         from clef.faces.detectors.lbp import LbpDetector
 

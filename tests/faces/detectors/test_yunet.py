@@ -36,7 +36,7 @@ def test_boxes_and_landmarks_are_in_source_pixels_with_the_persons_right_eye_fir
 
 
 def test_images_are_taken_as_rgb(settings, testdata):
-    _, image, _ = next(read_video(testdata / "WolfgangLanger_Pexels.mp4"))
+    _, image, *_ = next(read_video(testdata / "WolfgangLanger_Pexels.mp4"))
     right, swapped = (faces[0].score for faces in build_detector(settings).detect([image, image[..., ::-1]]))
     network = cv2.FaceDetectorYN.create(settings.weights, "", (640, 360), 0.7)
     _, expected = network.detect(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
