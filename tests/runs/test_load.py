@@ -29,7 +29,7 @@ def test_a_child_overrides_single_keys_and_can_turn_a_section_off(tmp_path):
     [
         ({"finetune": {"epoch": 3}}, "finetune.epoch: unknown key; did you mean epochs?"),
         ({"finetune": {"epochs": "many"}}, "finetune.epochs: input should be a valid integer"),
-        ({"crop": {"detector": "mtcnn"}}, "crop.detector: input should be 'lbp', 'yunet'"),
+        ({"crop": {"detector": "blazeface"}}, "crop.detector: input should be 'mtcnn', 'lbp'"),
         ({"labels": {"action_units": [1, 1]}}, "labels: expected two or more distinct"),
         ({"pretrain": {"image_image": 0, "image_text": 0}}, "pretrain: image_image and image_text are both 0"),
         ({"pretrain": {"also": ["a"], "from": "a"}}, "pretrain: from and also exclude each other"),

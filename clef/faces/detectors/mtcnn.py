@@ -2,8 +2,8 @@
 
 Three networks look for faces (Zhang et al., 2016): the first searches an image pyramid, the second and the third judge
 and correct what the one before found. Results match the package's own `detect_faces` with two deliberate differences:
-boxes and landmarks keep fractions of a pixel, and a scale with a single candidate uses the correction of that candidate,
-where the package takes one from the opposite side of the image.
+boxes and landmarks keep fractions of a pixel, and a scale with a single candidate uses the correction of that
+candidate, where the package takes one from the opposite side of the image.
 """
 
 from collections.abc import Sequence
