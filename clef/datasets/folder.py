@@ -109,9 +109,12 @@ class Folder(Dataset):
 
     def packaging(self, root: Path) -> Packaging:
         table = self._table(root)
-        by_frame, rows = int(table.labels["frame"].notna().sum()), len(table.labels)
-        found = f"{self.options.labels} lists {len(table.recordings)} recordings, "
-        return Packaging("folder", f"{found}{by_frame} labels by frame, {rows - by_frame} of whole recordings")
+        by_frame, by_time = (int(table.labels[column].notna().sum()) for column in ("frame", "onset"))
+        counts = {"by frame": by_frame, "by time": by_time}
+        counts["of whole recordings"] = len(table.labels) - sum(counts.values())
+        found = [f"{self.options.labels} lists {len(table.recordings)} recordings"]
+        found += [f"{count} labels {what}" for what, count in counts.items() if count]
+        return Packaging("folder", ", ".join(found))
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
         listed = [self._sequence(*row) for row in self._table(root).recordings.itertuples(index=False, name=None)]
