@@ -25,6 +25,7 @@ from clef.recordings.hdr import is_hdr, to_sdr
 
 NOT_DECODED = "the decoder gave no picture"
 MAX_REORDERING = 16  # frames that a decoder may reorder: the picture buffer limit of H.264 and HEVC
+FIELD_CODECS = {"h264", "hevc", "mpeg2video", "vc1", "wmv3"}
 SMALLEST_PICTURE = 16  # bytes; smaller MPEG-4 packets only fill in for frames in other packets, or for skipped ones
 
 Decoded = av.VideoFrame | str
@@ -267,7 +268,6 @@ def _read_timeline(path: Path, declared: int) -> _Timeline:
         stream = _video_stream(container, path)
         rate, unit, codec = stream.average_rate, stream.time_base, stream.codec_context.name
         clock = _Clock(unit, Fraction(container.start_time or 0, av.time_base), rate)
-        interlaced = stream.codec_context.field_order > 1
         # AVI has no presentation times. FFmpeg derives them, in the wrong order where it has to reorder.
         reordered = container.format.name == "avi" and codec != "mpeg4" and stream.codec_context.has_b_frames
         in_file = stream.frames
@@ -283,6 +283,7 @@ def _read_timeline(path: Path, declared: int) -> _Timeline:
         if container.format.name == "avi" and _is_whole_avi(path):
             in_file = 0  # it also counts repetitions, which have no packets
     lost = max(0, declared - len(times), in_file - len(times) - skipped)
+    interlaced = codec in FIELD_CODECS and _is_interlaced(path)
     if interlaced or (codec == "mpeg4" and smallest is not None and smallest <= SMALLEST_PICTURE):
         with _open(path) as container:
             decoded = sum(1 for _ in _decode(container, _video_stream(container, path)))
@@ -312,6 +313,14 @@ def _is_hidden(codec: str, packet: av.Packet) -> bool:
         bits = content[0] << (1 if profile == 3 else 0)
         return not bits & 0x08 and not bits & 0x02
     return False
+
+
+def _is_interlaced(path: Path) -> bool:
+    """Whether the first picture consists of two fields, which may be in two packets."""
+    with _open(path) as container:
+        frames = _decode(container, _video_stream(container, path))
+        first = next((item for item in frames if isinstance(item, av.VideoFrame)), None)
+    return first is not None and first.interlaced_frame
 
 
 def _is_whole_avi(path: Path) -> bool:

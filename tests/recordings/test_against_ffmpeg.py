@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from clef.recordings.video import probe, read_video
-from tests.recordings.sample_recordings import numbered_images, packets, read_number, write_video
+from tests.recordings.field_coded_video import field_coded
+from tests.recordings.sample_recordings import numbered_image, numbered_images, packets, read_number, write_video
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 B_FRAMES = {"bf": "2", "g": "12", "sc_threshold": "0"}
@@ -39,6 +40,10 @@ def hide_pictures(path: Path) -> None:
 
 def make(folder: Path, kind: str) -> Path:
     """Write a video of one kind; its images carry numbers."""
+    if kind.startswith("fields"):
+        (folder / "fields.h264").write_bytes(field_coded([numbered_image(n, 32, 160)[..., 0] for n in range(20)]))
+        ffmpeg("-r", 50, "-i", folder / "fields.h264", "-c", "copy", folder / kind)
+        return folder / kind
     source = write_video(folder / "source.mp4", numbered_images(40), options=B_FRAMES)
     if kind == "hidden.webm":
         options = {"deadline": "realtime", "lag-in-frames": "0", "error-resilient": "1", "g": "1"}
@@ -74,9 +79,9 @@ def make(folder: Path, kind: str) -> Path:
 
 
 KINDS = [
-    "hidden.webm", "references.webm", "split.mkv", "cut.mp4", "interlaced.mts", "broadcast.ts", "packed.avi",
-    "repeated.avi", "twice.mkv", "squashed.mp4", "squashed.mkv", "ten_bits.mov", "screen.mkv", "full_range.mp4",
-    "hd.mp4", "phone.3gp", "camera.mxf", "old.ogv", "webcam.avi",
+    "fields.mts", "fields.mp4", "hidden.webm", "references.webm", "split.mkv", "cut.mp4", "interlaced.mts",
+    "broadcast.ts", "packed.avi", "repeated.avi", "twice.mkv", "squashed.mp4", "squashed.mkv", "ten_bits.mov",
+    "screen.mkv", "full_range.mp4", "hd.mp4", "phone.3gp", "camera.mxf", "old.ogv", "webcam.avi",
 ]  # fmt: skip
 
 
