@@ -30,6 +30,8 @@ CODED = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 RATES = {1: 0.0497, 2: 0.0431, 4: 0.1524, 6: 0.0789, 9: 0.0418, 12: 0.1288, 25: 0.2771, 26: 0.0882}
 VIDEO = re.compile(r"(?P<camera>Left|Right)Video(?P<subject>SN\d{3})(?:_comp)?\.(?:avi|mp4|mkv|mov|wmv)", re.IGNORECASE)
 LABEL_FILE = re.compile(r"(?P<subject>SN\d{3})_au(?P<unit>\d+)\.txt", re.IGNORECASE)
+PLUS_LABEL_FILE = re.compile(r"AU\d+\.txt", re.IGNORECASE)
+"""Name of a label file of DISFA+: Labels/SN001/{trial}/AU1.txt."""
 IGNORED_FOLDERS = ("landmark_points",)
 INTENSITIES = {0, 1, 2, 3, 4, 5, NOT_CODED}
 
@@ -190,9 +192,11 @@ PUBLISHED_JAA = replace(
 def _find_files(root: Path) -> FoundFiles:
     folders = find_folders(root, {"videos": VIDEO, "labels": LABEL_FILE}, IGNORED_FOLDERS)
     if not folders["videos"]:
+        plus = find_folders(root, {"labels": PLUS_LABEL_FILE})["labels"]
+        found = f"{relative(plus[0], root)} holds labels of DISFA+, another data set" if plus else describe(root)
         raise ClefError(
-            f"{root}: {describe(root)}; expected videos of DISFA: Videos_LeftCamera/LeftVideoSN001_comp.avi; put or "
-            "link the raw data there"
+            f"{root}: {found}; expected videos of DISFA: Videos_LeftCamera/LeftVideoSN001_comp.avi; put or link the "
+            "raw data there"
         )
     unexpected: list[Path] = []
     videos = _by_subject(folders["videos"], VIDEO, "camera", root, unexpected)

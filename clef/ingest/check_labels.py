@@ -14,6 +14,11 @@ from clef.recordings.sequence import NUMBERED, RecordedSequence
 if TYPE_CHECKING:
     import pandas as pd
 
+HIGHEST_RATE = 4
+"""Highest rate of labels, in those of the video, that is recognised."""
+RATE_TOLERANCE = 0.05
+"""How far the number of labels a frame may be from a whole one if the labels have a multiple of the video's rate."""
+
 
 def check_labels(
     copy: RawCopy, sequences: list[RecordedSequence], images: Mapping[str, Collection[int]]
@@ -35,7 +40,10 @@ def check_labels(
     twice = labels[labels.duplicated(["sequence", "frame"])]
     if len(twice):
         names = [f"{row.sequence} frame {row.frame}" for row in twice.head(9).itertuples()]
-        report.problem(f"{len(twice)} frames are labelled twice: {abbreviate(names)}; expected one label a frame")
+        report.problem(
+            f"{plural(len(twice), 'frame')} labelled twice: {abbreviate(names)}; expected one label a frame; remove "
+            "the wrong ones"
+        )
     _judge_unlabelled(copy, {s.sequence for s in sequences if s.shard in read.shards}, labels)
     _judge_range(copy.dataset.params.ingest.frames_past_end, sequences, labels, report)
     _judge_images(report, coverage(sequences, labels, images), copy.dataset.params.ingest.max_bad, recordings_refused)
@@ -87,10 +95,16 @@ def _judge_range(allowed: int, sequences: list[RecordedSequence], labels: "pd.Da
         report.count("labels", "windows past the video's end", len(outside), 0, f"of {videos} videos opened")
     if len(outside):
         names = [f"{r.Index} (frames {r.first} to {r.last}, labels {r.min} to {r.max})" for r in outside.itertuples()]
+        ratio = (past / (found["last"] - found["first"] + 1) + 1)[outside.index].median()
+        advice = f"where videos are whole, raise ingest.frames_past_end, which allows {allowed} past the end"
+        if 2 <= round(ratio) <= HIGHEST_RATE and abs(ratio - round(ratio)) < RATE_TOLERANCE:
+            advice = (
+                f"there are about {round(ratio)} labels a frame: number them by the frames of the video, or copy the "
+                "video again if its end is missing"
+            )
         report.problem(
             f"labels are outside their video in {plural(len(outside), 'recording')}: {abbreviate(names)}; "
-            "expected labels and frames of one recording; where videos are whole, raise "
-            f"ingest.frames_past_end, which allows {allowed} past the end"
+            f"expected labels and frames of one recording; {advice}"
         )
     late = found[past > 0].drop(outside.index, errors="ignore")
     if len(late):

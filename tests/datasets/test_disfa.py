@@ -58,6 +58,7 @@ def test_files_may_end_at_different_frames_and_a_frame_missing_in_one_is_unknown
         ("1,7\n", "frame 1: intensity 7; expected 0 to 5"),
         ("1,0\n1,0\n", "frame 1 appears twice"),
         ("1,x\n", "expected lines `frame,intensity`"),
+        ("1,0\n2,0,1\n", r"SN001_au9\.txt: .*row 2: Expected 2 columns, got 3: 2,0,1; expected lines .*; restore it"),
         (None, r"SN001: no SN001_au9\.txt; expected all twelve"),
     ],
 )
@@ -75,6 +76,10 @@ def test_a_broken_label_file(copy, content, message):
     ("names", "message"),
     [
         (["Video_RightCamera.zip"], r"holds Video_RightCamera\.zip; expected videos of DISFA: .*; put or link"),
+        (
+            ["DISFA+/Images/SN001/A1_AU1/000.jpg", "DISFA+/Labels/SN001/A1_AU1/AU1.txt"],
+            r"DISFA\+/Labels/SN001/A1_AU1 holds labels of DISFA\+, another data set; expected videos of DISFA: .*; put",
+        ),
         (["LeftVideoSN001_comp.avi"], "no labels of any recording; expected ActionUnit_Labels"),
         (
             ["RightVideoSN001_Comp.avi"],

@@ -44,7 +44,7 @@ def test_frame_that_is_labelled_twice_is_a_problem(toy, monkeypatch):
     read = adapter.labels
     monkeypatch.setattr(adapter, "labels", lambda *arguments: pd.concat([t := read(*arguments), t.tail(1)]))
     (problem,) = check(toy)[0].problems
-    assert problem == "1 frames are labelled twice: M003_T3 frame 12; expected one label a frame"
+    assert problem == ("1 frame labelled twice: M003_T3 frame 12; expected one label a frame; remove the wrong ones")
 
 
 @pytest.mark.parametrize(("kind", "frame"), [("video", 0), ("image", FRAMES + 1)])
@@ -61,7 +61,18 @@ def test_labels_may_reach_past_the_end_of_a_video_by_frames_past_end(toy):
     (remark,) = check(toy, frames_past_end=1)[0].remarks
     assert remark.startswith("labels reach past the end of their video in 1 recording, ")
     assert remark.endswith("not decodable: F002_T2 (1)")
-    assert not check(toy, frames_past_end=0)[0].usable
+    (problem,) = check(toy, frames_past_end=0)[0].problems
+    assert (
+        f"outside of their video in 1 recording: F002_T2 (frames 1 to {FRAMES}, labels 5 to {FRAMES + 1}); " in problem
+    )
+    assert problem.endswith("raise ingest.frames_past_end, which allows 0 past the end")
+
+
+def test_labels_at_twice_the_rate_of_a_video_are_recognised(toy):
+    for frame in range(FRAMES + 1, 2 * FRAMES + 1):
+        label(toy, frame)
+    (problem,) = check(toy)[0].problems
+    assert "there are about 2 labels a frame: number them by the frames of the video, or copy the video" in problem
 
 
 def test_labels_of_a_damaged_video_are_kept(toy):
