@@ -1,7 +1,7 @@
 """AffectNet (Mollahosseini et al., IEEE TAC 2017): photographs from the web, each with one of eight expressions.
 
-`affectnet_releases` reads the two releases. The validation images are the test split, because the labels of the test
-images were not published.
+`affectnet_releases` reads the two releases, `readers.class_folders` copies with a folder per class. The validation
+images are the test split, because the labels of the test images were not published.
 """
 
 from collections.abc import Iterable
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets.affectnet_releases import CsvRelease, NpyRelease
-from clef.datasets.base import Packaging, sort_by_shard
+from clef.datasets.base import Packaging
 from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
 from clef.datasets.published_counts import PublishedCounts
-from clef.datasets.readers.find_folders import describe, relative
+from clef.datasets.readers.class_folders import ClassFolders
+from clef.datasets.readers.find_folders import describe
 from clef.errors import ClefError
 from clef.params.schema import Count
 from clef.recordings.sequence import RecordedSequence
@@ -33,12 +34,14 @@ class AffectNetOptions(ImageDatasetOptions):
 
     blocks: Count = 72
     """Number of blocks of images; each is cropped by one job."""
-    packaging: Literal["auto", "npy", "csv"] = "auto"
-    """Packaging to read if a copy has both; `auto` selects the cropped images with NumPy files."""
+    packaging: Literal["auto", "npy", "csv", "folders"] = "auto"
+    """Packaging to read if a copy has several; `auto` prefers `npy`, then `csv`."""
+    classes: list[str] | None = None
+    """Names of the classes in the order of their numbers, for a copy with a numbered folder per class."""
 
 
 class AffectNet(ImageDataset):
-    """Adapter of both releases."""
+    """Adapter of both releases, and of copies with a folder per class."""
 
     Options = AffectNetOptions
     options: AffectNetOptions
@@ -51,39 +54,43 @@ class AffectNet(ImageDataset):
     )
 
     def published_counts_of(self, root: Path) -> PublishedCounts | None:
-        return PUBLISHED_NPY if isinstance(self._release(root), NpyRelease) else self.published_counts
+        return self.published_counts if isinstance(self._release(root), CsvRelease) else PUBLISHED_NPY
 
     def packaging(self, root: Path) -> Packaging:
         release = self._release(root)
         return Packaging(release.name, release.description(root))
 
-    def _release(self, root: Path) -> NpyRelease | CsvRelease:
+    def _release(self, root: Path) -> NpyRelease | CsvRelease | ClassFolders:
         packaging = self.options.packaging
-        found: NpyRelease | CsvRelease | None = None if packaging == "csv" else NpyRelease.find(root)
-        if found is None and packaging != "npy":
+        found: NpyRelease | CsvRelease | ClassFolders | None = None
+        if packaging in ("auto", "npy"):
+            found = NpyRelease.find(root)
+        if found is None and packaging in ("auto", "csv"):
             found = CsvRelease.find(root)
+        if found is None and packaging in ("auto", "folders"):
+            found = ClassFolders.find(root, EXPRESSIONS, self.options.classes)
         if found is None:
             wanted = "" if packaging == "auto" else f" as {packaging}"
             raise ClefError(
                 f"{root}: {describe(root)}; expected AffectNet{wanted}: train_set and val_set, each with images and "
-                "annotations, or training.csv and validation.csv with the folder Manually_Annotated; put or link the "
-                "copy there"
+                "annotations, or training.csv and validation.csv with the folder Manually_Annotated, or train and val "
+                "with a folder per class; put or link the copy there"
             )
         return found
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
-        return sort_by_shard(
-            self._recording(name, self._block(number), "image", relative(path, root), 0, split=split, box=box)
-            for split, name, number, path, box in self._release(root).images()
-        )
+        return self._recordings(root, self._release(root).images())
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
         found = {path.removeprefix(f"{root}/") for path in self._release(root).image_files()}
         return sorted(found - {image.source for image in sequences})
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
+        release = self._release(root)
+        if isinstance(release, ClassFolders):
+            return self._labels(root, release.expressions(root, sequences), [])
         labelled, unlabelled = [], []
-        for image, code, problem in self._release(root).codes(sequences):
+        for image, code, problem in release.codes(sequences):
             if code is None:
                 unlabelled.append(f"{image.source} ({problem})")
             elif 0 <= code < len(EXPRESSIONS):

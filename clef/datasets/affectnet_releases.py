@@ -23,8 +23,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from clef.datasets.image_dataset import ListedImage
 from clef.datasets.readers.csv_file import read_columns, read_header
 from clef.datasets.readers.find_folders import file_names, find_folder, relative
 from clef.errors import ClefError
@@ -55,23 +56,11 @@ IMAGE_FOLDERS = (
 SAFE_PATH = re.compile(r"[\w-]+/[\w-][\w.-]*")
 """A folder and a file, which cannot lead out of the folder of images."""
 NO_FACE = (0, 0, 0, 0)
-UNKNOWN = -1
+UNKNOWN, TWO_CLASSES = -1, -2
+PROBLEMS = {UNKNOWN: "no class in the list", TWO_CLASSES: "two classes in the list"}
 
 Code = tuple[RecordedSequence, int | None, str | None]
 """An image, its class code, and why it has none."""
-
-
-class ListedImage(NamedTuple):
-    """An image of a release, which may be missing."""
-
-    split: str
-    name: str
-    """Unique in the data set."""
-    number: int
-    """Determines its block."""
-    path: Path
-    box: tuple[int, int, int, int] | None = None
-    """See `RecordedSequence.box`."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +199,7 @@ class CsvRelease:
         code_of = {split: _read(path).set_index(PATH)[CLASS].to_dict() for split, path in self.lists.items()}
         for image in sequences:
             code = code_of[str(image.split)].get("/".join(image.source.split("/")[-2:]), UNKNOWN)
-            yield image, None if code == UNKNOWN else code, "no class, or two, in the list"
+            yield image, None if code in PROBLEMS else code, PROBLEMS.get(code)
 
 
 def _box(values: Iterable[float]) -> tuple[int, int, int, int]:
@@ -221,7 +210,7 @@ def _box(values: Iterable[float]) -> tuple[int, int, int, int]:
 
 
 def _read(path: Path) -> "pd.DataFrame":
-    """Read path, box and class of each image of a list. Images listed with two classes have class `UNKNOWN`."""
+    """Read path, box and class of each image of a list. Images with two classes have `TWO_CLASSES`."""
     import pyarrow as pa
 
     expected = f"rows of {', '.join(COLUMNS)}"
@@ -241,5 +230,5 @@ def _read(path: Path) -> "pd.DataFrame":
         raise ClefError(f"{path}: {unsafe.iloc[0]!r} is no image; expected a folder and a file, such as 689/7a3c.jpg")
     table[CLASS] = table[CLASS].fillna(UNKNOWN).astype("int64")
     classes = table.groupby(PATH)[CLASS].transform("nunique")
-    table.loc[classes > 1, CLASS] = UNKNOWN
+    table.loc[classes > 1, CLASS] = TWO_CLASSES
     return table.drop_duplicates(PATH)

@@ -4,12 +4,13 @@ labels.csv                       path,subject,activity,frame,AU01,AU12
 videos/P01/talk.mp4              videos/P01/talk.mp4,P01,talk,1,0,1
 
 A row labels one frame, or the whole recording if it has no frame. A row without labels only lists a recording.
-`clef.datasets.readers.label_table` reads the table.
+`clef.datasets.readers.label_table` reads the table. Without a table, the path of a recording gives its class:
+train/happiness/0.jpg
 """
 
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from clef.datasets.base import Dataset, Packaging, sort_by_shard
-from clef.datasets.readers.label_table import LabelTable, is_below, read_label_table
+from clef.datasets.readers.label_table import LabelTable, is_below, labels_in_paths, read_label_table
 from clef.datasets.readers.label_times import label_frames
 from clef.errors import ClefError
 from clef.params.schema import NAME, NAME_EXPECTED, Count, Fraction, Params, ParamsError, Section
@@ -35,13 +36,16 @@ BLOCKS = 8
 class FolderOptions(Section):
     """Options of your own data."""
 
-    labels: str = "labels.csv"
-    """Path of the label table, relative to the raw folder."""
+    labels: str | None = "labels.csv"
+    """Path of the label table, relative to the raw folder; null if `pattern` finds the class in the paths."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Names of columns in the table, such as {path: file, subject: participant, AU12: smile}."""
     pattern: str | None = None
     """Regular expression on a path, such as (?P<subject>P[0-9]+)/(?P<activity>[a-z]+), with a group named subject,
-    activity or split for each value that has no column in the table."""
+    activity, split or expression for each value that has no column in the table."""
+    classes: list[str] | dict[int | str, str] | None = None
+    """Names of classes: a list in the order of their numbers, if expressions are numbers, or {angry: anger, sad:
+    sadness} to rename them."""
     subjects: list[str] = Field(default_factory=list)
     """All subject ids, for folds by subject; not needed with `folds.test_subjects`."""
     activities: dict[str, str] = Field(default_factory=dict)
@@ -63,8 +67,8 @@ class FolderOptions(Section):
 
     @field_validator("labels")
     @classmethod
-    def _below(cls, value: str) -> str:
-        if not is_below(value):
+    def _below(cls, value: str | None) -> str | None:
+        if value is not None and not is_below(value):
             raise ValueError("expected a path below the raw folder")
         return value
 
@@ -90,6 +94,11 @@ class Folder(Dataset):
             )
         if (bad := next((subject for subject in self.subjects() if not NAME.fullmatch(subject)), None)) is not None:
             raise ParamsError(f"dataset.options.subjects: {bad!r}: expected {NAME_EXPECTED}, since they name files")
+        if self.options.labels is None and "(?P<expression>" not in (self.options.pattern or ""):
+            raise ParamsError(
+                "dataset.options.pattern: without a table of labels, expected a group expression, such as "
+                "'(?P<split>train|test)/(?P<expression>[a-z]+)/'"
+            )
         blocks, subjects = self.options.blocks, len(self.subjects())
         if blocks is not None and 0 < subjects < blocks:
             raise ParamsError(f"dataset.options.blocks: {blocks} of {subjects} subjects; expected {subjects} or fewer")
@@ -112,7 +121,7 @@ class Folder(Dataset):
         by_frame, by_time = (int(table.labels[column].notna().sum()) for column in ("frame", "onset"))
         counts = {"by frame": by_frame, "by time": by_time}
         counts["of whole recordings"] = len(table.labels) - sum(counts.values())
-        found = [f"{self.options.labels} lists {len(table.recordings)} recordings"]
+        found = [f"{self.options.labels or 'pattern'} lists {len(table.recordings)} recordings"]
         found += [f"{count} labels {what}" for what, count in counts.items() if count]
         return Packaging("folder", ", ".join(found))
 
@@ -152,7 +161,7 @@ class Folder(Dataset):
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         import pandas as pd
 
-        path, table = root / self.options.labels, self._table(root).labels
+        path, table = root / (self.options.labels or ""), self._table(root).labels
         wanted = self.label_names if self.params.labels.kind == "action_units" else ["expression"]
         if self.options.absent_elsewhere and self.params.labels.kind == "action_units":
             # A unit that never occurs is not in a list of events.
@@ -188,7 +197,7 @@ class Folder(Dataset):
     def _by_time(self, root: Path, sequence: RecordedSequence, rows: "pd.DataFrame") -> "pd.DataFrame":
         from clef.recordings.video import frame_times
 
-        where = f"{root / self.options.labels}: {sequence.source}"
+        where = f"{root / (self.options.labels or '')}: {sequence.source}"
         if sequence.kind != "video":
             raise ClefError(f"{where}: labels by time, but it is no video; expected a frame in each row")
         units = [str(name) for name in rows if str(name).startswith("AU")] if self.options.absent_elsewhere else []
@@ -205,21 +214,33 @@ class Folder(Dataset):
         known = {sequence.source for sequence in sequences}
         folders = {source.rpartition("/")[0] for source in known}
         unexpected = [f"{self.options.labels}: column {name}" for name in self._table(root).unused]
-        for folder, below, names in os.walk(root):
-            here = "" if Path(folder) == root else f"{Path(folder).relative_to(root).as_posix()}/"
-            below[:] = sorted(name for name in below if not name.startswith(".") and here + name not in known)
-            media = (name for name in sorted(names) if not name.startswith(".") and _kind(name) != "images")
-            unknown = [here + name for name in media if here + name not in known]
+        for folder, media in _media(root, known):
+            unknown = [name for name in media if name not in known]
             # Name a folder without any known recording only once: it may hold thousands of files.
-            unexpected += unknown if here[:-1] in folders or len(unknown) < 2 else [here[:-1] or "."]
+            unexpected += unknown if folder in folders or len(unknown) < 2 else [folder or "."]
         return sorted(unexpected)
 
     def _read_table(self, root: Path) -> LabelTable:
-        path = root / self.options.labels
-        table = read_label_table(path, self.options.columns, self.options.pattern)
+        options = self.options
+        path = root / (options.labels or "")
+        if options.labels is None:
+            names = (name for _, media in _media(root) for name in media)
+            table = labels_in_paths(path, names, options.pattern or "", options.classes)
+        else:
+            table = read_label_table(path, options.columns, options.pattern, options.classes)
         _check_known(path, table, "subject", self.subjects(), "subjects")
         _check_known(path, table, "activity", list(self.activities), "activities")
         return table
+
+
+def _media(root: Path, skip: Collection[str] = ()) -> Iterator[tuple[str, list[str]]]:
+    """List the videos and images in each folder below the root, except hidden ones and the folders to skip."""
+    for path, below, names in os.walk(root):
+        folder = "" if Path(path) == root else Path(path).relative_to(root).as_posix()
+        prefix = f"{folder}/" if folder else ""
+        below[:] = sorted(name for name in below if not name.startswith(".") and prefix + name not in skip)
+        visible = (name for name in sorted(names) if not name.startswith("."))
+        yield folder, [prefix + name for name in visible if _kind(name) != "images"]
 
 
 def _check_known(path: Path, table: LabelTable, column: str, known: list[str], option: str) -> None:

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from clef.datasets.base import Dataset
+from clef.datasets.base import Dataset, sort_by_shard
+from clef.datasets.readers.find_folders import relative
 from clef.errors import ClefError, abbreviate
 from clef.params.schema import Count, Section
 from clef.recordings.sequence import RecordedSequence
@@ -34,6 +35,19 @@ class ImageDatasetOptions(Section):
     """Number of blocks of images; each is cropped by one job."""
 
 
+class ListedImage(NamedTuple):
+    """An image file of a copy, which may be missing."""
+
+    split: str
+    name: str
+    """Unique in the data set."""
+    number: int
+    """Determines its block."""
+    path: Path
+    box: tuple[int, int, int, int] | None = None
+    """See `RecordedSequence.box`."""
+
+
 class ImageDataset(Dataset):
     """A data set of single images, listed by the copy itself."""
 
@@ -54,6 +68,12 @@ class ImageDataset(Dataset):
     def _block(self, number: int) -> str:
         """Block of an image, by a number that stays the same when other images are added or removed."""
         return f"block{number % self.options.blocks:03d}"
+
+    def _recordings(self, root: Path, images: Iterable[ListedImage]) -> list[RecordedSequence]:
+        return sort_by_shard(
+            self._recording(name, self._block(number), "image", relative(path, root), 0, split=split, box=box)
+            for split, name, number, path, box in images
+        )
 
     def _labels(
         self, root: Path, expressions: Iterable[tuple[RecordedSequence, str]], unlabelled: list[str]

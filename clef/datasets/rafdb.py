@@ -1,18 +1,23 @@
 """RAF-DB, the basic set (Li et al., CVPR 2017): photographs from the web, each with one of seven expressions.
 
-EmoLabel/list_patition_label.txt           train_00001.jpg 5
-Image/aligned/train_00001_aligned.jpg      100 x 100 pixels, cropped
-Image/original/train_00001.jpg             as found on the web
+EmoLabel/list_patition_label.txt                     train_00001.jpg 5
+Image/aligned/train_00001_aligned.jpg                100 x 100 pixels, cropped
+Image/original/train_00001.jpg                       as found on the web
+Annotation/boundingbox/train_00001_boundingbox.txt   left, top, right and bottom of its face; some copies lack them
+
+`readers.class_folders` reads copies with a folder per class.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from clef.datasets.base import Packaging, sort_by_shard
-from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
+from clef.datasets.base import Packaging
+from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions, ListedImage
 from clef.datasets.published_counts import PublishedCounts
+from clef.datasets.readers.class_folders import ClassFolders
 from clef.datasets.readers.csv_file import read_text
 from clef.datasets.readers.find_folders import describe, file_names, find_folder, relative
 from clef.errors import ClefError
@@ -27,6 +32,7 @@ EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "
 """Expressions by code, from 1."""
 LINE = re.compile(r"((?:train|test)_\d+)\.jpg\s+(\d+)")
 EXAMPLE = "`train_00001.jpg 5`"
+BOXES = "Annotation/boundingbox"
 TRAIN = dict(zip(EXPRESSIONS, (1290, 281, 717, 4772, 1982, 705, 2524), strict=True))
 TEST = dict(zip(EXPRESSIONS, (329, 74, 160, 1185, 478, 162, 680), strict=True))
 
@@ -35,7 +41,10 @@ class RafDbOptions(ImageDatasetOptions):
     """Options of RAF-DB."""
 
     images: Literal["aligned", "original"] = "aligned"
-    """`aligned`: already cropped, for `crop: {detector: none}`; `original`: for a detector."""
+    """`aligned`: already cropped, for `crop: {detector: none}`; `original`: for a detector, or for the annotated boxes.
+    A copy with a folder per class has only one kind."""
+    classes: list[str] | None = None
+    """Names of the classes in the order of their numbers, for a copy with a numbered folder per class."""
 
 
 class RafDb(ImageDataset):
@@ -51,52 +60,100 @@ class RafDb(ImageDataset):
     )
 
     def packaging(self, root: Path) -> Packaging:
-        label_list = self._list(root)
+        copy = self._copy(root)
+        if isinstance(copy, ClassFolders):
+            return Packaging(copy.name, copy.description(root))
         images = self.options.images
-        if not self._image_folder(root).is_dir():
+        if not copy.folder.is_dir():
             other = "original" if images == "aligned" else "aligned"
-            exists = self._image_folder(root).with_name(other).is_dir()
+            exists = copy.folder.with_name(other).is_dir()
             hint = f"Image/{other} exists: set `options: {{images: {other}}}`" if exists else "complete the copy"
-            raise ClefError(f"{label_list.parents[1]}: no folder Image/{images}, which the run uses; {hint}")
-        if images == "original" and self.params.crop.detector == "none":
+            raise ClefError(f"{copy.base}: no folder Image/{images}, which the run uses; {hint}")
+        if images == "original" and self.params.crop.detector == "none" and copy.boxes is None:
             raise ClefError(
-                f"{label_list.parents[1]}: Image/original is not cropped, and crop.detector is none; expected a "
-                "detector such as retinaface, or `options: {images: aligned}`"
+                f"{copy.base}: Image/original is not cropped, there is no {BOXES}, and crop.detector is none; expected "
+                "a detector such as mtcnn, or `options: {images: aligned}`"
             )
         size = {"aligned": "cropped to 100 x 100 pixels", "original": "uncropped"}[images]
-        return Packaging(images, f"Image/{images}, {size}, with {relative(label_list, root)}")
+        boxes = "" if copy.boxes is None else f" and {BOXES}"
+        return Packaging(images, f"Image/{images}, {size}, with {relative(copy.label_list, root)}{boxes}")
 
     def sequences(self, root: Path) -> list[RecordedSequence]:
-        folder = self._image_folder(root)
-        files = {name.lower(): name for name in file_names(folder)}  # copies differ in letter case
-        suffix = "_aligned.jpg" if self.options.images == "aligned" else ".jpg"
-        images = []
-        for name in _read_list(self._list(root)):
-            split, _, number = name.partition("_")
-            source = relative(folder / files.get(name + suffix, name + suffix), root)
-            images.append(self._recording(name, self._block(int(number)), "image", source, 0, split=split))
-        return sort_by_shard(images)
+        return self._recordings(root, self._copy(root).images())
 
     def unexpected_files(self, root: Path, sequences: Iterable[RecordedSequence]) -> list[str]:
-        folder = self._image_folder(root)
-        found = {f"{relative(folder, root)}/{name}" for name in file_names(folder)}
+        found = {path.removeprefix(f"{root}/") for path in self._copy(root).image_files()}
         return sorted(found - {image.source for image in sequences})
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
-        expression_of = _read_list(self._list(root))
-        return self._labels(root, [(image, expression_of[image.sequence]) for image in sequences], [])
+        return self._labels(root, self._copy(root).expressions(root, sequences), [])
 
-    def _list(self, root: Path) -> Path:
+    def _copy(self, root: Path) -> "ListedCopy | ClassFolders":
         for name in LISTS:
             if (base := find_folder(root, [name])) is not None:
-                return base / name
-        raise ClefError(
-            f"{root}: {describe(root)}; expected RAF-DB's basic set: {LISTS[0]} and Image/{self.options.images}; "
-            "put or link the copy there"
-        )
+                return ListedCopy(base, base / name, self.options.images)
+        folders = ClassFolders.find(root, EXPRESSIONS, self.options.classes)
+        if folders is None:
+            raise ClefError(
+                f"{root}: {describe(root)}; expected RAF-DB's basic set: {LISTS[0]} and Image/{self.options.images}, "
+                "or train and test with a folder per class; put or link the copy there"
+            )
+        return folders
 
-    def _image_folder(self, root: Path) -> Path:
-        return self._list(root).parents[1] / "Image" / self.options.images
+
+@dataclass(frozen=True)
+class ListedCopy:
+    """A copy of the release."""
+
+    base: Path
+    """Folder of all parts."""
+    label_list: Path
+    kind: str
+    """`aligned` or `original`."""
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the images."""
+        return self.base / "Image" / self.kind
+
+    @property
+    def boxes(self) -> Path | None:
+        """Folder of the boxes, if the images are uncropped and the copy has it."""
+        folder = self.base / BOXES
+        return folder if self.kind == "original" and folder.is_dir() else None
+
+    def images(self) -> Iterator[ListedImage]:
+        """List the images of the list with their boxes, including missing ones."""
+        files = {name.lower(): name for name in file_names(self.folder)}  # copies differ in letter case
+        suffix = "_aligned.jpg" if self.kind == "aligned" else ".jpg"
+        boxes = self.boxes
+        for name in _read_list(self.label_list):
+            split, _, number = name.partition("_")
+            path = self.folder / files.get(name + suffix, name + suffix)
+            box = None if boxes is None else _read_box(boxes / f"{name}_boundingbox.txt")
+            yield ListedImage(split, name, int(number), path, box)
+
+    def image_files(self) -> Iterator[str]:
+        """List the paths of all files in the folder of images."""
+        return (f"{self.folder}/{name}" for name in file_names(self.folder))
+
+    def expressions(self, root: Path, images: Iterable[RecordedSequence]) -> Iterator[tuple[RecordedSequence, str]]:
+        """Return the class of each image."""
+        expression_of = _read_list(self.label_list)
+        return ((image, expression_of[image.sequence]) for image in images)
+
+
+def _read_box(path: Path) -> tuple[int, int, int, int]:
+    """Read left, top, right and bottom of a face, and return its left, top, width and height."""
+    expected = "left, top, right and bottom of the face"
+    text = read_text(path, expected)
+    try:
+        left, top, right, bottom = (round(float(number)) for number in text.split())
+    except (ValueError, OverflowError):
+        left = top = right = bottom = 0
+    if left >= right or top >= bottom:
+        raise ClefError(f"{path}: {text.strip()[:60]!r}; expected {expected}; restore it")
+    return left, top, right - left, bottom - top
 
 
 def _read_list(path: Path) -> dict[str, str]:
@@ -112,7 +169,10 @@ def _read_list(path: Path) -> dict[str, str]:
                 f"{EXAMPLE}; restore the list"
             )
         if match[1] in images:
-            raise ClefError(f"{path}: line {number}: {match[1]}.jpg appears twice; expected one line per image")
+            raise ClefError(
+                f"{path}: line {number}: {match[1]}.jpg appears twice, with class {match[2]} and before with "
+                f"{EXPRESSIONS.index(images[match[1]]) + 1}; expected one line per image; remove the wrong one"
+            )
         images[match[1]] = EXPRESSIONS[int(match[2]) - 1]
     if not images:
         raise ClefError(f"{path}: no lines; expected one per image, such as {EXAMPLE}; restore it")

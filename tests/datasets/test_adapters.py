@@ -6,7 +6,7 @@ from clef.datasets import adapter_of, adapters
 from clef.params.schema import DatasetParams, Params, ParamsError
 from tests.datasets.opened import action_units, expressions
 
-LABEL_OPTIONS = {"absent_elsewhere", "leave_out", "labels", "tested", "activities", "test_share", "seed"}
+LABEL_OPTIONS = {"absent_elsewhere", "activities", "classes", "labels", "leave_out", "seed", "test_share", "tested"}
 """Options that change labels and splits, which the manifest holds."""
 RECORDING_OPTIONS = {"subjects", "links"}
 """Options that change which recordings there are, and so the shards."""

@@ -92,6 +92,24 @@ def test_a_label_without_a_whole_number_is_missing(tmp_path, value):
     assert labels_of(open_with(0.4), root) == {"train_0": "happiness", "test_0": "happiness"}
 
 
+def test_a_picture_in_two_class_folders_is_refused(tmp_path):
+    put(tmp_path, "train/anger/1.jpg", content="one picture")
+    put(tmp_path, "train/anger/2.jpg", "train/fear/2.jpg", "val/fear/1.jpg", content="another")
+    put(tmp_path, "train/fear/1.jpg", content="a picture")  # of the same name and size
+    with pytest.raises(
+        ClefError, match=r"train/anger/2\.jpg and train/fear/2\.jpg are the same picture .*; remove the"
+    ):
+        labels_of(open_with(0.0), tmp_path)
+    (tmp_path / "train/fear/2.jpg").unlink()
+    labels = labels_of(open_with(0.0), tmp_path)
+    assert labels["train_fear_1.jpg"] == "fear"
+    dataset = open_with(0.0)
+    assert dataset.published_counts_of(tmp_path).labelled_frames == 291_650
+    assert dataset.packaging(tmp_path).found == "train and val, a folder per class: anger anger, fear fear"
+    put(tmp_path, "train/fear/labels.csv")
+    assert dataset.unexpected_files(tmp_path, dataset.sequences(tmp_path)) == ["train/fear/labels.csv"]
+
+
 def test_unexpected_files_and_unknown_classes(dataset, tmp_path):
     root = make_npy(tmp_path, {"3.jpg": 11, "anger.jpg": None, "Thumbs.db": None}, {"0.jpg": 1})
     sequences = [image for image in dataset.sequences(root) if image.sequence in ("train_3", "test_0")]
@@ -144,7 +162,7 @@ def test_an_image_listed_with_two_classes_has_none(tmp_path):
     images = (("aa", 1), ("aa", 1), ("bb", 2), ("bb", 4), ("cc", ""))
     root = make_csv(tmp_path, "".join(line(f"1/{name}.jpg", code) for name, code in images), line("1/dd.jpg", 0))
     assert labels_of(open_with(0.5), root) == {"train_1_aa.jpg": "happiness", "test_1_dd.jpg": "neutral"}
-    with pytest.raises(ClefError, match=r"2 of 4 images have no label.*bb\.jpg \(no class, or two, in the list\)"):
+    with pytest.raises(ClefError, match=r"2 of 4 images .*cc\.jpg \(no class in the list\), .*bb\.jpg \(two classes"):
         labels_of(open_with(0.4), root)
 
 

@@ -154,6 +154,74 @@ def test_images_with_expressions_and_a_drawn_split(tmp_path):
     assert set(result.manifest["shard"]) == {"block000", "block001", "block002"}
 
 
+TREE = r"(?P<split>train|test)/(?P<expression>\w+)/"
+STILLS = {"kind": "expressions", "expressions": list(folder.EXPRESSIONS)}
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_the_class_of_an_image_is_the_name_of_its_folder_or_named_in_the_order_of_numbers(tmp_path, numbered):
+    root, classes = tmp_path / "raw", {"happy": "happiness"}
+    write_fixture("folder", "classes", root, SIZE)
+    if numbered:
+        classes = ["happiness", "surprise", "neutral"]
+        for split in ("train", "test"):
+            for number, name in enumerate(("happy", "surprise", "neutral"), start=1):
+                (root / split / name).rename(root / split / str(number))
+    settings = params(STILLS, OFFICIAL, subjects=[], labels_file=None, pattern=TREE, classes=classes)
+    result = run_pipeline(settings, root, tmp_path)
+    images = {
+        f"{r.index:02d}{f:03d}": (r.number(f), folder.EXPRESSIONS[r.code(f, 12) + r.code(f, 1)], r.subject)
+        for r in folder.recordings(SIZE)
+        for f in r.frames
+    }
+    found = result.manifest.assign(number=result.manifest["sequence"].str.rpartition("_")[2]).set_index("number")
+    assert {name[0].rpartition("_")[2]: number for name, number in result.barcodes().items()} == {
+        name: number for name, (number, _, _) in images.items()
+    }
+    assert found["expression"].to_dict() == {name: expression for name, (_, expression, _) in images.items()}
+    assert found["split"].to_dict() == {
+        name: "test" if subject == "P02" else "train" for name, (_, _, subject) in images.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"pattern": None}, "dataset.options.pattern: without a table of labels, expected a group expression, such as"),
+        ({"pattern": "(?P<expression>[a-z]+).mp4"}, "no video or image matches dataset.options.pattern"),
+        ({"pattern": "(?P<expression>[0-9])/"}, "classes are numbered 0, 1, and dataset.options.classes does not name"),
+        ({"pattern": "(?P<split>val)/(?P<expression>[0-9])/"}, "split 'val'; expected train or test; rename it"),
+        ({"pattern": "/(?P<expression>[0-9])/", "classes": ["happiness"]}, "0, 1, and dataset.options.classes lists 1"),
+    ],
+)
+def test_class_folders_that_do_not_fit_the_options(tmp_path, options, expected):
+    for name in ("t/0/1.jpg", "t/1/1.jpg", "val/0/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(ClefError, match=re.escape(expected)) as caught:
+        labels_of(params(STILLS, OFFICIAL, subjects=[], labels_file=None, **options), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_outside_of_class_folders_are_named(tmp_path):
+    for name in ("train/happiness/1.jpg", "train/happiness/2.jpg", "other/1.jpg", "other/2.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    dataset = open_dataset(params(STILLS, OFFICIAL, subjects=[], labels_file=None, pattern=TREE))
+    listed = dataset.sequences(tmp_path)
+    assert [image.source for image in listed] == ["train/happiness/1.jpg", "train/happiness/2.jpg"]
+    assert dataset.unexpected_files(tmp_path, listed) == ["other"]
+
+
+def test_rows_of_one_frame_that_state_different_labels_are_joined(videos):
+    rows = "videos/P01/joke.mp4,P01,2,AU01,1\nvideos/P01/joke.mp4,P01,2,AU12,0\nvideos/P01/joke.mp4,P01,3,AU12,1\n"
+    table(videos, f"path,subject,frame,label,value\n{rows}")
+    labels = labels_of(params({"action_units": [1, 12]}), videos).sort_values("frame")
+    assert labels["frame"].tolist() == [2, 3]
+    assert labels["AU12"].tolist() == [0, 1]
+    assert labels["AU01"].isna().tolist() == [False, True]
+
+
 def test_a_subject_in_both_splits_is_refused(videos, tmp_path):
     header, *rows = (videos / "labels.csv").read_text().splitlines()
     split = [f"{row},{'test' if 'P01/joke' in row else 'train'}" for row in rows]
@@ -223,6 +291,19 @@ def test_runs_with_different_folds_share_one_list_of_recordings(tmp_path, column
         ("path,subject,AU01\na.mp4,P01,1\na.mp4,P02,1\n", "a.mp4 has subject P01 in one row, P02 in another"),
         ("path,subject,AU01\na.mp4,P03,1\n", r"subject P03 is not among .*options\.subjects; .* \[P01, P02, P03\]"),
         ("path,AU01\na.mp4,1\n", r"a\.mp4 has no subject; expected a column subject"),
+        ("path,subject,AU01\na.mp4,P01,1\nb.mp4,P01,1,0\n", "row 3: Expected 3 columns, got 4: b.mp4,P01,1,0"),
+        (
+            "path,subject,expression\na.jpg,P01,fear\nb.jpg,P01,joy\na.jpg,P01,joy\n",
+            "labels.csv: a.jpg: expression is fear in one row and joy in another; expected one; remove the wrong row",
+        ),
+        (
+            "path,subject,frame,AU01\na.mp4,P01,2,1\na.mp4,P01,2,0\n",
+            "a.mp4: frame 2: AU01 is 1 in one row and 0 in another; expected one",
+        ),
+        (
+            "path,subject,expression\na.jpg,P01,3\nb.jpg,P01,1\n",
+            "classes are numbered 1, 3, and dataset.options.classes does not name them; expected the names",
+        ),
         ("path,subject,split,AU01\na.mp4,P01,validation,1\n", "split 'validation'; expected train or test"),
         ("path,subject,AU1,AU01\na.mp4,P01,1,1\n", "two columns are AU01"),
         (

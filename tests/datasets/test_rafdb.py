@@ -52,10 +52,31 @@ def test_original_images_need_a_detector(tmp_path):
     images = dataset.sequences(tmp_path)
     assert {image.source for image in images} >= {"Image/original/train_00001.jpg"}
     assert dataset.unexpected_files(tmp_path, images) == ["Image/original/train_99999.jpg"]
-    with pytest.raises(ClefError, match=r"Image/original is not cropped, and crop\.detector is none"):
+    with pytest.raises(ClefError, match=r"Image/original is not cropped, there is no Annotation/boundingbox, and crop"):
         open_with("original").packaging(tmp_path)
     with pytest.raises(ClefError, match=r"no folder Image/aligned.*Image/original exists: set `options: \{images: or"):
         open_with().packaging(tmp_path)
+
+
+def test_the_annotated_box_of_an_original_image(tmp_path):
+    make(tmp_path, files=["train_00001.jpg"], folder="Image/original")
+    for name in ("train_00001", "train_00002", "test_0001"):
+        put(tmp_path, f"Annotation/boundingbox/{name}_boundingbox.txt", content="10.4 20.0 110.2 150.5\n")
+    dataset = open_with("original")
+    assert dataset.packaging(tmp_path).found.endswith("list_patition_label.txt and Annotation/boundingbox")
+    assert {image.box for image in dataset.sequences(tmp_path)} == {(10, 20, 100, 130)}
+    put(tmp_path, *(f"Image/aligned/{name}" for name in FILES))
+    assert {image.box for image in open_with("aligned").sequences(tmp_path)} == {None}
+
+
+@pytest.mark.parametrize("text", ["", "10 20 110", "110 20 10 150", "left top right bottom", "10 20 inf nan"])
+def test_a_broken_box_is_refused(tmp_path, text):
+    make(tmp_path, files=["train_00001.jpg"], folder="Image/original")
+    put(tmp_path, "Annotation/boundingbox/train_00001_boundingbox.txt", content=text)
+    with pytest.raises(
+        ClefError, match=f"_boundingbox.txt: '{text}'; expected left, top, right and bottom .*; restore"
+    ):
+        open_with("original").sequences(tmp_path)
 
 
 def test_only_some_of_many_images_are_decoded_but_every_file_size_is_read(tmp_path, monkeypatch):
@@ -75,7 +96,12 @@ def test_only_some_of_many_images_are_decoded_but_every_file_size_is_read(tmp_pa
     [
         (["train_00001.jpg 0"], r"line 1: 'train_00001\.jpg 0'; expected an image and a class 1 to 7"),
         (["train_00001.jpg 5", "val_0001.jpg 5"], r"line 2: 'val_0001\.jpg 5'"),
-        (["train_00001.jpg 5", "train_00001.jpg 5"], r"line 2: train_00001\.jpg appears twice"),
+        (["train_00001.jpg 5", "train_00001.jpg 5"], "line 2: train_00001.jpg appears twice"),
+        (
+            ["train_00001.jpg 5", "train_00001.jpg 2"],
+            r"line 2: train_00001\.jpg appears twice, with class 2 and before with 5; expected one line .*; remove the",
+        ),
+        (["train_00001.jpg 5 0.9"], r"line 1: 'train_00001\.jpg 5 0\.9'; expected an image and a class 1 to 7"),
         ([""], "no lines; expected one per image"),
     ],
 )

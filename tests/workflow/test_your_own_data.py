@@ -8,7 +8,7 @@ from tests.workflow.conftest import ROOT, only_run, shell
 
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text()
 COMMANDS = re.findall(r"^    ((?:clef|snakemake) .*)", PAGE, re.MULTILINE)
-PARAMS, EXPRESSIONS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+PARAMS, EXPRESSIONS, CLASS_FOLDERS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 (TABLE,) = re.findall(r"^```csv\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -24,6 +24,11 @@ def test_the_examples_are_written_checked_and_planned(checkout):
     shell(checkout, expressions)
     (checkout / "params" / "stills.yaml").write_text(EXPRESSIONS)
     assert "labels.csv lists 72 recordings, 72 labels of whole" in shell(checkout, "clef check stills")
+
+    (class_folders,) = re.findall(r"`(clef fixture folder --packaging classes .*?)`", PAGE)
+    shell(checkout, class_folders)
+    (checkout / "params" / "faces.yaml").write_text(CLASS_FOLDERS)
+    assert "verdict: complete: all as expected" in shell(checkout, "clef check faces")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Read the label table of the adapter `folder`: a csv file with columns in any order.
+"""Read the label table of the adapter `folder`: a csv file with columns in any order, or the names of class folders.
 
 A row states labels of a frame, of the frame at a time, of the frames in an interval, or of a whole recording. Programs
 for coding video, such as ELAN and BORIS, export intervals with the name of the label in a column.
@@ -6,11 +6,14 @@ for coding video, such as ELAN and BORIS, export intervals with the name of the 
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from clef.datasets.readers.class_folders import class_names
 from clef.datasets.readers.csv_file import read_csv
 from clef.errors import ClefError
 
@@ -25,6 +28,8 @@ EXPECTED = "a column path and columns such as AU01, AU12, expression or label"
 CLOCK = re.compile(r"(\d+:){0,2}\d+(\.\d*)?")
 """A time in seconds, or as minutes:seconds or hours:minutes:seconds."""
 CODES = {0, 1, 2, 3, 4, 5, 9}
+Classes = Sequence[str] | Mapping[int | str, str] | None
+"""Names of classes in the order of their numbers, or by the name in the copy."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,8 @@ class LabelTable:
     """Columns that are not read."""
 
 
-def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None) -> LabelTable:
-    """Read the table. `columns` and `pattern` are options of the adapter `folder`."""
+def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None, classes: Classes) -> LabelTable:
+    """Read the table. `columns`, `pattern` and `classes` are options of the adapter `folder`."""
     import pandas as pd
     import pyarrow as pa
 
@@ -53,7 +58,25 @@ def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None
     table = table.rename(columns=_new_names(path, list(table.columns), columns))
     if "label" in table:
         table = _spread_labels(path, table)
-    units = sorted(name for name in table if ACTION_UNIT.fullmatch(str(name)))
+    return _label_table(path, table, pattern, classes)
+
+
+def labels_in_paths(root: Path, names: Iterable[str], pattern: str, classes: Classes) -> LabelTable:
+    """Return the table of those recordings whose path, relative to `root`, matches the pattern."""
+    import pandas as pd
+
+    compiled = _compile(pattern)
+    matching = [name for name in names if compiled.search(name)]
+    if not matching:
+        raise ClefError(f"{root}: no video or image matches dataset.options.pattern {pattern!r}; correct it")
+    return _label_table(root, pd.DataFrame({"path": matching}), pattern, classes)
+
+
+def _label_table(path: Path, table: "pd.DataFrame", pattern: str | None, classes: Classes) -> LabelTable:
+    compiled = None if pattern is None else _compile(pattern)
+    if compiled is not None and "expression" in compiled.groupindex and "expression" not in table:
+        table["expression"] = ""
+    units = sorted(str(name) for name in table if ACTION_UNIT.fullmatch(str(name)))
     labels = [*units, *(["expression"] if "expression" in table else [])]
     if "path" not in table or not labels:
         raise ClefError(
@@ -65,22 +88,24 @@ def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None
             raise ClefError(f"{path}: path {name!r}; expected one below {path.parent}, such as videos/P01/talk.mp4")
     for name in ATTRIBUTES:
         table[name] = table[name].replace("", None) if name in table else None
-    if pattern is not None:
-        _fill_from_paths(path, table, pattern)
+    if "expression" in table:
+        table["expression"] = table["expression"].replace("", None)
+    if compiled is not None:
+        _fill_from_paths(path, table, compiled)
     wrong = set(table["split"].dropna()) - {"train", "test"}
     if wrong:
-        raise ClefError(f"{path}: split {min(wrong)!r}; expected train or test")
+        raise ClefError(f"{path}: split {min(wrong)!r}; expected train or test; rename it")
     for unit in units:
         table[unit] = _integers(path, table, unit, CODES).astype("Int8")
     if "expression" in table:
-        table["expression"] = table["expression"].replace("", None)
+        _name_classes(path, table, classes)
     if "frame" not in table:
         table["frame"] = ""
     table["frame"] = _integers(path, table, "frame", None)
     _read_times(path, table)
     moments = ["frame", "onset", "offset"]
     rows = table.loc[table[[*labels, *moments]].notna().any(axis=1), ["path", *moments, *labels]]
-    return LabelTable(_recordings(path, table), rows, unused)
+    return LabelTable(_recordings(path, table), _join_rows(path, rows, labels), unused)
 
 
 def is_below(path: str) -> bool:
@@ -107,22 +132,58 @@ def _new_names(path: Path, found: list[str], columns: Mapping[str, str]) -> dict
     return names
 
 
-def _fill_from_paths(path: Path, table: "pd.DataFrame", pattern: str) -> None:
+def _compile(pattern: str) -> re.Pattern[str]:
     try:
-        compiled = re.compile(pattern)
+        return re.compile(pattern)
     except re.error as error:
         raise ClefError(f"dataset.options.pattern: {pattern!r}: {error}; expected a regular expression") from None
+
+
+def _fill_from_paths(path: Path, table: "pd.DataFrame", pattern: re.Pattern[str]) -> None:
     recordings = table["path"].drop_duplicates()
-    matches = {recording: compiled.search(recording) for recording in recordings}
-    for name in compiled.groupindex.keys() & set(ATTRIBUTES):
+    matches = {recording: pattern.search(recording) for recording in recordings}
+    for name in pattern.groupindex.keys() & {*ATTRIBUTES, "expression"}:
         if table[name].notna().any():
             continue
         unmatched = next((recording for recording, match in matches.items() if match is None), None)
         if unmatched is not None:
             raise ClefError(
-                f"{path}: {unmatched} does not match dataset.options.pattern {pattern!r}; correct one of them"
+                f"{path}: {unmatched} does not match dataset.options.pattern {pattern.pattern!r}; correct one of them"
             )
         table[name] = table["path"].map({recording: match[name] for recording, match in matches.items() if match})
+
+
+def _name_classes(path: Path, table: "pd.DataFrame", classes: Classes) -> None:
+    """Replace numbers of classes, and names that the option `classes` maps."""
+    found = set(table["expression"].dropna())
+    if isinstance(classes, Mapping):
+        given = {str(key): name for key, name in classes.items()}
+        names = class_names(found - given.keys(), None, str(path)) | given
+    else:
+        names = class_names(found, classes, str(path))
+    if names:
+        table["expression"] = table["expression"].map(lambda name: names.get(name, name), na_action="ignore")
+
+
+def _join_rows(path: Path, rows: "pd.DataFrame", labels: list[str]) -> "pd.DataFrame":
+    """Join the rows of one frame, or of one whole recording, which may state different labels."""
+    import pandas as pd
+
+    twice = rows["onset"].isna() & rows.duplicated(["path", "frame", "onset"], keep=False)
+    if not twice.any():
+        return rows
+    groups = rows[twice].groupby(["path", "frame"], sort=False, dropna=False)
+    different = groups[labels].nunique() > 1
+    if different.any(axis=None):
+        group, column = np.argwhere(different.to_numpy())[0]
+        recording, frame = different.index[group]
+        first, second = pd.Series(groups[labels[column]].unique().iloc[group]).dropna().iloc[:2]
+        where = recording if pd.isna(frame) else f"{recording}: frame {frame}"
+        raise ClefError(
+            f"{path}: {where}: {labels[column]} is {first} in one row and {second} in another; expected one; remove "
+            "the wrong row"
+        )
+    return pd.concat([rows[~twice], groups.first().reset_index()[rows.columns]], ignore_index=True)
 
 
 def _spread_labels(path: Path, table: "pd.DataFrame") -> "pd.DataFrame":
