@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from clef.datasets.base import NOT_CODED, Dataset
 from clef.errors import abbreviate
 from clef.ingest.check_recordings import RawCopy
@@ -15,6 +17,8 @@ ROUNDING = 0.0006
 """Published shares have three digits."""
 INCOMPLETE_COPY = 0.02
 """Tolerance of a share if the copy lacks published frames."""
+WRONG_ORDER = 4
+"""How many times better than the given order of classes another one fits if the given one is wrong."""
 
 
 def count_labels(
@@ -36,6 +40,7 @@ def count_labels(
         split_of = {sequence.sequence: sequence.split if by_split else None for sequence in sequences}
         counts = classes.groupby([labels["sequence"].map(split_of).fillna("all"), classes]).size()
         _count_classes(copy, counts, labels_missing)
+        _judge_order(copy, counts)
 
 
 def _groups(by: str, dataset: Dataset, sequences: list[RecordedSequence]) -> dict[str, str | None]:
@@ -101,3 +106,26 @@ def _count_classes(copy: RawCopy, counts: "pd.Series", labels_missing: bool) -> 
         for name in dict.fromkeys([*(expected or wanted), *sorted(found)]):
             note = "" if name in wanted else "not a class of the run"
             copy.report.count("classes", f"{split} {name}", int(counts.get((split, name), 0)), expected.get(name), note)
+
+
+def _judge_order(copy: RawCopy, counts: "pd.Series") -> None:
+    """Refuse an order of numbered classes if another one fits the published counts much better."""
+    from scipy.optimize import linear_sum_assignment
+
+    published, order = copy.published.classes, getattr(copy.dataset.options, "classes", None)
+    if not published or not order:
+        return
+    found = np.array([[counts.get((split, name), 0) for name in order] for split in published], dtype=float)
+    expected = np.array([[classes.get(name, 0) for name in order] for classes in published.values()], dtype=float)
+    shares, published_shares = (table / table.sum(axis=1, keepdims=True).clip(1) for table in (found, expected))
+    # misfits[i, j]: how far the images called order[i] are from those of order[j]
+    misfits = np.abs(shares[:, :, None] - published_shares[:, None, :]).sum(axis=0)
+    own, best = linear_sum_assignment(misfits)
+    if misfits.trace() > WRONG_ORDER * misfits[own, best].sum() + 1e-9:  # which is above the error of a sum of shares
+        worst = int(misfits.diagonal().argmax())
+        number, published_number = int(found[:, worst].sum()), int(expected[:, worst].sum())
+        copy.report.problem(
+            f"dataset.options.classes: in this order, {order[worst]} has {number} images, published are "
+            f"{published_number}; the counts fit the order [{', '.join(order[number] for number in best)}]; look at "
+            "images of each class and correct the order"
+        )
