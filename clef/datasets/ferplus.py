@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from clef.datasets.base import Packaging, sort_by_shard
 from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
 from clef.datasets.published_counts import PublishedCounts
+from clef.datasets.readers.class_folders import SPLITS
 from clef.datasets.readers.csv_file import read_columns, read_header
 from clef.datasets.readers.ferplus_votes import FOLDERS, VoteRow, Votes, by_row, read_labels, read_rows
-from clef.datasets.readers.find_folders import describe, find_folder, relative
+from clef.datasets.readers.find_folders import describe, find_folder, find_folders, relative
 from clef.errors import ClefError
 from clef.recordings.sequence import RecordedSequence
 
@@ -115,7 +116,11 @@ def _find(root: Path, description: str, *names: str) -> Path:
         folder = find_folder(root, [name])
         if folder is not None:
             return folder / name
-    raise ClefError(f"{root}: {describe(root)}; expected {description}: {' or '.join(names)}; put or link it there")
+    found, hint = describe(root), ""
+    if root.is_dir() and find_folders(root, SPLITS)["train"]:
+        found += ": images without the rows that FER+'s votes are joined by"
+        hint = ", or train on the classes of the folders with `adapter: folder`"
+    raise ClefError(f"{root}: {found}; expected {description}: {' or '.join(names)}; put or link it there{hint}")
 
 
 def _label_folder(root: Path) -> Path:

@@ -171,6 +171,15 @@ def test_a_missing_part_of_the_copy(root):
         open_with().packaging(root)
 
 
+def test_fer2013_in_class_folders_has_no_rows_to_join(tmp_path):
+    put(tmp_path, "train/angry/1.jpg", "test/angry/1.jpg")
+    message = (
+        r"holds test, train: images without the rows .*; expected FER2013's images .*: fer2013\.csv or .*`adapter: f"
+    )
+    with pytest.raises(ClefError, match=message):
+        open_with().packaging(tmp_path)
+
+
 def test_votes_need_a_rule():
     with pytest.raises(
         ClefError, match=r"labels\.votes: ferplus has votes; expected majority, probability or plurality"
