@@ -86,7 +86,8 @@ class Folder(Dataset):
         super().__init__(params)
         self.label_names = list(params.labels.names)  # type: ignore[misc]
         self.activities = self.options.activities  # type: ignore[misc]
-        self.label_suffixes = (PurePosixPath(self.options.labels).name.lower(),)  # type: ignore[misc]
+        table = self.options.labels
+        self.label_suffixes = (PurePosixPath(table).name.lower(),) if table else ()  # type: ignore[misc]
         if params.folds.protocol == "subjects" and not self.subjects():
             raise ParamsError(
                 "dataset.options.subjects: missing; folds by subject need all subject ids, such as [P01, P02]; without "
