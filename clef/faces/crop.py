@@ -2,7 +2,7 @@
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,18 @@ import pyarrow as pa
 from clef.errors import ClefError
 from clef.faces.alignment import crop_face
 from clef.faces.detectors import Detector, Face, build_detector
-from clef.faces.face_track import TrackedFrame, chunks, detect_faces, track_face
+from clef.faces.face_track import SeveralFacesError, TrackedFrame, find_single_faces, track_face, track_person
 from clef.faces.fingerprint import crop_fingerprint
+from clef.faces.search import chunks
 from clef.faces.shard import ROWS_PER_BATCH, SCHEMA, read_batches, recordings_digest, write_shard
 from clef.faces.shard_part import CropReport, ShardPart
 from clef.params.schema import CropParams
-from clef.recordings.frames import read_frames
+from clef.recordings.frames import Frame, read_frames
 from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import check_guards
 
 ReportFrames = Callable[[str, int], None]
-"""Called with a sequence's name and the number of frames finished since the last call."""
+"""Called with a sequence's name and the number of frames read since the last call."""
 
 
 def crop_shard(
@@ -48,8 +49,7 @@ def crop_shard(
         report = part.finished_report()
         if report is None:
             check_guards()
-            report = CropReport()
-            part.write(_crop_batches(root, part.sequences, settings, detector, report, progress), report)
+            report = _crop_part(root, part, settings, detector, progress)
         elif progress:
             progress(part.sequences[-1].sequence, report.frames)
         for status, count in report.statuses.items():
@@ -68,47 +68,66 @@ def _group(sequences: list[RecordedSequence]) -> Iterator[list[RecordedSequence]
         yield from chunks(group, ROWS_PER_BATCH if single else 1)
 
 
+def _crop_part(
+    root: Path, part: ShardPart, settings: CropParams, detector: Detector, progress: ReportFrames | None
+) -> CropReport:
+    frames = _read(root, part.sequences, progress)
+    if part.sequences[0].is_single_image:
+        # Single images share detector calls, but nothing is tracked between them.
+        found = find_single_faces(frames, detector, settings)
+        tracked = found if settings.detector != "none" else map(_use_annotated_box, found)
+        return _write(part, zip(part.sequences, tracked, strict=True), settings)
+    (sequence,) = part.sequences
+    if settings.detector == "none":
+        settings = settings.model_copy(update={"every": 1})
+    try:
+        return _write(part, ((sequence, item) for item in track_face(frames, detector, settings)), settings)
+    except SeveralFacesError as several:
+        tracks = several.tracks
+    again = track_person(read_frames(root, sequence), tracks, settings)
+    return _write(part, ((sequence, item) for item in again), settings)
+
+
+def _read(root: Path, sequences: list[RecordedSequence], progress: ReportFrames | None) -> Iterator[Frame]:
+    count = 0
+    for sequence in sequences:
+        for frame in read_frames(root, sequence):
+            yield frame
+            count += 1
+            if progress and count == ROWS_PER_BATCH:
+                progress(sequence.sequence, count)
+                count = 0
+    if progress and count:
+        progress(sequences[-1].sequence, count)
+
+
+def _write(
+    part: ShardPart, tracked: Iterable[tuple[RecordedSequence, TrackedFrame]], settings: CropParams
+) -> CropReport:
+    report = CropReport()
+    part.write(_crop_batches(tracked, settings, report), report)
+    return report
+
+
 def _crop_batches(
-    root: Path,
-    sequences: list[RecordedSequence],
-    settings: CropParams,
-    detector: Detector,
-    report: CropReport,
-    progress: ReportFrames | None,
+    tracked: Iterable[tuple[RecordedSequence, TrackedFrame]], settings: CropParams, report: CropReport
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows in record batches, and fill in the report."""
     problems: dict[str, list[tuple[int, str]]] = {}
 
     def rows() -> Iterator[dict[str, Any]]:
-        for sequence, tracked in _track(root, sequences, settings, detector):
-            report.statuses[tracked.status] += 1
-            if tracked.frame.problem:
-                problems.setdefault(sequence.sequence, []).append((tracked.frame.number, tracked.frame.problem))
-            yield _row(sequence, tracked, settings)
+        for sequence, item in tracked:
+            report.statuses[item.status] += 1
+            if item.frame.problem:
+                problems.setdefault(sequence.sequence, []).append((item.frame.number, item.frame.problem))
+            yield _row(sequence, item, settings)
 
     for batch in chunks(rows(), ROWS_PER_BATCH):
         yield pa.RecordBatch.from_pylist(batch, schema=SCHEMA)
-        if progress:
-            progress(batch[-1]["sequence"], len(batch))
     for name, broken in problems.items():
         number, problem = broken[0]
         count = f"{len(broken)} frame{'s' if len(broken) > 1 else ''} from {number} on"
         report.problems.append((name, f"{count}: {problem}"))
-
-
-def _track(
-    root: Path, sequences: list[RecordedSequence], settings: CropParams, detector: Detector
-) -> Iterator[tuple[RecordedSequence, TrackedFrame]]:
-    detects = settings.detector != "none"
-    if sequences[0].is_single_image:
-        # Single images share detector calls, but nothing is tracked between them.
-        frames = (frame for sequence in sequences for frame in read_frames(root, sequence))
-        for sequence, item in zip(sequences, detect_faces(frames, detector, settings, every=1), strict=True):
-            yield sequence, item if detects else _use_annotated_box(item)
-        return
-    settings = settings.model_copy(update={"every": settings.every if detects else 1})
-    for sequence in sequences:
-        yield from ((sequence, item) for item in track_face(read_frames(root, sequence), detector, settings))
 
 
 def _use_annotated_box(tracked: TrackedFrame) -> TrackedFrame:

@@ -1,24 +1,25 @@
-"""Find the face in each frame of a recording: detect it in every n-th frame and interpolate between detections.
+"""Follow one person's face through a recording, and interpolate between detections.
 
 Frames pass through as a stream. Only those are held in memory that are read ahead for a detector call, wait for the end
-of a gap, or lie within the smoothing window.
+of a gap, or lie within the smoothing window. Which of several people to follow is known only at the end of a recording,
+so its frames are then read again. Recordings that never show two faces at once are read once.
 """
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 
 from clef.faces.detectors import Detector, Face
 from clef.faces.detectors.base import intersection
+from clef.faces.search import SearchedFrame, annotated_face, have_one_size, image_centre, same_face, search_frames
+from clef.faces.tracks import Tracks
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame
 
 Status = Literal["detected", "tracked", "bridged", "no_face", "undecodable"]
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -33,53 +34,40 @@ class TrackedFrame:
     """Number of faces detected, or None if the detector did not see the frame."""
 
 
+class SeveralFacesError(Exception):
+    """A recording shows several faces at once, so one person must be chosen: see `track_person`."""
+
+    def __init__(self, tracks: Tracks) -> None:
+        super().__init__("several faces")
+        self.tracks = tracks
+
+
 def track_face(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> Iterator[TrackedFrame]:
-    """Track the face of one recording and yield the same frames, each once and in order.
+    """Track the only face of a recording and yield the same frames, each once and in order.
 
-    If there are several faces, each frame is judged alone. The face of the previous frame is not preferred.
+    Raises:
+        SeveralFacesError: A frame shows more than one face. By then all frames were searched. The frames yielded so
+            far are void: they may show another person.
     """
-    detected = detect_faces(frames, detector, settings, settings.every)
-    return _smooth(_bridge(detected, settings.bridge), settings.smooth)
+    return _follow(_only_faces(search_frames(frames, detector, settings)), settings)
 
 
-def detect_faces(
-    frames: Iterable[Frame], detector: Detector, settings: CropParams, every: int
-) -> Iterator[TrackedFrame]:
-    """Detect in every n-th frame and the last one, and interpolate between two detections of the same face.
+def track_person(frames: Iterable[Frame], tracks: Tracks, settings: CropParams) -> Iterator[TrackedFrame]:
+    """Track one of several people and yield the same frames, read again, each once and in order."""
+    person = tracks.person(settings.face)
 
-    If one of two neighbouring detections fails, or the face jumps, all frames between them are searched, so that the
-    moment when a face appears or disappears is exact. Frames between two failures are not searched.
-    """
-    before: TrackedFrame | None = None
-    skipped: list[TrackedFrame] = []
-    wait = 0
-    for chunk in chunks(frames, max(settings.batch, every)):
-        due = []
-        for frame in chunk:
-            due.append(wait <= 0 and frame.image is not None)
-            wait = (every if due[-1] else wait) - 1
-        detections = _detect(list(itertools.compress(chunk, due)), detector, settings)
-        for frame, is_due in zip(chunk, due, strict=True):
-            if not is_due:
-                skipped.append(TrackedFrame(frame, "undecodable" if frame.image is None else "no_face"))
-                continue
-            after = next(detections)
-            yield from _fill(before, skipped, after, detector, settings)
-            yield after
-            before, skipped = after, []
-    last = max((index for index, item in enumerate(skipped) if item.frame.image is not None), default=None)
-    if last is not None:
-        (after,) = _detect([skipped[last].frame], detector, settings)
-        yield from _fill(before, skipped[:last], after, detector, settings)
-        yield after
-        skipped = skipped[last + 1 :]
-    yield from skipped
+    def tracked(frame: Frame) -> TrackedFrame:
+        face = next(filter(None, (track.face(frame.number) for track in person)), None)
+        return _tracked(frame, face, tracks.face_count(frame.number))
+
+    return _follow(map(tracked, frames), settings)
 
 
-def same_face(one: Face, other: Face) -> bool:
-    """Whether two boxes may show one face: centres within a face's side, and sides within a factor of two."""
-    sides = math.sqrt(max(one.area, 0.0)), math.sqrt(max(other.area, 0.0))
-    return min(sides) > 0 and one.distance(other.centre) <= sum(sides) / 2 and max(sides) <= 2 * min(sides)
+def find_single_faces(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> Iterator[TrackedFrame]:
+    """Find the face in each of several images that do not belong together, and yield them in order."""
+    for item in search_frames(frames, detector, settings, stills=True):
+        face = _choose(item.faces, item.frame, settings) if item.faces else None
+        yield _tracked(item.frame, face, None if item.faces is None else len(item.faces))
 
 
 def interpolate(one: Face, other: Face, share: float) -> Face:
@@ -91,32 +79,36 @@ def interpolate(one: Face, other: Face, share: float) -> Face:
     return Face((box[0], box[1], box[2], box[3]), min(one.score, other.score), landmarks)
 
 
-def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in lists of `size`; the last list may be shorter."""
-    iterator = iter(items)
-    while chunk := list(itertools.islice(iterator, size)):
-        yield chunk
+def _only_faces(searched: Iterator[SearchedFrame]) -> Iterator[TrackedFrame]:
+    tracks = Tracks()
+    for item in searched:
+        tracks.add(item)
+        if item.faces and len(item.faces) > 1:
+            for other in searched:
+                tracks.add(other)
+            raise SeveralFacesError(tracks)
+        yield _tracked(item.frame, item.faces[0] if item.faces else None, tracks.face_count(item.frame.number))
 
 
-def _detect(frames: list[Frame], detector: Detector, settings: CropParams) -> Iterator[TrackedFrame]:
-    for batch in chunks(frames, settings.batch):
-        images = [frame.image for frame in batch if frame.image is not None]
-        for frame, image, faces in zip(batch, images, detector.detect(images), strict=True):
-            if faces:
-                yield TrackedFrame(frame, "detected", _choose(faces, frame, image, settings), len(faces))
-            else:
-                yield TrackedFrame(frame, "no_face", faces=0)
+def _tracked(frame: Frame, face: Face | None, faces: int | None) -> TrackedFrame:
+    if frame.image is None:
+        return TrackedFrame(frame, "undecodable")
+    return TrackedFrame(frame, "detected" if face else "no_face", face, faces)
 
 
-def _choose(faces: list[Face], frame: Frame, image: np.ndarray, settings: CropParams) -> Face:
+def _follow(found: Iterable[TrackedFrame], settings: CropParams) -> Iterator[TrackedFrame]:
+    return _smooth(_bridge(_interpolate_skipped(found), settings.bridge), settings.smooth)
+
+
+def _choose(faces: list[Face], frame: Frame, settings: CropParams) -> Face:
     """Choose the annotated face if there is one: labels of the image belong to it. Otherwise follow the settings."""
-    if frame.box is not None and frame.box[2]:
-        annotated = Face(frame.box, 1.0)
+    annotated, image = annotated_face(frame), frame.image
+    assert image is not None
+    if annotated:
         return max(faces, key=lambda face: (_overlap(face, annotated), -face.distance(annotated.centre)))
     if settings.face == "largest":
         return max(faces, key=lambda face: face.area)
-    middle = np.array([image.shape[1] / 2, image.shape[0] / 2])
-    return min(faces, key=lambda face: face.distance(middle))
+    return min(faces, key=lambda face: face.distance(image_centre(image)))
 
 
 def _overlap(one: Face, other: Face) -> float:
@@ -131,8 +123,8 @@ def _interpolate_between(
     """Interpolate the face in the frames between two others, or return None if these two do not show one face."""
     if not (before and before.face and after.face and same_face(before.face, after.face)):
         return None
-    if len({item.frame.image.shape for item in (before, *items, after) if item.frame.image is not None}) > 1:
-        return None  # the size of the video changes
+    if not have_one_size(item.frame for item in (before, *items, after)):
+        return None
     start, frames = before.frame.number, after.frame.number - before.frame.number
     found = []
     for item in items:
@@ -143,20 +135,19 @@ def _interpolate_between(
     return found
 
 
-def _fill(
-    before: TrackedFrame | None,
-    skipped: list[TrackedFrame],
-    after: TrackedFrame,
-    detector: Detector,
-    settings: CropParams,
-) -> Iterator[TrackedFrame]:
-    """Find the faces in the frames between two detections."""
-    tracked = _interpolate_between(before, skipped, after, "tracked")
-    if tracked is None and ((before and before.face) or after.face):
-        decoded = [item.frame for item in skipped if item.frame.image is not None]
-        detected = {found.frame.number: found for found in _detect(decoded, detector, settings)}
-        skipped = [detected.get(item.frame.number, item) for item in skipped]
-    yield from skipped if tracked is None else tracked
+def _interpolate_skipped(items: Iterable[TrackedFrame]) -> Iterator[TrackedFrame]:
+    """Interpolate in the frames that were not searched, between two frames that show the same face."""
+    before: TrackedFrame | None = None
+    skipped: list[TrackedFrame] = []
+    for item in items:
+        if item.faces is None:
+            skipped.append(item)
+            continue
+        tracked = _interpolate_between(before, skipped, item, "tracked")
+        yield from skipped if tracked is None else tracked
+        yield item
+        before, skipped = item, []
+    yield from skipped
 
 
 def _bridge(items: Iterable[TrackedFrame], longest: int) -> Iterator[TrackedFrame]:

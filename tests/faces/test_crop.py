@@ -8,8 +8,9 @@ from clef.faces.crop import crop_shard
 from clef.faces.detectors import Detector, Face
 from clef.faces.shard import STATUSES, open_shard, read_fingerprint
 from clef.params.schema import CropParams
-from clef.recordings.frames import inspect_sequence
+from clef.recordings.frames import inspect_sequence, read_frames
 from clef.runtime.files import guard_writes
+from tests.faces.rectangles import RectangleDetector, draw
 from tests.recordings.sample_recordings import numbered_image, numbered_images, read_number, recorded, write_video
 
 WHOLE = CropParams(detector="none", align="box", margin=0.0, size=64)
@@ -103,6 +104,33 @@ def test_a_detector_crops_the_annotated_face_among_several(annotated, left_top, 
     (row,) = open_shard(tmp_path / "s.arrow").to_pylist()
     assert (row["x"], row["y"], row["faces"], row["status"]) == (*left_top, 3, "detected")
     assert decode(row["crop"]).mean(axis=(0, 1)) == pytest.approx([240, 0, 0], abs=15)  # red stays red
+
+
+def test_a_recording_of_several_people_is_read_twice_and_shows_one_of_them(tmp_path, monkeypatch):
+    read, counts = [], {"alone": 0, "two": 0}
+
+    def count_reads(root, sequence):
+        read.append(sequence.sequence)
+        return read_frames(root, sequence)
+
+    def progress(name, frames):
+        counts[name] += frames
+
+    monkeypatch.setattr(crop, "read_frames", count_reads)
+    monkeypatch.setattr(crop, "build_detector", lambda settings: RectangleDetector())
+    write_video(tmp_path / "alone.mp4", [draw((20, 30)) for _ in range(30)])
+    others = [(), ((120, 20),), ((120, 40),)]  # nobody, then somebody smaller, then somebody larger
+    write_video(tmp_path / "two.mp4", [draw((20, 30), *others[n // 100]) for n in range(300)])
+    sequences = [recorded("alone.mp4"), recorded("two.mp4")]
+    settings = CropParams(size=32, align="box", every=5)
+    report = crop_shard(tmp_path, sequences, settings, tmp_path / "s.arrow", tmp_path / "work", progress)
+    table = open_shard(tmp_path / "s.arrow").to_pandas()
+    assert table["frame"].tolist() == [*range(30), *range(300)]
+    assert table["x"].tolist() == pytest.approx([20] * 330, abs=1)
+    assert set(table["faces"].dropna()) == {1, 2}
+    assert report.frames == 330
+    assert read == ["alone", "two", "two"]
+    assert counts == {"alone": 30, "two": 300}
 
 
 def test_a_crop_that_cannot_be_encoded_is_one_line(tmp_path, monkeypatch):

@@ -1,0 +1,138 @@
+"""Tell the people in a recording apart: link detections to tracks by position and size, and choose one person.
+
+Faces are not recognised. A person who takes another's place in the picture is taken for them.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+
+from clef.faces.detectors import Detector, Face
+from clef.faces.search import SearchedFrame, difference, image_centre, match_faces, search_frames
+from clef.params.schema import CropParams
+from clef.recordings.frames import Frame
+
+
+class Track:
+    """The detections of one face, in order of time, as plain numbers: a long video has many."""
+
+    def __init__(self) -> None:
+        self.numbers = array("q")  # of frames
+        self._values = array("d")  # box 4, score 1, landmarks 10, distance from the centre of the image 1
+
+    def __len__(self) -> int:
+        """Number of detections."""
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Face:
+        """The face of a detection."""
+        index = range(len(self))[index]
+        left, top, width, height, score, *points, _ = self._values[16 * index : 16 * (index + 1)]
+        landmarks = None if np.isnan(points[0]) else np.array(points).reshape(5, 2)
+        return Face((left, top, width, height), score, landmarks)
+
+    def append(self, number: int, face: Face, distance: float) -> None:
+        """Append a detection, with its distance from the centre of the image."""
+        landmarks = np.full(10, np.nan) if face.landmarks is None else np.ravel(face.landmarks)
+        self.numbers.append(number)
+        self._values.extend((*face.box, face.score, *landmarks, distance))
+
+    def face(self, number: int) -> Face | None:
+        """Return the face in a frame, or None if the track has no detection there."""
+        index = bisect_left(self.numbers, number)
+        return self[index] if index < len(self) and self.numbers[index] == number else None
+
+    def total_area(self) -> float:
+        """Sum of the areas of the boxes, in square pixels."""
+        values = np.array(self._values).reshape(-1, 16)
+        return float(values[:, 2] @ values[:, 3])
+
+    def mean_distance(self) -> float:
+        """Mean distance from the centre of the image, in pixels."""
+        return float(np.array(self._values)[15::16].mean())
+
+    def coincides(self, other: "Track") -> bool:
+        """Whether a frame shows both."""
+        if self.numbers[-1] < other.numbers[0] or other.numbers[-1] < self.numbers[0]:
+            return False
+        return not set(self.numbers).isdisjoint(other.numbers)
+
+    def difference(self, fragment: "Track") -> float:
+        """How much the faces differ before and after the ends of a fragment that does not coincide with this track."""
+        found = []
+        for end in (0, -1):
+            after = bisect_left(self.numbers, fragment.numbers[end])
+            found += [difference(self[index], fragment[end]) for index in (after - 1, after) if 0 <= index < len(self)]
+        return min(found)
+
+
+class Tracks:
+    """All tracks of a recording."""
+
+    def __init__(self) -> None:
+        self.tracks: list[Track] = []
+        self._alive: list[Track] = []  # visible in the last searched frame
+        self._numbers = array("q")  # of searched frames
+        self._counts = array("q")  # number of faces in each
+
+    def add(self, searched: SearchedFrame) -> None:
+        """Add the next frame. Its faces first continue the tracks of the searched frame before, then older ones."""
+        frame, faces = searched.frame, searched.faces
+        if faces is None or frame.image is None:
+            return
+        centre = image_centre(frame.image)
+        seen: list[tuple[Track, Face]] = []
+        for is_alive in (True, False):
+            if not faces:
+                break
+            tracks = self._alive if is_alive else [track for track in self.tracks if track not in self._alive]
+            matched = match_faces([track[-1] for track in tracks], faces)
+            seen += [(tracks[index], faces[face]) for index, face in matched.items()]
+            faces = [face for index, face in enumerate(faces) if index not in matched.values()]
+        new = [(Track(), face) for face in faces]
+        self.tracks += [track for track, _ in new]
+        for track, face in seen + new:
+            track.append(frame.number, face, face.distance(centre))
+        self._alive = [track for track, _ in seen + new]
+        self._numbers.append(frame.number)
+        self._counts.append(len(searched.faces or ()))
+
+    def face_count(self, number: int) -> int | None:
+        """Return the number of faces in a frame, or None if it was not searched."""
+        index = bisect_left(self._numbers, number)
+        found = index < len(self._numbers) and self._numbers[index] == number
+        return self._counts[index] if found else None
+
+    def person(self, rule: Literal["largest", "central"]) -> list[Track]:
+        """Choose the tracks that show the person whom the recording is about; they never coincide.
+
+        `largest` chooses the track with the largest sum of areas, `central` the one nearest to the centre on average
+        among those with at least half as many detections as the longest. Tracks that coincide with it are other people.
+        The remaining tracks are fragments, of the person or of another one who is not visible meanwhile: they belong to
+        whomever they resemble most in position and size at their ends.
+        """
+        if rule == "largest":
+            chosen = max(self.tracks, key=Track.total_area)
+        else:
+            longest = max(map(len, self.tracks))
+            chosen = min((track for track in self.tracks if 2 * len(track) >= longest), key=Track.mean_distance)
+        person = [chosen]
+        others = [track for track in self.tracks if track is not chosen and track.coincides(chosen)]
+        fragments = [track for track in self.tracks if not track.coincides(chosen)]
+        for fragment in sorted(fragments, key=chosen.difference):
+            absent = [track for track in person + others if not track.coincides(fragment)]
+            nearest = min(absent, key=lambda track: track.difference(fragment))
+            is_free = not any(track.coincides(fragment) for track in person)
+            (person if is_free and nearest in person else others).append(fragment)
+        return person
+
+
+def find_tracks(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> Tracks:
+    """Find all faces of a recording and link them to tracks. Images are not kept."""
+    tracks = Tracks()
+    for searched in search_frames(frames, detector, settings):
+        tracks.add(searched)
+    return tracks

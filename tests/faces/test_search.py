@@ -1,0 +1,112 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from clef.faces.alignment import crop_face
+from clef.faces.detectors import Detector, Face, build_detector
+from clef.faces.search import match_faces, search_frames
+from clef.params.schema import CropParams
+from clef.recordings.frames import Frame
+from clef.recordings.video import read_video
+from tests.faces.rectangles import SIZE, RectangleDetector, UprightDetector, draw
+
+SETTINGS = CropParams(detector="none")
+
+
+class ListDetector(Detector):
+    """Finds the same faces in every image."""
+
+    fingerprint = {"name": "list", "library": None, "weights": None}  # noqa: RUF012
+
+    def __init__(self, *boxes):
+        self.faces = [Face(box, 0.9 - 0.1 * index) for index, box in enumerate(boxes)]
+
+    def detect(self, images):
+        return [self.faces for _ in images]
+
+
+def search(images, detector, stills=False, **settings):
+    frames = [Frame(number, image) for number, image in enumerate(images)]
+    return [item.faces for item in search_frames(frames, detector, CropParams(detector="none", **settings), stills)]
+
+
+@pytest.mark.parametrize(
+    ("second", "kept"),
+    [
+        ((15, 35, 60, 60), 1),  # shares two thirds
+        ((30, 30, 20, 20), 1),  # inside the first
+        ((0, 0, 150, 150), 1),  # around the first
+        ((50, 20, 60, 60), 2),  # shares half
+        ((80, 20, 60, 60), 2),
+    ],
+)
+def test_parts_of_one_face_count_as_one(second, kept):
+    detector = ListDetector((20, 20, 60, 60), second)
+    (faces,) = search([draw()], detector)
+    assert faces == detector.faces[:kept]
+
+
+def test_an_annotated_face_may_lie_within_another_detection():
+    detector = ListDetector((20, 20, 60, 60), (30, 30, 20, 20))
+    frame = Frame(0, draw(), box=(30, 30, 20, 20))
+    (found,) = search_frames([frame], detector, SETTINGS, stills=True)
+    assert found.faces == detector.faces
+
+
+def test_faces_match_one_to_one_the_most_similar_first():
+    faces = [Face((x, 0.0, 20.0, 20.0), 0.9) for x in (0.0, 18.0, 100.0)]
+    assert match_faces(faces, [faces[2], faces[1]]) == {1: 1, 2: 0}
+    assert match_faces(faces[:2], [Face((19.0, 0.0, 20.0, 20.0), 0.9), Face((36.0, 0.0, 20.0, 20.0), 0.9)]) == {1: 0}
+    assert match_faces(faces[:1], [Face((0.0, 0.0, 50.0, 50.0), 0.9)]) == {}
+
+
+def shaded(turn):
+    """A rectangle that a detector takes for an upright face, turned by quarter turns."""
+    image = draw((30, SIZE, 10))
+    image[20:30] //= 2
+    image[20:30] += 1
+    image[image == 128] = 140
+    return np.rot90(image, turn)
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_turned_face_is_found_in_its_own_coordinates(turn):
+    image = shaded(turn)
+    (faces,) = search([image], UprightDetector(), stills=True)
+    (expected,) = RectangleDetector().detect([image])[0]
+    (face,) = faces
+    assert face.box == pytest.approx(expected.box)
+    first = {0: (30, 10), 1: (10, 170), 2: (170, 50), 3: (50, 30)}[turn]  # the corner that is at the top left upright
+    assert face.landmarks[0] == pytest.approx(first)
+    assert face.landmarks[2] == pytest.approx(expected.centre)
+
+
+@pytest.mark.parametrize("name", ["mtcnn", "yunet"])
+def test_a_real_face_is_found_in_all_four_turns(name, testdata):
+    settings = CropParams(detector=name, weights=str(testdata / "yunet_n_640_640.onnx") if name == "yunet" else None)
+    detector = build_detector(settings)
+    images = [frame.image for frame in islice(read_video(testdata / "WolfgangLanger_Pexels.mp4"), 0, 40, 10)]
+    crops = []
+    for turn in range(4):
+        frames = [Frame(number, np.ascontiguousarray(np.rot90(image, turn))) for number, image in enumerate(images)]
+        stills = list(search_frames(frames, detector, settings, stills=True))
+        assert [len(item.faces) for item in stills] == [1] * 4
+        found = search_frames(frames, detector, settings)
+        crops.append([crop_face(item.frame.image, item.faces[0], CropParams(size=64)) for item in found])
+    for turned in crops[1:]:
+        assert np.abs(np.array(turned, int) - crops[0]).mean() < 3  # upright by the eyes
+
+
+def test_the_image_is_turned_where_no_face_is_followed():
+    def turned(images, **settings):
+        detector = UprightDetector()
+        found = search(images, detector, batch=100, **settings)
+        return [bool(faces) for faces in found], len(detector.calls) - 1
+
+    upright, lying, empty = shaded(0), shaded(3), draw()
+    assert turned([upright] * 4) == ([True] * 4, 3)
+    assert turned([upright] * 4 + [lying], stills=True) == ([True] * 5, 3)
+    assert turned([lying] * 4) == ([True] * 4, 3 + 3)
+    assert turned([upright] + [empty] * 4, bridge=2) == ([True] + [False] * 4, 3 + 2 * 3)
+    assert turned([empty] * 2 + [lying, upright, lying]) == ([False] * 2 + [True, True, False], 3 * 3 + 1)
