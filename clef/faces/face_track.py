@@ -28,7 +28,7 @@ class TrackedFrame:
 
     frame: Frame
     status: Status
-    """`tracked`: interpolated in a skipped frame; `bridged`: interpolated where the detector found nothing."""
+    """`tracked`: interpolated in a skipped frame; `bridged`: interpolated where the detector missed it."""
     face: Face | None = None
     faces: int | None = None
     """Number of faces detected, or None if the detector did not see the frame."""

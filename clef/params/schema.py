@@ -158,9 +158,11 @@ class CropParams(Section):
     bridge: Annotated[int, Field(ge=0)] = 12
     """Longest gap between two detections that tracking fills, in frames."""
     face: Literal["largest", "central"] = "largest"
-    """Which face to use if there are several."""
+    """Which face to use if there are several. Through a recording, one person is followed: the one with the largest sum
+    of box areas, or the one nearest to the centre on average."""
     align: Literal["eyes", "box"] = "eyes"
-    """`eyes`: similarity transform to fixed eye positions, if the detector gives landmarks; `box`: square box."""
+    """`eyes`: similarity transform to fixed eye positions, if the detector gives landmarks; `box`: square box,
+    which leaves a face that lies on its side as it is."""
     margin: NonNegative = 0.2
     """Margin added around the box, as a fraction of its side (`box`)."""
     size: Annotated[int, Field(ge=32)] = 256

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from clef.faces.detectors import Face
+from clef.faces.search import SearchedFrame
+from clef.faces.tracks import Tracks, find_tracks
+from clef.params.schema import CropParams
+from clef.recordings.frames import Frame
+from tests.faces.rectangles import SIZE, RectangleDetector, draw
+
+
+def tracks_of(*frames):
+    """Link faces, each given by its left edge and side, through frames of 60 x 200 pixels."""
+    tracks = Tracks()
+    for number, faces in enumerate(frames):
+        boxes = [(float(x), 20.0, float(side), float(side)) for x, side in faces]
+        tracks.add(SearchedFrame(Frame(number, draw()), [Face(box, 0.9) for box in boxes]))
+    return tracks
+
+
+def shown(track):
+    return [(number, *track.face(number).box[::2]) for number in track.numbers]
+
+
+def test_all_people_of_a_recording_are_kept_as_tracks():
+    images = [draw((20, 30), (120, SIZE)) if n % 10 < 6 else draw((120, SIZE)) for n in range(20)]
+    images[3] = None
+    frames = [Frame(number, image) for number, image in enumerate(images)]
+    found = find_tracks(iter(frames), RectangleDetector(), CropParams(detector="none"))
+    left, right = sorted(found.tracks, key=len)
+    assert list(left.numbers) == [0, 1, 2, 4, 5, *range(10, 16)]
+    assert list(right.numbers) == [0, 1, 2, *range(4, 20)]
+    assert (right[-1].box, right[-1].score) == ((120, 20, SIZE, SIZE), 0.9)
+    assert right[-1].landmarks == pytest.approx(RectangleDetector().detect(images[-1:])[0][0].landmarks)
+    assert left.face(6) is None
+    assert [found.face_count(number) for number in (2, 3, 6, 20)] == [2, None, 1, None]
+
+
+def test_faces_continue_the_people_who_were_just_visible_before_others():
+    near = [(0, 20), (18, 20)]
+    found = tracks_of(near, near[1:], [(10, 20)], near)
+    assert [shown(track) for track in found.tracks] == [
+        [(0, 0, 20), (3, 0, 20)],
+        [(0, 18, 20), (1, 18, 20), (2, 10, 20), (3, 18, 20)],
+    ]
+
+
+def test_nobody_who_only_passes_by_is_chosen():
+    always, large, central = (20, 30), (120, 40), (90, SIZE)
+    found = tracks_of([always, large], [always, central], *[[always]] * 4)
+    assert found.tracks[0].mean_distance() == pytest.approx(np.hypot(65, 5))
+    for rule in ("largest", "central"):
+        assert [shown(track) for track in found.person(rule)] == [[(number, *always) for number in range(6)]]
+
+
+def test_a_fragment_belongs_to_whom_it_resembles_most():
+    person, other = (20, 30), (150, 15)
+    both = [[person, other]] * 5
+    for fragment, is_the_persons in (((70, 28), True), ((120, 15), False), ((110, 12), False)):
+        tracks = tracks_of(*both, [], [fragment]).person("largest")
+        assert [track.numbers[-1] for track in tracks] == ([4, 6] if is_the_persons else [4])
+    seen = tracks_of(*both, [other], [(120, 30), other], [(70, 12), other]).person("largest")
+    assert sorted(list(track.numbers) for track in seen) == [[0, 1, 2, 3, 4], [6], [7]]
