@@ -61,3 +61,6 @@ def test_a_fragment_belongs_to_whom_it_resembles_most():
         assert [track.numbers[-1] for track in tracks] == ([4, 6] if is_the_persons else [4])
     seen = tracks_of(*both, [other], [(120, 30), other], [(70, 12), other]).person("largest")
     assert sorted(list(track.numbers) for track in seen) == [[0, 1, 2, 3, 4], [6], [7]]
+    first = [[(150, 15), (70, 28)]] * 3
+    found = tracks_of(*first, *[[person]] * 10).person("largest")
+    assert sorted(track[0].box[0] for track in found) == [20, 70]
