@@ -114,11 +114,11 @@ def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 class _Search:
-    """Searches images, and remembers when and in which turn the last face of a recording was found."""
+    """Searches images, and remembers when and in which turn it found the last face of a recording."""
 
     def __init__(self, detector: Detector, settings: CropParams, stills: bool) -> None:
         self._detector, self._settings, self._stills = detector, settings, stills
-        self._last_face, self._turn = -math.inf, 0
+        self._last_face, self._turn, self._is_visible = -math.inf, 0, False
 
     def __call__(self, frames: list[Frame]) -> Iterator[SearchedFrame]:
         for batch in chunks(frames, self._settings.batch):
@@ -128,17 +128,19 @@ class _Search:
                 by_turn = {0: faces} | {turn: self._detect(image, turn) for turn in others}
                 turn = max(by_turn, key=lambda turn: max((face.score for face in by_turn[turn]), default=0))
                 faces = by_turn[turn]
+                self._is_visible = len(faces) > 0
                 if faces:
                     self._last_face, self._turn = frame.number, turn
                 yield SearchedFrame(frame, faces if annotated_face(frame) else _distinct(faces))
 
     def _turns(self, frame: Frame, is_found: bool) -> tuple[int, ...]:
-        """Quarter turns to compare with the upright image, by whether a face is found there."""
+        """Return the quarter turns to compare with the image as it is, by whether a face is found there."""
         if self._stills:
             return () if is_found else (1, 2, 3)
-        if frame.number - self._last_face > max(self._settings.bridge, self._settings.every):
-            return 1, 2, 3
-        return (self._turn,) if self._turn else ()
+        wait = max(self._settings.bridge, self._settings.every)
+        if self._is_visible or frame.number - self._last_face <= wait:
+            return (self._turn,) if self._turn else ()
+        return 1, 2, 3
 
     def _detect(self, image: np.ndarray, turn: int) -> list[Face]:
         """Find the faces in an image turned anticlockwise by quarter turns, in coordinates of the unturned image."""

@@ -26,8 +26,8 @@ class ListDetector(Detector):
         return [self.faces for _ in images]
 
 
-def search(images, detector, stills=False, **settings):
-    frames = [Frame(number, image) for number, image in enumerate(images)]
+def search(images, detector, stills=False, step=1, **settings):
+    frames = [Frame(step * index, image) for index, image in enumerate(images)]
     return [item.faces for item in search_frames(frames, detector, CropParams(detector="none", **settings), stills)]
 
 
@@ -106,6 +106,7 @@ def test_the_image_is_turned_where_no_face_is_followed():
 
     upright, lying, empty = shaded(0), shaded(3), draw()
     assert turned([upright] * 4) == ([True] * 4, 3)
+    assert turned([upright] * 4, step=100) == ([True] * 4, 3)
     assert turned([upright] * 4 + [lying], stills=True) == ([True] * 5, 3)
     assert turned([lying] * 4) == ([True] * 4, 3 + 3)
     assert turned([upright] + [empty] * 4, bridge=2) == ([True] + [False] * 4, 3 + 2 * 3)
