@@ -39,7 +39,7 @@ def search_frames(
     A face that lies on its side or upside down is found by turning the image. Detectors also find some of these in the
     image as it is, but with wrong landmarks and a lower score. In a recording, therefore, all four turns are compared
     while no face is followed, which costs three more detections for each frame, and then the image as it is and the
-    last turn. Of `stills`, only those in which no face is found are turned.
+    last turn. Of `stills`, only those in which no face is found are turned. Detectors without landmarks turn nothing.
     """
     every = 1 if stills else settings.every
     search = _Search(detector, settings, stills)
@@ -135,8 +135,10 @@ class _Search:
 
     def _turns(self, frame: Frame, is_found: bool) -> tuple[int, ...]:
         """Return the quarter turns to compare with the image as it is, by whether a face is found there."""
+        if not self._detector.finds_landmarks or (self._stills and is_found):
+            return ()
         if self._stills:
-            return () if is_found else (1, 2, 3)
+            return 1, 2, 3
         wait = max(self._settings.bridge, self._settings.every)
         if self._is_visible or frame.number - self._last_face <= wait:
             return (self._turn,) if self._turn else ()

@@ -62,9 +62,7 @@ def test_labels_may_reach_past_the_end_of_a_video_by_frames_past_end(toy):
     assert remark.startswith("labels reach past the end of their video in 1 recording, ")
     assert remark.endswith("not decodable: F002_T2 (1)")
     (problem,) = check(toy, frames_past_end=0)[0].problems
-    assert (
-        f"outside their video in 1 recording: F002_T2 (frames 1 to {FRAMES}, labels 5 to {FRAMES + 1}); " in problem
-    )
+    assert f"outside their video in 1 recording: F002_T2 (frames 1 to {FRAMES}, labels 5 to {FRAMES + 1}); " in problem
     assert problem.endswith("raise ingest.frames_past_end, which allows 0 past the end")
 
 

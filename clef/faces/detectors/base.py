@@ -38,6 +38,8 @@ class Face:
 class Detector(ABC):
     """Finds faces in images. Each image is judged alone; batches only save time."""
 
+    finds_landmarks = True
+    """Whether faces have landmarks. Faces that lie on their side are only searched for if crops can become upright."""
     fingerprint: dict[str, str | None]
     """Name, library with version, and SHA-256 of the weights: all that distinguishes its results from others."""
 
@@ -49,6 +51,7 @@ class Detector(ABC):
 class WholeImage(Detector):
     """Returns one face as large as the image, with score 1, for images that are already cropped."""
 
+    finds_landmarks = False
     fingerprint = {"name": "none", "library": None, "weights": None}  # noqa: RUF012
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:

@@ -23,6 +23,8 @@ class LbpDetector(Detector):
     windows: five windows pass the default of 0.7, which is close to scikit-image's default.
     """
 
+    finds_landmarks = False
+
     def __init__(self, least_score: float, detect_size: int) -> None:
         self._cascade = Cascade(skimage.data.lbp_frontal_face_cascade_filename())
         self._least_score = least_score
