@@ -19,14 +19,18 @@ B_FRAMES = {"bf": "2", "g": "12", "sc_threshold": "0"}
 
 def ffmpeg(*arguments: object, input: bytes | None = None) -> bytes:
     command = ["ffmpeg", "-v", "error", "-y", *map(str, arguments)]
-    return subprocess.run(command, input=input, check=True, capture_output=True, timeout=600).stdout
+    ran = subprocess.run(command, input=input, capture_output=True, timeout=600, check=False)
+    if b"Unknown encoder" in ran.stderr:
+        pytest.skip(ran.stderr.decode().splitlines()[0])
+    assert ran.returncode == 0, ran.stderr.decode()
+    return ran.stdout
 
 
 def shown(path: Path) -> np.ndarray:
     """The frames that ffmpeg shows, upright and with square pixels."""
     facts = probe(path)
     filters = "scale=iw*max(sar\\,1):ih/min(sar\\,1):flags=bilinear" if "squashed" in path.name else "null"
-    raw = ffmpeg("-i", path, "-vsync", "passthrough", "-vf", filters, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    raw = ffmpeg("-i", path, "-fps_mode", "passthrough", "-vf", filters, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
     return np.frombuffer(raw, np.uint8).reshape(-1, facts.height, facts.width, 3)
 
 
@@ -58,7 +62,7 @@ def make(folder: Path, kind: str) -> Path:
         "broadcast.ts": ("-c:v", "mpeg2video", "-flags", "+ilme+ildct", "-bf", 2),
         "packed.avi": ("-c:v", "libxvid", "-bf", 2),
         "repeated.avi": ("-c:v", "copy"),
-        "twice.mkv": ("-c:v", "libx264", "-bf", 0, "-vf", "settb=1/1000,setpts=trunc(N/2)*80", "-vsync", "passthrough"),
+        "twice.mkv": ("-c:v", "libx264", "-bf", 0, "-vf", "settb=1/1000,setpts=trunc(N/2)*80", "-fps_mode", "passthrough"),
         "squashed.mp4": ("-c:v", "libx264", "-vf", "setsar=16/11"),
         "squashed.mkv": ("-c:v", "libx264", "-vf", "setsar=8/9"),
         "ten_bits.mov": ("-c:v", "prores_ks", "-pix_fmt", "yuv422p10le"),
