@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from clef.params.errors import explain_error
 from clef.params.schema import Params, ParamsError
+from clef.params.validation_errors import explain_error
 
 if TYPE_CHECKING:
     from clef.datasets.base import Dataset

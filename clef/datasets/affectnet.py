@@ -88,7 +88,7 @@ class AffectNet(ImageDataset):
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
         release = self._release(root)
         if isinstance(release, ClassFolders):
-            return self._labels(root, release.expressions(root, sequences), [])
+            return self._labels(release.expressions(root, sequences))
         labelled, unlabelled = [], []
         for image, code, problem in release.codes(sequences):
             if code is None:
@@ -97,7 +97,7 @@ class AffectNet(ImageDataset):
                 labelled.append((image, EXPRESSIONS[code]))
             elif code not in WITHOUT_EXPRESSION:
                 raise ClefError(f"{root / image.source}: class {code}; expected 0 to {max(WITHOUT_EXPRESSION)}")
-        return self._labels(root, labelled, unlabelled)
+        return self._labels(labelled, unlabelled)
 
 
 PUBLISHED_NPY = PublishedCounts.of_classes(

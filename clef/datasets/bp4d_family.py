@@ -42,7 +42,7 @@ class Bp4dFamilyOptions(SubjectOptions):
 
 
 @dataclass(frozen=True)
-class FoundFiles:
+class Bp4dFiles:
     """Files of the raw folder."""
 
     recordings: PackagedRecordings
@@ -157,7 +157,7 @@ class Bp4dFamily(Dataset):
                 unexpected.append(path)
         return sorted(relative(path, root) for path in unexpected)
 
-    def _find_files(self, root: Path) -> FoundFiles:
+    def _find_files(self, root: Path) -> Bp4dFiles:
         patterns = {"images": ImageFolders.pattern, "zips": SubjectZips.pattern, "videos": self.video}
         wanted = {kind.name: patterns[kind.name] for kind in self.packagings}
         folders = find_folders(root, {"labels": LABEL_FILE, **wanted}, IGNORED_FOLDERS)
@@ -183,7 +183,7 @@ class Bp4dFamily(Dataset):
         names = [] if labels_folder is None else sorted(os.listdir(labels_folder))
         label_files = (Path(f"{labels_folder}/{name}") for name in names if LABEL_FILE.fullmatch(name))
         labels = {path.stem.upper(): path for path in label_files}
-        return FoundFiles(usable[0], unused, labels, labels_folder, *self._first_image(usable[0]))
+        return Bp4dFiles(usable[0], unused, labels, labels_folder, *self._first_image(usable[0]))
 
     def _first_image(self, recordings: PackagedRecordings) -> tuple[int | None, str | None]:
         """Find the number of the image of frame 1, and the reason.

@@ -78,7 +78,7 @@ class DisfaOptions(SubjectOptions):
     """`jaa` treats the frames that JAA-Net leaves out as unlabelled; null keeps the labels of every frame."""
 
 
-class FoundFiles(NamedTuple):
+class DisfaFiles(NamedTuple):
     """Files of the raw folder."""
 
     videos: dict[tuple[str, str], Path]
@@ -189,7 +189,7 @@ PUBLISHED_JAA = replace(
 )
 
 
-def _find_files(root: Path) -> FoundFiles:
+def _find_files(root: Path) -> DisfaFiles:
     folders = find_folders(root, {"videos": VIDEO, "labels": LABEL_FILE}, IGNORED_FOLDERS)
     if not folders["videos"]:
         plus = find_folders(root, {"labels": PLUS_LABEL_FILE})["labels"]
@@ -201,7 +201,7 @@ def _find_files(root: Path) -> FoundFiles:
     unexpected: list[Path] = []
     videos = _by_subject(folders["videos"], VIDEO, "camera", root, unexpected)
     labels = _by_subject(folders["labels"], LABEL_FILE, "unit", root, unexpected)
-    return FoundFiles(videos, labels, unexpected)
+    return DisfaFiles(videos, labels, unexpected)
 
 
 def _by_subject(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from clef.datasets.base import Packaging, sort_by_shard
-from clef.datasets.image_dataset import ImageDataset, ImageDatasetOptions
+from clef.datasets.image_dataset import UNLABELLED, ImageDataset, ImageDatasetOptions, Unlabelled
 from clef.datasets.published_counts import PublishedCounts
 from clef.datasets.readers.class_folders import SPLITS
 from clef.datasets.readers.csv_file import read_columns, read_header
@@ -91,16 +91,17 @@ class FerPlus(ImageDataset):
 
         rows = read_rows(_rows(root))
         votes: list[Votes | None] = [own if name else None for _, name, own in rows]
+        unlabelled: list[str] = []
         if self.options.labels == "label.csv":
             folder = _label_folder(root)
             votes = by_row(rows, read_labels(folder), folder)
             row_of = {name: row for row, (_, name, _) in enumerate(rows) if name}
             unlabelled = [f"{name} (in no label.csv)" for name, row in row_of.items() if votes[row] is None]
-            self._check_unlabelled(root, unlabelled, len(rows))
         table = [(s.sequence, s.first_frame, *own) for s in sequences if (own := votes[int(s.inside or 0)]) is not None]
-        return pd.DataFrame(table, columns=["sequence", "frame", *VOTES]).astype(
-            {"frame": "int32", **dict.fromkeys(VOTES, "int8")}
-        )
+        types = {"frame": "int32", **dict.fromkeys(VOTES, "int8")}
+        labels = pd.DataFrame(table, columns=["sequence", "frame", *VOTES]).astype(types)
+        labels.attrs[UNLABELLED] = Unlabelled(unlabelled, len(rows))
+        return labels
 
 
 def _images(root: Path) -> Path:

@@ -204,8 +204,10 @@ class Folder(Dataset):
         units = [str(name) for name in rows if str(name).startswith("AU")] if self.options.absent_elsewhere else []
         try:
             times = frame_times(root / sequence.source)
-        except ClefError:  # an unreadable video has no frames to label
+        except ClefError:  # reported and judged as an unreadable recording
             return rows.iloc[:0].drop(columns=["onset", "offset"])
+        if times is None:
+            raise ClefError(f"{where}: the video has no presentation times and no frame rate; convert it to MP4")
         try:
             return label_frames(rows.drop(columns=["path", "frame"]), times, sequence.first_frame, units)
         except ClefError as error:

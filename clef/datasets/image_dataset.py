@@ -1,31 +1,27 @@
 """Data sets of single images: no subjects, no activities, an official split. Their shards are blocks of images."""
 
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from clef.datasets.base import Dataset, sort_by_shard
 from clef.datasets.readers.find_folders import relative
-from clef.errors import ClefError, abbreviate
 from clef.params.schema import Count, Section
 from clef.recordings.sequence import RecordedSequence
 
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
+UNLABELLED = "unlabelled"
+"""Key of `Unlabelled` in the `attrs` of a table of labels."""
 
 
-class UnlabelledError(ClefError):
-    """More images have no label than `ingest.max_bad` allows."""
+class Unlabelled(NamedTuple):
+    """Images of a copy without a label; `clef.ingest` judges whether they are too many."""
 
-    def __init__(self, root: Path, unlabelled: list[str], images: int, allowed: int) -> None:
-        self.unlabelled, self.images = unlabelled, images
-        super().__init__(
-            f"{root}: {len(unlabelled)} of {images} images have no label, "
-            f"ingest.max_bad allows {allowed}: {abbreviate(unlabelled)}; complete the copy"
-        )
+    names: list[str]
+    images: int
+    """Number of all images."""
 
 
 class ImageDatasetOptions(Section):
@@ -76,19 +72,12 @@ class ImageDataset(Dataset):
         )
 
     def _labels(
-        self, root: Path, expressions: Iterable[tuple[RecordedSequence, str]], unlabelled: list[str]
+        self, expressions: Iterable[tuple[RecordedSequence, str]], unlabelled: Sequence[str] = ()
     ) -> "pd.DataFrame":
         """Make the table of labels from the labelled images and their class."""
         import pandas as pd
 
         rows = [(image.sequence, image.first_frame, expression) for image, expression in expressions]
-        self._check_unlabelled(root, unlabelled, len(rows) + len(unlabelled))
-        return pd.DataFrame(rows, columns=["sequence", "frame", "expression"]).astype({"frame": "int32"})
-
-    def _check_unlabelled(self, root: Path, unlabelled: list[str], images: int) -> None:
-        """Warn of images without a label, or raise an `UnlabelledError` if there are too many."""
-        allowed = int(self.params.ingest.max_bad * images)
-        if len(unlabelled) > allowed:
-            raise UnlabelledError(root, unlabelled, images, allowed)
-        if unlabelled:
-            log.warning("without a label: %s", abbreviate(unlabelled))
+        labels = pd.DataFrame(rows, columns=["sequence", "frame", "expression"]).astype({"frame": "int32"})
+        labels.attrs[UNLABELLED] = Unlabelled(list(unlabelled), len(rows) + len(unlabelled))
+        return labels

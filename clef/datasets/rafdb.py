@@ -86,7 +86,7 @@ class RafDb(ImageDataset):
         return sorted(found - {image.source for image in sequences})
 
     def labels(self, root: Path, sequences: Iterable[RecordedSequence]) -> "pd.DataFrame":
-        return self._labels(root, self._copy(root).expressions(root, sequences), [])
+        return self._labels(self._copy(root).expressions(root, sequences))
 
     def _copy(self, root: Path) -> "ListedCopy | ClassFolders":
         for name in LISTS:

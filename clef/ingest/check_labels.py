@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clef.datasets.image_dataset import UnlabelledError
 from clef.errors import abbreviate
 from clef.ingest.check_recordings import RawCopy
 from clef.ingest.report import Report, plural
@@ -28,10 +27,14 @@ def check_labels(
     recordings_refused = bool(report.problems)
     _judge_unexpected_files(copy, sequences)
     read = collect_labels(copy.dataset, copy.root, sequences)
-    if (error := read.unlabelled) is not None:
-        allowed = int(copy.dataset.params.ingest.max_bad * error.images)
-        message = str(UnlabelledError(copy.root, error.unlabelled, error.images, allowed))
-        report.judge(len(error.unlabelled) > allowed, message)
+    if read.unlabelled is not None and read.unlabelled.names:
+        number, of = len(read.unlabelled.names), read.unlabelled.images
+        allowed = int(copy.dataset.params.ingest.max_bad * of)
+        report.judge(
+            number > allowed,
+            f"{copy.root}: {number} of {of} images have no label, ingest.max_bad allows {allowed}: "
+            f"{abbreviate(read.unlabelled.names)}; complete the copy",
+        )
     for message in read.errors[:8]:
         report.problem(message)
     labels = read.labels

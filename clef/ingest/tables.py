@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clef.datasets.base import Dataset, sort_by_shard
-from clef.datasets.image_dataset import ImageDataset, UnlabelledError
+from clef.datasets.image_dataset import UNLABELLED, Unlabelled
 from clef.errors import ClefError
 from clef.recordings.frames import inspect_numbered, inspect_sequence
 from clef.recordings.sequence import NUMBERED, SEQUENCE_COLUMNS, RecordedSequence
@@ -51,8 +51,7 @@ class CollectedLabels:
     """As `Dataset.labels`; None if no shard's labels can be read."""
     shards: set[str]
     """Shards whose labels were read."""
-    unlabelled: UnlabelledError | None = None
-    """Names the images without a label."""
+    unlabelled: Unlabelled | None = None
     errors: list[str] = field(default_factory=list)
 
 
@@ -85,15 +84,13 @@ def inspect_recordings(
 
 
 def collect_labels(dataset: Dataset, root: Path, sequences: list[RecordedSequence]) -> CollectedLabels:
-    """Read all labels, also if images lack one; after another error shard by shard, to name every broken file."""
+    """Read all labels, or after an error shard by shard, to name every broken file."""
     import pandas as pd
 
     shards = set(dataset.shards())
     try:
-        strict = _with_max_bad(dataset, 0.0) if isinstance(dataset, ImageDataset) else dataset
-        return CollectedLabels(strict.labels(root, sequences), shards)
-    except UnlabelledError as error:
-        return CollectedLabels(_with_max_bad(dataset, 1.0).labels(root, sequences), shards, error)
+        labels = dataset.labels(root, sequences)
+        return CollectedLabels(labels, shards, labels.attrs.pop(UNLABELLED, None))
     except ClefError as error:
         errors = [str(error)]
     tables = []
@@ -104,14 +101,8 @@ def collect_labels(dataset: Dataset, root: Path, sequences: list[RecordedSequenc
         except ClefError as error:
             errors.append(str(error))
             shards.remove(shard)
-    labels = pd.concat(tables, ignore_index=True) if tables else None
-    return CollectedLabels(labels, shards, errors=list(dict.fromkeys(errors)))
-
-
-def _with_max_bad(dataset: Dataset, max_bad: float) -> Dataset:
-    """Return the same adapter with another share of labels that may be missing."""
-    ingest = dataset.params.ingest.model_copy(update={"max_bad": max_bad})
-    return type(dataset)(dataset.params.model_copy(update={"ingest": ingest}))
+    joined = pd.concat(tables, ignore_index=True) if tables else None
+    return CollectedLabels(joined, shards, errors=list(dict.fromkeys(errors)))
 
 
 def write_tables(target: Path, sequences: list[RecordedSequence], labels: "pd.DataFrame | None") -> None:

@@ -97,11 +97,10 @@ def probe(path: Path) -> VideoFacts:
     return VideoFacts(frames, float(stream.average_rate) if stream.average_rate else None, width, height)
 
 
-def frame_times(path: Path) -> np.ndarray:
-    """Presentation times of all frames in seconds, by number. Only streams with odd packets are decoded.
+def frame_times(path: Path) -> np.ndarray | None:
+    """Presentation times of all frames in seconds, by number; None if a file has neither times nor a frame rate.
 
-    Raises:
-        ClefError: As `probe`, or the file has no times and no frame rate.
+    Only streams with odd packets are decoded. An unreadable file raises a ClefError, as in `probe`.
     """
     timeline = _read_timeline(path, declared=0)
     known = {number: time for time, number in (timeline.numbers or {}).items() if number is not None}
@@ -110,9 +109,7 @@ def frame_times(path: Path) -> np.ndarray:
             decoded = enumerate(_decode(container, _video_stream(container, path)))
             known = {n: item.pts for n, item in decoded if not isinstance(item, str) and item.pts is not None}
     times = [timeline.clock.seconds(known.get(number), number) for number in range(timeline.total)]
-    if not times or None in times:
-        raise ClefError(f"{path}: no presentation times and no frame rate; expected a video; convert it to MP4")
-    return np.array(times)
+    return None if not times or None in times else np.array(times)
 
 
 def read_video(path: Path, declared: int | None = None) -> Iterator[VideoFrame]:
@@ -285,10 +282,9 @@ def _read_timeline(path: Path, declared: int) -> _Timeline:
     lost = max(0, declared - len(times), in_file - len(times) - skipped)
     interlaced = codec in FIELD_CODECS and _is_interlaced(path)
     if interlaced or (codec == "mpeg4" and smallest is not None and smallest <= SMALLEST_PICTURE):
-        with _open(path) as container:
-            decoded = sum(1 for _ in _decode(container, _video_stream(container, path)))
-        if decoded != len(times) or not interlaced:
-            return _Timeline(None, max(decoded, declared), clock if interlaced else clock._replace(unit=None))
+        shown = declared or _count_decoded(path)
+        if shown != len(times) or not interlaced:
+            return _Timeline(None, shown, clock if interlaced else clock._replace(unit=None))
     total = len(times) + lost
     known = sorted(time for time in times if time is not None)
     if reordered or len(known) < len(times) or any(a == b for a, b in itertools.pairwise(known)):
@@ -313,6 +309,11 @@ def _is_hidden(codec: str, packet: av.Packet) -> bool:
         bits = content[0] << (1 if profile == 3 else 0)
         return not bits & 0x08 and not bits & 0x02
     return False
+
+
+def _count_decoded(path: Path) -> int:
+    with _open(path) as container:
+        return sum(1 for _ in _decode(container, _video_stream(container, path)))
 
 
 def _is_interlaced(path: Path) -> bool:

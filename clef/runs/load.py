@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from clef.datasets import adapter_of
 from clef.params.did_you_mean import suggestion
-from clef.params.errors import KeyPath, explain_error, key_path
 from clef.params.schema import NAME, NAME_EXPECTED, Params, ParamsError, Section
 from clef.params.strict_yaml import parse_yaml
+from clef.params.validation_errors import KeyPath, explain_error, key_path
 from clef.runtime.paths import results_folder, summary_file
 
 REQUESTED = "CLEF_RUNS"

@@ -9,8 +9,8 @@ import yaml
 from clef.datasets import adapters
 from clef.errors import ClefError
 from clef.params.did_you_mean import suggestion
-from clef.params.errors import section_of
 from clef.params.schema import Params, Section
+from clef.params.validation_errors import section_of
 
 Row = tuple[str, str, str, str]
 """Full key, allowed values, default as YAML, meaning."""

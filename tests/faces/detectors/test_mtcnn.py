@@ -50,19 +50,6 @@ def test_a_batch_gives_what_the_package_gives_for_single_images(images, package)
         assert [face.score for face in ours] == pytest.approx(scores, abs=1e-5)
 
 
-def test_boxes_and_landmarks_are_in_source_pixels_of_a_shrunk_image(images):
-    large, small = (build_detector(CropParams(detect_size=size)).detect(images[:1])[0] for size in (2000, 500))
-    assert len(large) == len(small) == 5
-    for face in large:
-        other = min(small, key=lambda candidate: np.linalg.norm(candidate.centre - face.centre))
-        assert other.box == pytest.approx(face.box, abs=0.2 * face.box[2])
-        assert np.abs(other.landmarks - face.landmarks).max() < 0.1 * face.box[2]
-        right, left, nose, right_corner, left_corner = face.landmarks
-        assert right[0] < left[0]
-        assert right_corner[0] < left_corner[0]
-        assert max(right[1], left[1]) < nose[1] < min(right_corner[1], left_corner[1])
-
-
 def test_images_of_different_sizes_and_tiny_ones_share_a_batch(images):
     detector = build_detector(SETTINGS)
     tiny = np.zeros((9, 30, 3), np.uint8)
