@@ -98,7 +98,11 @@ def weights_without_mlflow(tmp_path_factory, data) -> bytes:
 
 @pytest.mark.slow
 def test_tracking_changes_no_byte_and_mlflow_has_everything(checkout, data, weights_without_mlflow):
-    assert end(start_training(checkout, data, 1, 3, PYTHONPROFILEIMPORTTIME="1")) == (0, [])
+    code, lines = end(start_training(checkout, data, 1, 3, PYTHONPROFILEIMPORTTIME="1"))
+    assert code == 0
+    if lines:  # on a busy machine, the last sync may take longer than a job waits
+        assert ["not finished after" in line for line in lines] == [True]
+        sync_toy(checkout)
     assert target_in(checkout).read_bytes() == weights_without_mlflow
     require_complete(checkout, checkout)
 
