@@ -3,6 +3,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         name = "slurm" if item.get_closest_marker("slurm") else item.path.relative_to(Path(__file__).parent).as_posix()
         item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.fixture(autouse=True)
+def restored_environment() -> Iterator[None]:
+    """Restore the environment variables that the code under test sets, such as those of claimed GPUs."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture

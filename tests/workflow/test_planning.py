@@ -130,7 +130,8 @@ TOGETHER = "until ls -d started-* first second 2> /dev/null | wc -l | grep -q 2;
 ALONE = "ls -d started-* | wc -l | grep -q 1"
 
 
-def test_one_gpu_takes_one_training_at_a_time(checkout):
+def test_one_gpu_takes_one_training_at_a_time(checkout, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     (checkout / "gpu.smk").write_text(GPU_JOBS)
     snakemake(checkout, "--snakefile", "gpu.smk", "--cores", "8", "--config", f"meanwhile={ALONE}")
     (checkout / "first").unlink()
