@@ -21,7 +21,7 @@ def test_memory_does_not_grow_with_the_length_of_a_video(every, tmp_path):
     def measure(_, count):
         used.append((count, process.memory_info().rss))
 
-    settings = CropParams(detector="none" if every == 1 else "lbp", every=every, align="box", size=64, smooth=2)
+    settings = CropParams(detector="none" if every == 1 else "lbp", every=every, align="box", size=192, smooth=2)
     crop_shard(tmp_path, [recorded("long.mp4")], settings, tmp_path / "s.arrow", tmp_path / "work", measure)
 
     assert open_shard(tmp_path / "s.arrow").num_rows == FRAMES
@@ -30,5 +30,6 @@ def test_memory_does_not_grow_with_the_length_of_a_video(every, tmp_path):
     # Medians of two stretches of 5,000 frames: memory that is loaded once, or used for a moment, does not count.
     earlier, later = (np.median(resident[(start < done) & (done <= start + 5000)]) for start in (5000, 10_000))
     growth = (later - earlier) / 5  # per 1,000 frames
-    # Keeping the images would cost 27,000 KB per 1,000 frames, and only their JPEGs over 1,000 KB.
-    assert growth < 300
+    # Keeping the images would cost 27,000 KB per 1,000 frames, and only their JPEGs over 3,000 KB. The allocator takes
+    # a few thousand KB at a time.
+    assert growth < 1500
