@@ -1,6 +1,7 @@
 """Predict the label probabilities of frames."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,35 +16,52 @@ from clef.runtime.progress import progress
 KEYS = ["dataset", "subject", "activity", "sequence", "frame", "status"]
 
 
+class Predictions(NamedTuple):
+    """What a task says about frames."""
+
+    probabilities: np.ndarray
+    """Of each label, float32 (frame, label)."""
+    similarities: np.ndarray | None
+    """Cosine of each image and each label's description, float32 (frame, label), if no image was ever matched with a
+    description."""
+
+
 @torch.no_grad()
-def probabilities(task: LabelTask, crops: Crops, batch: int, device: torch.device, workers: int = 0) -> np.ndarray:
-    """Predict the probability of each label for each frame, float32 (frame, label).
+def predict_frames(task: LabelTask, crops: Crops, batch: int, device: torch.device, workers: int = 0) -> Predictions:
+    """Predict the labels of each frame.
 
     The task must be on `device`, and is left in evaluation mode. `workers` processes decode; with 0, this process does.
     """
     task.eval()
     encoders = task.encoders
-    results = []
+    probabilities, similarities = [], []
     with autocast(device), progress("test frame") as show:
-        texts = task.texts_for_prediction()
+        texts, descriptions = task.texts_for_prediction(), task.unmatched_texts()
         batches = in_batches(len(crops), batch)
         steps = range(len(batches))
         for indices, crops_of_step in load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"):
             images = centre(crops_of_step.to(device, non_blocking=True), encoders.image_size)
             images = normalise(images, encoders.mean, encoders.std)
-            results.append(task.probabilities(images, texts).float().cpu().numpy())
+            features = task.features(images)
+            probabilities.append(task.probabilities(features, texts).float().cpu().numpy())
+            if descriptions is not None:
+                similarities.append((features.float() @ descriptions.T).cpu().numpy())
             show(int(indices[-1]) + 1, len(crops))
-    return np.concatenate(results)
+    return Predictions(np.concatenate(probabilities), np.concatenate(similarities) if similarities else None)
 
 
 def prediction_table(
-    frames: pd.DataFrame, names: Sequence[str], values: np.ndarray, cropped: np.ndarray
+    frames: pd.DataFrame, names: Sequence[str], predicted: Predictions, cropped: np.ndarray
 ) -> pd.DataFrame:
-    """Make a table of the frames' keys and one column `p_LABEL` per label, missing for frames without a crop.
+    """Make a table of the frames' keys and the columns `p_LABEL` and `d_LABEL`, missing for frames without a crop.
 
-    `values` are probabilities, (cropped frame, label), and `cropped` says whether each frame has a crop, (frame,).
+    They hold the probabilities and, if there are any, the similarities with descriptions. `cropped` says whether each
+    frame has a crop, (frame,).
     """
-    full = np.full((len(frames), len(names)), np.nan, dtype=np.float32)
-    full[cropped] = values
-    columns = pd.DataFrame(full, columns=[f"p_{name}" for name in names], index=frames.index)
-    return pd.concat([frames[KEYS], columns], axis=1).reset_index(drop=True)
+    parts = [frames[KEYS]]
+    for prefix, values in (("p", predicted.probabilities), ("d", predicted.similarities)):
+        if values is not None:
+            full = np.full((len(frames), len(names)), np.nan, dtype=np.float32)
+            full[cropped] = values
+            parts.append(pd.DataFrame(full, columns=[f"{prefix}_{name}" for name in names], index=frames.index))
+    return pd.concat(parts, axis=1).reset_index(drop=True)

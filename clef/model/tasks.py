@@ -291,10 +291,9 @@ class LabelTask(Task):
         shares of votes, (batch, label).
         """
         settings, (images,) = self.settings, views
+        features = gather(self.features(images))  # (batch, dim)
         if settings.head == "linear":
-            features = gather(self.encoders.image_features(images).float())  # (batch, dim)
             return {"image_labels": self._label_loss(self._classify(features), targets)}
-        features = gather(self.encoders.images(images))  # (batch, dim)
         count = len(self.names)
         tokens = [self.names, self.absent] if self.pair else [self.names]
         if settings.names_descriptions or settings.image_descriptions:
@@ -344,17 +343,26 @@ class LabelTask(Task):
         tokens = self.names if self.settings.image_names else self.descriptions[0]
         return self.encoders.texts(torch.cat([tokens, self.absent]) if self.pair else tokens)
 
-    def probabilities(self, images: Tensor, texts: Tensor | None) -> Tensor:
+    def unmatched_texts(self) -> Tensor | None:
+        """Encode a description of each label, (label, dim), if no image was ever matched with one; otherwise None."""
+        if self.settings.head == "linear" or self.settings.image_descriptions:
+            return None
+        return self.encoders.texts(self.descriptions[0])
+
+    def features(self, images: Tensor) -> Tensor:
+        """Encode normalised images (batch, 3, size, size) to the features that the head reads, (batch, dim)."""
+        if self.settings.head == "linear":
+            return self.encoders.image_features(images).float()
+        return self.encoders.images(images)
+
+    def probabilities(self, features: Tensor, texts: Tensor | None) -> Tensor:
         """Predict the probability of each label, (batch, label); those of expressions sum to 1.
 
         Args:
-            images: Normalised images, (batch, 3, size, size).
+            features: The result of `features`, (batch, dim).
             texts: The result of `texts_for_prediction`, computed once for all batches.
         """
-        if texts is None:
-            logits = self._classify(self.encoders.image_features(images).float())
-        else:
-            logits = self._match(self.encoders.images(images), texts)
+        logits = self._classify(features) if texts is None else self._match(features, texts)
         if self.kind == "expressions":
             return logits.softmax(dim=-1)
         return logits.softmax(dim=-1)[..., 1] if logits.ndim == 3 else logits.sigmoid()

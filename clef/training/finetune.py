@@ -23,7 +23,7 @@ from clef.manifest.folds import Fold
 from clef.manifest.table import manifest_fingerprint
 from clef.model.device import prepare_device
 from clef.model.losses import inverse_rate_weight
-from clef.model.prediction import prediction_table, probabilities
+from clef.model.prediction import Predictions, predict_frames, prediction_table
 from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.params.schema import FINETUNE_SECTIONS, Params
@@ -133,10 +133,11 @@ def finetune(
     def predict(epoch: int) -> None:
         if epoch not in predicted:
             return
-        values = ranks.collect(probabilities(task, test_crops, params.evaluate.batch, device, settings.workers))
+        own = predict_frames(task, test_crops, params.evaluate.batch, device, settings.workers)
+        values = ranks.collect(own.probabilities)
         if ranks.rank != 0:
             return
-        table = prediction_table(test, labels.names, values, np.ones(len(test), dtype=bool))
+        table = prediction_table(test, labels.names, Predictions(values, None), np.ones(len(test), dtype=bool))
         table.insert(0, "epoch", np.int16(epoch))
         with atomic_write(work / f"epoch{epoch:04d}.parquet") as temporary:
             table.to_parquet(temporary, index=False)

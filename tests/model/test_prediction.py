@@ -3,11 +3,12 @@ import pandas as pd
 import pytest
 import torch
 
+from clef.batches.augmentation import centre, normalise
 from clef.batches.crops import Crops
 from clef.faces.shard import CROPPED
 from clef.manifest import select
 from clef.manifest.table import manifest_fingerprint
-from clef.model.prediction import prediction_table, probabilities
+from clef.model.prediction import Predictions, predict_frames, prediction_table
 from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import label_templates, label_texts
 from tests.toy import make_toy, toy_fold, toy_params
@@ -32,19 +33,43 @@ def trained(tmp_path_factory):
 def test_probabilities_do_not_depend_on_the_batch(trained):
     task, crops = trained
     device = torch.device("cpu")
-    few = probabilities(task.train(), crops, 5, device)
-    many = probabilities(task.train(), crops, 64, device)
+    few = predict_frames(task.train(), crops, 5, device).probabilities
+    many, similarities = predict_frames(task.train(), crops, 64, device)
     assert few.shape == (len(crops), 3) == (42, 3)
     np.testing.assert_allclose(few, many, atol=1e-5)
     assert np.ptp(few, axis=0).min() > 0
-    assert (probabilities(task, crops, 64, device, workers=2) == many).all()
+    assert (predict_frames(task, crops, 64, device, workers=2).probabilities == many).all()
+    assert similarities is not None
+    assert similarities.shape == many.shape
+
+
+@torch.no_grad()
+def test_similarities_are_cosines_with_descriptions_that_no_image_was_matched_with(trained):
+    task, crops = trained
+    task.eval()
+    images = normalise(centre(crops.decode(np.arange(len(crops))), 32), task.encoders.mean, task.encoders.std)
+    clauses = [text.description for text in label_texts(toy_params().texts, toy_params().labels)]
+    described = task.encoders.texts(task.encoders.tokenize([f"a photo of a face where {clause}" for clause in clauses]))
+    cosines = torch.cosine_similarity(task.encoders.images(images)[:, None], described[None], dim=2)
+    found = predict_frames(task, crops, 64, torch.device("cpu")).similarities
+    np.testing.assert_allclose(found, cosines, atol=1e-5)
+
+
+@pytest.mark.parametrize("finetune", [{"head": "linear"}, {"image_descriptions": 0.5}])
+def test_there_are_no_similarities_without_unmatched_texts(finetune):
+    params = toy_params(finetune=finetune)
+    texts, templates = label_texts(params.texts, params.labels), label_templates(params.texts)
+    task = LabelTask(Encoders(params.model), texts, params.labels, templates, params.finetune, None, 0)
+    assert task.unmatched_texts() is None
 
 
 def test_frames_without_a_crop_have_missing_probabilities():
     keys = {name: ["a", "b", "c"] for name in ("dataset", "subject", "activity", "sequence", "status")}
     frames = pd.DataFrame(keys | {"frame": [1, 2, 3]}, index=[7, 8, 9])
     values = np.array([[0.1, 0.2], [0.3, 0.4]])
-    table = prediction_table(frames, ["AU01", "AU02"], values, np.array([True, False, True]))
+    table = prediction_table(frames, ["AU01", "AU02"], Predictions(values, -values), np.array([True, False, True]))
     assert table.index.tolist() == [0, 1, 2]
     assert table["p_AU01"].isna().tolist() == [False, True, False]
     assert table["p_AU02"].dropna().tolist() == pytest.approx([0.2, 0.4])
+    assert table["d_AU02"].dropna().tolist() == pytest.approx([-0.2, -0.4])
+    assert "d_AU01" not in prediction_table(frames[:2], ["AU01", "AU02"], Predictions(values, None), np.ones(2, bool))

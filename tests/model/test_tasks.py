@@ -145,7 +145,7 @@ def test_the_losses_and_probabilities_of_stage_2_follow_its_settings(labels, mat
         pair_loss: (11 * images @ (names - absent).T).sigmoid(),
         class_loss: (11 * images @ names.T).softmax(dim=1),
     }[label_loss]
-    torch.testing.assert_close(task.probabilities(IMAGES, task.texts_for_prediction()), probabilities)
+    torch.testing.assert_close(task.probabilities(task.features(IMAGES), task.texts_for_prediction()), probabilities)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_logits_are_float32_with_encoders_in_bfloat16(labels, finetune, monkeypa
 
     def answers() -> tuple[torch.Tensor, torch.Tensor]:
         (loss,) = task.losses([IMAGES], targets, step=0).values()
-        return task.probabilities(IMAGES, task.texts_for_prediction()), loss
+        return task.probabilities(task.features(IMAGES), task.texts_for_prediction()), loss
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
         features, images = task.encoders.image_features(IMAGES), task.encoders.images(IMAGES)

@@ -16,7 +16,7 @@ from clef.manifest import select
 from clef.manifest.folds import Fold, inner_split, require_disjoint
 from clef.manifest.table import manifest_fingerprint
 from clef.model.device import prepare_device
-from clef.model.prediction import prediction_table, probabilities
+from clef.model.prediction import predict_frames, prediction_table
 from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.params.schema import Params
@@ -71,8 +71,8 @@ def evaluate_fold(
     task.encoders.normalise_as(sidecar, weights)
     task.to(device)
     crops = Crops(data.inputs.shards, test[cropped], fingerprint)
-    values = probabilities(task, crops, params.evaluate.batch, device, params.finetune.workers)
-    table = prediction_table(test, params.labels.names, values, cropped)
+    predicted = predict_frames(task, crops, params.evaluate.batch, device, params.finetune.workers)
+    table = prediction_table(test, params.labels.names, predicted, cropped)
     with atomic_write(predictions) as partial:
         table.to_parquet(partial, index=False)
 

@@ -46,6 +46,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
         "recall": metrics.recall(strict),
         "auc": metrics.auc(truth, fold.probability),
         "ap": metrics.average_precision(truth, fold.probability),
+        "auc_description": metrics.auc(truth, fold.similarity),
         "f1_within_activity": metrics.within_activity_f1(truth, predicted, fold.activity, ONE_HOT_THRESHOLD),
         "base_rate": metrics.base_rate(strict),
     }

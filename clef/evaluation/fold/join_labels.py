@@ -20,6 +20,8 @@ class FoldArrays:
     """(frames, labels): 1, 0, NaN unknown; one-hot for expressions."""
     probability: Floats
     """(frames, labels); NaN rows without a crop."""
+    similarity: Floats | None
+    """Similarity with each label's description, of the same shape, from 0 to 1; None if the predictions have none."""
     epochs: dict[int, Floats]
     """Epoch to probabilities of the same shape, including the last epoch; empty if none were kept."""
     subject: NDArray
@@ -68,6 +70,7 @@ def join_labels(
     return FoldArrays(
         truth=truth[known],
         probability=probability[known],
+        similarity=_similarities(predictions, labels)[known] if f"d_{labels.names[0]}" in predictions else None,
         epochs=by_epoch,
         subject=_strings(predictions, "subject")[known],
         activity=_strings(predictions, "activity")[known],
@@ -126,6 +129,11 @@ def _probabilities(table: pd.DataFrame, labels: LabelParams, name: str) -> Float
     if not valid.all():
         raise ClefError(f"{name}: a frame has probabilities outside 0 to 1, or for some labels only")
     return probability
+
+
+def _similarities(table: pd.DataFrame, labels: LabelParams) -> Floats:
+    cosines = table[[f"d_{label}" for label in labels.names]].to_numpy(dtype=np.float32, na_value=np.nan)
+    return (cosines + 1) / 2
 
 
 def _in_order(table: pd.DataFrame, index: pd.MultiIndex, labels: LabelParams, name: str) -> Floats:

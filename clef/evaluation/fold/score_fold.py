@@ -13,6 +13,9 @@
   section. Action units only. The key `tuned` beside `rows` has the thresholds, the temperature, the number of frames
   used, and the log loss of the test frames with a crop before and after the temperature.
 - `auc`, `ap`: need no threshold; a frame without a crop has probability 0.
+- `auc_description`: AUC of the cosine between the image and the label's description, a sentence that no image was
+  matched with in training. It says what asking the run in words is worth. Null for linear heads, and for runs that
+  match images with descriptions.
 - `f1_within_activity`: F1 within single activities, mean over the activities in which the label occurs.
 - `base_rate`, `coverage`, `frames`, `positives`: share of frames with the label, share of frames with a crop, number of
   known frames, number of frames with the label.
@@ -49,7 +52,8 @@ def score_fold(
     """Compute the content of `metrics.json`, except `seed` and `fold`, which the caller adds.
 
     `predictions` has one row per labelled test frame: `dataset, subject, activity, sequence, frame, status` and the
-    probability of each label in `p_` + label, NaN without a crop. `epochs` has the same for the test frames with a crop
+    probability of each label in `p_` + label, NaN without a crop, and may have the cosine with its description in
+    `d_` + label. `epochs` has the same for the test frames with a crop
     after each `epoch`, including the last; None if not kept. The labels have `sequence`, `frame`, and 1, 0, NaN unknown
     for each action unit, or `expression`; those of the training frames also have `subject` and `activity`.
 

@@ -16,7 +16,7 @@ from clef.evaluation.fold.metrics import Floats, mean_known
 
 FROM_CONFUSIONS = ("f1_faces", "f1_tuned", "activity_only", "floor")
 """F1 columns with counts under `confusions` in every fold. For action units the floor follows from the base rate."""
-AVERAGED = ("auc", "ap")
+AVERAGED = ("auc", "ap", "auc_description")
 
 
 def pooled_rows(folds: list[dict[str, Any]]) -> dict[str, dict[str, float]]:

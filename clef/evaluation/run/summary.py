@@ -7,9 +7,9 @@ accuracies over all classes. Numbers are between 0 and 1, and empty if undefined
 - `label`; `f1`: the strict headline; `ci_low`, `ci_high`: its 95 % bootstrap interval over test subjects;
 - `f1_fold0` ...: mean over seeds of each fold; `sd_folds`: standard deviation (n - 1) over these; `sd_seeds`: standard
   deviation over seeds of the means over folds, empty with one seed;
-- `precision`, `recall`, `f1_faces`, `f1_field`, `f1_field_max`, `f1_tuned`, `auc`, `ap`, `f1_within_activity`,
-  `base_rate`, `floor`, `activity_only` and `coverage`: means over folds and seeds of the metrics that
-  `clef.evaluation.fold.score_fold` defines;
+- `precision`, `recall`, `f1_faces`, `f1_field`, `f1_field_max`, `f1_tuned`, `auc`, `ap`, `auc_description`,
+  `f1_within_activity`, `base_rate`, `floor`, `activity_only` and `coverage`: means over folds and seeds of the metrics
+  that `clef.evaluation.fold.score_fold` defines;
 - `frames`, `positives`: test frames with a known label, and those that show the label, over all folds. A label with
   code 9 (not codable) is unknown. `positives` is empty in the row `mean`.
 
@@ -42,8 +42,8 @@ from clef.runtime.files import write_text
 
 DECIMALS = 4
 OPTIMISTIC = ["f1_field", "f1_field_max"]
-AVERAGED = ["precision", "recall", "f1_faces", *OPTIMISTIC, "f1_tuned", "auc", "ap", "f1_within_activity"]
-AVERAGED += ["base_rate", "floor", "activity_only", "coverage"]
+AVERAGED = ["precision", "recall", "f1_faces", *OPTIMISTIC, "f1_tuned", "auc", "ap", "auc_description"]
+AVERAGED += ["f1_within_activity", "base_rate", "floor", "activity_only", "coverage"]
 SUMMED = ["frames", "positives"]
 
 

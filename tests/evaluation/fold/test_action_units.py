@@ -65,3 +65,11 @@ def test_without_activities_the_activity_columns_are_undefined(tables):
     assert np.isnan([mean["activity_only"], mean["activity_only_auc"], mean["f1_within_activity"]]).all()
     assert scores["counts_activity_only"] is None
     assert mean["f1"] > 0
+
+
+def test_the_auc_of_descriptions_comes_from_the_cosines(tables):
+    names = tables.labels.names
+    cosines = {f"d_{name}": 2 * tables.predictions[f"p_{name}"] - 1 for name in names}
+    rows = score(tables.changed(predictions=tables.predictions.assign(**cosines)))["rows"]
+    assert all(rows[name]["auc_description"] == rows[name]["auc"] for name in names)  # also of frames without a crop
+    assert np.isnan([row["auc_description"] for row in score(tables)["rows"].values()]).all()

@@ -29,8 +29,8 @@ def test_the_table_has_its_columns_and_the_summary_the_same_rows(metrics):
     assert table["label"].tolist() == ["AU01", "AU06", "AU12", "mean"]
     assert table.columns.tolist() == [
         *("label", "f1", "ci_low", "ci_high", "f1_fold0", "f1_fold1", "sd_folds", "sd_seeds"),
-        *("precision", "recall", "f1_faces", "f1_field", "f1_field_max", "f1_tuned", "auc", "ap", "f1_within_activity"),
-        *("base_rate", "floor", "activity_only", "coverage", "frames", "positives"),
+        *("precision", "recall", "f1_faces", "f1_field", "f1_field_max", "f1_tuned", "auc", "ap", "auc_description"),
+        *("f1_within_activity", "base_rate", "floor", "activity_only", "coverage", "frames", "positives"),
     ]
     assert ((table["ci_low"] < table["f1"]) & (table["f1"] < table["ci_high"])).all()
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
