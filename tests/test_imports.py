@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[1] / "clef"
 # fmt: off
 LAYERS = [
     "errors", "params", "recordings", "runtime", "weights", "demo", "datasets", "fixtures", "faces", "ingest",
-    "manifest", "batches", "model", "tracking", "training", "runs", "evaluation", "comparison", "plots", "cli",
-    "__main__",
+    "manifest", "batches", "model", "tracking", "training", "runs", "evaluation", "comparison", "plots", "reports",
+    "trained", "predict", "viewer", "cli", "__main__",
 ]
 # fmt: on
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).as_posix() != "__init__.py")

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors.torch import save
+from torch import Tensor
 
 from clef.errors import ClefError
 from clef.faces.fingerprint import crop_fingerprint
 from clef.manifest.table import manifest_fingerprint
+from clef.model.weights_file import read_weights
 from clef.params.schema import CropParams, ModelParams
 from clef.runtime.files import atomic_write, file_hash, write_text
 
@@ -55,33 +55,8 @@ def load_weights(path: Path, stage: Stage) -> tuple[dict[str, Tensor], dict[str,
         raise ClefError(f"{path}: weights of `clef {found}`; expected weights of `clef {stage}`")
     if missing:
         raise ClefError(f"{beside}: {missing[0]} is missing; train again")
-    try:
-        weights = load_file(path)
-    except SafetensorError as error:
-        raise ClefError(f"{path}: damaged ({error}); restore it, or train again") from None
-    expected = sidecar.pop("sha256", None)
-    if expected is not None and (digest := file_hash(path)) != expected:
-        raise ClefError(
-            f"{path}: changed since it was trained: its SHA-256 is {digest[:9]}..., but {beside.name} says "
-            f"{expected[:9]}...; restore both, or train again"
-        )
+    weights = read_weights(path, sidecar.pop("sha256", None), beside.name)
     return weights, sidecar
-
-
-def restore(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Load weights into a model; raise a ClefError that names their file if names or shapes differ."""
-    own = module.state_dict()
-    wrong = [f"{name} is missing" for name in own if name not in weights]
-    wrong += [f"{name} is unknown" for name in weights if name not in own]
-    wrong += [
-        f"{name} has shape {tuple(weights[name].shape)}, not {tuple(tensor.shape)}"
-        for name, tensor in own.items()
-        if name in weights and weights[name].shape != tensor.shape
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise ClefError(f"{path}: weights of a different model: {wrong[0]}{more}; restore the run's `model:`")
-    module.load_state_dict(weights)
 
 
 def require_fingerprint(sidecar: Mapping[str, Any], fingerprint: Mapping[str, Any], weights: Path, crops: Path) -> None:

@@ -26,6 +26,7 @@ from clef.model.losses import inverse_rate_weight
 from clef.model.prediction import Predictions, predict_frames, prediction_table
 from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
+from clef.model.weights_file import restore
 from clef.params.schema import FINETUNE_SECTIONS, Params
 from clef.runtime.files import atomic_write, file_hash
 from clef.training.checkpoint import (
@@ -34,7 +35,6 @@ from clef.training.checkpoint import (
     require_fingerprint,
     require_model,
     require_same_crops,
-    restore,
     save_weights,
 )
 from clef.training.inputs import EvaluationData, Inputs

@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from clef.errors import ClefError
+from clef.model.weights_file import restore
 from clef.params.schema import ModelParams
-from clef.training.checkpoint import Recovery, load_weights, require_fingerprint, require_model, restore, save_weights
+from clef.training.checkpoint import Recovery, load_weights, require_fingerprint, require_model, save_weights
 
 SIDECAR = {"stage": "pretrain", "fingerprint": {}, "trained_on": [], "model": {}}
 CPU = torch.device("cpu")

@@ -19,10 +19,11 @@ from clef.model.device import prepare_device
 from clef.model.prediction import predict_frames, prediction_table
 from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
+from clef.model.weights_file import restore
 from clef.params.schema import Params
 from clef.runtime.files import atomic_write
 from clef.runtime.progress import notice
-from clef.training.checkpoint import load_weights, require_fingerprint, require_same_crops, restore
+from clef.training.checkpoint import load_weights, require_fingerprint, require_same_crops
 from clef.training.inputs import EvaluationData, Inputs
 
 

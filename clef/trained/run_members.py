@@ -1,0 +1,97 @@
+"""Find the trained weights of a run, and collect the config that they share."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from clef import __version__
+from clef.errors import ClefError
+from clef.params.schema import EvaluateParams, FinetuneParams, LabelParams
+from clef.runtime.paths import RESULTS, seed_and_fold
+from clef.trained.config import Member, TrainedConfig
+
+RENDERED = ("demo", "demo_expr")  # adapters
+NOTICE = "trained on rendered people: its predictions say nothing about real faces"
+SHARED = ("dataset", "labels", "label_texts", "templates", "finetune", "model", "architecture", "normalisation")
+
+
+def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -> TrainedConfig:
+    """Collect the config of a run from the results in `folder`, with all its seeds and folds or only the given ones.
+
+    Raises:
+        ClefError: There are no such weights, they differ in more than seed and fold, or the run is not finished and no
+            fold is given.
+    """
+    pattern = seed_and_fold("*" if seed is None else seed, "*" if fold is None else fold)
+    weights = sorted(folder.glob(str(pattern / "finetune.safetensors")))
+    if not weights:
+        chosen = "".join(f", {name} {value}" for name, value in (("seed", seed), ("fold", fold)) if value is not None)
+        raise ClefError(f"{folder}: no trained stage 2{chosen}; run `snakemake --cores 2 {folder}/summary.csv` first")
+    sidecars = [_sidecar(path) for path in weights]
+    for path, sidecar in zip(weights, sidecars, strict=True):
+        if other := [name for name in (*SHARED, "fingerprint") if sidecar.get(name) != sidecars[0].get(name)]:
+            raise ClefError(f"{path}: trained with other {', '.join(other)} than {weights[0]}; finish the run again")
+    first = sidecars[0]
+    labels = LabelParams.model_validate(first["labels"])
+    threshold = _threshold(weights[0].with_name("metrics.json"))
+    return TrainedConfig(
+        clef=__version__,
+        run=folder.name,
+        dataset=first["dataset"]["name"],
+        labels=labels,
+        label_texts=first["label_texts"],
+        templates=first["templates"],
+        finetune=FinetuneParams.model_validate(first["finetune"]),
+        model=first["model"]["name"],
+        image_size=first["model"]["image_size"],
+        architecture=first["architecture"],
+        normalisation=first["normalisation"],
+        crop=first["fingerprint"],
+        thresholds=dict.fromkeys(labels.names, threshold) if labels.kind == "action_units" else {},
+        members=[
+            Member(file=str(path.relative_to(folder)), sha256=own["sha256"], seed=own["seed"], fold=own["fold"])
+            for path, own in zip(weights, sidecars, strict=True)
+        ],
+        scores=_scores(folder, required=fold is None),
+        notice=NOTICE if first["dataset"]["adapter"] in RENDERED else None,
+    )
+
+
+def results_of(name: str) -> Path | None:
+    """Folder with the results of a run, given by its name or by that folder; None if there is none."""
+    candidates = [Path(name), RESULTS / name]
+    return next((path for path in candidates if any(path.glob("seed*/fold*/finetune.safetensors"))), None)
+
+
+def _sidecar(weights: Path) -> dict[str, Any]:
+    path = weights.with_suffix(".json")
+    try:
+        sidecar = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in (*SHARED, "fingerprint", "seed", "fold", "sha256") if name not in sidecar]
+    except FileNotFoundError:
+        raise ClefError(f"{path}: no such file; restore it, or run `clef finetune` again, which writes it") from None
+    except (ValueError, TypeError):
+        raise ClefError(f"{path}: not written by `clef finetune`; train again") from None
+    if missing:
+        raise ClefError(f"{path}: {missing[0]} is missing; train again")
+    return sidecar
+
+
+def _scores(folder: Path, required: bool) -> dict[str, Any]:
+    path = folder / "summary.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["rows"]
+    except FileNotFoundError:
+        if not required:
+            return {}
+        raise ClefError(
+            f"{path}: no such file; finish the run with `snakemake --cores 2 {folder}/summary.csv`, or name a fold"
+        ) from None
+
+
+def _threshold(metrics: Path) -> float:
+    """Return the threshold that a fold was scored at; the default if it was not scored yet."""
+    try:
+        return json.loads(metrics.read_text(encoding="utf-8"))["threshold"]
+    except FileNotFoundError:
+        return EvaluateParams().threshold
