@@ -7,7 +7,7 @@ trials ?= $(if $(slurm),8,24)
 seed ?= 0
 bin := .venv/bin
 
-.PHONY: help setup demo demo-short ui test test-slow test-slurm test-cuda test-readme test-interruption lint types
+.PHONY: help setup demo demo-short ui docs test test-slow test-slurm test-cuda test-readme test-interruption lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -25,6 +25,9 @@ demo: setup  ## run the whole chain on rendered videos: results/demo/summary.csv
 
 ui: setup  ## open MLflow on this machine: http://127.0.0.1:5000, or port=N
 	$(bin)/python -m clef track ui --port $(port)
+
+docs: setup  ## build the documentation as a site: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(bin)/python -m mkdocs build --quiet
 
 test: setup  ## run the tests
 	$(bin)/python -m pytest --numprocesses $(cores) --dist loadgroup

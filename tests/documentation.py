@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "config" / "README.md", *(ROOT / "docs").glob("*.md")]
+)
 OWN = ["clef", "snakemake", "make", "git", "dvc", "mlflow"]
 """Programs of the project and of its environment."""
 PROGRAMS = [*OWN, "source", "printf", "cd", "mkdir", "cp", "tail", "cat", "bash"]

@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,14 @@ def test_named_files_and_links_exist(page):
     for name in re.findall(r"`((?:clef|docs|params|tests|workflow)/[\w./-]+)`", text):
         invented = PLACEHOLDER.search(name) or name in ("params/mine.yaml", "params/demo-pictures.yaml")
         assert invented or (ROOT / name).exists(), name
+
+
+def test_the_site_builds_without_warnings_and_lists_every_page(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    assert "not included in the" not in built.stderr
+    pages = {page.stem for page in PAGES if page.parent.name == "docs"} - {"index"}
+    assert {path.parent.name for path in tmp_path.glob("*/index.html")} == pages
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"<(?:script|link|img)[^>]*(?:src|href)=.https?://(?!.*canonical)", index)

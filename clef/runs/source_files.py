@@ -11,7 +11,7 @@ CHECKOUT = Path(clef.__file__).parents[1]
 def source_files(module: str, within: tuple[str, ...] = ("clef",)) -> list[str]:
     """Files of a module and of every module of the packages `within` that it imports, directly or not.
 
-    Paths are relative to the checkout and sorted.
+    Paths are sorted, see `package_file`.
     """
     found: set[str] = set()
     pending = [module]
@@ -27,4 +27,12 @@ def source_files(module: str, within: tuple[str, ...] = ("clef",)) -> list[str]:
                 pending += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 pending += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return sorted(found)
+    return [package_file(path) for path in sorted(found)]
+
+
+def package_file(name: str) -> str:
+    """Path of a file such as `clef/errors.py`: relative in the checkout, absolute elsewhere.
+
+    Another workflow that uses this one as a module has its own working directory.
+    """
+    return name if Path.cwd() == CHECKOUT else str(CHECKOUT / name)

@@ -1,6 +1,13 @@
 import ast
 
+import pytest
+
 from clef.runs.source_files import CHECKOUT, source_files
+
+
+@pytest.fixture(autouse=True)
+def in_checkout(monkeypatch):
+    monkeypatch.chdir(CHECKOUT)
 
 
 def test_every_module_that_the_evaluation_imports_is_found():
@@ -17,3 +24,9 @@ def test_imports_are_followed_into_some_packages_only():
     found = source_files("clef.datasets.bp4d", within=("clef.datasets",))
     assert "clef/datasets/bp4d_family.py" in found
     assert all(path.startswith("clef/datasets/") for path in found)
+
+
+def test_paths_are_absolute_outside_the_checkout(tmp_path, monkeypatch):
+    within = source_files("clef.datasets.bp4d")
+    monkeypatch.chdir(tmp_path)
+    assert source_files("clef.datasets.bp4d") == [str(CHECKOUT / path) for path in within]

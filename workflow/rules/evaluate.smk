@@ -6,7 +6,7 @@ SUMMARY_CODE = sorted(
     {
         *source_files("clef.evaluation.run.summary"),
         *source_files("clef.plots.all_plots"),
-        "clef/evaluation/run/published.csv",
+        package_file("clef/evaluation/run/published.csv"),
     }
 )
 

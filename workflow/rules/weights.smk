@@ -34,7 +34,7 @@ def model_weights(wildcards):
 def model_files(wildcards):
     """The weights file if `model.pretrained` is a path, and the architecture file if it is one of CLEF's."""
     model = of_run(wildcards).params.model
-    files = [model.pretrained, f"clef/model/configs/{model.name}.json"]
+    files = [model.pretrained, package_file(f"clef/model/configs/{model.name}.json")]
     return [path for path in files if path and Path(path).is_file()]
 
 
