@@ -84,7 +84,7 @@ def ui(
     from clef.tracking.store import Store
 
     store = Store(find_checkout(Path.cwd()))
-    if not store.local:
+    if store.database is None:
         print(f"{URI_VARIABLE} is set: the pages are at {without_secrets(store.uri)}")
         return
     try:  # MLflow reports a port in use only after pages of other messages

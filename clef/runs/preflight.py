@@ -13,18 +13,25 @@ from clef.errors import ClefError
 from clef.runs.messages import PlannedJob
 from clef.runs.requested import RequestedRuns
 from clef.runtime.gpus import NO_GPU
+from clef.tracking.location import store_uri
 from clef.weights.releases import require_fetched
 
 TRAINING_RULES = ("pretrain", "finetune", "finetune_inner")
 
 
 def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: bool) -> None:
-    """Check device, fetched weights and write access for all jobs. GPUs of remote machines are unknown here."""
+    """Check device, fetched weights, the address of MLflow and write access for all jobs.
+
+    GPUs of remote machines are unknown here.
+    """
     if not remote and any(_device(job, runs) == "cuda" for job in jobs):
         require_cuda()
     for job in jobs:
         if job.rule in TRAINING_RULES:
-            require_fetched(runs[job.wildcards["run"]].params.model)
+            params = runs[job.wildcards["run"]].params
+            require_fetched(params.model)
+            if params.tracking.mlflow:
+                store_uri(Path())
     require_writable({Path(file).parent for job in jobs for file in (*job.outputs, *job.logs)})
 
 

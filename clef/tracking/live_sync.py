@@ -17,6 +17,7 @@ from typing import TextIO
 
 import psutil
 
+from clef.errors import ClefError
 from clef.runtime.lease import holder_of
 from clef.tracking.location import find_checkout
 from clef.tracking.record import RUN_RECORD, read_record, records_below, run_folder, sibling
@@ -82,7 +83,11 @@ def follow(record: Path, pipe: TextIO) -> str | None:
     from clef.tracking.sync import RunSync, sync_records
     from clef.tracking.system_metrics import SystemSampler
 
-    store, sampler = Store(find_checkout(record)), SystemSampler(sibling(record, ".system.jsonl"))
+    try:
+        store = Store(find_checkout(record))
+    except ClefError as error:
+        return str(error)
+    sampler = SystemSampler(sibling(record, ".system.jsonl"))
     run = RunSync(store, record)
     while not select.select([pipe], [], [], UPDATE_SECONDS)[0]:
         found = read_record(record)

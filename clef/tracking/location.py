@@ -1,16 +1,19 @@
 """Where MLflow's store and pages are. Nothing here imports MLflow."""
 
 import json
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from clef.errors import ClefError
 from clef.runtime.files import write_text
 from clef.runtime.paths import RESULTS
 from clef.tracking.record import sibling
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
+SQLITE = "sqlite:///"
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _SECRETS = re.compile(r"(?i)(?<=[?&])((?:\w*password|\w*token|\w*secret|\w*key)=)[^&\s'\"]*")
@@ -23,6 +26,25 @@ def find_checkout(path: Path) -> Path:
         if (folder / "Snakefile").is_file() or (folder / RESULTS / "mlflow.db").is_file():
             return folder
     return Path.cwd()
+
+
+def store_uri(checkout: Path) -> str:
+    """Address of the store that `MLFLOW_TRACKING_URI` names, or of the checkout's own database.
+
+    Relative paths start at the checkout, since jobs and commands run in different folders.
+
+    Raises:
+        ClefError: The variable names a folder.
+    """
+    uri = os.environ.get(URI_VARIABLE) or f"{SQLITE}{RESULTS / 'mlflow.db'}"
+    if uri.startswith(SQLITE):
+        return f"{SQLITE}{checkout.absolute() / uri.removeprefix(SQLITE)}"
+    if uri.startswith("file:") or not ("://" in uri or uri == "databricks"):
+        raise ClefError(
+            f"{URI_VARIABLE}={uri}: names a folder, and MLflow no longer keeps runs in folders; set it to "
+            f"{SQLITE}FILE.db or to the address of a server, or unset it to use the checkout's own database"
+        )
+    return uri
 
 
 def without_secrets(text: str) -> str:

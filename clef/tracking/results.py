@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from clef.runtime.files import file_hash
 from clef.tracking.record import RUN_RECORD, Record
+from clef.tracking.store import Store
 
 BASELINES = ("base_rate", "floor", "activity_only", "activity_only_auc", "activity_only_untuned")
 
 
-def log_results(client: MlflowClient, run: str, path: Path, record: Record) -> int:
+def log_results(store: Store, run: str, path: Path, record: Record) -> int:
     """Log the results that a record names and that MLflow does not have yet; return the number of new values."""
     named = {name: path.parent / name for name in record.results}
     files = {name: file for name, file in named.items() if file.is_file() and file_hash(file) == record.results[name]}
@@ -23,6 +23,7 @@ def log_results(client: MlflowClient, run: str, path: Path, record: Record) -> i
     for name in ("metrics.json", "summary.json"):
         if name in files:
             values = scores(json.loads(files[name].read_text(encoding="utf-8"))["rows"])
+    client = store.client
     known = client.get_run(run).data.metrics if values else {}
     new = {name: value for name, value in values.items() if known.get(name) != value}
     if new:
@@ -32,7 +33,7 @@ def log_results(client: MlflowClient, run: str, path: Path, record: Record) -> i
         client.log_batch(run, metrics=[Metric(name, value, now, step) for name, value in new.items()])
     if path.name == RUN_RECORD:
         for name, file in files.items():
-            client.log_artifact(run, str(file), str(Path(name).parent) if "/" in name else None)
+            store.log_artifact(run, file, name)
     return len(new)
 
 

@@ -1,6 +1,6 @@
 """Open the MLflow store safely while other processes do the same."""
 
-import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,15 +12,11 @@ from mlflow.exceptions import MlflowException
 
 from clef.errors import ClefError
 from clef.runtime.files import atomic_write
-from clef.tracking.location import URI_VARIABLE, without_secrets
+from clef.tracking.location import SQLITE, URI_VARIABLE, store_uri, without_secrets
 
-SQLITE = "sqlite:///"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # not of language-model applications
-
-
-def local_uri(checkout: Path) -> str:
-    """Address of the checkout's own store, a database in its results."""
-    return f"{SQLITE}{(checkout / 'results' / 'mlflow.db').absolute()}"
+ARTIFACTS = "mlflow-artifacts:"
+"""Scheme of artifact locations that a server resolves. Its paths do not change when the checkout is moved."""
 
 
 class Store:
@@ -28,12 +24,14 @@ class Store:
 
     Two processes that create an SQLite database at the same time break it. Two that create an experiment or a run of
     the same name may create it twice. A file lock lets one process of the checkout at a time create something.
+
+    Artifacts of a database are files in `mlartifacts` beside it, which `clef track ui` serves.
     """
 
     def __init__(self, checkout: Path) -> None:
-        self.uri = os.environ.get(URI_VARIABLE) or local_uri(checkout)
-        self.local = self.uri.startswith(SQLITE)
-        self.artifacts = (checkout / "results" / "mlartifacts").absolute() if self.local else None
+        self.uri = store_uri(checkout)
+        self.database = Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
+        self.artifacts = None if self.database is None else self.database.with_name("mlartifacts")
         self._lock = FileLock(checkout / "results" / ".mlflow.lock")
 
     @contextmanager
@@ -49,12 +47,11 @@ class Store:
 
         MLflow takes seconds to create its tables, and cannot use a database in which a killed process left only some.
         """
-        database = Path(self.uri.removeprefix(SQLITE))
-        if self.local and not database.exists():
+        if self.database is not None and not self.database.exists():
             from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # slow, and not for servers
 
-            with atomic_write(database) as partial:
-                created = SqlAlchemyStore(f"{SQLITE}{partial}", (database.parent / "mlartifacts").as_uri())
+            with atomic_write(self.database) as partial:
+                created = SqlAlchemyStore(f"{SQLITE}{partial}", f"{ARTIFACTS}/")
                 created.engine.dispose()
         return MlflowClient(self.uri)
 
@@ -62,7 +59,7 @@ class Store:
         """Id of the experiment with this name; it is created, or restored from MLflow's bin, if needed."""
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            location = None if self.artifacts is None else (self.artifacts / name).as_uri()
+            location = None if self.artifacts is None else f"{ARTIFACTS}/{name}"
             try:
                 return self.client.create_experiment(name, location, EXPERIMENT_TAGS)
             except MlflowException as error:
@@ -70,9 +67,24 @@ class Store:
                     raise
             found = self.client.get_experiment_by_name(name)  # another machine created it at the same moment
             assert found is not None
+        if self.artifacts is not None and not found.artifact_location.startswith(ARTIFACTS):
+            raise ClefError(
+                f"{self.database}: keeps the artifacts of {name} at {found.artifact_location}, which is wrong once the "
+                "checkout is moved; to make a new database, rename this one and run `clef track sync`"
+            )
         if found.lifecycle_stage == "deleted":
             self.client.restore_experiment(found.experiment_id)
         return found.experiment_id
+
+    def log_artifact(self, run: str, file: Path, name: str) -> None:
+        """Add a copy of a file to a run; `name` is its path among the run's artifacts."""
+        if self.artifacts is None:
+            self.client.log_artifact(run, str(file), str(Path(name).parent) if "/" in name else None)
+            return
+        # MLflow itself resolves these locations only with a server.
+        folder = self.client.get_run(run).info.artifact_uri.removeprefix(f"{ARTIFACTS}/")
+        with atomic_write(self.artifacts / folder / name) as partial:
+            shutil.copyfile(file, partial)
 
     def require(self) -> None:
         """Raise ClefError if the store does not answer."""
@@ -92,4 +104,4 @@ def short_message(error: BaseException) -> str:
     for known in ("Connection refused", "timed out", "Name or service not known", "too many 500 error responses"):
         if known.lower() in text.lower():
             return known.lower()
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    return text if len(text) <= 120 or isinstance(error, ClefError) else f"{text[:117]}..."

@@ -56,7 +56,7 @@ class RunSync:
             self._status = "RUNNING"
         self._send_points(record)
         if not active:
-            self.sent += log_results(self.store.client, self._run, self.path, record)
+            self.sent += log_results(self.store, self._run, self.path, record)
             if (status := ENDED_STATUS[record.status]) != self._status:
                 ended = None if record.ended is None else int(record.ended * 1000)
                 self.store.client.set_terminated(self._run, status, ended)

@@ -15,6 +15,7 @@ from clef.runs.messages import PlannedJob
 from clef.runs.preflight import check_before_start, handle_sigterm_in_thread, require_cuda, require_writable
 from clef.runs.requested import RequestedRuns
 from tests.mounts import unwritable
+from tests.runs.conftest import BASE, write
 
 NO_GPU = "device: cuda asked for, but torch sees no GPU; run where there is one, or set `device: cpu`"
 
@@ -47,6 +48,18 @@ def test_weights_that_are_gone_from_the_cache_are_an_error_before_the_first_job(
     job = PlannedJob("pretrain", {"run": "run", "seed": "0", "fold": "0"}, ["results/run/x"], [])
     with pytest.raises(ClefError, match="/emptied/cache was fetched and is gone; run `clef fetch-weights"):
         check_before_start([job], RequestedRuns(Path("params")), remote=True)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_folder_as_mlflow_store_is_an_error_before_the_first_job_of_a_tracked_run(tmp_path, monkeypatch, tracked):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "./mlruns")
+    (tmp_path / "params").mkdir()
+    write(tmp_path / "params", "run", **BASE, tracking={"mlflow": tracked})
+    job = PlannedJob("pretrain", {"run": "run", "seed": "0", "fold": "0"}, ["results/run/x"], [])
+    expected = pytest.raises(ClefError, match=r"^MLFLOW_TRACKING_URI=\./mlruns: names a folder")
+    with expected if tracked else nullcontext():
+        check_before_start([job], RequestedRuns(Path("params")), remote=False)
 
 
 def test_the_handler_of_sigterm_runs_in_another_thread_than_the_one_it_interrupts():

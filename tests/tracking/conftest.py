@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
 from clef.tracking.record import Record, RunDescription, record_path
-from clef.tracking.store import Store, local_uri
+from clef.tracking.store import Store
 from clef.training.metrics_file import MetricsFile
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,11 @@ def checkout(bare_checkout, empty_store) -> Path:
     (bare_checkout / "results").mkdir()
     shutil.copy(empty_store, bare_checkout / "results")
     return bare_checkout
+
+
+def local_uri(checkout: Path) -> str:
+    """Address of a checkout's own store."""
+    return f"sqlite:///{checkout}/results/mlflow.db"
 
 
 def client_of(store: Path | str) -> MlflowClient:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from clef.tracking import live_sync
-from clef.tracking.store import Store, local_uri
+from clef.tracking.store import Store
 from clef.tracking.sync import sync_records
 from clef.training.inputs import Inputs
 from tests.toy import make_toy, toy_params
@@ -26,6 +26,7 @@ from tests.tracking.conftest import (
     curve,
     curve_in_file,
     free_port,
+    local_uri,
     make_record,
     pages,
     wait_until,
@@ -190,6 +191,14 @@ def test_a_killed_and_resumed_training_is_one_run_with_one_curve(checkout, data)
     assert end(training, interrupt=True) == (75, [])
     wait_until(lambda: all_runs(checkout)[NAME].info.status == "KILLED")
     require_complete(checkout, checkout, "KILLED")
+
+
+def test_a_folder_as_store_is_the_reason_why_a_sync_is_incomplete(checkout, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "./mlruns")
+    with open(os.devnull) as closed:
+        failure = live_sync.follow(make_record(checkout, 3), closed)
+    assert failure is not None
+    assert failure.startswith("MLFLOW_TRACKING_URI=./mlruns: names a folder, ")
 
 
 def test_the_last_sync_of_a_summary_includes_all_trainings_of_the_run(checkout):
