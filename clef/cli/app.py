@@ -14,6 +14,7 @@ from clef.cli.error_report import report_error
 from clef.cli.find_run import settings
 from clef.cli.terminal_and_log import output
 from clef.runs.messages import job_name
+from clef.runtime.encoding import require_utf8
 
 STEPS_PANEL = "Steps of the workflow, in order"
 RESULTS_PANEL = "Results"
@@ -78,6 +79,7 @@ def common(
     if version:
         print(f"clef {__version__}")
         raise typer.Exit
+    require_utf8()
     settings.params_folder, settings.debug = params, debug
     output.open(log)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,9 @@ def run_undisturbed(prepared: Path, folder: Path) -> float:
     return time.monotonic() - began
 
 
-def call(folder: Path, command: list[str]) -> None:
+def call(folder: Path, command: list[str], environment: Mapping[str, str] = ENVIRONMENT) -> None:
     """Run a command in a checkout."""
-    subprocess.run(command, cwd=folder, env=ENVIRONMENT, check=True, capture_output=True)
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
 
 
 def run_interrupted(

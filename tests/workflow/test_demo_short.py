@@ -106,11 +106,19 @@ def test_random_test_labels_change_no_weights(uninterrupted, checkout):
     assert not same(f"{folds[1]}/finetune.safetensors")  # trained on these subjects
 
 
-def test_the_same_command_again_does_nothing_and_elsewhere_gives_the_same_bytes(uninterrupted, tmp_path):
+def test_the_same_command_again_does_nothing(uninterrupted):
     assert "Nothing to be done" in snakemake(uninterrupted, TARGET)
-    folder = prepare(tmp_path / "again")
-    call(folder, RUN)
+
+
+def test_elsewhere_without_git_home_folder_and_locale_the_bytes_are_the_same(uninterrupted, tmp_path):
+    folder, programs = prepare(tmp_path / "elsewhere"), tmp_path / "bin"
+    programs.mkdir()
+    (programs / "bash").symlink_to(shutil.which("bash"))
+    bare = {"PATH": str(programs), "HOME": "/dev/null/none", "XDG_CACHE_HOME": str(tmp_path / "cache"), "LC_ALL": "C"}
+    call(folder, RUN, bare)
     assert file_problems(folder, uninterrupted) == []
+    (run,) = folder.glob("results/mlartifacts/demo-short/*/artifacts")
+    assert (run / "summary.csv").read_bytes() == (folder / TARGET).read_bytes()
 
 
 def test_a_truncated_video_has_all_its_rows(uninterrupted):

@@ -8,6 +8,7 @@ from pathlib import Path
 from clef.errors import ClefError
 from clef.runs.load import REQUESTED
 from clef.runs.requested import RequestedRuns
+from clef.runtime.encoding import require_utf8
 from clef.runtime.gpus import visible_gpus
 from clef.runtime.paths import fold_folder
 
@@ -23,6 +24,8 @@ def checked(function, *arguments):
         print(f"CLEF: error: {error}", file=sys.stderr)
         sys.exit(1)
 
+
+checked(require_utf8)
 
 # RUNS reads a params file when a rule first needs it, so that a mistake in another file
 # stops nothing. Jobs inherit the names of the runs through REQUESTED.
