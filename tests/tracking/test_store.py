@@ -1,6 +1,7 @@
 """The checkout's own SQLite store."""
 
 import json
+import re
 import subprocess
 import sys
 import urllib.request
@@ -9,13 +10,12 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from clef.errors import ClefError
 from clef.runtime.files import file_hash
 from clef.tracking.location import find_checkout
 from clef.tracking.record import Record, RunDescription
 from clef.tracking.store import Store
 from clef.tracking.sync import sync_records
-from tests.tracking.conftest import all_runs, free_port, local_uri, pages, wait_until
+from tests.tracking.conftest import all_runs, free_port, local_uri, make_record, pages, wait_until
 
 CREATE = "import sys, pathlib, clef.tracking.store as store; store.Store(pathlib.Path(sys.argv[1])).require()"
 
@@ -76,9 +76,11 @@ def test_artifacts_of_a_moved_checkout_are_on_its_pages(moved_checkout):
 
 def test_a_store_with_absolute_paths_of_artifacts_is_refused_in_one_line(checkout):
     MlflowClient(local_uri(checkout)).create_experiment("toys", "file:///old/results/mlartifacts/toys")
-    expected = rf"^{checkout}/results/mlflow.db: keeps the artifacts of toys at file:///old/\S+, [^\n]+ sync`$"
-    with pytest.raises(ClefError, match=expected):
-        Store(checkout).experiment("toys")
+    record = make_record(checkout, 3)
+    sent, failure = sync_records(Store(checkout), [record])
+    expected = rf"{checkout}/results/mlflow.db: keeps the artifacts of toys at file:///old/\S+, [^\n]+` at {record}"
+    assert re.fullmatch(expected, failure), failure
+    assert sent == 0
 
 
 def test_a_relative_address_is_the_same_store_in_every_folder(checkout, monkeypatch):
