@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -116,6 +117,7 @@ def test_elsewhere_without_git_home_folder_and_locale_the_bytes_are_the_same(uni
     (programs / "bash").symlink_to(shutil.which("bash"))
     bare = {"PATH": str(programs), "HOME": "/dev/null/none", "XDG_CACHE_HOME": str(tmp_path / "cache"), "LC_ALL": "C"}
     call(folder, RUN, bare)
+    call(folder, [sys.executable, "-m", "clef", "track", "sync"], bare)
     assert file_problems(folder, uninterrupted) == []
     (run,) = folder.glob("results/mlartifacts/demo-short/*/artifacts")
     assert (run / "summary.csv").read_bytes() == (folder / TARGET).read_bytes()
