@@ -114,7 +114,8 @@ def test_the_same_command_again_does_nothing(uninterrupted):
 def test_elsewhere_without_git_home_folder_and_locale_the_bytes_are_the_same(uninterrupted, tmp_path):
     folder, programs = prepare(tmp_path / "elsewhere"), tmp_path / "bin"
     programs.mkdir()
-    (programs / "bash").symlink_to(shutil.which("bash"))
+    for name in ("bash", "which"):  # Snakemake's plugin for SLURM needs `which` to be imported
+        (programs / name).symlink_to(shutil.which(name))
     bare = {"PATH": str(programs), "HOME": "/dev/null/none", "XDG_CACHE_HOME": str(tmp_path / "cache"), "LC_ALL": "C"}
     call(folder, RUN, bare)
     call(folder, [sys.executable, "-m", "clef", "track", "sync"], bare)
