@@ -1,6 +1,7 @@
 """Disks of their own for tests: small ones, and ones that are not writable."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,14 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+def with_shared_memory(size: str) -> list[str]:
+    """The start of a command that runs with /dev/shm of this size. If that is impossible, skip the test."""
+    start = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size={size} tmpfs /dev/shm && exec "$@"', "sh"]
+    if shutil.which("unshare") is None or subprocess.run([*start, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a file system")
+    return start
 
 
 @contextmanager

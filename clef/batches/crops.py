@@ -1,8 +1,9 @@
 """Load batches of crops: encoded images are memory-mapped, and decoded a batch at a time."""
 
+import shutil
 import signal
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from clef.errors import ClefError
 from clef.faces.shard import open_shard, read_fingerprint
+from clef.runtime.progress import notice
+
+SHARED_MEMORY = Path("/dev/shm")
+"""PyTorch sends tensors of workers to the training process through files here."""
+PREFETCHED = 2
+"""Batches that each worker loads ahead."""
+TRAININGS = 8
+"""Trainings on one machine for which shared memory must be enough."""
 
 
 class Crops:
@@ -90,6 +99,16 @@ class _Steps(Dataset[tuple[np.ndarray, Tensor]]):
         return indices, self.crops.decode(indices)
 
 
+class _ByPipe:
+    """Images that a worker sends through its pipe and not through shared memory. They arrive as a tensor."""
+
+    def __init__(self, images: Tensor) -> None:
+        self._images = images
+
+    def __reduce__(self) -> tuple[Callable[[np.ndarray], Tensor], tuple[np.ndarray]]:
+        return torch.from_numpy, (self._images.numpy(),)
+
+
 def load_steps(
     crops: Crops, batch: Callable[[int], np.ndarray], steps: range, workers: int, pin_memory: bool = False
 ) -> DataLoader[tuple[np.ndarray, Tensor]]:
@@ -102,20 +121,48 @@ def load_steps(
         workers: Number of worker processes; 0 decodes in this process.
         pin_memory: For faster copies to a GPU.
     """
+    by_pipe = workers > 0 and len(steps) > 0 and not _fits_in_shared_memory(crops, batch(steps[0]), workers)
     return DataLoader(
         _Steps(crops, batch),
         sampler=steps,
         batch_size=None,
         num_workers=workers,
         pin_memory=pin_memory,
-        collate_fn=_unchanged,
+        prefetch_factor=PREFETCHED if workers else None,
+        collate_fn=_by_pipe if by_pipe else _unchanged,
         worker_init_fn=_ignore_first_signals,
         persistent_workers=False,
     )
 
 
+def _fits_in_shared_memory(crops: Crops, batch: np.ndarray, workers: int) -> bool:
+    """Return whether shared memory has room for the batches of all trainings: a worker that fills it up hangs."""
+    if not SHARED_MEMORY.is_dir():
+        return True
+    loaded = workers * PREFETCHED + 2  # one is in use, and one is being pinned
+    needed = TRAININGS * loaded * len(batch) * crops.decode(batch[:1]).nbytes
+    if shutil.disk_usage(SHARED_MEMORY).free >= needed:
+        return True
+    _report_small_shared_memory()
+    return False
+
+
+@cache
+def _report_small_shared_memory() -> None:
+    notice(
+        "%s is too small for crops, so workers send them through pipes, which is slower; enlarge it, in Docker with "
+        "`docker run --shm-size=8g`",
+        SHARED_MEMORY,
+    )
+
+
 def _unchanged(batch: Any) -> Any:
     return batch
+
+
+def _by_pipe(batch: tuple[np.ndarray, Tensor]) -> tuple[np.ndarray, _ByPipe]:
+    indices, images = batch
+    return indices, _ByPipe(images)
 
 
 def _ignore_first_signals(worker: int) -> None:

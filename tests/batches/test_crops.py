@@ -2,6 +2,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from clef.batches.crops import Crops, load_steps
 from clef.errors import ClefError
 from clef.faces.shard import SCHEMA, write_shard
+from tests.mounts import with_shared_memory
 
 BLUE = [60, 100, 140, 20]
 BATCHES = [np.array([step % 4, (step + 1) % 4]) for step in range(6)]
@@ -64,6 +67,24 @@ def test_a_worker_survives_signals_to_the_process_group_and_loads_the_same_steps
     for (indices, images), (same_indices, same_images) in zip(found, expected, strict=True):
         assert (indices == same_indices).all()
         assert (images == same_images).all()
+
+
+LOAD = """
+import logging, pickle, sys
+from clef.batches.crops import load_steps
+logging.basicConfig(level="NOTICE")
+crops, batch = pickle.load(sys.stdin.buffer)
+for indices, images in load_steps(crops, ([batch] * 4).__getitem__, range(4), 2):
+    print(len(indices), images.sum().item())
+"""
+
+
+def test_workers_need_no_more_shared_memory_than_docker_gives(crops):
+    batch = np.arange(1000) % 4
+    command = [*with_shared_memory("4m"), sys.executable, "-c", LOAD]
+    ran = subprocess.run(command, input=pickle.dumps((crops, batch)), capture_output=True, timeout=600, check=True)
+    assert ran.stdout.decode().splitlines() == [f"1000 {crops.decode(batch).sum()}"] * 4
+    assert ran.stderr.count(b"/dev/shm is too small for crops") == 1
 
 
 def test_shards_that_do_not_match_the_manifest_are_refused(crops, tmp_path):
