@@ -24,6 +24,7 @@ from clef.ingest.versions.pointers import changes, check_fetched, existing_point
 from clef.recordings.frames import inspect_sequence
 from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import write_text
+from clef.runtime.paths import link_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,10 +54,13 @@ def take_inventory(
     inventory = Inventory(report)
     try:
         if not root.is_dir():
-            found = "is no folder" if root.exists() else "does not exist"
-            raise ClefError(
-                f"the raw folder {root} {found}; expected the raw data of {dataset.name}; put or link it there"
-            )
+            target = link_target(root)
+            found, remedy = "does not exist", "put or link it there"
+            if root.exists():
+                found = "is no folder"
+            elif target is not None:
+                found, remedy = f"leads to {target}, which does not exist", "mount that disk, or correct the link"
+            raise ClefError(f"the raw folder {root} {found}; expected the raw data of {dataset.name}; {remedy}")
         check_fetched(existing_pointers(dataset, root), root)
         packaging = dataset.packaging(root)
         report.rows.append(ReportRow("copy", "packaging", packaging.name, note=packaging.found))

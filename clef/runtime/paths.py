@@ -3,6 +3,7 @@
 Arguments may also be wildcards, such as `"{run}"` in a rule or `"*"` in a glob pattern.
 """
 
+import os
 from pathlib import Path
 
 RAW = Path("data/raw")
@@ -15,6 +16,12 @@ WEIGHTS = Path("weights")  # of face detectors and models
 def raw_folder(dataset: str) -> Path:
     """Raw files of a data set, as its publisher ships them."""
     return RAW / dataset
+
+
+def link_target(path: Path) -> Path | None:
+    """Where a path leads if it is a link or behind one, whether or not the target exists; None if it is neither."""
+    target = Path(os.path.realpath(path))
+    return None if target == Path(os.path.abspath(path)) else target
 
 
 def interim_folder(dataset: str) -> Path:

@@ -175,6 +175,10 @@ def test_whole_copy_wrong_path_and_placeholder_folder(dataset, fixture_copy, tmp
     assert checked(dataset, whole(fixture_copy, dataset, FIRST[dataset]), 0.05).usable
     (problem,) = checked(dataset, tmp_path / "nowhere", 0.05).problems
     assert re.search(rf"nowhere does not exist; expected the raw data of {dataset}; put or link it there", problem)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (problem,) = checked(dataset, tmp_path / "link", 0.05).problems
+    assert re.search(r"link leads to \S+nowhere, which does not exist; .*mount that disk, or correct the link", problem)
+    (tmp_path / "link").unlink()
     (tmp_path / "README.txt").write_text("put the data here")
     (problem,) = checked(dataset, tmp_path, 0.05).problems
     assert re.search(r"(holds|found) README\.txt", problem)

@@ -5,6 +5,7 @@ which files belong to which shard.
 """
 
 import logging
+import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from clef.datasets.base import Dataset
 from clef.errors import ClefError, abbreviate
 from clef.ingest.disk_space import require_space
 from clef.ingest.versions.pointers import LABELS, measure, pointer_path, read_pointer
+from clef.runtime.paths import link_target
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +75,7 @@ def version_data(
     repository: Repo, dataset: Dataset, root: Path, progress: Callable[[int, int], None] | None = None
 ) -> list[Path]:
     """Update the pointers to the current raw files, put the files into DVC's cache, and return changed pointers."""
-    checkout, resolved = Path(repository.root_dir), root.resolve()
-    if not resolved.is_relative_to(checkout.resolve()) or resolved != root.absolute():
-        # Pointers are written beside the data, and git does not follow links.
-        raise ClefError(
-            f"{root}: leads to {resolved}; DVC versions files inside the checkout {checkout} only: "
-            "put the data there, or mount it there"
-        )
+    _refuse_links(repository, dataset, root)
     wanted = {pointer_path(root, name): paths for name, paths in raw_paths(dataset, root).items()}
     needed = _bytes_to_copy(repository, root, chain(*wanted.values()))
     require_space(Path(repository.cache.local.path), needed, "copies of the changed files")
@@ -99,6 +95,33 @@ def version_data(
             if progress is not None:
                 progress(done, len(wanted))
     return changed
+
+
+def _refuse_links(repository: Repo, dataset: Dataset, root: Path) -> None:
+    """Refuse a raw folder that is a link or has links, except those that DVC itself made into its cache.
+
+    Pointers are written beside the data, and git does not follow links. DVC would replace a linked file by a copy, and,
+    depending on `cache.type`, the files in a linked folder by links into the cache.
+    """
+    if (target := link_target(root)) is not None:
+        raise ClefError(
+            f"{root}: leads to {target}, and git and DVC do not follow links: put or mount the data at {root}, "
+            "or version it in the checkout that has it"
+        )
+    cache = os.path.realpath(repository.cache.local.path)
+    links = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name.lower() not in dataset.ignored_folders]
+        paths = (os.path.join(folder, name) for name in (*folders, *files) if not name.startswith("."))
+        links += [
+            path for path in paths if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(cache)
+        ]
+    if links:
+        names = abbreviate([os.path.relpath(link, root) for link in sorted(links)])
+        raise ClefError(
+            f"{root}: links inside: {names}; DVC would replace them, or the files that they lead to: put or mount the "
+            "files themselves there"
+        )
 
 
 def remote_address(repository: Repo, remote: str | None) -> tuple[str, str]:

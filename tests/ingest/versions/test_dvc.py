@@ -194,8 +194,37 @@ def test_errors_before_anything_is_versioned(checkout, tmp_path):
 def test_raw_folder_behind_a_link_is_refused(checkout, target):
     raw(checkout).rename(checkout / target)
     raw(checkout).symlink_to(checkout / target)
-    with pytest.raises(ClefError, match=r"leads to .*elsewhere; DVC versions files inside the checkout"):
+    with pytest.raises(ClefError, match=r"leads to .*elsewhere, and git and DVC do not follow links: put or mount"):
         version_data(open_repository(checkout), demo(), raw(checkout))
+
+
+@pytest.mark.parametrize("link", ["videos", "videos/F001", "videos/F001/T1.mp4", "AUCoding/AU_OCC"])
+def test_links_inside_the_raw_folder_are_refused_and_their_targets_stay_as_they_are(checkout, tmp_path, link):
+    repository = open_repository(checkout)
+    with repository.config.edit() as config:
+        config["cache"]["type"] = ["symlink"]
+    path, target = raw(checkout) / link, tmp_path / "disk"
+    path.rename(target)
+    path.symlink_to(target)
+    files = [path, target, *target.rglob("*")]
+    before = [(file.lstat().st_ino, file.lstat().st_mode, file.lstat().st_nlink) for file in files]
+    with pytest.raises(ClefError, match=rf"demo: links inside: {link}; DVC would replace them"):
+        version_data(open_repository(checkout), demo(), raw(checkout))
+    assert [(file.lstat().st_ino, file.lstat().st_mode, file.lstat().st_nlink) for file in files] == before
+    assert existing_pointers(demo(), raw(checkout)) == []
+
+
+def test_links_of_dvc_into_its_cache_and_those_in_ignored_folders_are_no_hindrance(checkout):
+    repository = open_repository(checkout)
+    with repository.config.edit() as config:
+        config["cache"]["type"] = ["symlink"]
+    assert len(version(checkout)) == 3
+    assert (raw(checkout) / "videos" / "F001" / "T1.mp4").is_symlink()
+    assert version(checkout) == []
+    ignored = SimpleNamespace(**{name: getattr(demo(), name) for name in ("shards", "version_of", "sequences")})
+    ignored.ignored_folders = ("thermal",)
+    (raw(checkout) / "Thermal").symlink_to(checkout)
+    assert version_data(open_repository(checkout), ignored, raw(checkout)) == []
 
 
 def test_errors_of_dvc_are_one_line(checkout):

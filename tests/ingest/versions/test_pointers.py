@@ -56,6 +56,29 @@ def test_data_that_was_not_pulled_is_named_with_the_command(root, tmp_path):
         check_fetched(many, tmp_path)
 
 
+def test_linked_folder_of_another_checkout_names_commands_for_that_checkout(root, tmp_path_factory):
+    checkout = tmp_path_factory.mktemp("checkout")
+    (checkout / ".dvc").mkdir()
+    target = root.rename(checkout / "the raw")
+    root.symlink_to(target)
+    (root / "M001.dvc").write_text("outs: []\n")
+    (target / "render.json").write_text("three")
+    (message,) = changes(DATASET, root)
+    assert f"`dvc --cd '{target}' checkout labels.dvc`" in message
+    (target / "render.json").unlink()
+    with pytest.raises(ClefError, match=rf"not pulled: labels; run `dvc --cd '{target}' pull labels\.dvc`$"):
+        check_fetched(existing_pointers(DATASET, root), root)
+
+
+def test_versioned_folder_that_was_moved_out_of_the_checkout_and_linked_is_a_change(root, tmp_path_factory):
+    (root / "M001.dvc").write_text("outs: []\n")
+    assert changes(DATASET, root) == []
+    root.symlink_to(root.rename(tmp_path_factory.mktemp("disk") / "raw"))
+    (message,) = changes(DATASET, root)
+    assert "a link to versioned files in no checkout, " in message
+    assert f"move them back, or mount them at {root}" in message
+
+
 def test_unchanged_files_are_no_change_but_a_shard_without_pointer_is(root):
     (only,) = changes(DATASET, root)
     assert "no pointer for M001: run `clef version-data demo`" in only
