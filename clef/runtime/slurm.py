@@ -1,4 +1,4 @@
-"""Cancel SLURM jobs that a killed Snakemake left in the queue.
+"""Check SLURM's settings, and cancel jobs that a killed Snakemake left in the queue.
 
 Each Snakemake holds the lease of its own folder below `RECORDS`. Our `sbatch`, in `workflow/profiles/slurm/bin`, writes
 the number of every submitted job to that folder. If no live process holds the lease, the jobs are orphans.
@@ -6,8 +6,10 @@ the number of every submitted job to that folder. If no live process holds the l
 
 import atexit
 import os
+import re
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from contextlib import ExitStack, suppress
@@ -20,13 +22,26 @@ RECORDS = Path(".snakemake", "slurm_jobs")
 RECORD_VARIABLE = "CLEF_SLURM_JOBS"
 CANCEL_SECONDS = 180  # SLURM gives a job 30 s to exit by default, and notices its exit within another 30 s or so
 
+LEAST_JOB_AGE = 240
+"""Seconds for which SLURM must list ended jobs: plugin 2.8 asks every three minutes at least."""
+
 
 def prepare_submission(checkout: Path, programs: Path) -> list[str]:
     """Cancel orphaned jobs, return their numbers, and record the jobs that this Snakemake is going to submit.
 
     Orphans would hold the leases that new jobs need. Jobs of other live Snakemakes are left alone. Our `sbatch`, in the
-    folder `programs`, is put first on PATH. Raise ClefError if SLURM does not answer, or the jobs do not end.
+    folder `programs`, is put first on PATH.
+
+    Raises:
+        ClefError: Jobs cannot start this Python, SLURM does not answer or forgets ended jobs too soon, or the orphans
+            do not end.
     """
+    if re.search(r"[^\w@%+=:,./-]", sys.executable):
+        raise ClefError(
+            f"{sys.executable}: Snakemake's jobs on SLURM cannot start a Python with spaces or special signs in its "
+            "path; install the environment in a folder without them"
+        )
+    require_job_age()
     os.environ["PATH"] = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     orphans = cancel_orphans(checkout)
     record = (checkout / RECORDS / uuid.uuid4().hex).absolute()
@@ -36,6 +51,17 @@ def prepare_submission(checkout: Path, programs: Path) -> list[str]:
     atexit.register(lease.close)
     os.environ[RECORD_VARIABLE] = str(record)
     return orphans
+
+
+def require_job_age() -> None:
+    """Raise ClefError if SLURM forgets ended jobs before Snakemake asks for them, and no accounting remembers them."""
+    settings = dict(re.findall(r"^(\w+) *= (.*)", "\n".join(_call("scontrol", "show", "config")), re.MULTILINE))
+    age = int(settings["MinJobAge"].split()[0])  # 0: never
+    if 0 < age < LEAST_JOB_AGE and "slurmdbd" not in settings["AccountingStorageType"]:
+        raise ClefError(
+            f"SLURM forgets jobs {age} s after they end (MinJobAge={age}) and has no accounting, so Snakemake would "
+            f"wait for them forever; ask its administrator for MinJobAge={LEAST_JOB_AGE} or more in slurm.conf"
+        )
 
 
 def cancel_orphans(checkout: Path) -> list[str]:

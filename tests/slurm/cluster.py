@@ -59,8 +59,9 @@ class Job(NamedTuple):
 class Cluster:
     """A cluster in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, min_job_age: int = 3600) -> None:
         self.folder = folder.resolve()
+        self._min_job_age = min_job_age
         self.programs = self.folder / "bin"
         self._configuration = self.folder / "etc" / "slurm.conf"
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
@@ -185,8 +186,8 @@ AccountingStorageType=accounting_storage/none
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=5
-# List jobs for an hour after their end.
-MinJobAge=3600
+# Seconds for which ended jobs are listed.
+MinJobAge={self._min_job_age}
 SchedulerParameters=sched_interval=5,bf_interval=5
 GresTypes=gpu
 {chr(10).join(nodes)}
@@ -205,9 +206,9 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
+def running_cluster(min_job_age: int = 3600) -> Iterator[Cluster]:
     """Start a cluster in a new folder, whose path is short enough for a socket; stop and remove it at the end."""
-    cluster = Cluster(Path(tempfile.mkdtemp(prefix="clef-slurm-", dir="/tmp")))
+    cluster = Cluster(Path(tempfile.mkdtemp(prefix="clef-slurm-", dir="/tmp")), min_job_age)
     try:
         cluster.start()
         yield cluster

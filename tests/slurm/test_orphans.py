@@ -13,7 +13,7 @@ import pytest
 
 from clef.errors import ClefError
 from clef.runtime import lease
-from clef.runtime.slurm import RECORD_VARIABLE, RECORDS, cancel_orphans
+from clef.runtime.slurm import RECORD_VARIABLE, RECORDS, cancel_orphans, prepare_submission
 from tests.leases import hold_elsewhere, refresh_elsewhere
 from tests.slurm.cluster import NODES, Cluster, running_cluster, wait_until
 from tests.slurm.job_interruptions import CHECKPOINT, wait_for_job
@@ -116,6 +116,16 @@ def test_two_snakemakes_with_different_outputs_leave_each_others_jobs_alone(clus
     assert (wait(first, folder), wait(second, folder)) == (0, 0), output_of(folder)
     assert "left in the queue" not in output_of(folder)
     assert [job.state for number, job in cluster.jobs().items() if number not in before] == ["COMPLETED"] * 2
+
+
+def test_python_that_jobs_cannot_start_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "executable", "/home/clëf/my data/.venv/bin/python")
+    with pytest.raises(ClefError, match=r"^/home/clëf/my data/.venv/bin/python: .* cannot start a Python with spaces"):
+        prepare_submission(tmp_path, PROGRAMS)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", "/home/clëf/.venv/bin/python")
+    with pytest.raises(ClefError, match="SLURM: `scontrol` failed"):
+        prepare_submission(tmp_path, PROGRAMS)
 
 
 def test_slurm_that_does_not_answer_is_one_line(cluster, monkeypatch, tmp_path):

@@ -1,17 +1,20 @@
-"""Submissions and status queries while the SLURM controller is down."""
+"""Submissions and status queries while the SLURM controller is down, or forgets jobs too soon."""
 
 import os
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from clef.datasets import open_dataset
+from clef.errors import ClefError
 from clef.runs.load import load_params
 from clef.runtime.paths import crops_folder
-from tests.slurm.cluster import wait_until, write_program
+from clef.runtime.slurm import require_job_age
+from tests.slurm.cluster import missing_programs, running_cluster, wait_until, write_program
 from tests.slurm.submission import copy_of, output_of, start, wait
-from tests.workflow.conftest import ROOT
+from tests.workflow.conftest import ROOT, copy_checkout
 
 PROGRAMS = ROOT / "workflow" / "profiles" / "slurm" / "bin"
 DOWN = "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)"
@@ -82,6 +85,42 @@ def test_squeue_answers_queries_about_a_run_without_accounting(tmp_path, sacct, 
     write_program(tmp_path / "sacct", sacct)
     write_program(tmp_path / "squeue", 'echo "squeue $*"; exit 3')
     assert call(tmp_path, "sacct", *query) == expected
+
+
+@pytest.mark.parametrize(
+    ("age", "accounting", "refused"),
+    [
+        ("2 sec", "accounting_storage/none", True),
+        ("239 sec", "(null)", True),
+        ("2 sec", "accounting_storage/slurmdbd", False),
+        ("300 sec", "accounting_storage/none", False),
+        ("0 sec", "accounting_storage/none", False),
+    ],
+)
+def test_slurm_must_remember_ended_jobs(tmp_path, monkeypatch, age, accounting, refused):
+    config = (
+        f"Configuration data\nAccountingStorageType   = {accounting}\nMinJobAge               = {age}\nSlurmUser = s"
+    )
+    write_program(tmp_path / "scontrol", f"echo '{config}'")
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), os.defpath]))
+    expected = pytest.raises(
+        ClefError, match=rf"MinJobAge={age.split()[0]}.*ask its administrator for MinJobAge=240 or"
+    )
+    with expected if refused else nullcontext():
+        require_job_age()
+
+
+@pytest.mark.slurm
+def test_cluster_that_forgets_ended_jobs_is_refused_before_the_first_job(tmp_path):
+    if missing := missing_programs():
+        pytest.skip(f"no SLURM here: {missing}")
+    checkout = copy_checkout(tmp_path / "checkout")
+    with running_cluster(min_job_age=2) as forgetful:
+        run = start(forgetful.environment, checkout, targets=["data/raw/demo-short/render.json"])
+        assert wait(run, checkout) == 1
+        (line,) = [line for line in output_of(checkout).splitlines() if line.startswith("CLEF: error: ")]
+        assert "MinJobAge=2) and has no accounting" in line
+        assert SUBMITTED not in output_of(checkout)
 
 
 @pytest.mark.slow

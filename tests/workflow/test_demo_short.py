@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory) -> Path:
-    folder = prepare(tmp_path_factory.mktemp("uninterrupted"))
+    folder = prepare(tmp_path_factory.mktemp("uninterrupted") / "clëf ü")  # users have such paths
     call(folder, RUN)
     return folder
 
