@@ -160,7 +160,7 @@ def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _by_pipe(batch: tuple[np.ndarray, Tensor]) -> tuple[np.ndarray, _ByPipe]:
+def _by_pipe(batch: Any) -> Any:
     indices, images = batch
     return indices, _ByPipe(images)
 

@@ -13,6 +13,7 @@ from clef.errors import ClefError
 from clef.runs.messages import PlannedJob
 from clef.runs.requested import RequestedRuns
 from clef.runtime.gpus import NO_GPU
+from clef.runtime.paths import link_target
 from clef.tracking.location import store_uri
 from clef.weights.releases import require_fetched
 
@@ -49,6 +50,10 @@ def require_cuda() -> None:
 def require_writable(folders: Iterable[Path]) -> None:
     """Raise ClefError if a folder, or the nearest existing one above it, is not writable."""
     for folder in sorted({next(path for path in (own, *own.parents) if os.path.lexists(path)) for own in folders}):
+        if not folder.exists():
+            raise ClefError(
+                f"{folder}: leads to {link_target(folder)}, which does not exist; mount that disk, or correct the link"
+            )
         try:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:

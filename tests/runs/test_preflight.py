@@ -86,11 +86,12 @@ def test_writable_folders_are_left_as_they_are(tmp_path):
 
 @pytest.mark.parametrize("kind", ["file", "dangling link", "read-only"])
 def test_folder_that_is_not_writable_is_an_error(tmp_path, kind):
-    folder = tmp_path / "results"
+    folder, message = tmp_path / "results", r"not writable \(.+\); change its permissions"
     if kind == "file":
         folder.touch()
     elif kind == "dangling link":
         folder.symlink_to(tmp_path / "unmounted" / "disk")
-    expected = pytest.raises(ClefError, match=rf"^{folder}: not writable \(.+\); change its permissions[^\n]*$")
+        message = rf"leads to {tmp_path}/unmounted/disk, which does not exist; mount that disk"
+    expected = pytest.raises(ClefError, match=rf"^{folder}: {message}[^\n]*$")
     with unwritable(folder) if kind == "read-only" else nullcontext(), expected:
         require_writable([folder / "demo" / "seed0"])
