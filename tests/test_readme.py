@@ -1,4 +1,4 @@
-"""Run every command of README.md in a fresh clone."""
+"""Run every command of README.md and docs/results.md in a fresh clone."""
 
 import csv
 import os
@@ -30,8 +30,8 @@ def typed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(3600)
-def test_every_command_does_what_the_readme_says(clone):
-    listed = commands(ROOT / "README.md")
+def test_every_command_does_what_the_pages_say(clone):
+    listed = commands(ROOT / "README.md") + commands(ROOT / "docs" / "results.md")
     assert listed[:2] == ["make demo", "make test"]
     for command in listed:
         # `make test` runs this test, so only check that its recipe exists.
