@@ -19,7 +19,7 @@ def view(
         Path | None, typer.Option(help="The video, if it is neither where the table says nor beside the table.")
     ] = None,
     file: Annotated[str | None, typer.Option(help="The video to show, as in the table, if it has several.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Page to write. [default: PREDICTIONS with .html]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Page to write; by default the table's name with .html.")] = None,
     size: Annotated[int, typer.Option(help="Longest side of the video in the page, in pixels.", min=16)] = 640,
     video_beside: Annotated[
         bool, typer.Option("--video-beside", help="Write the video beside the page, not into it.")

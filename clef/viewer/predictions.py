@@ -78,9 +78,9 @@ def _read_table(path: Path) -> pa.Table:
         types = dict.fromkeys(TEXT_COLUMNS, pa.string())
         options = pa.csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
         return pa.csv.read_csv(path, convert_options=options)
-    except pa.ArrowInvalid as error:
-        reason = str(error).splitlines()[0]
-        raise ClefError(f"{path}: not a table of predictions ({reason}); expected .parquet or .csv") from None
+    except pa.ArrowInvalid:
+        kind = "csv" if path.suffix == ".csv" else "Parquet"
+        raise ClefError(f"{path}: cannot be read as {kind}; expected a table from `clef predict`") from None
 
 
 def _choose(path: Path, file: str | None, found: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const NO_INTEGER = -(2 ** 31);
 const SMALLEST_VIEW = 10; // frames
 const STATUS_ORDER = ["detected", "tracked", "bridged", "no_face", "undecodable"]; // the last wins in a pixel
+const [NO_FACE, UNDECODABLE] = [3, 4];
 const $ = (id) => document.getElementById(id);
 const last = data.first + data.frames - 1;
 const isExpressions = data.kind === "expressions";
@@ -23,7 +24,10 @@ const state = {
 // ---- Data
 
 function decode(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 const ARRAYS = { f4: Float32Array, f8: Float64Array, i4: Int32Array };
@@ -32,7 +36,7 @@ for (const { name, type, base64, texts } of data.columns) {
   if (base64 !== undefined) columns.set(name, { type, texts, values: new ARRAYS[type](decode(base64).buffer) });
 }
 const cell = (name, row) => columns.get(name).values[row];
-const text = (name, row) => columns.get(name).texts[cell(name, row)];
+const statusOf = (row) => STATUS_ORDER.indexOf(columns.get("status").texts[cell("status", row)]);
 
 // Rows are in order of frame: those of frame f are rowsOf[f] to rowsOf[f + 1].
 const frameOfRow = columns.get("frame").values;
@@ -61,7 +65,7 @@ function chooseFace(face) {
     curve.series = Float64Array.from(rows, (row) => (row < 0 ? NaN : values[row]));
     if (curve.isAsked) [curve.low, curve.high] = range(curve.series);
   }
-  rows.forEach((row, i) => (status[i] = STATUS_ORDER.indexOf(row < 0 ? "no_face" : text("status", row))));
+  rows.forEach((row, i) => (status[i] = row < 0 ? NO_FACE : statusOf(row)));
   if (isExpressions) winner = Int16Array.from(rows, (row) => (row < 0 ? -1 : mostProbable(row)));
 }
 
@@ -109,16 +113,13 @@ video.addEventListener("seeked", () => {
   if (video.paused && Math.abs(video.currentTime - mediaTime(state.wanted)) > 0.25 / data.rate) seek(state.wanted);
 });
 video.addEventListener("play", () => ($("play").textContent = "Pause"));
-video.addEventListener("pause", () => {
-  $("play").textContent = "Play";
-  state.wanted = state.shown;
-});
+video.addEventListener("pause", () => ($("play").textContent = "Play"));
 video.addEventListener("error", () => showProblem("This browser cannot play the video (VP9 in WebM)."));
 
 // The number beside the video is that of the picture which the browser has just drawn.
 function onPicture(now, picture) {
   state.shown = data.first + Math.round(picture.mediaTime * data.rate);
-  if (!video.paused) state.wanted = state.shown;
+  if (!video.paused || video.ended) state.wanted = state.shown;
   showFrame();
   video.requestVideoFrameCallback(onPicture);
 }
@@ -128,7 +129,7 @@ function showFrame() {
   if (document.activeElement !== $("frame")) $("frame").value = frame;
   $("scrubber").value = state.wanted;
   $("time").textContent = seconds(timeOf(frame));
-  const isBroken = STATUS_ORDER[status[frame - data.first]] === "undecodable";
+  const isBroken = status[frame - data.first] === UNDECODABLE;
   showProblem(isBroken ? "This frame cannot be decoded; the picture is an earlier one." : "");
   showValues(frame);
   drawBoxes(frame);
@@ -178,7 +179,7 @@ function prepare(canvas) {
 }
 
 function togglePlay() {
-  if (!video.paused) return video.pause();
+  if (!video.paused) return seek(state.shown);
   if (state.wanted === last) video.currentTime = 0;
   video.playbackRate = Number($("speed").value);
   return video.play();
@@ -281,7 +282,10 @@ function drawCurve(context, width, colours, curve, top) {
   if (threshold !== undefined) {
     context.strokeStyle = colours.muted;
     context.setLineDash([4, 4]);
-    context.strokeRect(0, yOf(threshold), width, 0);
+    context.beginPath();
+    context.moveTo(0, yOf(threshold));
+    context.lineTo(width, yOf(threshold));
+    context.stroke();
     context.setLineDash([]);
   }
   context.strokeStyle = curve.isAsked ? colours.asked : colours.curve;
@@ -354,16 +358,16 @@ function buildRows() {
   };
   const face = row("status", "How the face was found: detected; tracked or bridged between detections; not found");
   face.querySelector("b").textContent = "face";
-  curves.forEach((curve, index) => {
+  for (const curve of curves) {
     curve.title = curve.isAsked ? `cosine with "${curve.name}"` : [curve.name, data.names[curve.name]].filter(Boolean).join(", ");
     curve.row = row(curve.isAsked ? "asked" : "", curve.title);
     curve.row.querySelector("b").textContent = curve.name;
-    if (curve.threshold !== undefined) addThreshold(curve, index);
-  });
+    if (curve.threshold !== undefined) addThreshold(curve);
+  }
   $("canvas").style.height = `${rowTop(curves.length)}px`;
 }
 
-function addThreshold(curve, index) {
+function addThreshold(curve) {
   const handle = document.createElement("div");
   handle.className = "threshold";
   handle.tabIndex = 0;
@@ -374,20 +378,19 @@ function addThreshold(curve, index) {
   handle.title = `Threshold of ${curve.name}: drag it, or use the arrow keys; double-click for ${data.thresholds[curve.name]}`;
   curve.handle = handle;
   plot.append(handle);
-  const moveTo = (event) => {
-    const y = event.clientY - plot.getBoundingClientRect().top - rowTop(index) - 6;
-    setThreshold(curve, Math.round(100 * (1 - y / (ROW - 14))) / 100);
-  };
-  drag(handle, (event) => event.preventDefault(), moveTo);
-  handle.addEventListener("dblclick", () => setThreshold(curve, data.thresholds[curve.name]));
+  drag(handle, (start) => {
+    const before = curve.threshold;
+    return (event) => setThreshold(curve, before - (event.clientY - start.clientY) / (ROW - 14));
+  });
+  handle.addEventListener("dblclick", () => resetThreshold(curve));
   handle.addEventListener("keydown", (event) => {
     const step = { ArrowUp: 0.01, ArrowRight: 0.01, ArrowDown: -0.01, ArrowLeft: -0.01 }[event.key];
     if (!step) return;
     event.preventDefault();
     event.stopPropagation();
-    setThreshold(curve, Math.round(100 * (curve.threshold + step)) / 100);
+    setThreshold(curve, curve.threshold + step);
   });
-  placeThreshold(curve, index);
+  placeThreshold(curve);
 }
 
 function placeThreshold(curve) {
@@ -401,7 +404,16 @@ function placeThreshold(curve) {
 }
 
 function setThreshold(curve, value) {
-  curve.threshold = clamp(value, 0, 1);
+  curve.threshold = clamp(Math.round(100 * value) / 100, 0, 1);
+  showThreshold(curve);
+}
+
+function resetThreshold(curve) {
+  curve.threshold = data.thresholds[curve.name];
+  showThreshold(curve);
+}
+
+function showThreshold(curve) {
   placeThreshold(curve);
   showCounts();
   showValues(state.shown);
@@ -492,14 +504,13 @@ function exportSegment() {
 
 // ---- Controls
 
-// Call `start` with the first event of a drag, and `move` with it and those that follow.
-function drag(element, start, move) {
+// Call `start` with the first event of a drag, and the function that it returns with those that follow.
+function drag(element, start) {
   element.addEventListener("pointerdown", (event) => {
     if (event.button) return;
     event.stopPropagation();
     element.setPointerCapture(event.pointerId);
-    start(event);
-    move(event);
+    const move = start(event);
     element.addEventListener("pointermove", move);
     const end = () => element.removeEventListener("pointermove", move);
     element.addEventListener("pointerup", end, { once: true });
@@ -510,43 +521,33 @@ function drag(element, start, move) {
 const xIn = (element, event) => event.clientX - element.getBoundingClientRect().left;
 
 function connectTimeline() {
-  let anchor = null; // where the segment starts; null while frames are sought
-  const start = (event) => {
-    const isAxis = event.clientY - plot.getBoundingClientRect().top < AXIS;
-    anchor = isAxis ? frameAt(xIn(plot, event)) : null;
-  };
-  drag(plot, start, (event) => {
-    const frame = frameAt(xIn(plot, event));
-    if (anchor === null) seek(frame);
-    else select(anchor, frame);
+  const isOnAxis = (event) => event.clientY - plot.getBoundingClientRect().top < AXIS;
+  const frameUnder = (event) => frameAt(xIn(plot, event));
+  drag(plot, (start) => {
+    const first = frameUnder(start);
+    seek(first);
+    return (event) => (isOnAxis(start) ? select(first, frameUnder(event)) : seek(frameUnder(event)));
   });
   plot.addEventListener("pointermove", showTooltip);
   plot.addEventListener("pointerleave", () => ($("tooltip").hidden = true));
   plot.addEventListener(
     "wheel",
     (event) => {
-      const isAxis = event.clientY - plot.getBoundingClientRect().top < AXIS;
       const along = event.shiftKey ? event.deltaX || event.deltaY : event.deltaX;
-      if (event.ctrlKey || event.metaKey || isAxis) zoom(1.002 ** event.deltaY, xIn(plot, event));
+      if (event.ctrlKey || event.metaKey || isOnAxis(event)) zoom(1.002 ** event.deltaY, xIn(plot, event));
       else if (along) view(state.from + (along / plot.clientWidth) * (state.to - state.from), state.to - state.from);
       else return;
       event.preventDefault();
     },
     { passive: false },
   );
-  let grip = 0;
-  drag(
-    $("overview"),
-    (event) => {
-      const thumb = $("overview").firstElementChild.getBoundingClientRect();
-      const isInside = event.clientX >= thumb.left && event.clientX <= thumb.right;
-      grip = isInside ? event.clientX - thumb.left : thumb.width / 2;
-    },
-    (event) => {
-      const share = (xIn($("overview"), event) - grip) / $("overview").clientWidth;
-      view(data.first + share * data.frames, state.to - state.from);
-    },
-  );
+  drag($("overview"), (start) => {
+    const before = state.from;
+    return (event) => {
+      const share = (event.clientX - start.clientX) / $("overview").clientWidth;
+      view(before + share * data.frames, state.to - state.from);
+    };
+  });
 }
 
 function showTooltip(event) {
@@ -564,8 +565,6 @@ function showTooltip(event) {
   tooltip.style.left = `${clamp(x + 12, 0, Math.max(0, plot.clientWidth - tooltip.offsetWidth))}px`;
   tooltip.style.top = `${y + 18}px`;
 }
-
-const setBoxes = () => drawBoxes(state.shown);
 
 const KEYS = {
   " ": togglePlay,
@@ -588,9 +587,13 @@ function connectControls() {
   $("back").addEventListener("click", () => seek(state.wanted - 1));
   $("forward").addEventListener("click", () => seek(state.wanted + 1));
   $("scrubber").addEventListener("input", () => seek($("scrubber").valueAsNumber));
-  $("frame").addEventListener("change", () => seek($("frame").valueAsNumber || data.first));
+  $("frame").addEventListener("change", () => {
+    seek($("frame").valueAsNumber || data.first);
+    $("frame").value = state.shown;
+    $("frame").blur();
+  });
   $("speed").addEventListener("change", () => (video.playbackRate = Number($("speed").value)));
-  $("show-boxes").addEventListener("change", setBoxes);
+  $("show-boxes").addEventListener("change", () => drawBoxes(state.shown));
   $("face").addEventListener("change", () => changeFace(Number($("face").value)));
   for (const id of ["segment-first", "segment-last"]) {
     $(id).addEventListener("change", () => {
@@ -604,7 +607,7 @@ function connectControls() {
   $("zoom-in").addEventListener("click", KEYS["+"]);
   $("zoom-out").addEventListener("click", KEYS["-"]);
   $("zoom-all").addEventListener("click", KEYS[0]);
-  $("reset").addEventListener("click", () => labelled.forEach((curve) => setThreshold(curve, data.thresholds[curve.name])));
+  $("reset").addEventListener("click", () => labelled.forEach(resetThreshold));
   document.addEventListener("keydown", (event) => {
     const isTyping = event.target.matches("input[type=number], select") || event.ctrlKey || event.metaKey || event.altKey;
     const isPressing = event.target.matches("button, summary, input[type=checkbox]") && event.key === " ";

@@ -105,9 +105,10 @@ def test_dragging_and_keys_reach_every_frame(viewer):
     for _ in range(12):  # quicker than the browser seeks
         page.keyboard.press("ArrowLeft")
     viewer.shows(frame - 12)
-    page.locator("#frame").fill("59")
-    page.keyboard.press("Enter")
-    viewer.shows(59)
+    for typed, frame in (("59", 59), ("600", 59), ("7", 7)):
+        page.locator("#frame").fill(typed)
+        page.keyboard.press("Enter")
+        viewer.shows(frame)
     x, y = axis(viewer, 31)
     viewer.drag((axis(viewer, 3)[0], y + 100), (x, y + 100))  # on the curves
     viewer.shows(31)
@@ -124,6 +125,12 @@ def test_while_it_plays_the_number_is_that_of_the_picture(viewer):
     frame = viewer.page.evaluate("state.wanted")
     assert 0 < frame < FRAMES
     viewer.shows(frame)
+    for frame in (50, 3):  # while it plays
+        viewer.page.click("#play")
+        expect(viewer.page.locator("#frame")).not_to_have_value(str(viewer.page.evaluate("state.wanted")))
+        viewer.page.locator("#scrubber").fill(str(frame))
+        viewer.shows(frame)
+        expect(viewer.page.locator("#play")).to_have_text("Play")
 
 
 def test_a_threshold_changes_counts_and_decisions(viewer, clip, tmp_path):

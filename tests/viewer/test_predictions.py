@@ -56,9 +56,12 @@ def broken(path, content):
 BAD = {
     "missing": (lambda folder: folder / "p.parquet", "p.parquet: no such file"),
     "folder": (lambda folder: folder, "no such file"),
-    "no Parquet": (lambda folder: broken(folder / "p.parquet", b"nonsense"), "p.parquet: not a table of predictions ("),
-    "no csv": (lambda folder: broken(folder / "p.csv", bytes(range(256))), "p.csv: not a table of predictions ("),
-    "empty csv": (lambda folder: broken(folder / "p.csv", b""), "p.csv: not a table of predictions ("),
+    "no Parquet": (
+        lambda folder: broken(folder / "p.parquet", b"nonsense"),
+        "p.parquet: cannot be read as Parquet; expected",
+    ),
+    "no csv": (lambda folder: broken(folder / "p.csv", bytes(range(256))), "p.csv: cannot be read as csv; expected"),
+    "empty csv": (lambda folder: broken(folder / "p.csv", b""), "p.csv: cannot be read as csv; expected"),
     "other csv": (
         lambda folder: broken(folder / "p.csv", b"frame,AU01_r\n1,0.3\n"),
         "p.csv: not a table of predictions (no column face); expected one from `clef predict`",
