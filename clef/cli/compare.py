@@ -21,6 +21,7 @@ def compare(
     ],
     metric: Annotated[str, typer.Option(help="f1, precision or recall.")] = "f1",
     csv: Annotated[Path | None, typer.Option(help="File to write the differences to.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Page to write the comparison to, with plots.")] = None,
     resamples: Annotated[int, typer.Option(help="Number of bootstrap resamples; 0 for no intervals.", min=0)] = 2000,
 ) -> None:
     """Compare runs with the first one: differences with intervals, and the settings that differ."""
@@ -40,10 +41,15 @@ def compare(
     finished = [read_run(name, RESULTS) for name in runs]
     comparison = compare_runs(finished, metric, resamples)
     console = Console()
-    for part in format_comparison(finished, comparison, differing_settings(finished, _params_of), console.width):
+    settings = differing_settings(finished, _params_of)
+    for part in format_comparison(finished, comparison, settings, console.width):
         console.print(part)
     if csv is not None:
         write_differences(csv, comparison)
+    if html is not None:
+        from clef.reports.comparison_report import write_comparison
+
+        write_comparison(html, finished, comparison, settings)
 
 
 def _params_of(run: str) -> "Params | None":

@@ -53,11 +53,13 @@ def evaluate(
 def summarize(
     run: Run, metrics: Annotated[list[Path], typer.Argument(help="The metrics.json of every seed and fold.")], out: Out
 ) -> None:
-    """Average the folds and seeds of a run, write summary.csv, summary.json and plots, and show the summary."""
+    """Average the folds and seeds of a run, write summary, plots and report, and show the summary."""
     from clef.datasets import open_dataset
     from clef.evaluation.run import summary
     from clef.evaluation.run.published import published_protocol
     from clef.plots.all_plots import write_plots
+    from clef.plots.training_curves import read_training
+    from clef.reports.run_report import write_report
     from clef.tracking.hooks import track_summary
 
     params = run_params(run)
@@ -67,7 +69,9 @@ def summarize(
         fold_metrics = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
         table, details = summary.summarize(fold_metrics, run, params.evaluate.bootstrap, published, pooled)
         stage1 = None if params.pretrain is None else params.pretrain.from_ or run
-        write_plots(out.parent / "plots", details, dict(zip(metrics, fold_metrics, strict=True)), stage1)
+        losses = read_training([path.parent for path in metrics], stage1)
+        write_plots(out.parent / "plots", details, fold_metrics, losses, stage1)
+        write_report(out.parent, params, details, dict(zip(metrics, fold_metrics, strict=True)), losses, stage1)
         summary.write_summary(out.parent, table, details)
     _print(details)
 

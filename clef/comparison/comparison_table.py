@@ -4,7 +4,6 @@ import csv
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import JustifyMethod, RenderableType
@@ -14,6 +13,7 @@ from rich.text import Text
 from clef.comparison.differences import Comparison, Difference
 from clef.comparison.finished_run import FinishedRun
 from clef.comparison.setting_differences import SettingDifferences
+from clef.evaluation.run.rows import interval, percent
 from clef.runtime.files import atomic_write
 
 COLUMNS = {
@@ -62,8 +62,7 @@ def _runs(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[Rende
     headline = "accuracy" if comparison.headline == "accuracy" else "F1\nstrict"
     table = _table("run", headline, "95 %\ninterval", *(COLUMNS[key] for key in shown))
     for run, row in zip(runs, rows, strict=True):
-        interval = "" if row["ci_low"] is None else f"{_percent(row['ci_low'])} - {_percent(row['ci_high'])}"
-        table.add_row(run.name, _percent(row["f1"]), interval, *(_percent(row.get(key)) for key in shown))
+        table.add_row(run.name, percent(row["f1"]), interval(row), *(percent(row.get(key)) for key in shown))
     yield table
     if "f1_field" in shown:
         yield _dim("* the best epoch on the test folds: optimistic")
@@ -73,7 +72,7 @@ def _runs(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[Rende
 
 
 def _headline(comparison: Comparison, folds: int) -> Iterator[RenderableType]:
-    value, won = f"mean {_metric(comparison)}", "AUs won"
+    value, won = f"mean {metric_name(comparison)}", "AUs won"
     if comparison.headline == "accuracy":
         value, won = "accuracy", "expressions won"
     yield _title(f"{value}, minus that of {comparison.first}; percentage points")
@@ -81,13 +80,13 @@ def _headline(comparison: Comparison, folds: int) -> Iterator[RenderableType]:
     for other in comparison.others:
         row = other.rows[comparison.headline]
         wins = f"{other.folds_won} of {folds}", f"{other.labels_won} of {len(comparison.labels)}"
-        table.add_row(other.run, _points(row.difference), _interval(row), *wins)
+        table.add_row(other.run, points(row.difference), points_interval(row), *wins)
     yield table
 
 
 def _labels(comparison: Comparison, width: int) -> Iterator[RenderableType]:
     """Tables of all labels, each with as many runs as fit side by side."""
-    yield _title(f"{_metric(comparison)} of each label, minus that of {comparison.first}; percentage points")
+    yield _title(f"{metric_name(comparison)} of each label, minus that of {comparison.first}; percentage points")
     number = max(1, (width - LABEL_WIDTH) // CELL_WIDTH)
     for start in range(0, len(comparison.others), number):
         if start:
@@ -95,29 +94,39 @@ def _labels(comparison: Comparison, width: int) -> Iterator[RenderableType]:
         others = comparison.others[start : start + number]
         table = _table("", comparison.first, *(other.run for other in others), wrap=True)
         for label, row in others[0].rows.items():
-            table.add_row(label, _percent(row.first), *(_difference(other.rows[label]) for other in others))
+            table.add_row(label, percent(row.first), *(_difference(other.rows[label]) for other in others))
         yield table
 
 
 def _difference(row: Difference) -> Text:
-    interval = _interval(row)
-    text = f"{_points(row.difference)} ({interval})" if interval else _points(row.difference)
+    interval = points_interval(row)
+    text = f"{points(row.difference)} ({interval})" if interval else points(row.difference)
     return Text(f"{text} !", style="bold") if row.excludes_zero else Text(f"{text}  ")
 
 
 def _explanation(runs: Sequence[FinishedRun], comparison: Comparison) -> Text:
     if not comparison.resamples:
         return _dim("no intervals, because --resamples is 0")
+    return _dim(f"\n{intervals_are(runs, comparison)}\n! the interval excludes 0; {chance_alone(comparison)}")
+
+
+def intervals_are(runs: Sequence[FinishedRun], comparison: Comparison) -> str:
+    """Say how the intervals were drawn and what they do not cover."""
     one_seed = all(len(run.grid) == 1 for run in runs)
     method = f"paired bootstrap over {runs[0].summary['resampled']} within folds"
     if runs[0].summary["resampled"] == "images":
         method = "bootstrap over the images of each run separately, as their pairs are unknown; wider than a paired one"
+    return (
+        f"Intervals: 95 %, {comparison.resamples} draws, {method}; conditional on the trained models"
+        f"{'. With one seed, they cannot tell a better method from a luckier start' if one_seed else ''}."
+    )
+
+
+def chance_alone(comparison: Comparison) -> str:
+    """Say how many intervals exclude 0 if there is no difference."""
     number = len(comparison.labels)
-    return _dim(
-        f"\nIntervals: 95 %, {comparison.resamples} draws, {method}; conditional on the trained models"
-        f"{'. With one seed, they cannot tell a better method from a luckier start' if one_seed else ''}.\n"
-        f"! the interval excludes 0; not corrected for {number} comparisons per run, of which chance alone would mark "
-        f"about {0.05 * number:.1f}."
+    return (
+        f"not corrected for {number} comparisons per run, of which chance alone would mark about {0.05 * number:.1f}."
     )
 
 
@@ -149,22 +158,19 @@ def _table(first: str, *others: str, justify: JustifyMethod = "right", wrap: boo
     return table
 
 
-def _metric(comparison: Comparison) -> str:
+def metric_name(comparison: Comparison) -> str:
+    """What is compared, such as `strict F1`."""
     return "strict F1" if comparison.metric == "f1" else f"strict {comparison.metric}"
 
 
-def _interval(row: Difference) -> str:
-    return "" if math.isnan(row.low) else f"{_points(row.low)} to {_points(row.high)}"
+def points_interval(row: Difference) -> str:
+    """The interval of a difference; empty without one."""
+    return "" if math.isnan(row.low) else f"{points(row.low)} to {points(row.high)}"
 
 
-def _points(value: float) -> str:
+def points(value: float) -> str:
     """Percentage points with a sign; empty if undefined, and without a sign if they round to zero."""
     if math.isnan(value):
         return ""
     text = f"{100 * value:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text
-
-
-def _percent(value: Any) -> str:
-    """Per cent, first rounded to the four decimals of the summary, so that both print the same value."""
-    return "" if value is None or math.isnan(value) else f"{100 * round(value, 4):.1f}"

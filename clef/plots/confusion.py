@@ -1,5 +1,6 @@
 """Plot the confusion matrix of expressions."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from clef.evaluation.fold.metrics import Counts
 from clef.plots.style import INK, plot_style, save, subtitle
 
 
-def write_confusion_plot(folder: Path, summary: dict[str, Any], fold_metrics: list[dict[str, Any]]) -> None:
+def write_confusion_plot(folder: Path, summary: dict[str, Any], fold_metrics: Sequence[dict[str, Any]]) -> None:
     """Write `confusion.svg` and `confusion.png`, with the confusion matrices of all seeds and folds added up."""
     confusion = np.sum([metrics["confusion"] for metrics in fold_metrics], axis=0)
     with plot_style():

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
+from clef.evaluation.run.rows import row_names
 from clef.plots.style import BLUE, GREY, INK, ORANGE, plot_style, save, subtitle
 from clef.runtime.files import atomic_write
 
-TOTALS = ("mean", "accuracy")
 COLUMNS = ["f1", "ci_low", "ci_high", "floor", "activity_only"]
 
 POINT: dict[str, Any] = {"marker": "o", "linestyle": "", "color": BLUE, "clip_on": False}
@@ -25,20 +25,23 @@ def write_f1_plot(folder: Path, summary: dict[str, Any]) -> None:
     with atomic_write(folder / "f1.csv") as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["label", *COLUMNS])
-        for label in _in_order(summary):
+        for label in row_names(summary):
             row = summary["rows"][label]
             writer.writerow([label, *("" if row[key] is None else f"{row[key]:.4f}" for key in COLUMNS)])
     with plot_style():
         save(f1_figure(summary), folder, "f1")
 
 
-def f1_figure(summary: dict[str, Any]) -> Figure:
-    """Draw one row per label from the top, then the mean; F1 in per cent is on the horizontal axis."""
+def f1_figure(summary: dict[str, Any], width: float = 6.0) -> Figure:
+    """Draw one row per label from the top, then the mean; F1 in per cent is on the horizontal axis.
+
+    `width` is in inches; below the default, the legend has two columns.
+    """
     rows, labels = summary["rows"], summary["labels"]
-    totals = _in_order(summary)[len(labels) :]
+    totals = row_names(summary)[len(labels) :]
     heights = {label: float(i) for i, label in enumerate(labels)}
     heights |= {label: len(labels) + 0.5 + i for i, label in enumerate(totals)}
-    figure = Figure(figsize=(6.0, 1.45 + 0.235 * len(heights)))
+    figure = Figure(figsize=(width, 1.45 + 0.235 * len(heights)))
     axes = figure.subplots()
     for label, height in heights.items():
         _draw_row(axes, rows[label], height, bold=label in totals)
@@ -58,12 +61,8 @@ def f1_figure(summary: dict[str, Any]) -> Figure:
     threshold = "" if summary["threshold"] is None else f", threshold {summary['threshold']:g}"
     title = f"{summary['run']}: strict F1 (last epoch{threshold})\n{subtitle(summary)}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
-    _legend(figure, summary)
+    _legend(figure, summary, columns=4 if width >= 6 else 2)
     return figure
-
-
-def _in_order(summary: dict[str, Any]) -> list[str]:
-    return [*summary["labels"], *(name for name in TOTALS if name in summary["rows"])]
 
 
 def _draw_row(axes: Any, row: dict[str, Any], height: float, bold: bool) -> None:
@@ -80,7 +79,7 @@ def _draw_row(axes: Any, row: dict[str, Any], height: float, bold: bool) -> None
     axes.plot(100 * row["f1"], height, **POINT, markersize=7 if bold else 5.5, zorder=4)
 
 
-def _legend(figure: Figure, summary: dict[str, Any]) -> None:
+def _legend(figure: Figure, summary: dict[str, Any], columns: int) -> None:
     rows = summary["rows"].values()
     handles = [Line2D([], [], **POINT, markersize=5.5, label="F1")]
     if any(row["ci_low"] is not None for row in rows):
@@ -90,4 +89,5 @@ def _legend(figure: Figure, summary: dict[str, Any]) -> None:
     handles.append(Line2D([], [], **FLOOR, label=floor))
     if any(row["activity_only"] is not None for row in rows):
         handles.append(Line2D([], [], **ACTIVITY_ONLY, linestyle="", label="activity only"))
-    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), handletextpad=0.4, columnspacing=1.2)
+    columns = min(columns, len(handles))
+    figure.legend(handles=handles, loc="outside lower left", ncols=columns, handletextpad=0.4, columnspacing=1.2)

@@ -28,6 +28,7 @@ STYLE: dict[str, Any] = {
     "savefig.dpi": 144,
     "svg.hashsalt": "clef",
     "text.color": INK,
+    "text.parse_math": False,  # a label may contain a dollar sign
     "xtick.color": INK,
     "ytick.color": INK,
 }

@@ -1,7 +1,7 @@
 """Plot the losses of all trainings of a run, from those metrics files beside their weights that exist."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,21 @@ Curves = dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]]
 """Name of a loss to the steps and values of each training."""
 
 
-def write_training_plot(folder: Path, run: str, folds: Sequence[Path], stage1: str | None) -> None:
-    """Write `training.svg` and `training.png` if any metrics file exists.
+def read_training(folds: Sequence[Path], stage1: str | None) -> dict[str, Curves]:
+    """The losses of both stages, as far as their metrics files exist.
 
     `folds` are the folders of the run's seeds and folds; `stage1` is the run that trained its stage 1, if any.
     """
     stage1_folds = [] if stage1 is None else stage1_folders(folds, stage1)
     stages = {"pretrain": read_curves(stage1_folds, "pretrain"), "finetune": read_curves(folds, "finetune")}
-    if drawn := {stage: curves for stage, curves in stages.items() if curves}:
+    return {stage: curves for stage, curves in stages.items() if curves}
+
+
+def write_training_plot(folder: Path, run: str, stages: Mapping[str, Curves], stage1: str | None) -> None:
+    """Write `training.svg` and `training.png` if any metrics file exists."""
+    if stages:
         with plot_style():
-            save(training_figure(run, drawn, stage1), folder, "training")
+            save(training_figure(run, stages, stage1), folder, "training")
 
 
 def stage1_folders(folds: Sequence[Path], run: str) -> list[Path]:
@@ -77,7 +82,7 @@ def _losses(records: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
     return {name: np.array(values) for name, values in points.items()}
 
 
-def training_figure(run: str, stages: dict[str, Curves], stage1: str | None = None) -> Figure:
+def training_figure(run: str, stages: Mapping[str, Curves], stage1: str | None = None) -> Figure:
     """Draw one panel per stage, and in it one line per loss and training; the total is grey."""
     figure = Figure(figsize=(3.4 * len(stages) + 0.4, 2.9))
     panels = figure.subplots(1, len(stages), squeeze=False)[0]

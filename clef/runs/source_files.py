@@ -11,7 +11,8 @@ CHECKOUT = Path(clef.__file__).parents[1]
 def source_files(module: str, within: tuple[str, ...] = ("clef",)) -> list[str]:
     """Files of a module and of every module of the packages `within` that it imports, directly or not.
 
-    Paths are sorted, see `package_file`.
+    Paths are sorted. They are relative in the checkout, and absolute elsewhere: another workflow that uses this one as a
+    module has its own working directory.
     """
     found: set[str] = set()
     pending = [module]
@@ -27,12 +28,13 @@ def source_files(module: str, within: tuple[str, ...] = ("clef",)) -> list[str]:
                 pending += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 pending += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [package_file(path) for path in sorted(found)]
+    return [_path(file) for file in sorted(found)]
 
 
-def package_file(name: str) -> str:
-    """Path of a file such as `clef/errors.py`: relative in the checkout, absolute elsewhere.
+def package_files(pattern: str) -> list[str]:
+    """Paths of the files that match a pattern such as `clef/model/configs/*.json`, sorted; see `source_files`."""
+    return [_path(path.relative_to(CHECKOUT).as_posix()) for path in sorted(CHECKOUT.glob(pattern))]
 
-    Another workflow that uses this one as a module has its own working directory.
-    """
-    return name if Path.cwd() == CHECKOUT else str(CHECKOUT / name)
+
+def _path(file: str) -> str:
+    return file if Path.cwd() == CHECKOUT else str(CHECKOUT / file)

@@ -93,9 +93,9 @@ def _summary_record(params: Params, folder: Path, trainings: list[Record]) -> Re
     newest = max(trainings, key=lambda training: training.started)
     assert newest.parent is not None
     own = [training for training in trainings if training.parent and training.parent.key == newest.parent.key]
-    plots = sorted(file for file in (folder / "plots").glob("*") if file.is_file())
-    tables = [folder / name for name in ("summary.json", "summary.csv", "params.yaml")]
-    files = [file for file in (*tables, *plots) if file.exists()]
+    drawn = sorted(file for part in ("plots", "tables") for file in (folder / part).glob("*") if file.is_file())
+    summaries = [folder / name for name in ("summary.json", "summary.csv", "params.yaml", "report.html")]
+    files = [file for file in (*summaries, *drawn) if file.exists()]
     # These settings can change while it stays the same run, so they are tags.
     tags = {"seeds": as_text(params.seeds), "threshold": as_text(params.evaluate.threshold)}
     tags |= {name: as_text(value) for name, value in flatten({"tune": params.tracked("tune")}).items()}

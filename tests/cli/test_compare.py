@@ -9,9 +9,10 @@ __all__ = ["finish"]
 def test_runs_are_compared_and_the_differences_written(clef_here, finish, tmp_path):
     finish("first", seeds=(0, 1))
     finish("other", seeds=(0, 1), skip=2)
-    command = ("compare", "first", "other", "--resamples", "100", "--csv")
+    command = ("compare", "first", "other", "--resamples", "100", "--html", "out/page.html", "--csv")
     done = clef_here(*command, "out/differences.csv", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+    assert "other compared with first" in (tmp_path / "out" / "page.html").read_text()
     table = pd.read_csv(tmp_path / "out" / "differences.csv").set_index("label")
     assert table.index.tolist() == ["AU01", "AU06", "AU12", "mean"]
     for label, row in table.iterrows():

@@ -23,7 +23,7 @@ def run(finish, tmp_path):
 
 
 def written(run: Path) -> dict[str, bytes]:
-    files = [*run.glob("summary.*"), *run.glob("plots/*")]
+    files = [*run.glob("summary.*"), *run.glob("plots/*"), *run.glob("tables/*"), run / "report.html"]
     return {path.relative_to(run).as_posix(): path.read_bytes() for path in files}
 
 
@@ -32,11 +32,15 @@ def test_summarize_writes_the_same_summary_and_plots_each_time(run, clef_here, t
     assert ran.returncode == 0, ran.stderr
     assert "Mean strict F1" in ran.stdout
     first = written(run)
-    assert set(first) == {"summary.csv", "summary.json", *(f"plots/f1.{suffix}" for suffix in ("csv", "svg", "png"))}
+    tables = {"plots/f1.csv", "plots/f1.svg", "plots/f1.png", "tables/summary.tex", "tables/summary.md"}
+    assert set(first) == {"summary.csv", "summary.json", "report.html", *tables}
     assert clef_here("show", "mine", folder=tmp_path).stdout == ran.stdout
 
     MetricsFile(run / "seed0" / "fold1" / "finetune.metrics.jsonl").append(1, {"train/loss": 1.0})
     assert clef_here(*SUMMARIZE, folder=tmp_path).returncode == 0
     again = written(run)
     assert "plots/training.svg" in again
+    assert again["report.html"] != first.pop("report.html"), "it has the new losses"
     assert {name: again[name] for name in first} == first
+    assert clef_here(*SUMMARIZE, folder=tmp_path).returncode == 0
+    assert written(run) == again

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from clef.plots.style import plot_style
-from clef.plots.training_curves import read_curves, stage1_folders, training_figure, write_training_plot
+from clef.plots.training_curves import (
+    read_curves,
+    read_training,
+    stage1_folders,
+    training_figure,
+    write_training_plot,
+)
 from clef.runtime.files import write_text
 
 
@@ -54,7 +60,7 @@ def test_a_stage_1_that_all_folds_share_is_drawn_once(folds, tmp_path):
 
 
 def test_missing_files_are_no_error(tmp_path):
-    write_training_plot(tmp_path / "plots", "demo", [tmp_path / "demo" / "seed0" / "fold0"], None)
+    write_training_plot(tmp_path / "plots", "demo", read_training([tmp_path / "demo" / "seed0" / "fold0"], None), None)
     assert not (tmp_path / "plots").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from clef.errors import Unfinished
-from clef.runtime.files import file_hash
+from clef.runtime.files import file_hash, write_text
 from clef.tracking.hooks import track_evaluation, track_summary, track_training
 from clef.tracking.record import RUN_RECORD, read_record, record_path, sibling
 from tests.toy import toy_params
@@ -85,12 +85,12 @@ def test_the_record_of_a_run_names_the_files_of_its_summary(target):
     with training(target):
         pass
     folder = target.parents[2]
-    (folder / "plots").mkdir()
+    names = ("summary.json", "summary.csv", "report.html", "plots/f1.svg", "tables/summary.tex")
     with track_summary(PARAMS, folder):
-        for name in ("summary.json", "summary.csv", "plots/f1.svg"):
-            (folder / name).write_text(json.dumps(name))
+        for name in names:
+            write_text(folder / name, json.dumps(name))
     record, trained = read_record(folder / RUN_RECORD), read_record(record_path(target))
-    assert set(record.results) == {"summary.json", "summary.csv", "params.yaml", "plots/f1.svg"}
+    assert set(record.results) == {*names, "params.yaml"}
     assert record.run.key == trained.parent.key
     assert record.started == trained.started
     assert {"seeds": "0", "tune": "none"}.items() <= record.run.tags.items()

@@ -42,6 +42,7 @@ def finished(made, tmp_path) -> Path:
         ("clef/model/configs/clef-tiny.json", '"context_length": 40', '"context_length": 41', STAGE_1),
         ("clef/evaluation/fold/metrics.py", "\n", "\n# a comment\n", SCORES),
         ("clef/evaluation/run/published.csv", "\n", "\n# a comment\n", {"summarize"}),
+        ("clef/reports/templates/run.html", "\n", "\n<!-- a comment -->\n", {"summarize"}),
         ("clef/manifest/table.py", "\n", "\n# a comment\n", {"manifest", *STAGE_1}),
     ],
 )

@@ -6,7 +6,9 @@ SUMMARY_CODE = sorted(
     {
         *source_files("clef.evaluation.run.summary"),
         *source_files("clef.plots.all_plots"),
-        package_file("clef/evaluation/run/published.csv"),
+        *source_files("clef.reports.run_report"),
+        *package_files("clef/reports/templates/*"),
+        *package_files("clef/evaluation/run/published.csv"),
     }
 )
 
@@ -65,6 +67,9 @@ rule summarize:
         details="results/{run}/summary.json",
         # The job also writes training.svg, which holds no result, and confusion.svg for expressions.
         plots=multiext("results/{run}/plots/f1", ".csv", ".svg", ".png"),
+        # The page also names device, time and commit of the trainings, so it can differ where the table is the same.
+        report="results/{run}/report.html",
+        tables=multiext("results/{run}/tables/summary", ".tex", ".md"),
     log:
         "results/{run}/summarize.log",
     localrule: True

@@ -34,8 +34,9 @@ def model_weights(wildcards):
 def model_files(wildcards):
     """The weights file if `model.pretrained` is a path, and the architecture file if it is one of CLEF's."""
     model = of_run(wildcards).params.model
-    files = [model.pretrained, package_file(f"clef/model/configs/{model.name}.json")]
-    return [path for path in files if path and Path(path).is_file()]
+    is_file = model.pretrained is not None and Path(model.pretrained).is_file()
+    architecture = package_files(f"clef/model/configs/{model.name}.json")
+    return [model.pretrained, *architecture] if is_file else architecture
 
 
 def published_name(wildcards):

@@ -24,6 +24,9 @@
   `activity_only_untuned` at the run's threshold; `activity_only_auc`. Action units with activities only.
 
 The mean is over labels with a value, equally weighted. In the row `accuracy` the keys hold accuracies.
+
+`frames` beside `rows` is the number of frames with a known label, and `unknown_frames` that of labelled frames with
+none; `status` counts the former. For `by_threshold` see `clef.evaluation.fold.threshold_counts`.
 """
 
 from typing import Any
@@ -34,6 +37,7 @@ from clef.evaluation.fold.action_units import score_action_units
 from clef.evaluation.fold.expressions import score_expressions
 from clef.evaluation.fold.join_labels import join_labels
 from clef.evaluation.fold.json_data import json_data
+from clef.evaluation.fold.threshold_counts import counts_by_threshold
 from clef.evaluation.fold.threshold_tuning import Tuning
 from clef.params.schema import EvaluateParams, LabelParams
 
@@ -74,6 +78,8 @@ def score_fold(
         "last_epoch": max(arrays.epochs, default=None),
         "subjects": sorted({name for name in arrays.subject if name is not None}),
         "frames": len(arrays.truth),
+        "unknown_frames": len(predictions) - len(arrays.truth),
         "status": arrays.status,
+        "by_threshold": counts_by_threshold(arrays.truth, arrays.probability),
     }
     return json_data(about | scores, DECIMALS)

@@ -9,6 +9,7 @@ ViT's is 61.8 (printed: 61.6).
 
 import csv
 import re
+from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,45 @@ def published_methods(dataset: str, labels: list[str]) -> list[dict[str, Any]]:
             values = methods.setdefault(row["method"], {**about, "values": {}})["values"]
             values[row["label"]] = round(row["value"] / 100, 4)
     return list(methods.values())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the table that sets a run beside published results."""
+
+    value: float
+    """Between 0 and 1."""
+    method: str
+    year: str
+    chosen: str
+    """How epoch and threshold were chosen, as far as known."""
+    source: str | None
+    """None for the run itself."""
+
+
+def ranking(summary: dict[str, Any]) -> list[Entry]:
+    """Published results on the same labels and those of the run, highest first; empty if nothing is published.
+
+    How published numbers chose epoch and threshold is mostly unknown. So the run is listed twice: strict, and with both
+    chosen on the test folds.
+    """
+    accuracy = "accuracy" in summary["rows"]
+    key = "accuracy" if accuracy else "mean"
+    entries = [
+        Entry(e["values"][key], e["method"], str(e["year"]), e["protocol"].partition(";")[0], e["source"])
+        for e in summary.get("published", [])
+        if key in e["values"]
+    ]
+    if not entries:
+        return []
+    row = summary["rows"][key]
+    choice = "epoch" if accuracy else "epoch and threshold"
+    results = {
+        "last epoch" if accuracy else "last epoch, fixed threshold": row["f1"],
+        f"{choice} chosen on the test set": row.get("f1_field" if accuracy else "f1_field_max"),
+    }
+    entries += [Entry(v, summary["run"], "this run", how, None) for how, v in results.items() if v is not None]
+    return sorted(entries, key=lambda entry: (entry.value, entry.method), reverse=True)
 
 
 def _key(dataset: str) -> str:

@@ -2,12 +2,25 @@
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from clef.evaluation.run.baseline_margins import BASELINES
+from clef.evaluation.run.published import ranking
+from clef.evaluation.run.rows import TOTALS, interval, percent, row_names
 
 NOT_ABOVE = "NOT above"
 UNCLEAR = "not clearly above"
+
+
+COLUMNS = {
+    "f1_field": "field\n(optimistic)",
+    "f1_tuned": "tuned",
+    "floor": "floor",
+    "activity_only": "activity\nonly",
+    "coverage": "coverage",
+}
+"""Columns beside the headline and its interval; columns without values are left out."""
 
 
 def format_summary(summary: dict[str, Any]) -> Table:
@@ -15,47 +28,32 @@ def format_summary(summary: dict[str, Any]) -> Table:
     folds = f"{len(summary['folds'])}{', pooled' if summary.get('pooled') else ''}"
     trained_on = summary.get("trained_on", summary["dataset"])
     across = "" if trained_on == summary["dataset"] else f"trained on {trained_on}, tested on {summary['dataset']}; "
-    table = Table(title=f"{summary['run']} ({across}folds: {folds}, seeds: {len(summary['seeds'])})")
-    columns = {"field (optimistic)": "f1_field", "tuned": "f1_tuned", "floor": "floor"}
-    columns |= {"activity only": "activity_only", "coverage": "coverage"}
-    if all(row.get("f1_tuned") is None for row in summary["rows"].values()):
-        del columns["tuned"]
+    table = _table(f"{summary['run']} ({across}folds: {folds}, seeds: {len(summary['seeds'])})")
+    shown = [key for key in COLUMNS if any(row.get(key) is not None for row in summary["rows"].values())]
     table.add_column("label")
-    for heading in ("F1", "95 % interval", *columns):
-        table.add_column(heading, justify="right")
-    for label, row in summary["rows"].items():
-        if label in ("mean", "accuracy"):
+    for heading in ("F1", "95 %\ninterval", *(COLUMNS[key] for key in shown)):
+        table.add_column(heading, justify="right", no_wrap=True, vertical="bottom")
+    for label in row_names(summary):
+        row = summary["rows"][label]
+        if label == TOTALS[0]:
             table.add_section()
-        interval = "" if row["ci_low"] is None else f"{_percent(row['ci_low'])} - {_percent(row['ci_high'])}"
-        table.add_row(label, _percent(row["f1"]), interval, *(_percent(row[key]) for key in columns.values()))
+        table.add_row(label, percent(row["f1"]), interval(row), *(percent(row[key]) for key in shown))
     table.caption = verdict(summary)
     return table
 
 
 def format_published(summary: dict[str, Any]) -> Table | None:
-    """Sort the run among published results on the same labels, highest first; None if there are none.
-
-    How published numbers chose epoch and threshold is mostly unknown. So the run is listed twice: strict, and with both
-    chosen on the test folds.
-    """
-    accuracy = "accuracy" in summary["rows"]
-    key = "accuracy" if accuracy else "mean"
-    entries = [entry for entry in summary.get("published", []) if key in entry["values"]]
-    if not entries:
+    """Sort the run among published results on the same labels, highest first; None if there are none."""
+    if not (listed := ranking(summary)):
         return None
-    row = summary["rows"][key]
-    listed = [(e["values"][key], e["method"], str(e["year"]), e["protocol"].partition(";")[0]) for e in entries]
-    choice = "epoch" if accuracy else "epoch and threshold"
-    results = {
-        "last epoch" if accuracy else "last epoch, fixed threshold": row["f1"],
-        f"{choice} chosen on the test set": row.get("f1_field" if accuracy else "f1_field_max"),
-    }
-    listed += [(value, summary["run"], "this run", how) for how, value in results.items() if value is not None]
-    table = Table(title="Accuracy, as published" if accuracy else "Mean F1, as published")
+    accuracy = "accuracy" in summary["rows"]
+    table = _table("Accuracy, as published" if accuracy else "Mean F1, as published")
     for heading in ("method", "year", "%", "how chosen"):
         table.add_column(heading, justify="right" if heading == "%" else "left")
-    for value, method, year, how in sorted(listed, reverse=True):
-        table.add_row(method, year, _percent(value), how, style="bold" if year == "this run" else None)
+    for entry in listed:
+        style = "bold" if entry.source is None else None
+        table.add_row(entry.method, entry.year, percent(entry.value), entry.chosen, style=style)
+    choice = "epoch" if accuracy else "epoch and threshold"
     table.caption = f"Published methods may have chosen {choice} on the test set. Labels and sources: summary.json."
     return table
 
@@ -70,11 +68,11 @@ def verdict(summary: dict[str, Any]) -> str:
         "activity_only": "the activity-only baseline",
     }
     parts = [
-        f"{_relation(summary, headline, key)} {name} ({_percent(row[key])})"
+        f"{_relation(summary, headline, key)} {name} ({percent(row[key])})"
         for key, name in names.items()
         if row[key] is not None
     ]
-    sentence = f"{'Accuracy' if accuracy else 'Mean strict F1'} {_percent(row['f1'])} is {' and '.join(parts)}"
+    sentence = f"{'Accuracy' if accuracy else 'Mean strict F1'} {percent(row['f1'])} is {' and '.join(parts)}"
     below = [
         label
         for label in (() if accuracy else summary["rows"])
@@ -104,5 +102,6 @@ def _relation(summary: dict[str, Any], label: str, baseline: str) -> str | None:
     return "above" if low > 0 else UNCLEAR
 
 
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f}"
+def _table(title: str) -> Table:
+    """A table that is at most 80 columns wide with the labels of the supported data sets."""
+    return Table(title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)

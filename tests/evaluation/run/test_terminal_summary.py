@@ -1,16 +1,17 @@
 import io
+import json
 import re
 
 import pytest
 from rich.console import Console
 
 from clef.evaluation.run.summary import summarize
-from clef.evaluation.run.terminal_summary import format_published, format_summary, verdict
+from clef.evaluation.run.terminal_summary import COLUMNS, format_published, format_summary, verdict
 from tests.evaluation.conftest import expression_tables
 
 
-def printed(table):
-    console = Console(width=120, file=io.StringIO())
+def printed(table, width=120):
+    console = Console(width=width, file=io.StringIO())
     console.print(table)
     return console.file.getvalue()
 
@@ -34,8 +35,18 @@ def test_the_table_shows_percent(tables):
     assert f"{100 * mean['ci_low']:.1f} - {100 * mean['ci_high']:.1f}" in text
     for key in ("f1", "f1_field", "activity_only"):
         assert f" {100 * mean[key]:.1f} " in text
-    assert "field (optimistic)" in text
+    assert "(optimistic)" in text
     assert "tuned" not in text
+
+
+def test_rows_have_the_order_of_the_params_after_reading_the_file_and_fit_into_80_columns():
+    summary = json.loads(json.dumps(summary_of(expression_tables().score()), sort_keys=True))
+    text = printed(format_summary(summary), width=80)
+    assert re.findall(r"^(\w+) .*\d$", text, re.MULTILINE) == ["happiness", "sadness", "fear", "mean", "accuracy"]
+    assert "activity" not in text, "a column without values"
+    for row in summary["rows"].values():
+        row.update(dict.fromkeys(("ci_low", "ci_high", "f1", *COLUMNS), 1.0))
+    assert "100.0 - 100.0 " in printed(format_summary(summary), width=80)
 
 
 def test_the_verdict_of_expressions_uses_the_most_frequent_class():
@@ -79,11 +90,11 @@ def test_without_a_bootstrap_the_verdict_does_not_say_above(tables):
 
 def test_the_run_is_listed_twice_among_published_results():
     others = [
-        {"method": name, "year": 2023, "protocol": "as printed", "values": values}
+        {"method": name, "year": 2023, "protocol": "as printed", "source": "a journal", "values": values}
         for name, values in {"low": {"mean": 0.55}, "high": {"mean": 0.659}, "part": {"AU01": 0.9}}.items()
     ]
     summary = {"run": "mine", "rows": {"mean": {"f1": 0.601, "f1_field_max": 0.66}}, "published": others}
-    lines = [line.split() for line in printed(format_published(summary)).splitlines() if line.startswith("│")]
-    assert [line[1] for line in lines] == ["mine", "high", "mine", "low"]
+    lines = [line.split() for line in printed(format_published(summary)).splitlines() if re.search(r"\d\.\d", line)]
+    assert [line[0] for line in lines] == ["mine", "high", "mine", "low"]
     assert [word for line in lines for word in line if word in ("60.1", "66.0", "65.9")] == ["66.0", "65.9", "60.1"]
     assert format_published(summary | {"published": others[2:]}) is None

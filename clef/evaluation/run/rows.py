@@ -1,0 +1,24 @@
+"""The rows of a summary: their order, and their values as text."""
+
+import math
+from typing import Any
+
+TOTALS = ("mean", "accuracy")
+
+
+def row_names(summary: dict[str, Any]) -> list[str]:
+    """Labels in the order of the params, then `mean`, and for expressions `accuracy`. JSON files sort them by name."""
+    return [*summary["labels"], *(name for name in TOTALS if name in summary["rows"])]
+
+
+def percent(value: float | None) -> str:
+    """A fraction in per cent with one decimal; empty if undefined.
+
+    It is first rounded to the four decimals of the summary, so that all programs print the same value.
+    """
+    return "" if value is None or math.isnan(value) else f"{100 * round(value, 4):.1f}"
+
+
+def interval(row: dict[str, Any]) -> str:
+    """The 95 % interval of a row in per cent; empty without one."""
+    return "" if row["ci_low"] is None else f"{percent(row['ci_low'])} - {percent(row['ci_high'])}"

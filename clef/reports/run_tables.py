@@ -1,0 +1,182 @@
+"""The tables of a run's report. Cells are percentages unless the caption says otherwise."""
+
+import csv
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clef.evaluation.run.fold_metrics import MetricsGrid
+from clef.evaluation.run.published import ranking
+from clef.evaluation.run.rows import TOTALS, interval, percent, row_names
+from clef.evaluation.run.spread import Spread
+from clef.reports.table import Table
+
+log = logging.getLogger(__name__)
+
+HEADLINE = {
+    "auc": "AUC",
+    "f1_tuned": "F1 tuned",
+    "f1_within_activity": "F1 within activity",
+    "floor": "floor",
+    "activity_only": "activity only",
+    "coverage": "coverage",
+    "f1_field": "F1 field (optimistic)",
+    "f1_field_max": "F1 field max (optimistic)",
+}
+MORE = {
+    "precision": "precision",
+    "recall": "recall",
+    "ap": "average precision",
+    "f1_faces": "F1 of frames with a face",
+    "sd_folds": "SD over folds",
+    "sd_seeds": "SD over seeds",
+}
+STATUS = {
+    "detected": "a face was detected",
+    "tracked": "the face was followed from detections in other frames",
+    "bridged": "the face was followed through a gap between detections",
+    "no_face": "no face was found",
+    "undecodable": "the recording lacks the frame, or it cannot be decoded",
+}
+
+
+def headline_table(summary: dict[str, Any]) -> Table:
+    """F1 with its interval, baselines and optimistic scores."""
+    rows = summary["rows"]
+    shown = _with_values(summary, HEADLINE)
+    cells = [[n, percent(rows[n]["f1"]), interval(rows[n]), *(percent(rows[n][k]) for k in shown)] for n in rows]
+    by_name = {row[0]: row for row in cells}
+    threshold = "" if summary["threshold"] is None else f", threshold {summary['threshold']:g}"
+    caption = f"Results of {summary['run']} in per cent. F1 is strict: last epoch{threshold}."
+    if "accuracy" in rows:
+        caption += " In the row accuracy, the columns F1 are accuracies."
+    columns = ["", "F1", "95 % interval", *(HEADLINE[key] for key in shown)]
+    totals = sum(name in rows for name in TOTALS)
+    names = row_names(summary)
+    return Table(caption, columns, [by_name[name] for name in names], "l" + "r" * (len(columns) - 1), totals)
+
+
+def more_table(summary: dict[str, Any]) -> Table:
+    """Scores beside the headline."""
+    shown = _with_values(summary, MORE)
+    rows = [[name, *(percent(summary["rows"][name][key]) for key in shown)] for name in row_names(summary)]
+    totals = len(rows) - len(summary["labels"])
+    columns = ["", *(MORE[key] for key in shown)]
+    return Table("More scores in per cent.", columns, rows, "l" + "r" * len(shown), totals)
+
+
+def ranking_table(summary: dict[str, Any]) -> Table | None:
+    """The run among published results, highest first; None if nothing is published on these labels."""
+    if not (entries := ranking(summary)):
+        return None
+    rows = [[e.method, e.year, percent(e.value), e.chosen, e.source or ""] for e in entries]
+    score = "accuracy" if "accuracy" in summary["rows"] else "mean F1"
+    marked = frozenset(number for number, entry in enumerate(entries) if entry.source is None)
+    columns = ["method", "year", score, "how epoch and threshold were chosen", "source"]
+    return Table(f"Published results on the same labels, {score} in per cent.", columns, rows, "llrll", 0, marked)
+
+
+def published_table(summary: dict[str, Any]) -> Table | None:
+    """A row per method and a column per label, as papers print them; None without published values."""
+    names = row_names(summary)
+    published = sorted(summary["published"], key=lambda entry: (entry["year"], entry["method"]))
+    rows = [[f"{e['method']} ({e['year']})", *(percent(e["values"].get(name)) for name in names)] for e in published]
+    if not rows:
+        return None
+    rows.append([f"{summary['run']} (this run, strict)", *(percent(summary["rows"][name]["f1"]) for name in names)])
+    score = "Accuracy" if "accuracy" in names else "F1"
+    marked = frozenset([len(rows) - 1])
+    caption = f"{score} in per cent. Published methods may have chosen epoch and threshold on the test set."
+    return Table(caption, ["method", *names], rows, "l" + "r" * len(names), 1, marked)
+
+
+def confusion_shares(fold_metrics: Sequence[dict[str, Any]]) -> tuple[list[str], list[tuple[str, int, list[float]]]]:
+    """The predicted classes, and for each true class its images and the share of each predicted class.
+
+    The last column is "no face found", unless it is empty.
+    """
+    labels = fold_metrics[0]["labels"]
+    confusion = np.sum([metrics["confusion"] for metrics in fold_metrics], axis=0)
+    images = confusion.sum(axis=1)
+    shares = confusion / np.maximum(1, images)[:, None]
+    columns = [*labels, "no face found"] if confusion[:, -1].any() else labels
+    return columns, list(zip(labels, images.tolist(), shares[:, : len(columns)].tolist(), strict=True))
+
+
+def subjects_table(found: Spread, kind: str) -> Table:
+    """The scores of each subject, the lowest mean first."""
+    order = np.argsort(np.nan_to_num(found.units[:, len(found.names) - 1], nan=-1), kind="stable")
+    rows = [[found.unit_names[i], *map(percent, found.units[i])] for i in order]
+    caption = f"F1 of test {kind} in per cent, the lowest last column first; empty if a label never occurs."
+    return Table(caption, ["", *found.names], rows, "l" + "r" * len(found.names))
+
+
+def status_table(summary: dict[str, Any]) -> Table:
+    """How the face of each test frame was found."""
+    frames = sum(summary["status"].values())
+    rows = [
+        [name.replace("_", " "), f"{summary['status'][name]:,}", percent(summary["status"][name] / frames), meaning]
+        for name, meaning in STATUS.items()
+        if name in summary["status"]
+    ]
+    return Table("Test frames with a known label.", ["", "frames", "%", "meaning"], rows, "lrrl")
+
+
+def labels_table(summary: dict[str, Any]) -> Table:
+    """How many test frames each label has."""
+    frames, rows = sum(summary["status"].values()), []
+    for label in summary["labels"]:
+        row = summary["rows"][label]
+        known, present = row["frames"], row["positives"]
+        cells = [f"{present:,}", percent(row["base_rate"]), f"{known:,}", f"{frames - known:,}"]
+        rows.append([label, *cells, percent(row["coverage"])])
+    columns = ["", "present", "present %", "known", "unknown", "coverage %"]
+    return Table("Test frames by label. Unknown labels are left out of every score.", columns, rows, "lrrrrr")
+
+
+def folds_table(grid: MetricsGrid) -> Table:
+    """What each fold tested, and the choices behind its optimistic scores."""
+    rows = []
+    for seed, folds in grid.items():
+        for fold, m in folds.items():
+            lost = sum(m["status"].get(name, 0) for name in ("no_face", "undecodable"))
+            counts = (len(m["subjects"]), m["frames"], lost, m.get("unknown_frames"))
+            texts = ["" if count is None else f"{count:,}" for count in counts]
+            chosen = [_choice(m["field"]), _choice(m["field_max"])]
+            rows.append([str(seed), str(fold), *texts, str(m["last_epoch"] or ""), *chosen])
+    columns = ["seed", "fold", "subjects", "frames", "without a face", "no known label", "last epoch"]
+    columns += ["field: epoch", "field max: epoch, threshold"]
+    caption = "Test frames of each fold, and the epochs and thresholds with the best score on its test frames."
+    return Table(caption, columns, rows, "rrrrrrrrr")
+
+
+def csv_table(path: Path, caption: str) -> Table | None:
+    """The content of a csv file; None if there is no such file. One that is no table is reported in the log."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            columns, *rows = csv.reader(file, strict=True)
+        cells = list(zip(*rows, strict=True)) or [()] * len(columns)
+        align = ["r" if all(map(_is_number, column)) else "l" for column, _ in zip(cells, columns, strict=True)]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, csv.Error) as error:
+        log.warning("%s: not in the report: %s", path, error)
+        return None
+    return Table(caption, columns, rows, "".join(align))
+
+
+def _with_values(summary: dict[str, Any], columns: dict[str, str]) -> list[str]:
+    return [key for key in columns if any(row.get(key) is not None for row in summary["rows"].values())]
+
+
+def _choice(choice: dict[str, Any] | None) -> str:
+    if choice is None:
+        return ""
+    return ", ".join(f"{choice[key]:g}" for key in ("epoch", "threshold") if choice[key] is not None)
+
+
+def _is_number(text: str) -> bool:
+    return not text.strip("0123456789.,-+%e ")

@@ -1,0 +1,144 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from clef.evaluation.run.terminal_summary import verdict
+from clef.runtime.files import write_text
+from tests.toy import toy_params
+
+
+class Parsed(HTMLParser):
+    """Text, links, ids and plots of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text, self.attributes, self.plots = "", [], []
+        self.feed(page)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.attributes += attrs
+        if tag == "svg":
+            self.plots.append(dict(attrs)["aria-label"])
+
+    def values(self, name: str) -> list[str]:
+        return [value for key, value in self.attributes if key == name]
+
+
+def sections(page: str) -> list[str]:
+    return re.findall(r'<section id="([\w-]+)">', page)
+
+
+def test_a_page_needs_no_other_file_and_has_all_sections(make_run, tmp_path):
+    run = make_run(seeds=2)
+    write_text(run.folder / "ablation.csv", "row,F1\nCLIP,64.0\n")
+    write_text(tmp_path / "data" / "interim" / "bp4d" / "check.txt", "clef check <bp4d>: all as expected\n")
+    page = run.write()
+    parsed = Parsed(page)
+    names = ["results", "precision-recall", "calibration", "spread", "training", "ablation", "left-out", "repeat"]
+    assert sections(page) == names
+    links = parsed.values("href")
+    assert [link for link in links if link.startswith("#") and link[1:] in names] == [f"#{name}" for name in names]
+    assert all(link.startswith(("#", "data:")) for link in [*links, *parsed.values("xlink:href")])
+    assert not parsed.values("src")
+    assert not re.search(r"<script|url\((?!#)|@import|https?://", page)
+    ids = parsed.values("id")
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"url\(#([\w-]+)\)", page)) <= set(ids)
+    for text in (verdict(run.summary), "clef check <bp4d>: all as expected", "a" * 40, "m" * 64, "cuda (NVIDIA H200)"):
+        assert text in " ".join(parsed.text.split()), text
+    assert "crop:\n  detector: none\n" in parsed.text
+    assert f"# crops: {run.params.crop_digest}" in parsed.text
+    assert "drawn by a computer" in parsed.text
+    labels = ["AU01", "AU06", "AU12"]
+    expected = [f"precision against recall of {label}" for label in labels]
+    expected += [f"calibration of {label}" for label in labels]
+    expected += [f"scores of {name} by folds, seeds, subjects" for name in (*labels, "mean")]
+    assert parsed.plots[1:-2] == expected
+    assert parsed.plots[-2:] == ["losses of pretrain", "losses of finetune"]
+
+
+def test_only_results_change_the_page(make_run):
+    run = make_run(published="bp4d")
+    first = run.write()
+    tables = {path.name: path.read_bytes() for path in (run.folder / "tables").iterdir()}
+    assert run.write() == first
+    assert {path.name: path.read_bytes() for path in (run.folder / "tables").iterdir()} == tables
+    assert set(tables) == {f"{name}.{suffix}" for name in ("summary", "published") for suffix in ("tex", "md")}
+    assert "secret" not in first, "the host of a training"
+
+
+def test_expressions_have_a_confusion_matrix_and_one_fold_has_no_spread(make_run):
+    run = make_run("expressions").changed(params=toy_params(render=None), stage1=None)
+    page = run.write()
+    names = ["results", "confusion", "precision-recall", "calibration", "training", "left-out", "repeat"]
+    assert sections(page) == names
+    assert "drawn by a computer" not in page
+    matrix = page.split('<table class="confusion">')[1].split("</table>")[0]
+    rows = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in matrix.split("<tbody>")[1].split("</tr>")[:3]]
+    counts = next(iter(run.fold_metrics.values()))["confusion"]
+    expected = [[f"{100 * n / sum(row):.0f}" if n else "" for n in row] for row in counts]
+    assert rows == expected
+    assert "losses of pretrain" not in page
+
+
+def test_leave_one_out_says_that_counts_are_pooled(make_run):
+    page = make_run("leave_one_out").write()
+    assert "F1 from the counts of all folds together" in page
+    assert "scores of AU01 by subjects" in page
+    assert len(re.findall("<tr", page.split("Test frames of each fold")[2])) >= 5
+
+
+def test_a_test_on_another_data_set_names_both(make_run, tmp_path):
+    run = make_run()
+    run.summary["trained_on"] = "other"
+    for name in ("other", "bp4d"):
+        write_text(tmp_path / "data" / "interim" / name / "check.txt", f"check of {name}\n")
+    page = run.write()
+    assert "trained on other" in page
+    assert "check of other" in page
+    assert "check of bp4d" in page
+
+
+def test_results_alone_give_a_page(make_run):
+    """Without weights, losses, crops or predictions, from metrics of an earlier version, and without intervals."""
+    run = make_run()
+    for path in run.folder.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    for metrics in run.fold_metrics.values():
+        del metrics["by_threshold"], metrics["unknown_frames"]
+    for row in run.summary["rows"].values():
+        row.update(ci_low=None, ci_high=None, activity_only=None)
+    for margins in run.summary["margins"].values():
+        margins.update({label: [None, None] for label in margins})
+    page = run.changed(summary=run.summary | {"bootstrap": 0}).write()
+    assert sections(page) == ["results", "spread", "left-out", "repeat"]
+    assert "No curves: the metrics are of an earlier version." in page
+    assert "bootstrap intervals" not in page
+    assert "which record commit, data and device, are missing" in page
+
+
+def test_undefined_scores_and_odd_names_are_shown(make_run):
+    run = make_run("expressions")
+    summary = renamed(run.summary)
+    summary["rows"]["sadness"] = dict.fromkeys(summary["rows"]["sadness"]) | {"frames": 0, "positives": 0}
+    page = run.changed(summary=summary, fold_metrics={path: renamed(m) for path, m in run.fold_metrics.items()}).write()
+    assert "a <b>" not in page
+    assert "a &lt;b&gt; &amp; $c" in page
+    assert "not defined" in page
+
+
+def renamed(values: dict) -> dict:
+    return json.loads(json.dumps(values).replace("happiness", "a <b> & $c"))
+
+
+@pytest.mark.parametrize("kind", ["action_units", "expressions"])
+def test_no_picture_but_plots(make_run, kind):
+    page = make_run(kind).write()
+    assert "<img" not in page
+    assert "<image" not in page

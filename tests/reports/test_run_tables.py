@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from clef.evaluation.run.fold_metrics import cross_validation
+from clef.evaluation.run.rows import row_names
+from clef.evaluation.run.spread import spread
+from clef.reports import run_tables
+
+
+def numbers(table):
+    """Row name to heading to cell."""
+    return {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
+
+
+def test_results_are_those_of_the_summary_with_optimistic_columns_named_so(make_run):
+    summary = make_run(seeds=2).summary
+    table = run_tables.headline_table(summary)
+    assert [row[0] for row in table.rows] == ["AU01", "AU06", "AU12", "mean"]
+    assert table.totals == 1
+    for name, cells in numbers(table).items():
+        row = summary["rows"][name]
+        for key, heading in {"f1": "F1", **run_tables.HEADLINE}.items():
+            assert cells.get(heading, "") == ("" if row[key] is None else f"{100 * row[key]:.1f}"), (name, key)
+        assert cells["95 % interval"] == f"{100 * row['ci_low']:.1f} - {100 * row['ci_high']:.1f}"
+    assert "F1 tuned" not in table.columns, "the run has no tuned thresholds"
+    assert [column for column in table.columns if "field" in column] == [
+        "F1 field (optimistic)",
+        "F1 field max (optimistic)",
+    ]
+
+
+def test_the_run_is_ranked_among_published_results_with_their_sources(make_run):
+    run = make_run("expressions", published="rafdb")
+    assert run_tables.ranking_table(run.summary) is None, "three classes are not the seven of the published results"
+    row = run.summary["rows"]["accuracy"]
+    run.summary["published"] = [
+        {"method": name, "year": year, "protocol": "as printed; may", "source": f"paper {name}", "values": values}
+        for name, year, values in (("B", 2021, {"accuracy": 1.0}), ("A", 2023, {"accuracy": 0.0, "fear": 0.5}))
+    ]
+    table = run_tables.ranking_table(run.summary)
+    assert [row[0] for row in table.rows] == ["B", "mine", "mine", "A"]
+    assert table.rows[0] == ["B", "2021", "100.0", "as printed", "paper B"]
+    assert table.marked == {1, 2}
+    each = run_tables.published_table(run.summary)
+    assert each.columns == ["method", "happiness", "sadness", "fear", "mean", "accuracy"]
+    assert [row[0] for row in each.rows] == ["B (2021)", "A (2023)", "mine (this run, strict)"]
+    assert each.rows[1] == ["A (2023)", "", "", "50.0", "", "0.0"]
+    assert each.rows[2][-1] == f"{100 * row['f1']:.1f}"
+
+
+def test_confusion_adds_up_seeds_and_leaves_out_an_empty_last_column(make_run):
+    scores = list(make_run("expressions", seeds=2).fold_metrics.values())
+    columns, rows = run_tables.confusion_shares(scores)
+    added = sum(np.array(metrics["confusion"]) for metrics in scores)
+    assert columns == ["happiness", "sadness", "fear", "no face found"]
+    for (name, images, shares), counts in zip(rows, added, strict=True):
+        assert images == counts.sum()
+        assert shares == pytest.approx(counts / counts.sum()), name
+    for metrics in scores:
+        metrics["confusion"] = [[*row[:3], 0] for row in metrics["confusion"]]
+    columns, rows = run_tables.confusion_shares(scores)
+    assert columns == ["happiness", "sadness", "fear"]
+    assert [len(shares) for _, _, shares in rows] == [3, 3, 3]
+
+
+def test_what_was_left_out_adds_up_to_all_frames(make_run):
+    run = make_run()
+    status = numbers(run_tables.status_table(run.summary))
+    frames = sum(metrics["frames"] for metrics in run.fold_metrics.values())
+    assert sum(int(cells["frames"]) for cells in status.values()) == frames
+    assert sum(float(cells["%"]) for cells in status.values()) == pytest.approx(100, abs=0.11)
+    for label, cells in numbers(run_tables.labels_table(run.summary)).items():
+        assert int(cells["known"]) + int(cells["unknown"]) == frames
+        assert int(cells["present"]) == run.summary["rows"][label]["positives"]
+    table = run_tables.folds_table(cross_validation(list(run.fold_metrics.values())))
+    for row, metrics in zip(table.rows, run.fold_metrics.values(), strict=True):
+        lost, choice = metrics["status"]["no_face"], metrics["field_max"]
+        assert row[1:5] == [str(metrics["fold"]), str(len(metrics["subjects"])), str(metrics["frames"]), str(lost)]
+        assert int(row[5]) == metrics["unknown_frames"]
+        assert row[8] == f"{choice['epoch']}, {choice['threshold']:g}"
+
+
+def test_subjects_are_sorted_by_their_mean(make_run):
+    run = make_run()
+    names = row_names(run.summary)
+    found = spread(cross_validation(list(run.fold_metrics.values())), names, pooled=False)
+    table = run_tables.subjects_table(found, "subjects")
+    assert sorted(row[0] for row in table.rows) == found.unit_names
+    means = [float(row[-1]) for row in table.rows]
+    assert means == sorted(means)
+
+
+def test_a_csv_file_of_another_step_is_shown_as_it_is(tmp_path, caplog):
+    path = tmp_path / "ablation.csv"
+    assert run_tables.csv_table(path, "c") is None
+    path.write_text('method,F1\n"CLIP, names",64.0\nCLEF,65.9\n')
+    table = run_tables.csv_table(path, "c")
+    assert (table.rows, table.align) == ([["CLIP, names", "64.0"], ["CLEF", "65.9"]], "lr")
+    assert not caplog.text
+    path.write_text("method,F1\n")
+    assert run_tables.csv_table(path, "c").rows == []
+    for nonsense in (b"", b"a,b\n1\n", b'a\n"b', b"\xff\xfe\n1\n"):
+        path.write_bytes(nonsense)
+        caplog.clear()
+        assert run_tables.csv_table(path, "c") is None
+        assert "ablation.csv: not in the report" in caplog.text
