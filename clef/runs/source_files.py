@@ -11,8 +11,8 @@ CHECKOUT = Path(clef.__file__).parents[1]
 def source_files(module: str, within: tuple[str, ...] = ("clef",)) -> list[str]:
     """Files of a module and of every module of the packages `within` that it imports, directly or not.
 
-    Paths are sorted. They are relative in the checkout, and absolute elsewhere: another workflow that uses this one as a
-    module has its own working directory.
+    Paths are sorted. They are relative in the checkout, and absolute elsewhere, as in a workflow that uses this one as
+    a module.
     """
     found: set[str] = set()
     pending = [module]
