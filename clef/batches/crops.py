@@ -7,7 +7,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from clef.errors import ClefError
-from clef.faces.shard import open_shard, read_fingerprint
+from clef.faces.shard import decode_crop, open_shard, read_fingerprint
 from clef.runtime.progress import notice
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -65,11 +64,11 @@ class Crops:
         images = []
         for index in indices:
             encoded = self._columns[self._shard[index]][int(self._row[index])].as_buffer()
-            image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+            image = decode_crop(encoded)
             if image is None:
                 path = self._paths[self._shard[index]]
                 raise ClefError(f"{path}: row {self._row[index]} is not a JPEG; delete the shard and crop again")
-            images.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            images.append(image)
         return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 

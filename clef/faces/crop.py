@@ -120,7 +120,7 @@ def _crop_batches(
             report.statuses[item.status] += 1
             if item.frame.problem:
                 problems.setdefault(sequence.sequence, []).append((item.frame.number, item.frame.problem))
-            yield _row(sequence, item, settings)
+            yield crop_row(sequence.sequence, item, settings)
 
     for batch in chunks(rows(), ROWS_PER_BATCH):
         yield pa.RecordBatch.from_pylist(batch, schema=SCHEMA)
@@ -139,9 +139,10 @@ def _use_annotated_box(tracked: TrackedFrame) -> TrackedFrame:
     return replace(tracked, face=Face(tracked.frame.box, 1.0))
 
 
-def _row(sequence: RecordedSequence, tracked: TrackedFrame, settings: CropParams) -> dict[str, Any]:
+def crop_row(sequence: str, tracked: TrackedFrame, settings: CropParams) -> dict[str, Any]:
+    """Crop the face of a frame, and return the row that a shard has for it."""
     row: dict[str, Any] = {
-        "sequence": sequence.sequence,
+        "sequence": sequence,
         "frame": tracked.frame.number,
         "time": tracked.frame.time,
         "status": tracked.status,

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pyarrow as pa
 
 from clef.errors import ClefError
@@ -67,6 +69,12 @@ def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
 def open_shard(path: Path) -> pa.Table:
     """Map a shard into memory; raise a ClefError if it is missing or damaged. Data is read only when it is used."""
     return _reader(path).read_all()
+
+
+def decode_crop(encoded: bytes | pa.Buffer) -> np.ndarray | None:
+    """Decode the JPEG of a crop to RGB, uint8 (height, width, 3); None if it is none."""
+    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def read_fingerprint(path: Path) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def _total_size(path: Path) -> int | None:
 
 def _read_member(path: Path, member: ZipInfo) -> DecodedImage:
     try:
-        return _decode(read_zipped(path, member), f"{path}: {member.filename}")
+        return decode_image(read_zipped(path, member), f"{path}: {member.filename}")
     except ClefError as error:
         return None, str(error)
 
@@ -174,12 +174,12 @@ def _read_image(path: Path) -> DecodedImage:
             size = os.fstat(file.fileno()).st_size
             if size > LARGEST_FILE:
                 return None, f"{path}: {size} bytes; expected a camera image"
-            return _decode(file.read(size), str(path))
+            return decode_image(file.read(size), str(path))
     except OSError as error:
         return None, f"{path}: cannot be read ({error.strerror})"
 
 
-def _decode(content: bytes, name: str) -> DecodedImage:
+def decode_image(content: bytes, name: str) -> DecodedImage:
     """Decode an image to RGB uint8, also from grey, alpha and 16 bit, turned by its EXIF orientation."""
     if content[4:8] == b"ftyp":  # ISO base media file format; OpenCV does not turn AVIF images
         kind = "an AVIF" if content[8:11] == b"avi" else "a HEIC"

@@ -1,10 +1,11 @@
-"""Write files atomically: under a temporary name beside the target, then renamed."""
+"""Write files and folders atomically: under a temporary name beside the target, then renamed."""
 
 import errno
 import hashlib
 import os
 import re
 import secrets
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -42,6 +43,36 @@ def atomic_write(target: Path | str) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             partial.unlink()
+        if (number := _write_error(error, partial)) is not None:
+            raise OSError(number, os.strerror(number), str(target)) from error
+        raise
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder; it replaces `target` when the block ends, and is removed if the block raises.
+
+    Temporary folders that dead processes of this host left for the same target are removed first.
+
+    Raises:
+        OSError: The folder cannot be written; `filename` is the target's.
+    """
+    target = target.resolve()
+    partial, earlier = temporary_path(target), temporary_path(target)
+    for path in filter(is_abandoned, target.parent.glob(f".{target.name[:KEPT_CHARACTERS]}.*.partial")):
+        shutil.rmtree(path, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        for path in partial.iterdir():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            os.replace(target, earlier)  # only an empty folder can be replaced in one step
+        os.replace(partial, target)
+        shutil.rmtree(earlier, ignore_errors=True)
+    except BaseException as error:
+        shutil.rmtree(partial, ignore_errors=True)
         if (number := _write_error(error, partial)) is not None:
             raise OSError(number, os.strerror(number), str(target)) from error
         raise
@@ -108,7 +139,8 @@ def _write_error(error: BaseException | None, partial: Path) -> int | None:
     """Error number of a failed write: libraries wrap the error, drop the file name or only quote its text."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in WRITE_ERRORS:
-            return error.errno if error.filename in (None, str(partial)) else None
+            names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+            return error.errno if not names or any(name.startswith(str(partial)) for name in names) else None
         if os.strerror(errno.ENOSPC) in str(error):
             return errno.ENOSPC
         error = None if error.__suppress_context__ else error.__context__

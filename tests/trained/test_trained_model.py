@@ -2,31 +2,22 @@ import json
 import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from clef.batches.crops import Crops
 from clef.errors import ClefError
-from clef.faces.shard import CROPPED
 from clef.manifest.table import manifest_fingerprint
 from clef.trained.config import CONFIG, TrainedConfig
 from clef.trained.load import load_model
 from clef.trained.run_members import NOTICE
-
-LABELS = ["AU01", "AU04", "AU12"]
+from tests.trained.conftest import LABELS, evaluated_crops
 
 
 def test_a_fold_predicts_its_test_frames_as_the_evaluation_did(toy_run):
-    folder, inputs = toy_run
-    frames = pd.read_parquet(inputs.manifest)
     for fold in (0, 1):
-        expected = pd.read_parquet(folder / f"seed0/fold{fold}/predictions.parquet")
-        expected = expected[expected["status"].isin(CROPPED)]
-        test = expected[["sequence", "frame"]].merge(frames, on=["sequence", "frame"])
-        crops = Crops(inputs.shards, test, manifest_fingerprint(inputs.manifest)).decode(np.arange(len(test)))
-        probabilities, cosines = load_model(folder, fold=fold, device="cpu").predict(crops)
-        assert (probabilities == expected[[f"p_{name}" for name in LABELS]].to_numpy()).all()
+        crops, expected = evaluated_crops(toy_run, fold)
+        probabilities, cosines = load_model(toy_run[0], fold=fold, device="cpu").predict(crops)
+        assert (probabilities == expected).all()
         assert cosines is None
 
 

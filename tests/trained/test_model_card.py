@@ -1,0 +1,144 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
+
+from clef.trained.export import CARD
+from clef.trained.model_card import model_card
+from clef.trained.run_members import NOTICE, run_config
+from tests.trained.conftest import LABELS
+
+
+@pytest.fixture
+def run(toy_run, tmp_path):
+    """A copy of the results that may be changed."""
+    return shutil.copytree(toy_run[0], tmp_path / "run")
+
+
+def edit(path, **values) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def card_of(run, **chosen) -> str:
+    return model_card(run, run_config(run, **chosen), with_onnx=True)
+
+
+def one_line(card: str) -> str:
+    return " ".join(card.split())
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def test_the_hub_reads_the_card_and_its_strict_score(toy_run, exported):
+    data = ModelCard.load(exported / CARD).data
+    rows = json.loads((toy_run[0] / "summary.json").read_text())["rows"]
+    (result,) = data.eval_results
+    assert (result.metric_type, result.metric_value, result.dataset_name) == ("f1", rows["mean"]["f1"], "toy")
+    assert data.license is None
+    assert {"clef", "onnx", "facial-action-unit-detection"} <= set(data.tags)
+
+
+def test_the_card_has_the_strict_figures_of_every_label(toy_run, exported):
+    card, rows = (exported / CARD).read_text(), json.loads((toy_run[0] / "summary.json").read_text())["rows"]
+    table = {line.split(" | ")[0].strip("| *"): line for line in card.split("\n") if line.startswith("|")}
+    for label in (*LABELS, "mean"):
+        row = rows[label]
+        figures = f"{percent(row['ci_low'])} to {percent(row['ci_high'])} | {percent(row['precision'])} |"
+        headline = f"{percent(row['f1'])}{'**' if label == 'mean' else ''} | {figures}"
+        assert any(headline in line for line in card.split("\n") if label in line), (label, table)
+    headline, _, optimistic = card.partition("Only for comparison with papers")
+    assert f"`f1_field` {percent(rows['mean']['f1_field'])}" in optimistic
+    assert "field" not in headline
+    text = one_line(card)
+    for sentence in (
+        f"> **Warning:** {NOTICE}.",
+        "mean of 2 networks",
+        "trained on 3 subjects",
+        "2 folds, 1 seed, 6 test subjects",
+        "started from random weights",
+        "counts as present if its probability is at least 0.5",
+        f"from the activity alone reaches {percent(rows['mean']['activity_only'])}",
+        f'Always predicting "present" reaches {percent(rows["mean"]["floor"])}',
+        f"mean AUC of {percent(rows['mean']['auc_description'])}",
+        "the mean of the networks was not tested as a whole",
+        "Data: pictures that the package itself renders.",
+        "to detect lies;",
+    ):
+        assert sentence in text, sentence
+
+
+def test_the_spread_is_that_of_the_f1_of_single_subjects(toy_run, exported):
+    expected = []
+    for path in toy_run[0].glob("seed0/fold*/metrics.json"):
+        for unit in json.loads(path.read_text())["counts"]:
+            counts = [unit[cell][LABELS.index("AU04")] for cell in ("tp", "fp", "fn")]
+            if counts[0] + counts[2]:
+                expected.append(2 * counts[0] / (2 * counts[0] + counts[1] + counts[2]))
+    quartiles = " | ".join(percent(value) for value in np.percentile(expected, [0, 25, 50, 75, 100]))
+    card = (exported / CARD).read_text()
+    assert "Half of the 6 subjects" in card
+    assert f"| AU04 | {quartiles} |" in card
+
+
+def test_missing_figures_are_said_to_be_missing(run):
+    for metrics in run.glob("seed0/fold*/metrics.json"):
+        edit(metrics, resampled="sequences")
+    summary = json.loads((run / "summary.json").read_text())
+    for row in summary["rows"].values():
+        row |= {"activity_only": None, "auc_description": None, "ci_low": None, "ci_high": None}
+    edit(run / "summary.json", **summary)
+    text = one_line(card_of(run))
+    assert "knows only the activity is missing, because the data set has no activities" in text
+    assert "the spread is missing, because the folds have no counts by subject" in text
+    assert "**Asked in words** (zero-shot): no figure" in text
+    assert "| - to - |" in text
+    (run / "summary.json").unlink()
+    text = one_line(card_of(run, fold="0"))
+    assert "The figures are missing: the run was not finished" in text
+    assert "the number of test subjects is missing" in text
+    assert "one network (seed 0, fold 0)" in text
+    assert "model-index" not in text
+
+
+def test_pretrained_weights_are_named_by_tag_but_never_by_path(run):
+    def start_from(pretrained: str, stage: str) -> str:
+        for sidecar in run.glob("seed0/fold*/finetune.json"):
+            values = json.loads(sidecar.read_text())
+            values |= {"model": values["model"] | {"pretrained": pretrained}, "pretrained": "0123abc"}
+            sidecar.with_name(f"{stage}.json").write_text(json.dumps(values))
+        return one_line(card_of(run))
+
+    card = start_from("openai", "finetune")
+    assert "started from open_clip's `openai`" in card
+    assert "training started from: open_clip's `openai`; their publisher's terms apply" in card
+    card = start_from("/home/me/clip.pt", "finetune")
+    assert "started from a file with the SHA-256 `0123abc`" in card
+    assert "/home/me" not in card
+    for sidecar in run.glob("seed0/fold*/finetune.json"):
+        edit(sidecar, stage1="0" * 64)
+    assert "started from the stage 1 of another run" in one_line(card_of(run))
+    assert "started from open_clip's `laion2b`" in start_from("laion2b", "pretrain")
+
+
+def test_the_data_of_stage_1_is_named(run):
+    for sidecar in run.glob("seed0/fold*/finetune.json"):
+        edit(sidecar, stage1="0" * 64)
+        pretrain = json.loads(sidecar.read_text())
+        pretrain["trained_on"].append(["bp4dplus", "F001"])
+        sidecar.with_name("pretrain.json").write_text(json.dumps(pretrain))
+    card = one_line(card_of(run))
+    assert "weak labels): on `bp4dplus`, `toy`." in card
+    assert "Check those of `bp4dplus`, `toy` before" in card
+    assert "F001" not in card
+
+
+def test_data_of_real_people_has_terms_of_its_own(run):
+    for sidecar in run.glob("seed0/fold*/finetune.json"):
+        edit(sidecar, dataset={"adapter": "bp4d", "name": "bp4d"}, trained_on=[["bp4d", "F001"], ["bp4d", "F002"]])
+    card = one_line(card_of(run))
+    assert "Check those of `bp4d` before you publish or use this model." in card
+    assert "Warning" not in card
