@@ -8,9 +8,8 @@ A row labels one frame, or the whole recording if it has no frame. A row without
 train/happiness/0.jpg
 """
 
-import os
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -22,14 +21,13 @@ from clef.datasets.readers.label_table import LabelTable, is_below, labels_in_pa
 from clef.datasets.readers.label_times import label_frames
 from clef.errors import ClefError
 from clef.params.schema import NAME, NAME_EXPECTED, Count, Fraction, Params, ParamsError, Section
-from clef.recordings.numbered_images import IMAGE_SUFFIXES, numbered_images
+from clef.recordings.media_files import media_below, media_kind
+from clef.recordings.numbered_images import numbered_images
 from clef.recordings.sequence import RecordedSequence, SequenceKind
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VIDEO_SUFFIXES = {f".{name}" for name in ("3gp", "avi", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts")}
-VIDEO_SUFFIXES |= {".mxf", ".ogv", ".ts", ".webm", ".wmv"}
 BLOCKS = 8
 
 
@@ -137,7 +135,7 @@ class Folder(Dataset):
         return sort_by_shard(listed)
 
     def _sequence(self, path: str, subject: str | None, activity: str | None, split: str | None) -> RecordedSequence:
-        kind = _kind(path)
+        kind: SequenceKind = media_kind(path) or "images"
         name = (path if kind == "images" else path.rpartition(".")[0]).replace("/", "_")
         first_frame = self.options.first_frame if kind == "video" else 0
         known = {"subject": subject, "activity": activity, "split": split or self._drawn_split(subject or path)}
@@ -217,7 +215,7 @@ class Folder(Dataset):
         known = {sequence.source for sequence in sequences}
         folders = {source.rpartition("/")[0] for source in known}
         unexpected = [f"{self.options.labels}: column {name}" for name in self._table(root).unused]
-        for folder, media in _media(root, known):
+        for folder, media in media_below(root, known):
             unknown = [name for name in media if name not in known]
             # Name a folder without any known recording only once: it may hold thousands of files.
             unexpected += unknown if folder in folders or len(unknown) < 2 else [folder or "."]
@@ -227,23 +225,13 @@ class Folder(Dataset):
         options = self.options
         path = root / (options.labels or "")
         if options.labels is None:
-            names = (name for _, media in _media(root) for name in media)
+            names = (name for _, media in media_below(root) for name in media)
             table = labels_in_paths(path, names, options.pattern or "", options.classes)
         else:
             table = read_label_table(path, options.columns, options.pattern, options.classes)
         _check_known(path, table, "subject", self.subjects(), "subjects")
         _check_known(path, table, "activity", list(self.activities), "activities")
         return table
-
-
-def _media(root: Path, skip: Collection[str] = ()) -> Iterator[tuple[str, list[str]]]:
-    """List the videos and images in each folder below the root, except hidden ones and the folders to skip."""
-    for path, below, names in os.walk(root):
-        folder = "" if Path(path) == root else Path(path).relative_to(root).as_posix()
-        prefix = f"{folder}/" if folder else ""
-        below[:] = sorted(name for name in below if not name.startswith(".") and prefix + name not in skip)
-        visible = (name for name in sorted(names) if not name.startswith("."))
-        yield folder, [prefix + name for name in visible if _kind(name) != "images"]
 
 
 def _check_known(path: Path, table: LabelTable, column: str, known: list[str], option: str) -> None:
@@ -286,13 +274,6 @@ def _frames(root: Path, sequence: RecordedSequence) -> list[int]:
         except ClefError:
             return [sequence.first_frame]
     return list(range(sequence.first_frame, sequence.first_frame + (sequence.frames or 1)))
-
-
-def _kind(path: str) -> SequenceKind:
-    suffix = PurePosixPath(path).suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
-        return "video"
-    return "image" if suffix in IMAGE_SUFFIXES else "images"
 
 
 ADAPTER = Folder

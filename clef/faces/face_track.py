@@ -5,6 +5,7 @@ of a gap, or lie within the smoothing window. Which of several people to follow 
 so its frames are then read again. Recordings that never show two faces at once are read once.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import numpy as np
 from clef.faces.detectors import Detector, Face
 from clef.faces.detectors.base import intersection
 from clef.faces.search import SearchedFrame, annotated_face, have_one_size, image_centre, same_face, search_frames
-from clef.faces.tracks import Tracks
+from clef.faces.tracks import Track, Tracks
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame
 
@@ -54,20 +55,34 @@ def track_face(frames: Iterable[Frame], detector: Detector, settings: CropParams
 
 def track_person(frames: Iterable[Frame], tracks: Tracks, settings: CropParams) -> Iterator[TrackedFrame]:
     """Track one of several people and yield the same frames, read again, each once and in order."""
-    person = tracks.person(settings.face)
+    return _track(frames, tracks, tracks.person(settings.face), settings)
 
-    def tracked(frame: Frame) -> TrackedFrame:
-        face = next(filter(None, (track.face(frame.number) for track in person)), None)
-        return _tracked(frame, face, tracks.face_count(frame.number))
 
-    return _follow(map(tracked, frames), settings)
+def track_people(frames: Iterable[Frame], tracks: Tracks, settings: CropParams) -> Iterator[tuple[TrackedFrame, ...]]:
+    """Track all people, each as `track_person`, and yield every frame once for each of them: see `Tracks.people`."""
+    people = tracks.people(settings.face)
+    copies = itertools.tee(frames, len(people))
+    tracked = [_track(own, tracks, person, settings) for own, person in zip(copies, people, strict=True)]
+    return zip(*tracked, strict=True)
 
 
 def find_single_faces(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> Iterator[TrackedFrame]:
     """Find the face in each of several images that do not belong together, and yield them in order."""
+    return (faces[0] for faces in find_all_faces(frames, detector, settings))
+
+
+def find_all_faces(
+    frames: Iterable[Frame], detector: Detector, settings: CropParams
+) -> Iterator[tuple[TrackedFrame, ...]]:
+    """Find all faces of several images, that of `find_single_faces` first: one item or more for each image."""
     for item in search_frames(frames, detector, settings, stills=True):
-        face = _choose(item.faces, item.frame, settings) if item.faces else None
-        yield _tracked(item.frame, face, None if item.faces is None else len(item.faces))
+        faces = list(item.faces or [])
+        count = None if item.faces is None else len(faces)
+        chosen: list[Face | None] = []
+        while faces:
+            chosen.append(_choose(faces, item.frame, settings))
+            faces = [face for face in faces if face is not chosen[-1]]
+        yield tuple(_tracked(item.frame, face, count) for face in chosen or [None])
 
 
 def interpolate(one: Face, other: Face, share: float) -> Face:
@@ -77,6 +92,16 @@ def interpolate(one: Face, other: Face, share: float) -> Face:
     if one.landmarks is not None and other.landmarks is not None:
         landmarks = (1 - share) * one.landmarks + share * other.landmarks
     return Face((box[0], box[1], box[2], box[3]), min(one.score, other.score), landmarks)
+
+
+def _track(
+    frames: Iterable[Frame], tracks: Tracks, person: list[Track], settings: CropParams
+) -> Iterator[TrackedFrame]:
+    def tracked(frame: Frame) -> TrackedFrame:
+        face = next(filter(None, (track.face(frame.number) for track in person)), None)
+        return _tracked(frame, face, tracks.face_count(frame.number))
+
+    return _follow(map(tracked, frames), settings)
 
 
 def _only_faces(searched: Iterator[SearchedFrame]) -> Iterator[TrackedFrame]:

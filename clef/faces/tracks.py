@@ -114,20 +114,32 @@ class Tracks:
         The remaining tracks are fragments, of the person or of another one who is not visible meanwhile: they belong to
         whomever they resemble most in position and size at their ends.
         """
-        if rule == "largest":
-            chosen = max(self.tracks, key=Track.total_area)
-        else:
-            longest = max(map(len, self.tracks))
-            chosen = min((track for track in self.tracks if 2 * len(track) >= longest), key=Track.mean_distance)
-        person = [chosen]
-        others = [track for track in self.tracks if track is not chosen and track.coincides(chosen)]
-        fragments = [track for track in self.tracks if not track.coincides(chosen)]
-        for fragment in sorted(fragments, key=chosen.difference):
-            absent = [track for track in person + others if not track.coincides(fragment)]
-            nearest = min(absent, key=lambda track: track.difference(fragment))
-            is_free = not any(track.coincides(fragment) for track in person)
-            (person if is_free and nearest in person else others).append(fragment)
-        return person
+        return _choose_person(self.tracks, rule)
+
+    def people(self, rule: Literal["largest", "central"]) -> list[list[Track]]:
+        """Divide the tracks among people: that of `person`, then the one chosen from the other tracks, and so on."""
+        people, tracks = [], self.tracks
+        while tracks:
+            people.append(_choose_person(tracks, rule))
+            tracks = [track for track in tracks if track not in people[-1]]
+        return people
+
+
+def _choose_person(tracks: list[Track], rule: Literal["largest", "central"]) -> list[Track]:
+    if rule == "largest":
+        chosen = max(tracks, key=Track.total_area)
+    else:
+        longest = max(map(len, tracks))
+        chosen = min((track for track in tracks if 2 * len(track) >= longest), key=Track.mean_distance)
+    person = [chosen]
+    others = [track for track in tracks if track is not chosen and track.coincides(chosen)]
+    fragments = [track for track in tracks if not track.coincides(chosen)]
+    for fragment in sorted(fragments, key=chosen.difference):
+        absent = [track for track in person + others if not track.coincides(fragment)]
+        nearest = min(absent, key=lambda track: track.difference(fragment))
+        is_free = not any(track.coincides(fragment) for track in person)
+        (person if is_free and nearest in person else others).append(fragment)
+    return person
 
 
 def find_tracks(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> Tracks:

@@ -97,6 +97,17 @@ def probe(path: Path) -> VideoFacts:
     return VideoFacts(frames, float(stream.average_rate) if stream.average_rate else None, width, height)
 
 
+def declared_length(path: Path) -> tuple[int, float]:
+    """Number of frames and duration in seconds by the header of a file alone, 0 where it has none.
+
+    This is quick and may be wrong, see `probe`. An unreadable file raises a ClefError.
+    """
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        seconds = (container.duration or 0) / av.time_base
+        return stream.frames or round(seconds * (stream.average_rate or 0)), seconds
+
+
 def frame_times(path: Path) -> np.ndarray | None:
     """Presentation times of all frames in seconds, by number; None if a file has neither times nor a frame rate.
 

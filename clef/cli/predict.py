@@ -1,0 +1,113 @@
+"""The subcommand that predicts videos and images with a trained model."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clef.cli.app import RESULTS_PANEL, app
+from clef.errors import ClefError
+from clef.runtime.gpus import claim_gpus, visible_gpus
+from clef.runtime.progress import notice
+
+if TYPE_CHECKING:
+    from clef.trained.config import TrainedConfig
+
+log = logging.getLogger(__name__)
+
+
+@app.command(rich_help_panel=RESULTS_PANEL, epilog="Example: clef predict talk.mp4 --run demo --out talk.parquet")
+def predict(
+    inputs: Annotated[
+        list[str], typer.Argument(help="Videos, images, folders or patterns such as '*.mp4'; or a webcam, such as 0.")
+    ],
+    out: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.")],
+    run: Annotated[str | None, typer.Option(help="Name of the run whose model predicts.")] = None,
+    model: Annotated[str | None, typer.Option(help="Folder from `clef export`, instead of a run.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Use the weights of this seed only.")] = None,
+    fold: Annotated[
+        str | None, typer.Option(help="Use the weights of this fold only, instead of the average of all folds.")
+    ] = None,
+    ask: Annotated[
+        list[str] | None, typer.Option(help="Also write how well each face fits this sentence; repeat for several.")
+    ] = None,
+    start: Annotated[float, typer.Option(help="Seconds of each video to skip.", min=0)] = 0.0,
+    end: Annotated[float | None, typer.Option(help="Second of each video before which to stop.", min=0)] = None,
+    openface: Annotated[
+        bool, typer.Option("--openface", help="Name the columns of a csv file as OpenFace does.")
+    ] = False,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Also write the video (.mp4) or image with boxes and bars.", metavar="FILE")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw the labels over time, .png or .svg.", metavar="FILE")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda if there is a GPU.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Number of processes that find faces; by default one for each core.", min=1)
+    ] = None,
+    detector_weights: Annotated[
+        Path | None, typer.Option(help="Weights of the face detector, if it needs some.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Predict action units or expressions in every frame of videos and images.
+
+    The table has a row for each frame and face. After ctrl-C, run the same command to resume with the next video.
+    """
+    from clef.predict.inputs import find_recordings
+    from clef.predict.output import check_output, write_table
+    from clef.predict.predict_files import Options, predict_files
+    from clef.predict.table import Layout
+    from clef.predict.workers import available_cores
+    from clef.runtime.lease import leased
+    from clef.trained.load import find_model, load_model
+
+    if (run is None) == (model is None):
+        raise ClefError("--run, --model: expected one of them, the name of a run or a folder from `clef export`")
+    if end is not None and end <= start:
+        raise ClefError(f"--end: {end:g} s is not after --start, {start:g} s")
+    if device not in (None, "cpu", "cuda"):
+        raise ClefError(f"--device: {device}; expected cpu or cuda")
+    name = str(run or model)
+    _, config = find_model(name, seed, fold)
+    layout = Layout.of(config, name, ask or [])
+    check_output(out, openface, layout)
+    recordings, problems = find_recordings(inputs)
+    if not recordings:
+        raise ClefError("; ".join(f"{name}: {problem}" for name, problem in problems))
+    if device != "cpu" and visible_gpus():
+        claim_gpus(1)
+    weights = None if detector_weights is None else str(detector_weights)
+    options = Options(workers or available_cores(), layout.asked, start, end, weights)
+    work = out.with_name(f"{out.name}.work")
+    with leased(work):
+        trained = load_model(name, seed, fold, device)
+        parts, totals = predict_files(trained, layout, recordings, options, work)
+        write_table(parts, layout, out, openface)
+    shutil.rmtree(work, ignore_errors=True)
+    log.info("%s: %s", out, totals)
+    _describe(config, layout.asked)
+    problems += totals.problems
+    for file, problem in problems:
+        log.error("%s: %s", file, problem)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _describe(config: "TrainedConfig", asked: list[str]) -> None:
+    """Say what the predictions are worth."""
+    if config.notice:
+        notice("%s", config.notice)
+    if not asked:
+        return
+    figure = config.scores.get("mean", {}).get("auc_description")
+    if figure is None:
+        notice("how well this run answers sentences is unknown: no sentence was kept from its training")
+    else:
+        notice(
+            "AUC of sentences that no image was matched with: %.1f over %d labels; 50 is chance",
+            100 * figure,
+            len(config.labels.names),
+        )

@@ -1,0 +1,76 @@
+"""Predict from Python: `clef.load`."""
+
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clef.errors import ClefError
+from clef.predict.inputs import find_recordings
+from clef.predict.output import write_table
+from clef.predict.predict_files import Options, predict_files
+from clef.predict.table import Layout
+from clef.predict.workers import available_cores
+from clef.trained.load import load_model
+
+
+class Predictor:
+    """A trained model that predicts videos and images."""
+
+    def __init__(self, name: str | Path, fold: int | str | None, seed: int | None, device: str | None) -> None:
+        self.model = load_model(name, seed, fold, device)
+        self._name = str(name)
+        if self.model.config.notice:
+            warnings.warn(f"{name}: {self.model.config.notice}", stacklevel=3)
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the labels, such as `AU01`."""
+        return self.model.config.labels.names
+
+    def predict(
+        self,
+        paths: str | Path | Sequence[str | Path],
+        ask: str | Sequence[str] = (),
+        start: float = 0.0,
+        end: float | None = None,
+        workers: int | None = None,
+        detector_weights: str | Path | None = None,
+    ) -> pd.DataFrame:
+        """Predict every frame and face of videos and images.
+
+        Args:
+            paths: Files, folders or patterns.
+            ask: Sentences; the table has a column `ask: SENTENCE` with the cosine of each face and sentence.
+            start: Seconds of each video to skip.
+            end: Second of each video before which to stop.
+            workers: Number of processes, or of threads for a single video; by default one for each core.
+            detector_weights: Weights of the face detector, if it needs some.
+
+        Returns:
+            The table that docs/predicting.md describes. Files that cannot be read are warnings.
+
+        Raises:
+            ClefError: No path leads to a video or an image, or a sentence cannot be asked.
+        """
+        recordings, problems = find_recordings([str(path) for path in _listed(paths)])
+        if not recordings:
+            raise ClefError("; ".join(f"{name}: {problem}" for name, problem in problems) or "predict: no path given")
+        layout = Layout.of(self.model.config, self._name, _listed(ask))
+        weights = None if detector_weights is None else str(detector_weights)
+        options = Options(workers or available_cores(), layout.asked, start, end, weights)
+        with tempfile.TemporaryDirectory(prefix="clef-") as folder:
+            parts, totals = predict_files(self.model, layout, recordings, options, Path(folder))
+            for name, problem in problems + totals.problems:
+                warnings.warn(f"{name}: {problem}", stacklevel=2)
+            write_table(parts, layout, Path(folder) / "table.parquet")
+            table = pq.read_table(Path(folder) / "table.parquet")
+        return table.to_pandas(types_mapper={pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype()}.get)
+
+
+def _listed(value: str | Path | Sequence[str | Path]) -> list[str]:
+    return [str(item) for item in ([value] if isinstance(value, str | Path) else value)]
