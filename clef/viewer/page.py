@@ -56,6 +56,8 @@ def page_data(predictions: Predictions, copy: Copy) -> dict[str, Any]:
 
 def _encode(column: pa.Array) -> dict[str, Any]:
     """Encode a column as little-endian numbers in base64. Texts are indices into a list."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         coded = column.dictionary_encode()
         return {"texts": coded.dictionary.to_pylist()} | _encode(coded.indices)

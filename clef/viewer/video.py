@@ -80,5 +80,5 @@ def write_copy(video: Path, predictions: Predictions, target: Path, longest_side
 def _rate(predictions: Predictions) -> Fraction:
     """The mean frame rate, so that playing takes as long as the recording."""
     frames, seconds = np.ptp(predictions.frames), np.ptp(predictions.times)
-    rate = frames / seconds if seconds > 0 else 25
+    rate = frames / seconds if seconds > 0 else SLOWEST
     return Fraction(min(max(rate, SLOWEST), FASTEST)).limit_denominator(1001)

@@ -116,9 +116,10 @@ video.addEventListener("play", () => ($("play").textContent = "Pause"));
 video.addEventListener("pause", () => ($("play").textContent = "Play"));
 video.addEventListener("error", () => showProblem("This browser cannot play the video (VP9 in WebM)."));
 
-// The number beside the video is that of the picture which the browser has just drawn.
+// The number beside the video is that of the picture which the browser has just drawn. Its time is that of its start,
+// rounded to a millisecond, or in Firefox the time that was sought, in the middle of its interval.
 function onPicture(now, picture) {
-  state.shown = data.first + Math.round(picture.mediaTime * data.rate);
+  state.shown = clamp(data.first + Math.floor(picture.mediaTime * data.rate + 0.25), data.first, last);
   if (!video.paused || video.ended) state.wanted = state.shown;
   showFrame();
   video.requestVideoFrameCallback(onPicture);

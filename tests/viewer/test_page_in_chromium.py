@@ -255,12 +255,35 @@ def test_expressions_show_the_most_probable_one(view, tmp_path, clip):
     assert exported(viewer, tmp_path, rows.schema)[1].equals(rows)
 
 
+def test_no_face_at_all_and_rows_that_are_missing(view, tmp_path, clip):
+    rows = table(frame_times(clip), str(clip), asked=[SENTENCE], without_face=range(FRAMES))
+    viewer = view(write(tmp_path / "clip.parquet", rows.take([5, 6, 9, 20])))
+    for key, frame in (("End", 20), ("ArrowLeft", 19), ("Home", 5)):
+        viewer.page.keyboard.press(key)
+        viewer.shows(frame)
+        assert viewer.page.locator(".label.status span").text_content() == "no face"
+    assert viewer.counts() == ["", "", "", ""]
+    viewer.page.keyboard.press("]")
+    assert exported(viewer, tmp_path, rows.schema)[1].equals(rows.take([5]))
+
+
+def test_a_table_with_dictionaries(view, tmp_path, clip):
+    """As pandas writes categories."""
+    rows = table(frame_times(clip), str(clip))
+    coded = rows
+    for name in ("file", "status"):
+        coded = coded.set_column(rows.column_names.index(name), name, rows[name].dictionary_encode())
+    viewer = view(write(tmp_path / "clip.parquet", coded))
+    viewer.shows(0)
+    assert exported(viewer, tmp_path, rows.schema)[1].equals(rows)
+
+
 def test_a_file_name_and_a_sentence_are_no_markup(view, tmp_path):
     video = numbered_video(tmp_path / "<b>&\"x'.mp4", FRAMES)
     sentence = "</script><script>document.title = 'run'</script>{{ 7 * 7 }}"
     rows = table(frame_times(video), str(video), asked=[sentence], notice="<i>1 < 2</i>")
     viewer = view(write(tmp_path / "clip.parquet", rows))
-    assert viewer.page.title() == video.name
+    assert viewer.page.title() == viewer.page.locator("h1").text_content() == video.name
     assert viewer.page.locator(".notice").text_content() == "<i>1 < 2</i>"
     assert viewer.page.locator(".label.asked b").text_content() == sentence
 
