@@ -18,7 +18,14 @@ METADATA = b"clef.predictions"
 PROBABILITY, ASKED = "p_", "ask: "
 """Prefixes of columns."""
 REQUIRED = {"file", "frame", "time", "face", "status", "x", "y", "width", "height"}
-TEXT_COLUMNS = ("file", "status", "expression")  # their values may look like numbers
+CSV_TYPES = {  # values may look like another type, or be missing everywhere
+    "file": pa.string(),
+    "frame": pa.int32(),
+    "time": pa.float64(),
+    "face": pa.int16(),
+    "status": pa.string(),
+    "expression": pa.string(),
+}
 
 
 @dataclass(frozen=True)
@@ -75,8 +82,7 @@ def _read_table(path: Path) -> pa.Table:
     try:
         if path.suffix != ".csv":
             return pq.read_table(path)
-        types = dict.fromkeys(TEXT_COLUMNS, pa.string())
-        options = pa.csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
+        options = pa.csv.ConvertOptions(column_types=CSV_TYPES, null_values=[""], strings_can_be_null=True)
         return pa.csv.read_csv(path, convert_options=options)
     except pa.ArrowInvalid:
         kind = "csv" if path.suffix == ".csv" else "Parquet"

@@ -1,7 +1,7 @@
 "use strict";
 
-// The page has three parts that share `state`: the data, the player and the timeline. Frames are numbered as in the
-// table, from `data.first`; arrays by frame start there.
+// In this order: the table, the player, the timeline with labels and thresholds, the segment and its export, controls.
+// They share `state`. Frames are numbered as in the table, from `data.first`; arrays by frame start there.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const NO_INTEGER = -(2 ** 31);
@@ -20,8 +20,6 @@ const state = {
   segment: null, // first and last frame
   face: null,
 };
-
-// ---- Data
 
 function decode(base64) {
   const text = atob(base64);
@@ -94,8 +92,6 @@ function timeOf(frame) {
 const seconds = (value) => (Number.isNaN(value) ? "" : `${value.toFixed(3)} s`);
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
-// ---- Player
-
 const video = $("video");
 
 // The middle of a frame's interval: rounding cannot move it to a neighbour.
@@ -153,7 +149,10 @@ function drawBoxes(frame) {
     if (face === NO_INTEGER) continue;
     const box = ["x", "y", "width", "height"].map((name) => cell(name, row));
     const isChosen = face === state.face;
-    for (const [colour, line] of [["#000000", isChosen ? 5 : 3], [isChosen ? "#f0e442" : "#ffffff", isChosen ? 2.5 : 1]]) {
+    for (const [colour, line] of [
+      ["#000000", isChosen ? 5 : 3],
+      [isChosen ? "#f0e442" : "#ffffff", isChosen ? 2.5 : 1],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = line * pixel;
       context.strokeRect(...box);
@@ -186,8 +185,6 @@ function togglePlay() {
   return video.play();
 }
 
-// ---- Timeline
-
 const plot = $("plot");
 const style = getComputedStyle(document.documentElement);
 const size = (name) => parseFloat(style.getPropertyValue(name));
@@ -197,7 +194,8 @@ const ROW = size("--row");
 const rowTop = (index) => AXIS + STATUS + index * ROW;
 
 const xOf = (frame) => ((frame - state.from) / (state.to - state.from)) * plot.clientWidth;
-const frameAt = (x) => clamp(Math.floor(state.from + (x / plot.clientWidth) * (state.to - state.from)), data.first, last);
+const frameAt = (x) =>
+  clamp(Math.floor(state.from + (x / plot.clientWidth) * (state.to - state.from)), data.first, last);
 
 function drawTimeline() {
   const { context, width } = prepare($("canvas"));
@@ -220,7 +218,9 @@ function drawTimeline() {
 function drawAxis(context, width, colours) {
   context.font = "11px system-ui, sans-serif";
   context.textBaseline = "top";
-  const steps = [1, 2, 5].flatMap((n) => [1, 10, 100, 1000, 10000, 100000].map((power) => n * power)).sort((a, b) => a - b);
+  const steps = [1, 2, 5]
+    .flatMap((n) => [1, 10, 100, 1000, 10000, 100000].map((power) => n * power))
+    .sort((a, b) => a - b);
   const step = steps.find((frames) => (frames / (state.to - state.from)) * width > 78) ?? steps.at(-1);
   for (let frame = Math.ceil(state.from / step) * step; frame < Math.min(state.to, last + 1); frame += step) {
     const x = xOf(frame + 0.5);
@@ -282,6 +282,7 @@ function drawCurve(context, width, colours, curve, top) {
   });
   if (threshold !== undefined) {
     context.strokeStyle = colours.muted;
+    context.lineWidth = 1;
     context.setLineDash([4, 4]);
     context.beginPath();
     context.moveTo(0, yOf(threshold));
@@ -300,7 +301,11 @@ function drawCurve(context, width, colours, curve, top) {
     isDrawing = true;
   };
   if (state.to - state.from <= width) {
-    for (let i = Math.max(0, Math.floor(state.from) - data.first - 1); i < Math.min(data.frames, state.to - data.first + 1); i++) {
+    for (
+      let i = Math.max(0, Math.floor(state.from) - data.first - 1);
+      i < Math.min(data.frames, state.to - data.first + 1);
+      i++
+    ) {
       if (Number.isNaN(series[i])) isDrawing = false;
       else point(xOf(data.first + i + 0.5), series[i]);
     }
@@ -346,8 +351,6 @@ function zoom(factor, x = xOf(clamp(state.wanted, state.from, state.to) + 0.5)) 
   view(state.from + share * (state.to - state.from - span), span);
 }
 
-// ---- Labels and thresholds
-
 function buildRows() {
   const row = (className, title) => {
     const element = document.createElement("div");
@@ -360,7 +363,9 @@ function buildRows() {
   const face = row("status", "How the face was found: detected; tracked or bridged between detections; not found");
   face.querySelector("b").textContent = "face";
   for (const curve of curves) {
-    curve.title = curve.isAsked ? `cosine with "${curve.name}"` : [curve.name, data.names[curve.name]].filter(Boolean).join(", ");
+    curve.title = curve.isAsked
+      ? `cosine with "${curve.name}"`
+      : [curve.name, data.names[curve.name]].filter(Boolean).join(", ");
     curve.row = row(curve.isAsked ? "asked" : "", curve.title);
     curve.row.querySelector("b").textContent = curve.name;
     if (curve.threshold !== undefined) addThreshold(curve);
@@ -448,10 +453,11 @@ function showCounts() {
   }
 }
 
-// ---- Segment
-
 function select(first, end) {
-  state.segment = first === null ? null : [Math.min(first, end), Math.max(first, end)].map((f) => clamp(Math.round(f), data.first, last));
+  state.segment =
+    first === null
+      ? null
+      : [Math.min(first, end), Math.max(first, end)].map((f) => clamp(Math.round(f), data.first, last));
   const [a, b] = state.segment ?? [data.first, last];
   $("segment-first").value = a;
   $("segment-last").value = b;
@@ -502,8 +508,6 @@ function exportSegment() {
   link.click();
   URL.revokeObjectURL(link.href);
 }
-
-// ---- Controls
 
 // Call `start` with the first event of a drag, and the function that it returns with those that follow.
 function drag(element, start) {
@@ -610,7 +614,8 @@ function connectControls() {
   $("zoom-all").addEventListener("click", KEYS[0]);
   $("reset").addEventListener("click", () => labelled.forEach(resetThreshold));
   document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.matches("input[type=number], select") || event.ctrlKey || event.metaKey || event.altKey;
+    const isTyping =
+      event.target.matches("input[type=number], select") || event.ctrlKey || event.metaKey || event.altKey;
     const isPressing = event.target.matches("button, summary, input[type=checkbox]") && event.key === " ";
     const act = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
     if (isTyping || isPressing || !act) return;
@@ -625,8 +630,6 @@ function changeFace(face) {
   showFrame();
   drawTimeline();
 }
-
-// ---- Start
 
 const faces = new Map(); // rows by face
 for (const face of columns.get("face").values) if (face !== NO_INTEGER) faces.set(face, (faces.get(face) ?? 0) + 1);

@@ -62,6 +62,10 @@ BAD = {
     ),
     "no csv": (lambda folder: broken(folder / "p.csv", bytes(range(256))), "p.csv: cannot be read as csv; expected"),
     "empty csv": (lambda folder: broken(folder / "p.csv", b""), "p.csv: cannot be read as csv; expected"),
+    "csv with text for numbers": (
+        lambda folder: broken(folder / "p.csv", b"file,frame,p_AU01\na.mp4,first,0.5\n"),
+        "p.csv: cannot be read as csv; expected",
+    ),
     "other csv": (
         lambda folder: broken(folder / "p.csv", b"frame,AU01_r\n1,0.3\n"),
         "p.csv: not a table of predictions (no column face); expected one from `clef predict`",

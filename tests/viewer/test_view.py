@@ -3,6 +3,7 @@
 import re
 import webbrowser
 
+import pyarrow.csv
 import pytest
 
 from clef.recordings.video import frame_times
@@ -52,6 +53,13 @@ def test_one_of_several_videos(clef_here, tmp_path):
     assert clef_here("view", "p.parquet", "--file", "videos/b.mp4", folder=tmp_path).stdout.startswith(
         "p.html: 12 frames"
     )
+
+
+def test_a_csv_without_any_face(clef_here, clip, tmp_path):
+    rows = table(frame_times(clip), str(clip), without_face=range(60))
+    pyarrow.csv.write_csv(rows, tmp_path / "p.csv")
+    done = clef_here("view", "p.csv", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_part_of_the_video_is_named(clef_here, clip, tmp_path, caplog):
