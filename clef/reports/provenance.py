@@ -11,6 +11,7 @@ from clef.plots.training_curves import STAGES
 from clef.reports.table import Table
 from clef.runtime.progress import duration
 from clef.tracking.record import Record, read_record, record_path
+from clef.tracking.run_description import as_text
 from clef.training.metrics_file import MetricsFile
 
 NAMES = STAGES | {"inner": "stage 2 without the held-out subjects"}
@@ -114,13 +115,10 @@ def _versions(training: Training) -> str | None:
 
 
 def _plain(values: dict[str, Any] | None) -> str:
-    """Nested values as one line, such as `size 72, detector: name lbp`."""
+    """Nested values as one line, such as `detector (name lbp, weights none), size 72`."""
     parts = []
     for name, value in sorted((values or {}).items()):
-        if isinstance(value, dict):
-            parts.append(f"{name} ({_plain(value)})")
-        else:
-            parts.append(f"{name} {' '.join(map(str, value)) if isinstance(value, list) else value}")
+        parts.append(f"{name} ({_plain(value)})" if isinstance(value, dict) else f"{name} {as_text(value)}")
     return ", ".join(parts)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clef.comparison.finished_run import FinishedRun
 from clef.evaluation.run.summary import summarize
 from clef.params.schema import Params
 from clef.plots.training_curves import read_training
@@ -15,6 +16,7 @@ from clef.reports.run_report import write_report
 from clef.runtime.files import write_text
 from clef.tracking.record import Record, RunDescription, record_path
 from clef.training.metrics_file import MetricsFile
+from tests.comparison.conftest import two_runs
 from tests.evaluation.conftest import FOLDS, action_unit_tables, expression_tables
 from tests.toy import toy_params
 
@@ -63,6 +65,16 @@ def make_run(tmp_path, monkeypatch) -> Callable[..., Run]:
         return Run(folder, params, summary, fold_metrics, name)
 
     return make
+
+
+@pytest.fixture
+def runs() -> list[FinishedRun]:
+    """Two runs that can be compared, with the row of the mean that their summaries have."""
+    first, other = two_runs(0, seeds=(0, 1))
+    for run, f1 in ((first, 0.4), (other, 0.5)):
+        row = {"f1": f1, "ci_low": f1 - 0.1, "ci_high": f1 + 0.1, "f1_field": 0.6, "floor": 0.3}
+        run.summary["rows"] = {"mean": row}
+    return [first, other]
 
 
 def fold_scores(kind: str, seed: int) -> list[dict[str, Any]]:

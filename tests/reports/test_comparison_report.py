@@ -1,23 +1,10 @@
 import re
 
-import pytest
-
 from clef.comparison.differences import compare
 from clef.comparison.setting_differences import SettingDifferences
 from clef.reports.comparison_report import write_comparison
-from tests.comparison.conftest import two_runs
 
 SETTINGS = SettingDifferences({"finetune.epochs": ["8", "<10>"]}, ["other: its params file has changed."])
-
-
-@pytest.fixture
-def runs():
-    """Two runs with the row of the mean that their summaries have."""
-    first, other = two_runs(0, seeds=(0, 1))
-    for run, f1 in ((first, 0.4), (other, 0.5)):
-        row = {"f1": f1, "ci_low": f1 - 0.1, "ci_high": f1 + 0.1, "f1_field": 0.6, "floor": 0.3}
-        run.summary["rows"] = {"mean": row}
-    return first, other
 
 
 def rows(page: str, caption: str) -> list[list[str]]:
