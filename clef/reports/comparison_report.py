@@ -3,13 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from clef.comparison.comparison_table import (
-    chance_alone,
-    intervals_are,
-    metric_name,
-    points,
-    points_interval,
-)
+from clef.comparison.comparison_table import chance_alone, intervals_are, metric_name, points, points_interval
 from clef.comparison.differences import ComparedRun, Comparison
 from clef.comparison.finished_run import FinishedRun
 from clef.comparison.setting_differences import SettingDifferences

@@ -98,7 +98,10 @@ def _seconds(weights: Path, record: Record) -> float | None:
         return None
     if record.resumed == record.started:
         return record.ended - record.started
-    times = [point["time"] for point in MetricsFile(weights.with_suffix(".metrics.jsonl")).read()]
+    try:
+        times = [point["time"] for point in MetricsFile(weights.with_suffix(".metrics.jsonl")).read()]
+    except (OSError, ValueError, TypeError, KeyError):  # damaged; the training plot warns of it
+        return None
     before = max((time for time in times if time < record.resumed), default=record.started)
     return before - record.started + record.ended - record.resumed
 

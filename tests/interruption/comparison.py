@@ -10,6 +10,9 @@ TARGET = "results/demo-short/summary.csv"
 SYSTEM_METRICS = ".system.jsonl"
 """Sampled at intervals, so a short training may have none."""
 IDENTICAL = ("data/processed/*/*/manifest.parquet", "data/interim/*/*/*.arrow", "results/*/seed*/fold*/*.safetensors")
+IDENTICAL += ("results/*/tables/*",)
+REPORT, TIMES_BEGIN = "results/demo-short/report.html", b'<section id="repeat">'
+"""The last section of the page names the times of the trainings."""
 TEMPORARY = ("**/*.partial", "**/*.work", "**/*.lease*")
 
 
@@ -29,8 +32,14 @@ def file_problems(folder: Path, reference: Path) -> list[str]:
             found.append(f"{name} is missing")
         elif name in identical and (folder / name).read_bytes() != (reference / name).read_bytes():
             found.append(f"{name} differs")
+        elif name == REPORT and _without_times(folder / name) != _without_times(reference / name):
+            found.append(f"{name} differs before its last section")
     temporary = [path.relative_to(folder) for pattern in TEMPORARY for path in folder.glob(pattern)]
     return [*found, *(f"{path} was not removed" for path in temporary)]
+
+
+def _without_times(report: Path) -> bytes:
+    return report.read_bytes().split(TIMES_BEGIN)[0]
 
 
 def _mlflow_problems(folder: Path) -> list[str]:

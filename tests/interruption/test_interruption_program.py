@@ -2,8 +2,9 @@
 
 import shutil
 
+from clef.runtime.files import write_text
 from tests.interruption.__main__ import feasible, repeat_until_hit
-from tests.interruption.comparison import file_problems
+from tests.interruption.comparison import REPORT, file_problems
 from tests.interruption.trial import Trial
 from tests.slurm.cluster import write_program
 
@@ -13,6 +14,7 @@ IDENTICAL = {
     "results/demo-short/summary.csv",
     "results/demo-short/seed0/fold0/pretrain.safetensors",
 }
+IDENTICAL |= {"results/demo-short/tables/summary.tex"}
 MAY_DIFFER = {"results/demo-short/seed0/fold0/finetune.epochs.parquet"}
 MAY_MISS = {"data/interim/demo-short/1ab4cd25/F001.log", "results/demo-short/seed0/fold0/pretrain.system.jsonl"}
 FILES = sorted(IDENTICAL | MAY_DIFFER | MAY_MISS)
@@ -37,6 +39,17 @@ def test_missing_changed_and_temporary_files_are_found(tmp_path):
         path.touch()
         assert file_problems(*runs) == [f"{path.relative_to(runs[0])} was not removed"]
         path.unlink()
+
+
+def test_a_report_may_differ_in_its_last_section_only(tmp_path):
+    runs = (tmp_path / "interrupted", tmp_path / "undisturbed")
+    for run, times in zip(runs, ("2 s", "3 s"), strict=True):
+        write_text(run / REPORT, f'F1 61.0<section id="repeat">{times}')
+        for name in IDENTICAL:
+            write_text(run / name, name)
+    assert file_problems(*runs) == []
+    write_text(runs[0] / REPORT, 'F1 61.1<section id="repeat">2 s')
+    assert file_problems(*runs) == [f"{REPORT} differs before its last section"]
 
 
 def test_full_disk_is_skipped_without_the_right_to_mount(monkeypatch, tmp_path, capsys):

@@ -31,6 +31,9 @@ def test_the_pause_of_an_interrupted_training_does_not_count(folds):
     make_record(weights, started=1000.0, resumed=4990.0, ended=5015.0)
     (training,) = read_trainings(folds[:1], [])
     assert training.seconds == 20 + 25
+    metrics.path.write_text("nonsense\n")
+    (training,) = read_trainings(folds[:1], [])
+    assert training.seconds is None
     metrics.path.unlink()
     (training,) = read_trainings(folds[:1], [])
     assert training.seconds == 25
