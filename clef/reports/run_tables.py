@@ -80,14 +80,14 @@ def ranking_table(summary: dict[str, Any]) -> Table | None:
 
 
 def published_table(summary: dict[str, Any]) -> Table | None:
-    """A row per method and a column per label, as papers print them; None without published values."""
-    names = row_names(summary)
+    """A row per method and a column per published label, as papers print them; None without published values."""
     published = sorted(summary["published"], key=lambda entry: (entry["year"], entry["method"]))
+    names = [name for name in row_names(summary) if any(name in entry["values"] for entry in published)]
     rows = [[f"{e['method']} ({e['year']})", *(percent(e["values"].get(name)) for name in names)] for e in published]
     if not rows:
         return None
     rows.append([f"{summary['run']} (this run, strict)", *(percent(summary["rows"][name]["f1"]) for name in names)])
-    score = "Accuracy" if "accuracy" in names else "F1"
+    score = "Accuracy" if names == ["accuracy"] else "F1"
     marked = frozenset([len(rows) - 1])
     caption = f"{score} in per cent. Published methods may have chosen epoch and threshold on the test set."
     return Table(caption, ["method", *names], rows, "l" + "r" * len(names), 1, marked)

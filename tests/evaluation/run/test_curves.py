@@ -64,6 +64,7 @@ def test_values_on_the_edges_of_bins_and_empty_bins():
     found = calibration(threshold_counts([metrics]))
     assert found.frames.tolist() == [[1, 0, 0, 2, 0, 0, 0, 0, 0, 1]]
     assert np.nan_to_num(found.observed, nan=-1).tolist() == [[0, -1, -1, 0.5, -1, -1, -1, -1, -1, 1]]
+    assert found.predicted[0, [0, 3, 9]] == pytest.approx([0.00005, 0.305, 0.99995])
 
 
 def test_a_perfectly_calibrated_model_has_no_error_and_metrics_without_counts_have_no_curves():
