@@ -55,7 +55,8 @@ def training_table(trainings: Sequence[Training]) -> Table:
         steps = [str(round(median(training.sidecar["steps"] for training in own)))]
         rows.append([name, str(len(own)), _distinct(training.tag("device") for training in own), *steps, *times])
     columns = ["", "trainings", "device", "steps each", "time each", "time in all"]
-    return Table("Trainings. Times are medians; pauses of interrupted trainings do not count.", columns, rows, "lrlrrr")
+    caption = "Trainings. Each time is a median; the pause before a training was last resumed does not count."
+    return Table(caption, columns, rows, "lrlrrr")
 
 
 def facts(trainings: Sequence[Training]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 _LATEX = {character: rf"\{character}" for character in "&%$#_{}"}
 _LATEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+_LATEX |= {"|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}"}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def test_latex_has_escaped_cells_and_rules_of_booktabs():
         r"& F1 \& more & 95 \% interval \\",
         r"\midrule",
         r"\textbf{AU01} & \textbf{61.0} & \textbf{57.0--63.5} \\",
-        r"a\_b|c\textbackslash{}d\textasciitilde{}\textasciicircum{}\{\}\#\$ &  & x \\",
+        r"a\_b\textbar{}c\textbackslash{}d\textasciitilde{}\textasciicircum{}\{\}\#\$ &  & x \\",
         r"\midrule",
         r"mean & 1.0 &  \\",
         r"\bottomrule",
