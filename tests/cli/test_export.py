@@ -33,7 +33,7 @@ def test_a_run_is_exported_by_its_name(clef_here, folder):
         (["toy-ran"], "params: no run toy-ran; did you mean toy-run?"),
         (
             ["untrained"],
-            "results/untrained: no trained stage 2; run `snakemake --cores 2 results/untrained/summary.csv`",
+            "no trained stage 2; run `snakemake --cores 2 results/untrained/summary.csv` first",
         ),
         (["unfinished"], "results/unfinished/summary.json: no such file; finish the run"),
         (["toy-run", "--fold", "7"], "no trained stage 2, fold 7"),

@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_nothing_and_names_the_folder(toy_run, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(toy_run, tmp_path):
     with unwritable(tmp_path / "disk") as disk:
-        with pytest.raises(OSError, match="Read-only file system|Permission denied") as caught:
+        with pytest.raises(OSError, match=r"Read-only file system|Permission denied") as caught:
             export(toy_run, disk / "model")
         assert caught.value.filename == str(disk / "model")
     (tmp_path / "file").touch()
