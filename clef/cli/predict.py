@@ -13,7 +13,10 @@ from clef.runtime.gpus import claim_gpus, visible_gpus
 from clef.runtime.progress import notice
 
 if TYPE_CHECKING:
+    from clef.predict.predict_files import Options
+    from clef.predict.table import Layout
     from clef.trained.config import TrainedConfig
+    from clef.trained.trained_model import TrainedModel
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,8 @@ def predict(
     """
     from clef.predict.inputs import find_recordings
     from clef.predict.output import check_output, write_table
-    from clef.predict.predict_files import Options, predict_files
+    from clef.predict.overlay import check_overlay, write_overlay
+    from clef.predict.predict_files import Options, all_rows, predict_files
     from clef.predict.table import Layout
     from clef.predict.workers import available_cores
     from clef.runtime.lease import leased
@@ -74,9 +78,16 @@ def predict(
     _, config = find_model(name, seed, fold)
     layout = Layout.of(config, name, ask or [])
     check_output(out, openface, layout)
-    recordings, problems = find_recordings(inputs)
-    if not recordings:
-        raise ClefError("; ".join(f"{name}: {problem}" for name, problem in problems))
+    camera = _camera_number(inputs)
+    recordings, problems = ([], []) if camera is not None else find_recordings(inputs)
+    if camera is None and not recordings:
+        raise ClefError("; ".join(f"{file}: {problem}" for file, problem in problems))
+    if overlay is not None:
+        check_overlay(overlay, recordings)
+    if plot is not None:
+        from clef.predict.timeline import check_plot, write_timeline
+
+        check_plot(plot, recordings)
     if device != "cpu" and visible_gpus():
         claim_gpus(1)
     weights = None if detector_weights is None else str(detector_weights)
@@ -84,16 +95,49 @@ def predict(
     work = out.with_name(f"{out.name}.work")
     with leased(work):
         trained = load_model(name, seed, fold, device)
-        parts, totals = predict_files(trained, layout, recordings, options, work)
-        write_table(parts, layout, out, openface)
-    shutil.rmtree(work, ignore_errors=True)
-    log.info("%s: %s", out, totals)
+        if camera is not None:
+            _predict_camera(trained, layout, options, camera, out, openface)
+        else:
+            parts, totals = predict_files(trained, layout, recordings, options, work)
+            write_table(all_rows(parts), layout, out, openface)
+            if overlay is not None:
+                write_overlay(overlay, recordings[0], all_rows(parts), layout)
+            if plot is not None:
+                write_timeline(plot, all_rows(parts), layout)
+            problems += totals.problems
+            log.info("%s: %s", out, totals)
+            shutil.rmtree(work, ignore_errors=True)
     _describe(config, layout.asked)
-    problems += totals.problems
     for file, problem in problems:
         log.error("%s: %s", file, problem)
     if problems:
         raise typer.Exit(1)
+
+
+def _camera_number(inputs: list[str]) -> int | None:
+    if len(inputs) == 1 and inputs[0].isdecimal() and not Path(inputs[0]).exists():
+        return int(inputs[0])
+    return None
+
+
+def _predict_camera(
+    model: "TrainedModel", layout: "Layout", options: "Options", number: int, out: Path, openface: bool
+) -> None:
+    """Predict a webcam until ctrl-C."""
+    from clef.predict.camera import newest_frames, open_camera, predict_camera, stopped_by_interrupt
+    from clef.predict.crop_settings import crop_settings
+    from clef.predict.output import write_table
+
+    sentences = model.encode_sentences(layout.asked) if layout.asked else None
+    settings, notices = crop_settings(model.config.crop, options.detector_weights, model.device.type)
+    for line in notices:
+        notice("%s", line)
+    camera = open_camera(number)
+    log.info("webcam %d: press ctrl-C to stop", number)
+    with stopped_by_interrupt() as stop:
+        frames = newest_frames(camera, stop, options.end)
+        rows = predict_camera(model, layout, sentences, settings, frames, str(number))
+        write_table(rows, layout, out, openface)
 
 
 def _describe(config: "TrainedConfig", asked: list[str]) -> None:

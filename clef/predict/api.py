@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from clef.errors import ClefError
 from clef.predict.inputs import find_recordings
 from clef.predict.output import write_table
-from clef.predict.predict_files import Options, predict_files
+from clef.predict.predict_files import Options, all_rows, predict_files
 from clef.predict.table import Layout
 from clef.predict.workers import available_cores
 from clef.trained.load import load_model
@@ -67,7 +67,7 @@ class Predictor:
             parts, totals = predict_files(self.model, layout, recordings, options, Path(folder))
             for name, problem in problems + totals.problems:
                 warnings.warn(f"{name}: {problem}", stacklevel=2)
-            write_table(parts, layout, Path(folder) / "table.parquet")
+            write_table(all_rows(parts), layout, Path(folder) / "table.parquet")
             table = pq.read_table(Path(folder) / "table.parquet")
         return table.to_pandas(types_mapper={pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype()}.get)
 

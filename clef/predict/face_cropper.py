@@ -113,14 +113,13 @@ class FaceCropper:
         """Yield a row for each face in a frame, or one without a face."""
         shown = [(number, item) for number, item in enumerate(items) if item.face and item.frame.image is not None]
         report.add(name, items[0].frame, bool(shown))
-        for number, item in shown or [(None, items[0])]:
+        for number, item in shown:
             row = crop_row(name, item, self._settings)
-            if number is not None:
-                row["face"] = number
-                crop = decode_crop(row["crop"])
-                assert crop is not None, "encoded just now"
-                row["crop"] = crop.tobytes()
-            yield row
+            crop = decode_crop(row["crop"])
+            assert crop is not None, "encoded just now"
+            yield {**row, "face": number, "crop": crop.tobytes()}
+        if not shown:
+            yield crop_row(name, items[0], self._settings)
 
 
 class _Report:

@@ -1,6 +1,6 @@
 """Write a table of predictions as Parquet, csv, or csv with the column names of OpenFace."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +9,6 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from clef.errors import ClefError
-from clef.predict.parts import Part
 from clef.predict.table import Layout
 from clef.runtime.files import atomic_write
 
@@ -28,9 +27,8 @@ def check_output(target: Path, openface: bool, layout: Layout) -> None:
         raise ClefError(f"--openface: {layout.model} predicts expressions, which OpenFace has not; leave it out")
 
 
-def write_table(parts: Sequence[Part], layout: Layout, target: Path, openface: bool = False) -> None:
-    """Write the parts as one file, by the end of its name."""
-    batches = (batch for part in parts for batch in part.batches())
+def write_table(batches: Iterable[pa.RecordBatch], layout: Layout, target: Path, openface: bool = False) -> None:
+    """Write rows as one file, by the end of its name."""
     with atomic_write(target) as partial:
         if target.suffix == ".parquet":
             with pq.ParquetWriter(partial, layout.schema, compression="zstd") as writer:

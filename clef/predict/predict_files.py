@@ -1,12 +1,14 @@
 """Predict videos and images: faces are cropped in several processes, and the model runs in this one."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from clef import __version__
 from clef.errors import ClefError
@@ -52,9 +54,9 @@ class Totals:
     problems: list[Problem] = field(default_factory=list)
 
     def __str__(self) -> str:
-        files = f"{self.files} file{'s' * (self.files != 1)}"
+        files, frames = (f"{n} {unit}{'s' * (n != 1)}" for n, unit in ((self.files, "file"), (self.frames, "frame")))
         rate = f", {self.new_frames / self.seconds:.1f} frames/s" if self.new_frames and self.seconds else ""
-        return f"{files}, {self.frames} frames, {self.frames_with_face} of them with a face{rate}"
+        return f"{files}, {frames}, {self.frames_with_face} of them with a face{rate}"
 
 
 def predict_files(
@@ -103,6 +105,11 @@ def predict_files(
         totals.frames_with_face += end.frames_with_face
         totals.problems += end.problems
     return parts, totals
+
+
+def all_rows(parts: Iterable[Part]) -> Iterator[pa.RecordBatch]:
+    """Read the rows of finished parts."""
+    return (batch for part in parts for batch in part.batches())
 
 
 def _jobs(recordings: Sequence[RecordedSequence]) -> Iterator[Job]:

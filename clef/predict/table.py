@@ -40,7 +40,7 @@ class Layout:
     asked: list[str]
     """Sentences that the model was asked."""
     model: str
-    folds: list[int | str]
+    folds: list[int | Literal["all"]]
     notice: str | None
 
     @classmethod

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clef.faces.detectors import build_detector
-from clef.faces.face_track import SeveralFacesError, find_single_faces, track_face, track_person
+from clef.faces.face_track import (
+    SeveralFacesError,
+    find_all_faces,
+    find_single_faces,
+    track_face,
+    track_people,
+    track_person,
+)
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame
 from clef.recordings.video import read_video
@@ -228,3 +235,29 @@ def test_one_of_two_real_people_is_followed(testdata):
     assert statuses.count("d") == 14
     assert statuses.count("t") == 26
     assert all(item.face.centre[0] < 640 for item in found)
+
+
+@pytest.mark.parametrize("rule", ["largest", "central"])
+def test_all_people_are_tracked_as_each_alone(rule):
+    images = [draw((10 + n, 30), (90, SIZE), (150 - n, 25)) if n % 7 < 5 else draw((90, SIZE)) for n in range(20)]
+    frames = [Frame(n, image) for n, image in enumerate(images)]
+    settings = CropParams(detector="none", face=rule, every=3, smooth=2.0, bridge=4)
+    with pytest.raises(SeveralFacesError) as several:
+        list(track_face(frames, RectangleDetector(), settings))
+    tracks = several.value.tracks
+    found = list(track_people(iter(frames), tracks, settings))
+    assert [items[0].frame.number for items in found] == list(range(20))
+    assert {len(items) for items in found} == {3}
+    main = list(track_person(frames, tracks, settings))
+    assert [(items[0].status, items[0].face and items[0].face.box) for items in found] == [
+        (item.status, item.face and item.face.box) for item in main
+    ]
+
+
+@pytest.mark.parametrize(("rule", "order"), [("largest", [5, 90, 150]), ("central", [90, 150, 5])])
+def test_all_faces_of_single_images_in_order_of_the_rule(rule, order):
+    frames = [Frame(0, image) for image in (draw((5, 30), (90, 24), (150, SIZE)), None, draw())]
+    three, broken, none = find_all_faces(frames, RectangleDetector(), CropParams(detector="none", face=rule))
+    assert [item.face.box[0] for item in three] == order
+    assert {item.faces for item in three} == {3}
+    assert [(len(items), items[0].status) for items in (broken, none)] == [(1, "undecodable"), (1, "no_face")]

@@ -64,3 +64,14 @@ def test_a_fragment_belongs_to_whom_it_resembles_most():
     first = [[(150, 15), (70, 28)]] * 3
     found = tracks_of(*first, *[[person]] * 10).person("largest")
     assert sorted(track[0].box[0] for track in found) == [20, 70]
+
+
+@pytest.mark.parametrize("rule", ["largest", "central"])
+def test_every_track_belongs_to_one_person_and_the_first_is_the_person(rule):
+    tracks = tracks_of(*[[(20, 30), (90, 20), (150, 25)]] * 4, [(90, 20)], [(21, 30), (150, 25)], [], [(60, 8)])
+    people = tracks.people(rule)
+    assert people[0] == tracks.person(rule)
+    assert sorted(id(track) for person in people for track in person) == sorted(map(id, tracks.tracks))
+    for person in people:
+        numbers = [number for track in person for number in track.numbers]
+        assert len(set(numbers)) == len(numbers)

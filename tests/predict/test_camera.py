@@ -1,0 +1,127 @@
+"""A video file in place of a webcam: it has the same interface."""
+
+import itertools
+import os
+import signal
+import threading
+
+import cv2
+import pandas as pd
+import pyarrow as pa
+
+from clef.params.schema import CropParams
+from clef.predict import camera
+from clef.predict.camera import newest_frames, predict_camera, stopped_by_interrupt
+from clef.predict.table import Layout
+from clef.trained.load import load_model
+from tests.predict.conftest import picture
+from tests.predict.test_predict_command import clef_here
+from tests.recordings.sample_recordings import numbered_images, read_number, write_video
+
+__all__ = ["clef_here"]
+
+
+class SteppedCamera:
+    """Gives the frames of a video when a test allows it, whether or not they are used."""
+
+    def __init__(self, path):
+        self.capture = cv2.VideoCapture(str(path))
+        self.allowed = threading.Semaphore(0)
+        self.blocked = threading.Semaphore(0)
+
+    def read(self):
+        self.blocked.release()
+        self.allowed.acquire()
+        return self.capture.read()
+
+    def advance(self, frames):
+        """Let the reader have frames, and wait until it asks for the next one."""
+        for _ in range(frames):
+            self.blocked.acquire()
+            self.allowed.release()
+        self.blocked.acquire()
+        self.blocked.release()
+
+
+def test_a_slow_reader_gets_the_newest_frame(tmp_path):
+    write_video(tmp_path / "clip.mp4", numbered_images(12))
+    source = SteppedCamera(tmp_path / "clip.mp4")
+    frames = newest_frames(source, threading.Event())
+    shown, reader = [], iter(frames)
+    threading.Thread(target=source.advance, args=[1], daemon=True).start()
+    shown.append(next(reader))
+    source.advance(4)
+    shown.append(next(reader))
+    source.advance(5)
+    shown.append(next(reader))
+    assert [frame.number for frame in shown] == [0, 4, 9]
+    assert [read_number(frame.image) for frame in shown] == [0, 4, 9]
+    assert shown[0].time == 0 < shown[1].time < shown[2].time
+    for _ in range(9):
+        source.allowed.release()
+    assert [frame.number for frame in reader][-1:] in ([11], [])
+
+
+def test_people_keep_their_numbers_while_they_come_and_go(face_model, tmp_path):
+    images = [picture((20, 20)), picture((24, 20), (200, 20)), picture((200, 22)), picture(), picture((28, 20))]
+    write_video(tmp_path / "clip.mp4", images)
+    model = load_model(face_model, device="cpu")
+    layout = Layout.of(model.config, "model", ["a smile"])
+    settings = CropParams(detector="mtcnn", detect_size=160, size=40)
+    video = cv2.VideoCapture(str(tmp_path / "clip.mp4"))
+    frames = (frame for number in range(5) for frame in newest_frames(OneFrame(video), threading.Event()))
+    numbered = (frame.__class__(number, frame.image, time=number / 10) for number, frame in enumerate(frames))
+    rows = predict_camera(model, layout, model.encode_sentences(["a smile"]), settings, numbered, "0")
+    table = pa.Table.from_batches(rows, layout.schema).to_pandas()
+    assert table[["frame", "face"]].fillna(-1).to_numpy().tolist() == [[0, 0], [1, 0], [1, 1], [2, 1], [3, -1], [4, 0]]
+    assert table["status"].tolist() == ["detected"] * 4 + ["no_face", "detected"]
+    assert table["ask: a smile"].isna().tolist() == [False] * 4 + [True, False]
+
+
+class OneFrame:
+    """A camera that is unplugged after one frame."""
+
+    def __init__(self, video):
+        self.video, self.left = video, 1
+
+    def read(self):
+        self.left -= 1
+        return self.video.read() if self.left >= 0 else (False, None)
+
+
+class EndlessCamera:
+    """A camera that always shows the same."""
+
+    def __init__(self, path):
+        self.image = cv2.VideoCapture(str(path)).read()[1]
+
+    def read(self):
+        return True, self.image
+
+
+def test_ctrl_c_ends_with_a_whole_file_and_code_0(clef_here, face_model, tmp_path, monkeypatch):
+    write_video(tmp_path / "clip.mp4", [picture((20, 20))])
+    monkeypatch.setattr(camera, "open_camera", lambda number: EndlessCamera(tmp_path / "clip.mp4"))
+    rows, counted = Layout.rows, itertools.count(1)
+
+    def interrupted(*arguments):
+        if next(counted) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return rows(*arguments)
+
+    monkeypatch.setattr(Layout, "rows", interrupted)
+    done = clef_here("predict", "0", "--model", str(face_model), "--out", "out.parquet", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    table = pd.read_parquet(tmp_path / "out.parquet")
+    assert len(table) == 3
+    assert table["file"].unique().tolist() == ["0"]
+    assert table["frame"].is_monotonic_increasing
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "out.parquet"}
+
+
+def test_the_interrupt_is_restored():
+    before = signal.getsignal(signal.SIGINT)
+    with stopped_by_interrupt() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.wait(60)
+    assert signal.getsignal(signal.SIGINT) is before
