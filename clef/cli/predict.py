@@ -125,8 +125,8 @@ def _predict_camera(
 ) -> None:
     """Predict a webcam until ctrl-C."""
     from clef.predict.camera import newest_frames, open_camera, predict_camera, stopped_by_interrupt
-    from clef.predict.crop_settings import crop_settings
     from clef.predict.output import write_table
+    from clef.trained.crop_settings import crop_settings
 
     sentences = model.encode_sentences(layout.asked) if layout.asked else None
     settings, notices = crop_settings(model.config.crop, options.detector_weights, model.device.type)

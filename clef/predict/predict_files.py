@@ -14,7 +14,6 @@ from clef import __version__
 from clef.errors import ClefError
 from clef.faces.search import chunks
 from clef.predict.batches import predict_messages
-from clef.predict.crop_settings import crop_settings
 from clef.predict.face_cropper import Job
 from clef.predict.inputs import Problem
 from clef.predict.parts import Part
@@ -23,6 +22,7 @@ from clef.predict.workers import crop_jobs
 from clef.recordings.sequence import RecordedSequence
 from clef.recordings.video import declared_length
 from clef.runtime.progress import notice, progress
+from clef.trained.crop_settings import crop_settings
 from clef.trained.trained_model import TrainedModel
 
 IMAGES_PER_JOB = 32

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 from mlflow import MlflowClient
+from mlflow.entities import LoggedModel
 from mlflow.exceptions import MlflowException
 
 from clef.errors import ClefError
@@ -81,10 +82,20 @@ class Store:
         if self.artifacts is None:
             self.client.log_artifact(run, str(file), str(Path(name).parent) if "/" in name else None)
             return
-        # MLflow itself resolves these locations only with a server.
-        folder = self.client.get_run(run).info.artifact_uri.removeprefix(f"{ARTIFACTS}/")
-        with atomic_write(self.artifacts / folder / name) as partial:
+        with atomic_write(self._local_folder(self.client.get_run(run).info.artifact_uri) / name) as partial:
             shutil.copyfile(file, partial)
+
+    def log_model(self, model: LoggedModel, folder: Path) -> None:
+        """Add a copy of a saved model's folder to a new logged model."""
+        if self.artifacts is None:
+            self.client.log_model_artifacts(model.model_id, str(folder))
+        else:
+            shutil.copytree(folder, self._local_folder(model.artifact_location))
+
+    def _local_folder(self, location: str) -> Path:
+        """Folder of an artifact location, which MLflow itself resolves only with a server."""
+        assert self.artifacts is not None
+        return self.artifacts / location.removeprefix(f"{ARTIFACTS}/")
 
     def require(self) -> None:
         """Raise ClefError if the store does not answer."""

@@ -1,10 +1,13 @@
 """Add an exported model to MLflow's registry, with a flavour that `mlflow models serve` serves."""
 
+import shutil
+import tempfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
 
 import mlflow.pyfunc
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
@@ -55,33 +58,49 @@ def register_model(folder: Path, name: str, results: Path, store: Store) -> str:
         ClefError: MLflow refuses it.
     """
     config, record = TrainedConfig.read(folder), read_record(results / RUN_RECORD)
-    mlflow.set_tracking_uri(store.uri)
+    mlflow.set_tracking_uri(store.uri)  # where MLflow's registry looks for the logged model
     try:
         with store.creating():
             experiment, run = store.experiment(config.dataset), None
             if record is not None:
                 run = find_or_create_run(store, experiment, record.run, record.started, {}).info.run_id
-            mlflow.set_experiment(experiment_id=experiment)
-        # An example of an input would only be run to check that it works.
-        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
-        info = Model.log(
-            None,
-            mlflow.pyfunc,
-            name=name,
-            run_id=run,
-            loader_module=mlflow_model.__name__,
-            data_path=str(folder),
-            code_paths=[str(Path(clef.__file__).parent)],
-            pip_requirements=[f"{package}=={version(package)}" for package in PACKAGES],
-            signature=_signature(config),
-        )
+            logged = store.client.create_logged_model(experiment, name, run)
+        with tempfile.TemporaryDirectory() as temporary:
+            path = Path(temporary) / "model"
+            _save(folder, config, logged, path)
+            store.log_model(logged, path)
         with store.creating() as client:
+            client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+            if run is not None:
+                client.log_outputs(run, [LoggedModelOutput(logged.model_id, step=0)])
             if not client.search_registered_models(f"name = '{name}'"):
                 client.create_registered_model(name)
-            added = client.create_model_version(name, info.model_uri, run, model_id=info.model_id)
+            added = client.create_model_version(name, logged.artifact_location, run, model_id=logged.model_id)
     except MlflowException as error:
         raise ClefError(f"--register {name}: {short_message(error)}; {folder} is complete, add it later") from None
     return f"models:/{name}/{added.version} in {without_secrets(store.uri)}"
+
+
+def _save(folder: Path, config: TrainedConfig, logged: LoggedModel, path: Path) -> None:
+    # An example of an input would only be run to check that it works.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
+        mlflow.pyfunc.save_model(
+            path,
+            loader_module=mlflow_model.__name__,
+            data_path=str(folder),
+            code_paths=[str(Path(clef.__file__).parent)],
+            mlflow_model=Model(
+                artifact_path=logged.artifact_location,
+                run_id=logged.source_run_id,
+                model_id=logged.model_id,
+                model_uuid=logged.model_id,
+            ),
+            pip_requirements=[f"{package}=={version(package)}" for package in PACKAGES],
+            signature=_signature(config),
+        )
+    for cache in path.rglob("__pycache__"):
+        shutil.rmtree(cache)
 
 
 def _signature(config: TrainedConfig) -> ModelSignature:

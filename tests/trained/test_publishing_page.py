@@ -17,12 +17,12 @@ import pytest
 from mlflow import MlflowClient
 
 from clef.tracking.record import RUN_RECORD, Record, RunDescription
-from clef.tracking.store import Store, local_uri
+from clef.tracking.store import Store
 from clef.tracking.sync import find_or_create_run
 from clef.trained.load import load_model
 from tests.documentation import code_blocks
 from tests.toy import toy_params
-from tests.tracking.conftest import empty_store, free_port, wait_until
+from tests.tracking.conftest import empty_store, free_port, local_uri, wait_until
 from tests.trained.conftest import LABELS
 from tests.trained.test_mlflow_model import shard_crops
 from tests.workflow.conftest import ROOT, shell
@@ -62,13 +62,13 @@ def python(checkout: Path, code: str) -> str:
 
 
 @contextmanager
-def served(checkout: Path, command: str, port: int):
-    """Run the command of a server in the shell until the block ends, and end all of its processes."""
+def served(checkout: Path, command: str, page: str):
+    """Run the command of a server until a page answers and the block ends, and end all of its processes."""
     log = (checkout / "serve.log").open("wb")
 
     def is_ready() -> bool:
         assert server.poll() is None, (checkout / "serve.log").read_text()
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as response:
+        with suppress(OSError), urllib.request.urlopen(page, timeout=2) as response:
             return response.status == 200
         return False
 
@@ -101,8 +101,12 @@ def test_every_command_works_and_the_served_model_predicts_like_the_workflow(che
         assert list(probabilities) == LABELS
         assert all(0 < value < 1 for value in probabilities.values())
 
-    port = free_port()
-    with served(checkout, serve.replace("5001", str(port)), port):
+    port, pages = free_port(), free_port()
+    serve = serve.replace("5000", str(pages)).replace("5001", str(port))
+    with (
+        served(checkout, f"python -m clef track ui --port {pages}", f"http://127.0.0.1:{pages}/health"),
+        served(checkout, serve, f"http://127.0.0.1:{port}/ping"),
+    ):
         (row,) = ast.literal_eval(python(checkout, request.replace("5001", str(port))))
     (expected,) = model.predict(shard_crops(checkout, [image], toy_params().crop))[0].tolist()
     assert row["status"] == "detected"

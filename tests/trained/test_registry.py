@@ -41,10 +41,9 @@ def test_every_registration_is_a_new_version_with_pinned_packages(toy_run, expor
     client = client_of(checkout)
     version = client.get_model_version("faces", "2")
     assert version.run_id in (None, "")  # the run was never tracked
-    logged = client.get_logged_model(version.source.removeprefix("models:/"))
+    logged = client.get_logged_model(Path(version.source).parent.name)
     assert client.get_experiment(logged.experiment_id).name == "toy"
-    folder = Path(logged.artifact_location.removeprefix("file://"))
-    assert checkout in folder.parents
+    folder = checkout / "results/mlartifacts" / logged.artifact_location.removeprefix("mlflow-artifacts:/")
     assert (folder / "data" / "toy-model" / "README.md").read_bytes() == (exported / "README.md").read_bytes()
     model = yaml.safe_load((folder / "MLmodel").read_text())
     assert model["flavors"]["python_function"]["loader_module"] == "clef.trained.mlflow_model"
