@@ -42,10 +42,13 @@ def table_of(model, *names, work, **options):
     return pa.Table.from_batches(rows, layout.schema).to_pandas(), totals
 
 
-def test_the_main_person_is_predicted_as_the_workflow_predicts_them(make_model, tmp_path):
+@pytest.mark.parametrize("people", [1, 2])
+def test_the_main_person_is_predicted_as_the_workflow_predicts_them(make_model, tmp_path, people):
     clip = plan_clips(RenderParams(subjects=2, seconds=(1.2, 1.6), size=160))[3]
     clip.render(tmp_path)
     source = clip.files[0]
+    if people == 2:
+        write_video(tmp_path / source, [picture((20 + n, 20), (200 - n, 20)) for n in range(25)])
     settings = {"detector": "mtcnn", "detect_size": 160, "every": 4, "smooth": 2.0, "size": 48}
     model = make_model(**settings)
     table, _ = table_of(model, tmp_path / source, work=tmp_path / "work")
@@ -85,16 +88,18 @@ def test_people_who_cross_keep_their_numbers(face_model, tmp_path):
 
 
 def test_rows_are_the_same_with_every_number_of_processes_and_in_any_company(face_model, tmp_path):
-    sources = [tmp_path / name for name in ("a.mp4", "b.mp4", "still.png")]
+    sources = [tmp_path / name for name in ("a.mp4", "b.mp4", "still1.png", "still2.png")]
     write_video(sources[0], [picture((20 + n, 20)) if n != 4 else picture() for n in range(9)])
     write_video(sources[1], [picture((20, 20), (200, 20 + n)) for n in range(7)])
     write_image(sources[2], picture((100, 10), (210, 30)))
+    write_image(sources[3], picture((150, 15)))
     together, _ = table_of(face_model, *sources, work=tmp_path / "w1", cores=1)
     in_processes, totals = table_of(face_model, *sources, work=tmp_path / "w2", cores=3)
     pd.testing.assert_frame_equal(together, in_processes)
-    assert (totals.frames, totals.frames_with_face, len(together)) == (17, 17, 9 + 14 + 2)
-    alone, _ = table_of(face_model, sources[1], work=tmp_path / "w3", cores=3)
-    pd.testing.assert_frame_equal(alone, together[together["file"] == str(sources[1])].reset_index(drop=True))
+    assert (totals.frames, totals.frames_with_face, len(together)) == (18, 18, 9 + 14 + 3)
+    for number, source in enumerate(sources):
+        alone, _ = table_of(face_model, source, work=tmp_path / f"alone{number}", cores=3)
+        pd.testing.assert_frame_equal(alone, together[together["file"] == str(source)].reset_index(drop=True))
 
 
 def test_all_kinds_of_videos_and_images_become_upright_rgb(whole_image_model, tmp_path):
