@@ -6,8 +6,11 @@ SAMPLES = 256  # of luma in a macroblock
 GREY = bytes([128]) * 128  # both chroma blocks
 
 
-def field_coded(images: list[np.ndarray]) -> bytes:
-    """Encode grey images of 32 rows, whose width is a multiple of 16, without loss; see ITU-T H.264, section 7.3."""
+def field_coded(images: list[np.ndarray], whole: int = 0) -> bytes:
+    """Encode grey images of 32 rows, whose width is a multiple of 16, without loss; see ITU-T H.264, section 7.3.
+
+    The first `whole` images are coded as frames, the others as two fields.
+    """
     width = images[0].shape[1] // 16
     frames_of_fields = "0" + "0" + "1"  # no frame_mbs_only, no adaptive fields within a frame, direct_8x8_inference
     profile, level = f"{77:08b}{0:08b}", f"{30:08b}"
@@ -15,11 +18,13 @@ def field_coded(images: list[np.ndarray]) -> bytes:
     picture = _ue(0) + _ue(0) + "00" + _ue(0) * 3 + "000" + _ue(0) * 3 + "100"
     stream = _unit(0x67, _bytes(f"{sequence}001")) + _unit(0x68, _bytes(f"{picture}1"))
     for number, image in enumerate(images):
-        for bottom in (0, 1):
-            first = number == 0 and bottom == 0
+        for bottom in (None,) if number < whole else (0, 1):
+            first = number == 0 and not bottom
             marking = "00" if first else "0"
-            header = _ue(0) + _ue(7) + _ue(0) + f"{number % 16:04b}1{bottom}" + _ue(0) * first + marking
-            blocks = np.split(image[bottom::2], width, axis=1)
+            field = "0" if bottom is None else f"1{bottom}"
+            header = _ue(0) + _ue(7) + _ue(0) + f"{number % 16:04b}{field}" + _ue(0) * first + marking
+            rows = image if bottom is None else image[bottom::2]
+            blocks = [rows[y : y + 16, x : x + 16] for y in range(0, len(rows), 16) for x in range(0, 16 * width, 16)]
             content = b"".join(
                 _bytes((header + _ue(0) + _ue(1) if place == 0 else "") + _ue(25)) + block.tobytes() + GREY
                 for place, block in enumerate(blocks)

@@ -15,11 +15,14 @@ BITS = 10
 
 
 def numbered_image(number: int, height: int = 64, width: int = 80) -> np.ndarray:
-    """An image that carries its number as dark and bright stripes, which survive an encoder."""
+    """An image that carries its number as dark and bright stripes, which survive an encoder, across coloured bands."""
     image = np.full((height, width, 3), 40, np.uint8)
     for bit in range(BITS):
         if number >> bit & 1:
             image[:, bit * width // BITS : (bit + 1) * width // BITS] = 215
+    reddish = np.arange(height) // 6 % 2 == 0
+    image[reddish] += np.array([40, 0, 0], np.uint8)
+    image[~reddish] += np.array([0, 0, 40], np.uint8)
     return image
 
 

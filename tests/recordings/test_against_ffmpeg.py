@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clef.recordings.video import probe, read_video
+from clef.recordings.video import frame_times, probe, read_video
 from tests.recordings.field_coded_video import field_coded
 from tests.recordings.sample_recordings import numbered_image, numbered_images, packets, read_number, write_video
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+TS_PACKET = 188  # bytes
 B_FRAMES = {"bf": "2", "g": "12", "sc_threshold": "0"}
 
 
@@ -29,7 +30,7 @@ def ffmpeg(*arguments: object, input: bytes | None = None) -> bytes:
 def shown(path: Path) -> np.ndarray:
     """The frames that ffmpeg shows, upright and with square pixels."""
     facts = probe(path)
-    filters = "scale=iw*max(sar\\,1):ih/min(sar\\,1):flags=bilinear" if "squashed" in path.name else "null"
+    filters = "scale=iw*max(sar\\,1):ih/min(sar\\,1)" if "squashed" in path.name else "null"
     raw = ffmpeg("-i", path, "-fps_mode", "passthrough", "-vf", filters, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
     return np.frombuffer(raw, np.uint8).reshape(-1, facts.height, facts.width, 3)
 
@@ -42,10 +43,19 @@ def hide_pictures(path: Path) -> None:
     path.write_bytes(content)
 
 
+def trim(path: Path, milliseconds: int) -> None:
+    """End the edit list of an MP4 file earlier, as phones and QuickTime do: ISO/IEC 14496-12, section 8.6.6."""
+    content = bytearray(path.read_bytes())
+    duration = content.index(b"elst") + 12
+    content[duration : duration + 4] = milliseconds.to_bytes(4, "big")
+    path.write_bytes(content)
+
+
 def make(folder: Path, kind: str) -> Path:
     """Write a video of one kind; its images carry numbers."""
-    if kind.startswith("fields"):
-        (folder / "fields.h264").write_bytes(field_coded([numbered_image(n, 32, 160)[..., 0] for n in range(20)]))
+    if kind.startswith(("fields", "mixed")):
+        images = [numbered_image(n, 32, 160).mean(axis=2).astype(np.uint8) for n in range(20)]
+        (folder / "fields.h264").write_bytes(field_coded(images, whole=3 if kind.startswith("mixed") else 0))
         ffmpeg("-r", 50, "-i", folder / "fields.h264", "-c", "copy", folder / kind)
         return folder / kind
     source = write_video(folder / "source.mp4", numbered_images(40), options=B_FRAMES)
@@ -54,7 +64,15 @@ def make(folder: Path, kind: str) -> Path:
         path = write_video(folder / kind, numbered_images(20), codec="libvpx", options=options)
         hide_pictures(path)
         return path
+    if kind == "middle.ts":
+        content = write_video(folder / kind, numbered_images(40), options=B_FRAMES).read_bytes()
+        (folder / kind).write_bytes(content[len(content) // 3 // TS_PACKET * TS_PACKET :])
+        return folder / kind
+    open_groups = ("-x265-params", "log-level=none:open-gop=1:keyint=10:min-keyint=10:bframes=3:pools=1")
     arguments = {
+        "open.ts": ("-c:v", "libx265", *open_groups),
+        "open.mkv": ("-c:v", "libx265", *open_groups),
+        "trimmed.mp4": ("-c", "copy"),
         "references.webm": ("-c:v", "libvpx", "-auto-alt-ref", 1, "-lag-in-frames", 16),
         "split.mkv": ("-c:v", "libvpx-vp9", "-auto-alt-ref", 1, "-lag-in-frames", 16),
         "cut.mp4": ("-c", "copy"),
@@ -74,6 +92,8 @@ def make(folder: Path, kind: str) -> Path:
         ),
         "squashed.mp4": ("-c:v", "libx264", "-vf", "setsar=16/11"),
         "squashed.mkv": ("-c:v", "libx264", "-vf", "setsar=8/9"),
+        "ten_bits.mp4": ("-c:v", "libx264", "-pix_fmt", "yuv420p10le"),
+        "ten_bits.mkv": ("-c:v", "libx264", "-pix_fmt", "yuv422p10le"),
         "ten_bits.mov": ("-c:v", "prores_ks", "-pix_fmt", "yuv422p10le"),
         "screen.mkv": ("-c:v", "ffv1", "-pix_fmt", "bgr0"),
         "full_range.mp4": ("-c:v", "libx264", "-vf", "scale=out_range=full", "-color_range", "pc"),
@@ -85,6 +105,11 @@ def make(folder: Path, kind: str) -> Path:
     }[kind]
     path = folder / kind
     ffmpeg(*(("-ss", 0.3) if kind == "cut.mp4" else ()), "-i", source, *arguments, path)
+    if kind == "trimmed.mp4":
+        trim(path, 600)
+    if kind.startswith("open"):
+        ffmpeg("-ss", 0.7, "-i", path, "-c", "copy", "-avoid_negative_ts", "make_zero", folder / f"cut {kind}")
+        return folder / f"cut {kind}"
     if kind == "split.mkv":
         ffmpeg("-i", path, "-c", "copy", "-bsf:v", "vp9_superframe_split", folder / "hidden.mkv")
         return folder / "hidden.mkv"
@@ -92,9 +117,10 @@ def make(folder: Path, kind: str) -> Path:
 
 
 KINDS = [
-    "fields.mts", "fields.mp4", "hidden.webm", "references.webm", "split.mkv", "cut.mp4", "interlaced.mts",
-    "broadcast.ts", "packed.avi", "repeated.avi", "twice.mkv", "squashed.mp4", "squashed.mkv", "ten_bits.mov",
-    "screen.mkv", "full_range.mp4", "hd.mp4", "phone.3gp", "camera.mxf", "old.ogv", "webcam.avi",
+    "fields.mts", "fields.mp4", "mixed.mts", "mixed.mp4", "mixed.mkv", "trimmed.mp4", "middle.ts", "open.ts",
+    "open.mkv", "ten_bits.mp4", "ten_bits.mkv", "hidden.webm", "references.webm", "split.mkv", "cut.mp4",
+    "interlaced.mts", "broadcast.ts", "packed.avi", "repeated.avi", "twice.mkv", "squashed.mp4", "squashed.mkv",
+    "ten_bits.mov", "screen.mkv", "full_range.mp4", "hd.mp4", "phone.3gp", "camera.mxf", "old.ogv", "webcam.avi",
 ]  # fmt: skip
 
 
@@ -108,6 +134,42 @@ def test_rows_are_the_frames_that_ffmpeg_shows(kind, tmp_path):
     differences = [np.abs(frame.image.astype(int) - image).max() for frame, image in zip(frames, expected, strict=True)]
 
     assert max(differences) <= 2
+
+
+def test_a_trimmed_file_that_is_cut_off_counts_the_frames_within_the_edit(tmp_path):
+    path = write_video(tmp_path / "trimmed.mp4", numbered_images(40), options=B_FRAMES)
+    trim(path, 600)
+    path.write_bytes(path.read_bytes()[: packets(path)[9].pos])
+    frames = list(read_video(path))
+    assert probe(path).frames == len(frames) == 15
+    assert all(frame.image is None or read_number(frame.image) == frame.number for frame in frames)
+    assert [frame.number for frame in frames if frame.image is None] == [8, *range(10, 15)]
+
+
+@pytest.mark.parametrize("start", [-400, -19, -2, -1, 0, 1, 200, 400])
+@pytest.mark.parametrize("b_frames", [("2", "2"), ("2", "0"), ("0", "2")])
+def test_joined_recordings_follow_each_other(start, b_frames, tmp_path):
+    """`start` of the second one is in frames since the end of the first one; -1 gives two frames the same time."""
+    joined = tmp_path / "joined.ts"
+    with joined.open("wb") as file:
+        for number, count in enumerate(b_frames):
+            images = numbered_images(40)[20 * number : 20 * (number + 1)]
+            times = [500 + number * (20 + start) + index for index in range(20)]
+            options = B_FRAMES | {"bf": count}
+            file.write(write_video(tmp_path / f"{number}.ts", images, times=times, options=options).read_bytes())
+    frames, expected = list(read_video(joined)), shown(joined)
+    assert [read_number(frame.image) for frame in frames] == [read_number(image) for image in expected] == [*range(40)]
+    steps = np.diff([frame.time for frame in frames])
+    assert (0 if start == -1 else 0.039) <= min(steps) <= max(steps) < (8.2 if start == 200 else 0.2)
+    assert frame_times(joined).tolist() == [frame.time for frame in frames]
+
+
+def test_pixels_are_square_in_each_part_of_joined_recordings(tmp_path):
+    joined = tmp_path / "joined.ts"
+    parts = [write_video(tmp_path / f"{n}.ts", numbered_images(8), aspect=Fraction(n, 2)) for n in (2, 4, 1)]
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    sizes = [frame.image.shape[:2] for frame in read_video(joined)]
+    assert sizes == [(64, 80)] * 8 + [(64, 160)] * 8 + [(128, 80)] * 8
 
 
 def display_matrix(across: int, down: int, turned: bool) -> list[int]:
