@@ -15,6 +15,8 @@ from clef.tracking.record import sibling
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
 
+_DATABASE_FILE = re.compile(r"(?i)sqlite(?:\+pysqlite)?:///(.+)")
+_HOST_AND_PORT = re.compile(r"[\w.-]{2,}:\d+(/.*)?")  # one letter is a drive
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 _SECRETS = re.compile(r"(?i)(?<=[?&])((?:\w*password|\w*token|\w*secret|\w*key)=)[^&\s'\"]*")
 
@@ -34,17 +36,26 @@ def store_uri(checkout: Path) -> str:
     Relative paths start at the checkout, since jobs and commands run in different folders.
 
     Raises:
-        ClefError: The variable names a folder.
+        ClefError: The variable names no database and no server.
     """
-    uri = os.environ.get(URI_VARIABLE) or f"{SQLITE}{RESULTS / 'mlflow.db'}"
-    if uri.startswith(SQLITE):
-        return f"{SQLITE}{checkout.absolute() / uri.removeprefix(SQLITE)}"
-    if uri.startswith("file:") or not ("://" in uri or uri == "databricks"):
-        raise ClefError(
-            f"{URI_VARIABLE}={uri}: names a folder, and MLflow no longer keeps runs in folders; set it to "
-            f"{SQLITE}FILE.db or to the address of a server, or unset it to use the checkout's own database"
-        )
-    return uri
+    uri = os.environ.get(URI_VARIABLE, "").strip() or f"{SQLITE}{RESULTS / 'mlflow.db'}"
+    if (database := _DATABASE_FILE.fullmatch(uri)) and not database[1].startswith((":memory:", "?")):
+        return f"{SQLITE}{checkout.absolute() / os.path.expanduser(database[1])}"
+    scheme = uri.partition(":")[0].lower()
+    if scheme.startswith("sqlite"):
+        problem = "names no database file"
+    elif scheme in ("uc", "databricks-uc"):
+        problem = "names a registry of models, which keeps no runs"
+    elif _HOST_AND_PORT.fullmatch(uri):
+        problem = "starts with neither http:// nor https://"
+    elif scheme == "file" or not ("://" in uri or scheme == "databricks"):
+        problem = "names a folder, and MLflow no longer keeps runs in folders"
+    else:
+        return uri
+    raise ClefError(
+        f"{URI_VARIABLE}={uri}: {problem}; set it to {SQLITE}FILE.db or to the address of a server, or unset it to use "
+        "the checkout's own database"
+    )
 
 
 def without_secrets(text: str) -> str:

@@ -31,7 +31,7 @@ class Store:
 
     def __init__(self, checkout: Path) -> None:
         self.uri = store_uri(checkout)
-        self.database = Path(self.uri.removeprefix(SQLITE)) if self.uri.startswith(SQLITE) else None
+        self.database = Path(self.uri.removeprefix(SQLITE).partition("?")[0]) if self.uri.startswith(SQLITE) else None
         self.artifacts = None if self.database is None else self.database.with_name("mlartifacts")
         self._lock = FileLock(checkout / "results" / ".mlflow.lock")
 

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,44 @@ def test_a_checkout_is_found_from_any_path_in_it(bare_checkout, marker):
     assert find_checkout(record) == find_checkout(record.parent) == bare_checkout
 
 
-@pytest.mark.parametrize("uri", ["./mlruns", "mlruns", "/home/me/mlruns", "file:./mlruns", "file:///home/me/mlruns"])
-def test_a_folder_is_refused_as_store(tmp_path, monkeypatch, uri):
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        *((uri, "names a folder") for uri in ("./mlruns", "mlruns", "/home/me/mlruns", "C:\\runs", "~/mlruns")),
+        *((uri, "names a folder") for uri in ("file:./mlruns", "file:///home/me/mlruns", "File:///home/me/mlruns")),
+        *((uri, "names no database file") for uri in ("sqlite:", "sqlite:runs.db", "sqlite://", "sqlite:///")),
+        *((uri, "names no database file") for uri in ("sqlite:///:memory:", "sqlite:///?timeout=3")),
+        *((uri, "starts with neither http://") for uri in ("localhost:5000", "127.0.0.1:5000", "login-1.lab.org:80/a")),
+        *((uri, "names a registry of models") for uri in ("uc", "uc:http://h", "databricks-uc", "databricks-uc://me")),
+    ],
+)
+def test_what_is_neither_a_database_nor_a_server_is_refused(tmp_path, monkeypatch, uri, problem):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(ClefError, match=rf"^MLFLOW_TRACKING_URI={uri}: names a folder, [^\n]* or unset it to"):
+    advice = r"[^\n]*; set it to sqlite:///FILE.db or [^\n]* or unset it to"
+    with pytest.raises(ClefError, match=f"^MLFLOW_TRACKING_URI={re.escape(uri)}: {problem}{advice}"):
         store_uri(tmp_path)
 
 
-@pytest.mark.parametrize("uri", ["sqlite:////a/b.db", "http://host:5000", "postgresql://host/runs", "databricks"])
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("sqlite:///runs.db", "runs.db"),
+        (" sqlite:///runs.db\n", "runs.db"),
+        ("SQLITE:///runs.db?timeout=3", "runs.db?timeout=3"),
+        ("sqlite+pysqlite:///runs.db", "runs.db"),
+        ("sqlite:///~/runs.db", "home/runs.db"),
+        (" ", "results/mlflow.db"),
+    ],
+)
+def test_a_relative_path_of_a_database_starts_at_the_checkout(tmp_path, monkeypatch, uri, path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert store_uri(tmp_path) == f"sqlite:///{tmp_path}/{path}"
+
+
+@pytest.mark.parametrize(
+    "uri", ["sqlite:////a/b.db", "http://host:5000", "postgresql://host/runs", "databricks", "databricks://me"]
+)
 def test_other_addresses_are_used_as_they_are(tmp_path, monkeypatch, uri):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     assert store_uri(tmp_path) == uri

@@ -84,7 +84,7 @@ def test_a_store_with_absolute_paths_of_artifacts_is_refused_in_one_line(checkou
 
 
 def test_a_relative_address_is_the_same_store_in_every_folder(checkout, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///./tracked/runs.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///./tracked/runs.db?timeout=30")
     (checkout / "Snakefile").touch()
     sync_run(checkout, "toy")
     monkeypatch.chdir(checkout / "results" / "toy")
