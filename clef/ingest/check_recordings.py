@@ -1,6 +1,7 @@
 """Check the recordings of a copy: which subjects, how many, which are missing, and whether they can be opened."""
 
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -184,9 +185,11 @@ def _judge_unreadable(copy: RawCopy, judged: list[RecordedSequence], opened: set
         stops = too_many or bool(zips - {sequence.source for sequence in judged if not sequence.problem})
         named = sorted({f"{sequence.source} ({sequence.problem})" for sequence in damaged})
         # Without the advice in each problem: the message ends with one for all.
-        named += sorted(f"{s.location} ({(s.problem or '').partition('; expected')[0]})" for s in unreadable)
+        named += sorted(f"{s.location} ({re.split('; (?:expected|convert)', s.problem or '')[0]})" for s in unreadable)
+        formats = sum("; convert it" in (s.problem or "") for s in unreadable)
+        advice = ["copy them again"] * (number > formats) + ["convert those in another format"] * (formats > 0)
         what = f"{plural(number, 'recording')} cannot be read"
-        report.judge(stops, f"{what}, {allowed}: {abbreviate(named)}; copy them again")
+        report.judge(stops, f"{what}, {allowed}: {abbreviate(named)}; {' or '.join(advice)}")
     if missing:
         what = f"{plural(len(missing), 'recording')} {'is' if len(missing) == 1 else 'are'} missing"
         report.judge(too_many, f"{what}, {allowed}: {abbreviate(missing)}; complete the copy")

@@ -27,6 +27,14 @@ LARGEST_FILE = 2**30  # bytes of an image, enough for 100 million pixels with fo
 PIXEL_LIMIT = "OPENCV_IO_MAX_IMAGE_PIXELS"
 """Environment variable with OpenCV's limit. `clef` sets it, and users with larger images can raise it."""
 
+IMAGE_BRANDS = {
+    "an AVIF image": {b"avif", b"avis"},
+    "a HEIC image": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"},
+    "a HEIF image": {b"mif1", b"msf1", b"mif2", b"miaf"},
+    "a raw camera image": {b"crx "},
+}
+"""Brands of files with images (ISO/IEC 23008-12, Annex B, and Canon's CR3), the specific ones first."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -181,9 +189,8 @@ def _read_image(path: Path) -> DecodedImage:
 
 def decode_image(content: bytes, name: str) -> DecodedImage:
     """Decode an image to RGB uint8, also from grey, alpha and 16 bit, turned by its EXIF orientation."""
-    if content[4:8] == b"ftyp":  # ISO base media file format; OpenCV does not turn AVIF images
-        kind = "an AVIF" if content[8:11] == b"avi" else "a HEIC"
-        return None, f"{name}: {kind} image, whatever its name; convert it to JPEG or PNG"
+    if content[4:8] == b"ftyp":  # OpenCV does not turn AVIF images
+        return None, f"{name}: {_iso_media(content)}"
     try:
         encoded = np.frombuffer(content, np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
@@ -194,3 +201,12 @@ def decode_image(content: bytes, name: str) -> DecodedImage:
     if image is None:
         return None, f"{name}: not a whole image file"
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB), None
+
+
+def _iso_media(content: bytes) -> str:
+    """Say what a file in the ISO base media format is, by the brands that its first box lists (ISO/IEC 14496-12)."""
+    brands = {content[8:12], *(content[start : start + 4] for start in range(16, int.from_bytes(content[:4]), 4))}
+    kind = next((kind for kind, own in IMAGE_BRANDS.items() if brands & own), None)
+    if kind is None:
+        return "an MP4 or MOV video, whatever its name; convert it to images, or name it .mp4 or .mov"
+    return f"{kind}, whatever its name; convert it to JPEG or PNG"

@@ -84,6 +84,16 @@ def relabel_test_fear(root: Path) -> None:
     (root / LIST).write_text(re.sub(r"(test_\d+\.jpg) 2\b", r"\1 1", (root / LIST).read_text()))
 
 
+def replace_by_heic(pattern: str, cut: int = 0) -> Damage:
+    """Replace images by those of a phone, and cut the first ones."""
+
+    def damage(root: Path) -> None:
+        for number, path in enumerate(matching(root, pattern)):
+            path.write_bytes(b"cut" if number < cut else b"\0\0\0\x18ftypheic" + bytes(50))
+
+    return damage
+
+
 AVI = "*/*SN002_comp.avi"
 CSV = "Manually_Annotated_file_lists"
 LIST = "basic/EmoLabel/list_patition_label.txt"
@@ -135,6 +145,18 @@ TOLERATED = [
     ("bp4d", remove("Sequences/F001/T2"), 0.1, "1 recording is missing, .*F001_T2; complete"),
     ("disfa", remove("*/SN001"), 0.4, "1 of 3 .*allows 1: SN001; restore"),
     ("affectnet", remove("*/*/4_exp.npy"), 0.05, r"2 of 96 images have no label, .*4_exp\.npy\); complete"),
+    (
+        "affectnet",
+        replace_by_heic("val_set/images/0.*"),
+        0.05,
+        r"0\.jpg \(a HEIC image, whatever its name\); convert th",
+    ),
+    (
+        "affectnet",
+        replace_by_heic("val_set/images/[0-4].*", cut=1),
+        0.05,
+        r"\d recordings .*whole image file\), .*HEIC .* name\); copy them again or convert those in another format$",
+    ),
     ("affectnet", remove("train_set/images/4.*"), 0.05, r"1 recording .*4\.jpg \(missing\); copy them"),
     ("rafdb", shorten(LIST, 0.99), 0.05, r"1 file belongs to no recording, .*test_0042_aligned\.jpg"),
     ("rafdb", remove("*/*/*/test_0003*"), 0.05, r"1 recording .*test_0003_.*\(missing\); copy them"),

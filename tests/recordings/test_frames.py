@@ -67,12 +67,25 @@ def test_all_eight_orientations_are_upright(kind, orientation, tmp_path):
     assert np.abs(frame.image.astype(int) - expected).mean() < 3
 
 
-@pytest.mark.parametrize(("brand", "message"), [(b"heic", "a HEIC image"), (b"avif", "an AVIF image")])
-def test_an_image_in_a_phone_format_is_named_whatever_its_suffix(brand, message, tmp_path):
-    (tmp_path / "IMG_1.jpg").write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(50))
+@pytest.mark.parametrize(
+    ("brands", "message"),
+    [
+        ([b"heic", b"mif1", b"heic"], "a HEIC image, whatever its name; convert it to JPEG or PNG"),
+        ([b"mif1", b"mif1", b"heix"], "a HEIC image, whatever its name; convert it to JPEG or PNG"),
+        ([b"mif1", b"mif1", b"avif"], "an AVIF image, whatever its name; convert it to JPEG or PNG"),
+        ([b"avif", b"mif1", b"miaf"], "an AVIF image, whatever its name; convert it to JPEG or PNG"),
+        ([b"mif1"], "a HEIF image, whatever its name; convert it to JPEG or PNG"),
+        ([b"isom", b"iso2", b"mp41"], "an MP4 or MOV video, whatever its name; convert it to images, or name it .mp4"),
+        ([b"qt  "], "an MP4 or MOV video, whatever its name; convert it to images, or name it .mp4 or .mov"),
+    ],
+)
+def test_another_format_of_phones_is_named_whatever_its_suffix(brands, message, tmp_path):
+    major, *compatible = brands
+    box = b"ftyp" + major + bytes(4) + b"".join(compatible)
+    (tmp_path / "IMG_1.jpg").write_bytes((len(box) + 4).to_bytes(4) + box + b"heicavif" + bytes(50))
     (frame,) = read_frames(tmp_path, recorded("IMG_1.jpg", "image"))
     assert frame.image is None
-    assert f"IMG_1.jpg: {message}, whatever its name; convert it to JPEG or PNG" in frame.problem
+    assert f"IMG_1.jpg: {message}" in frame.problem
 
 
 READ_FOLDER = """
