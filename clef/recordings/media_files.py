@@ -7,8 +7,8 @@ from typing import Literal
 
 from clef.recordings.numbered_images import IMAGE_SUFFIXES
 
-VIDEO_SUFFIXES = {f".{name}" for name in ("3gp", "avi", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts")}
-VIDEO_SUFFIXES |= {".mxf", ".ogv", ".ts", ".webm", ".wmv"}
+VIDEO_SUFFIXES = {".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
+VIDEO_SUFFIXES |= {".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"}
 
 
 def media_kind(name: str) -> Literal["video", "image"] | None:

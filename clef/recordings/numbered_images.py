@@ -30,8 +30,12 @@ def numbered_images(folder: Path) -> list[tuple[int, Path]]:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries]
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         raise ClefError(f"{folder}: no such folder; expected numbered images; restore it") from None
+    except NotADirectoryError:
+        raise ClefError(
+            f"{folder}: neither a video nor an image by its name; convert it to .mp4 or .jpg, or correct its name"
+        ) from None
     images = sorted((number, name) for name in names if (number := image_number(name)) is not None)
     if not images:
         raise ClefError(f"{folder}: holds no image named by a number, such as 0001.jpg; restore it")

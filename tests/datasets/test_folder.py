@@ -11,8 +11,9 @@ from clef.fixtures import folder, write_fixture
 from clef.fixtures.size import FixtureSize
 from clef.manifest.folds import make_folds
 from clef.params.schema import Params, ParamsError
+from clef.recordings.frames import read_frames
 from tests.fixtures.pipeline import CROP, run_pipeline
-from tests.recordings.sample_recordings import numbered_images, write_video
+from tests.recordings.sample_recordings import numbered_images, read_number, write_video
 
 SIZE = FixtureSize(subjects=("P01", "P02"), frames=6, pixels=64)
 UNITS = {"action_units": list(folder.UNITS)}
@@ -78,6 +79,19 @@ def uneven(tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [("a.flv", "flv", "yuv420p"), ("a.vob", "mpeg2video", "yuv420p"), ("a.GIF", "gif", "rgb8")],
+)
+def test_old_video_formats_are_videos(tmp_path, name, codec, pixel_format):
+    write_video(tmp_path / name, numbered_images(5), codec=codec, pixel_format=pixel_format)
+    dataset = open_dataset(params(folds=OFFICIAL))
+    table(tmp_path, f"path,subject,AU01\n{name},P01,1\n")
+    (sequence,) = dataset.sequences(tmp_path)
+    assert [read_number(frame.image) for frame in read_frames(tmp_path, sequence)] == list(range(5))
+    assert dataset.unexpected_files(tmp_path, []) == [name]
+
+
 def labels_by_time(root: Path, text: str, **options):
     header, *rows = text.splitlines()
     wide = "label" not in header
@@ -89,7 +103,10 @@ def labels_by_time(root: Path, text: str, **options):
     ("text", "absent_elsewhere", "expected"),
     [
         ("time,AU12\n0.08,1\n0:00:00.68,0\n", False, {3: 1, 7: 0}),
-        ("time,AU12\n0.19,1\n", False, {4: 1}),  # the nearest frame
+        ("time,AU12\n0.19,1\n0.6,0\n", False, {3: 1, 6: 0}),  # late in frames that are shown for long
+        ("time,AU12\n0.1999,1\n0.675,0\n", False, {4: 1, 7: 0}),  # rounded
+        ("onset,offset,AU12\n0.044,0.084,1\n", False, {2: 1}),
+        ("onset,offset,AU12\n0.6,1.5,1\n", False, {7: 1, 8: 1}),  # the sound may be longer than the video
         ("onset,offset,AU12\n0.040,0.24,3\n0.24,0.28,0\n", False, {2: 3, 3: 3, 4: 3, 5: 0}),
         ("onset,offset,AU12\n0.3,0.4,1\n", False, {6: 1}),  # no frame inside
         ("onset,offset,label\n0.040,0.2,AU12\n0.04,0.08,AU 1\n", True, {n: int(n in (2, 3)) for n in range(1, 9)}),
@@ -111,6 +128,7 @@ def test_labels_by_time_belong_to_the_frames_shown_then(uneven, text, absent_els
         ("onset,offset,AU12\n2,1,1\n", "expected a frame, a time, or an onset and an offset after it"),
         ("frame,time,AU12\n2,1,1\n", "expected a frame, a time, or an onset and an offset after it"),
         ("time,AU12\n95,1\n", r"a.mp4: a label at 95 s; expected times up to 0\.76 s, its end"),
+        ("onset,offset,AU12\n0,1000,1\n", r"a.mp4: a label at 1000 s; expected times up to 0\.76 s, its end"),
         ("onset,offset,AU12\n0,0.1,1\n0.04,0.2,0\n", r"a.mp4: two values of AU12 at 0\.04 s; expected one"),
         ("time,AU12,label\n0,1,AU12\n", "columns label and AU12 both name AU12; expected one of them"),
     ],
@@ -119,6 +137,20 @@ def test_mistakes_in_labels_by_time_are_one_line(uneven, text, message):
     with pytest.raises(ClefError, match=message) as raised:
         labels_by_time(uneven, text)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_of_spreadsheets_with_other_separators_and_decimal_commas(uneven, separator):
+    rows = [
+        "Path|subject|onset (s)|offset|AU1|AU12",
+        "videos/P01/a.mp4|P01|0,040|0:00,24|1,0|",
+        "videos/P01/a.mp4|P01|0,68|0,8||0",
+    ]
+    table(uneven, "\n".join(rows).replace("|", separator) + "\n")
+    labels = labels_of(params({"action_units": [1, 12]}, columns={"onset": "onset (s)"}), uneven)
+    assert labels["frame"].tolist() == [2, 3, 4, 7, 8]
+    assert labels["AU01"].tolist()[:3] == [1] * 3
+    assert labels["AU12"].tolist()[3:] == [0] * 2
 
 
 def test_a_missing_video_has_only_its_labelled_frames(videos, tmp_path):
@@ -281,6 +313,8 @@ def test_runs_with_different_folds_share_one_list_of_recordings(tmp_path, column
     [
         ("file,AU01\na.mp4,1\n", "columns file, AU01; expected a column path"),
         ("path,subject,AU01\na.mp4,P01,1\n", "no column AU04, which the run's labels name"),
+        ("file;AU01\na,b.mp4;1\n", "columns file, AU01; expected a column path"),
+        ('path,time,AU01\na.mp4,"1,5",1\n', "time is '1,5'; expected seconds, such as 12.48"),
         ("path,subject,AU01\n../a.mp4,P01,1\n", r"path '\.\./a\.mp4'; expected one below"),
         ("path,subject,AU01\n/etc/a.mp4,P01,1\n", "path '/etc/a.mp4'; expected one below"),
         (

@@ -110,3 +110,11 @@ def test_a_truncated_file_and_a_missing_folder_are_named(tmp_path, zipped):
         assert facts.problem == "not a whole zip file (File is not a zip file); did copying it break off? Copy it again"
     with pytest.raises(ClefError, match=r"no numbered images in a folder F001/T3; found F001/T1, F001/T10, F001/T2;"):
         zipped_images(zipped, "F001/T3")
+
+
+def test_a_file_of_an_unknown_kind_is_no_missing_folder(tmp_path):
+    (tmp_path / "a.rmvb").touch()
+    found = inspect_sequence(tmp_path, recorded("a.rmvb", "images"))
+    assert found.problem == (
+        "neither a video nor an image by its name; convert it to .mp4 or .jpg, or correct its name"
+    )

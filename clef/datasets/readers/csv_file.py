@@ -1,4 +1,4 @@
-"""Read comma-separated label files strictly: a line that does not fit is an error, never guessed at."""
+"""Read label files in csv format strictly: a line that does not fit is an error, never guessed at."""
 
 import csv
 import io
@@ -27,7 +27,11 @@ def read_text(path: Path, expected: str) -> str:
 
 
 def read_csv(
-    path: Path, column_type: "pa.DataType", expected: str, rename: Callable[[list[str]], list[str]] | None = None
+    path: Path,
+    column_type: "pa.DataType",
+    expected: str,
+    rename: Callable[[list[str]], list[str]] | None = None,
+    separator: str = ",",
 ) -> "pa.Table":
     """Read a file with a header whose columns all have one type. Empty lines are skipped.
 
@@ -40,7 +44,7 @@ def read_csv(
     lines = text.splitlines()
     if sum(bool(line.strip()) for line in lines) < 2:
         raise ClefError(f"{path}: no rows; expected {expected}; restore it, or remove it if nothing is labelled")
-    names = next(csv.reader([lines[0]], skipinitialspace=True), None) or [""]
+    names = next(csv.reader([lines[0]], delimiter=separator, skipinitialspace=True), None) or [""]
     if rename is not None:
         names = rename(names)
     duplicates = [name for name in names if names.count(name) > 1]
@@ -50,17 +54,18 @@ def read_csv(
         return arrow_csv.read_csv(
             io.BytesIO(text.encode()),
             arrow_csv.ReadOptions(use_threads=False, skip_rows=1, column_names=names),
+            arrow_csv.ParseOptions(delimiter=separator),
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, column_type), null_values=[]),
         )
     except pa.ArrowInvalid as error:
         raise ClefError(f"{path}: {_reason(error, names)}; expected {expected}; restore it") from None
 
 
-def read_header(path: Path, expected: str) -> list[str]:
+def read_header(path: Path, expected: str, separator: str = ",") -> list[str]:
     """Read the cells of the first line of a large file."""
     try:
         with path.open(encoding="utf-8-sig") as file:
-            return [cell.strip().strip('"') for cell in file.readline().split(",")]
+            return [cell.strip().strip('"') for cell in file.readline().split(separator)]
     except (OSError, UnicodeDecodeError):
         read_text(path, expected)
         raise

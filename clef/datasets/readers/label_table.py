@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clef.datasets.readers.class_folders import class_names
-from clef.datasets.readers.csv_file import read_csv
+from clef.datasets.readers.csv_file import read_csv, read_header
 from clef.errors import ClefError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ ACTION_UNIT = re.compile(r"AU[ _]?0*(\d{1,2})", re.IGNORECASE)
 EXPECTED = "a column path and columns such as AU01, AU12, expression or label"
 CLOCK = re.compile(r"(\d+:){0,2}\d+(\.\d*)?")
 """A time in seconds, or as minutes:seconds or hours:minutes:seconds."""
+DECIMAL_COMMA = re.compile(r"^([\d:]+),(?=\d+$)")
 CODES = {0, 1, 2, 3, 4, 5, 9}
 Classes = Sequence[str] | Mapping[int | str, str] | None
 """Names of classes in the order of their numbers, or by the name in the copy."""
@@ -52,10 +53,14 @@ def read_label_table(path: Path, columns: Mapping[str, str], pattern: str | None
     import pandas as pd
     import pyarrow as pa
 
-    table = read_csv(path, pa.string(), EXPECTED).to_pandas()
+    separator = _separator(path, columns.get("path", "path"))
+    table = read_csv(path, pa.string(), EXPECTED, separator=separator).to_pandas()
     table.columns = pd.Index([str(name).strip() for name in table.columns])
     table = table.apply(lambda column: column.str.strip())
     table = table.rename(columns=_new_names(path, list(table.columns), columns))
+    if separator != ",":  # then a comma in a number is a decimal comma
+        numbers = table.columns.difference(["path", *ATTRIBUTES, "label", "expression"])
+        table[numbers] = table[numbers].replace(DECIMAL_COMMA, r"\1.", regex=True)
     if "label" in table:
         table = _spread_labels(path, table)
     return _label_table(path, table, pattern, classes)
@@ -112,6 +117,17 @@ def is_below(path: str) -> bool:
     """Check that a relative path is in its shortest form and stays inside its folder."""
     parts = PurePosixPath(path).parts
     return bool(parts) and path == "/".join(parts) and ".." not in parts and "\\" not in path
+
+
+def _separator(path: Path, wanted: str) -> str:
+    """Find the separator with which the header names the column of paths; spreadsheets also write ; and tabs."""
+    headers = {separator: read_header(path, EXPECTED, separator) for separator in ",;\t"}
+
+    def fit(separator: str) -> tuple[bool, int]:
+        names = headers[separator]
+        return wanted.lower() in map(str.lower, names), len(names)
+
+    return max(headers, key=fit)
 
 
 def _new_names(path: Path, found: list[str], columns: Mapping[str, str]) -> dict[str, str]:

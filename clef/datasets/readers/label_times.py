@@ -9,23 +9,27 @@ from clef.errors import ClefError
 if TYPE_CHECKING:
     import pandas as pd
 
-ROUNDING = 0.0005
-"""Seconds by which exported times may be off, since programs round them to milliseconds."""
+ROUNDING = 0.005
+"""Seconds by which printed times may be off, since they have two decimals or more; less than half a frame."""
+OVERHANG = 1.0
+"""Seconds by which an interval may exceed the video, whose sound may be longer."""
 
 
-def frames_in(times: np.ndarray, onset: float, offset: float) -> np.ndarray:
-    """Find the frames of an interval; an interval that no frame falls into has the nearest one.
+def frames_in(times: np.ndarray, onset: float, offset: float, rounding: float) -> np.ndarray:
+    """Find the frames that begin in an interval, or if none does, the frame that is shown at its start.
 
     Args:
         times: Presentation times of a video's frames in seconds, in order.
         onset: Start of the interval in seconds.
         offset: Its end, which is not part of it.
+        rounding: Seconds by which a frame may begin before the interval, or after its start to be shown then.
 
     Returns:
         Indices into `times`.
     """
-    inside = np.flatnonzero((times >= onset - ROUNDING) & (times < offset - ROUNDING))
-    return inside if len(inside) else np.array([np.abs(times - onset).argmin()])
+    inside = np.flatnonzero((times >= onset - rounding) & (times < offset - rounding))
+    shown = np.searchsorted(times, onset + rounding, side="right") - 1
+    return inside if len(inside) else np.array([max(shown, 0)])
 
 
 def label_frames(
@@ -48,10 +52,12 @@ def label_frames(
     import pandas as pd
 
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    late = rows[rows["onset"] > times[-1] + step + ROUNDING]
-    if len(late):
-        raise ClefError(f"a label at {late['onset'].iloc[0]:g} s; expected times up to {times[-1] + step:g} s, its end")
-    found = [frames_in(times, onset, offset) for onset, offset in zip(rows["onset"], rows["offset"], strict=True)]
+    rounding, end = min(ROUNDING, step / 2), times[-1] + step
+    for name, latest in (("onset", end + rounding), ("offset", end + OVERHANG)):
+        if (late := rows[name] > latest).any():
+            raise ClefError(f"a label at {rows.loc[late, name].iloc[0]:g} s; expected times up to {end:g} s, its end")
+    spans = zip(rows["onset"], rows["offset"], strict=True)
+    found = [frames_in(times, onset, offset, rounding) for onset, offset in spans]
     labels = rows.drop(columns=["onset", "offset"]).loc[rows.index.repeat([len(frames) for frames in found])]
     groups = labels.assign(frame=np.concatenate(found) + first_frame).groupby("frame")
     different = (groups.nunique() > 1).stack()
