@@ -15,7 +15,15 @@ import numpy as np
 
 from clef.faces.detectors import Detector, Face
 from clef.faces.detectors.base import intersection
-from clef.faces.search import SearchedFrame, annotated_face, have_one_size, image_centre, same_face, search_frames
+from clef.faces.search import (
+    SearchedFrame,
+    annotated_face,
+    have_one_size,
+    image_centre,
+    labelled_faces,
+    same_face,
+    search_frames,
+)
 from clef.faces.tracks import Track, Tracks
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame
@@ -74,10 +82,13 @@ def find_single_faces(frames: Iterable[Frame], detector: Detector, settings: Cro
 def find_all_faces(
     frames: Iterable[Frame], detector: Detector, settings: CropParams
 ) -> Iterator[tuple[TrackedFrame, ...]]:
-    """Find all faces of several images, that of `find_single_faces` first: one item or more for each image."""
+    """Find all faces of several images, that of `find_single_faces` first: one item or more for each image.
+
+    Where a face is annotated, others have no items: the label is not theirs.
+    """
     for item in search_frames(frames, detector, settings, stills=True):
-        faces = list(item.faces or [])
-        count = None if item.faces is None else len(faces)
+        count = None if item.faces is None else len(item.faces)
+        faces = labelled_faces(item.frame, item.faces or [])
         chosen: list[Face | None] = []
         while faces:
             chosen.append(_choose(faces, item.frame, settings))
@@ -126,11 +137,11 @@ def _follow(found: Iterable[TrackedFrame], settings: CropParams) -> Iterator[Tra
 
 
 def _choose(faces: list[Face], frame: Frame, settings: CropParams) -> Face:
-    """Choose the annotated face if there is one: labels of the image belong to it. Otherwise follow the settings."""
+    """Choose the face most like the annotated one, if there is one. Otherwise follow the settings."""
     annotated, image = annotated_face(frame), frame.image
     assert image is not None
     if annotated:
-        return max(faces, key=lambda face: (_overlap(face, annotated), -face.distance(annotated.centre)))
+        return max(faces, key=lambda face: _overlap(face, annotated))
     if settings.face == "largest":
         return max(faces, key=lambda face: face.area)
     return min(faces, key=lambda face: face.distance(image_centre(image)))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from clef.faces.alignment import crop_face
 from clef.faces.detectors import Detector, Face
 from clef.faces.detectors.base import intersection
 from clef.params.schema import CropParams
@@ -15,6 +16,9 @@ from clef.recordings.frames import Frame
 
 SAME_DETECTION = 0.6
 """Two detections are parts of one face if they share more than this fraction of the smaller box."""
+
+CUT_SIZE, CUT_MARGINS = 64, (0.3, 0.6, 1.0)
+"""Side in pixels, and margins as shares of a face's side, of the cuts that show how a face is turned."""
 
 Item = TypeVar("Item")
 
@@ -36,10 +40,11 @@ def search_frames(
     If the faces of two neighbouring searched frames do not match one to one, all frames between them are searched too,
     so that the moment when a face appears or disappears is exact. Frames between two without a face are not searched.
 
-    A face that lies on its side or upside down is found by turning the image. Detectors also find some of these in the
-    image as it is, but with wrong landmarks and a lower score. In a recording, therefore, all four turns are compared
-    while no face is followed, which costs three more detections for each frame, and then the image as it is and the
-    last turn. Of `stills`, only those in which no face is found are turned. Detectors without landmarks turn nothing.
+    A face that lies on its side or upside down is found by turning the image. Detectors also find many of these in the
+    image as it is, but with the landmarks of an upright face. Unless its score excludes that, a face is therefore
+    searched again in small cuts around it, in all four turns, and the image is turned as the cuts show. If no face is
+    found, the image is searched in the other three turns. In a recording, this happens while no face is followed; then
+    only the image as it is and the last turn are compared. Detectors without landmarks turn nothing.
     """
     every = 1 if stills else settings.every
     search = _Search(detector, settings, stills)
@@ -96,6 +101,12 @@ def annotated_face(frame: Frame) -> Face | None:
     return Face(frame.box, 1.0) if frame.box is not None and frame.box[2] else None
 
 
+def labelled_faces(frame: Frame, faces: list[Face]) -> list[Face]:
+    """Return the faces that an image's label may belong to: all, or those that share a centre with an annotated box."""
+    box = annotated_face(frame)
+    return faces if box is None else [face for face in faces if box.covers(face.centre) or face.covers(box.centre)]
+
+
 def image_centre(image: np.ndarray) -> np.ndarray:
     """Return x and y of the centre of an image."""
     return np.array([image.shape[1] / 2, image.shape[0] / 2])
@@ -124,25 +135,57 @@ class _Search:
         for batch in chunks(frames, self._settings.batch):
             images = [frame.image for frame in batch if frame.image is not None]
             for frame, image, faces in zip(batch, images, self._detector.detect(images), strict=True):
-                others = self._turns(frame, is_found=len(faces) > 0)
-                by_turn = {0: faces} | {turn: self._detect(image, turn) for turn in others}
-                turn = max(by_turn, key=lambda turn: max((face.score for face in by_turn[turn]), default=0))
-                faces = by_turn[turn]
+                turn, faces = self._choose_turn(frame, image, faces)
                 self._is_visible = len(faces) > 0
                 if faces:
                     self._last_face, self._turn = frame.number, turn
                 yield SearchedFrame(frame, faces if annotated_face(frame) else _distinct(faces))
 
-    def _turns(self, frame: Frame, is_found: bool) -> tuple[int, ...]:
-        """Return the quarter turns to compare with the image as it is, by whether a face is found there."""
-        if not self._detector.finds_landmarks or (self._stills and is_found):
-            return ()
-        if self._stills:
-            return 1, 2, 3
+    def _choose_turn(self, frame: Frame, image: np.ndarray, faces: list[Face]) -> tuple[int, list[Face]]:
+        """Return the quarter turns that make a face upright, and the faces found then; `faces` are those at no turn."""
+        found = {0: faces}
+
+        def best_first(*turns: int) -> list[tuple[Face, int]]:
+            for turn in turns:
+                if turn not in found:
+                    found[turn] = self._detect(image, turn)
+            candidates = [(face, turn) for turn in turns for face in labelled_faces(frame, found[turn])]
+            return sorted(candidates, key=lambda candidate: -candidate[0].score)
+
+        if not self._detector.finds_landmarks:
+            return 0, faces
+        if self._follows(frame):
+            candidates = best_first(0, self._turn)
+            if not candidates or candidates[0][1] == self._turn:
+                return self._turn, found[self._turn]
+        for turns in ((0,), (1, 2, 3)):
+            for face, turn in best_first(*turns):
+                if turn == 0 and face.score >= self._detector.upright_score:
+                    return 0, faces
+                upright = self._upright_turn(image, face)
+                if upright is not None and best_first(upright):
+                    return upright, found[upright]
+        candidates = best_first(0) or best_first(1, 2, 3)
+        turn = candidates[0][1] if candidates else 0
+        return turn, found[turn]
+
+    def _follows(self, frame: Frame) -> bool:
+        """Whether a face of the recording was found shortly before a frame."""
         wait = max(self._settings.bridge, self._settings.every)
-        if self._is_visible or frame.number - self._last_face <= wait:
-            return (self._turn,) if self._turn else ()
-        return 1, 2, 3
+        return not self._stills and (self._is_visible or frame.number - self._last_face <= wait)
+
+    def _upright_turn(self, image: np.ndarray, face: Face) -> int | None:
+        """Return the quarter turns in which the detector is most certain of a face, in small cuts around it.
+
+        A face is found in all cuts with the right turn. If no turn has such cuts, return None: it may be no face.
+        """
+        box = Face(face.box, face.score)
+        cuts = [crop_face(image, box, CropParams(align="box", margin=margin, size=CUT_SIZE)) for margin in CUT_MARGINS]
+        turned = [np.ascontiguousarray(np.rot90(cut, turn)) for turn in range(4) for cut in cuts]
+        found = self._detector.detect(turned)
+        scores = np.reshape([max((face.score for face in faces), default=0.0) for faces in found], (4, -1))
+        certainty = -np.log(1 - scores.clip(0, 1 - 1e-7)).mean(axis=1) * scores.all(axis=1)
+        return int(certainty.argmax()) if certainty.any() else None
 
     def _detect(self, image: np.ndarray, turn: int) -> list[Face]:
         """Find the faces in an image turned anticlockwise by quarter turns, in coordinates of the unturned image."""

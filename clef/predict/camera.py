@@ -93,8 +93,9 @@ def predict_camera(
 ) -> Iterator[pa.RecordBatch]:
     """Predict all faces of each frame. People have numbers in the order in which they appear."""
     detector, tracks = build_detector(settings), Tracks()
-    for frame in frames:
-        (searched,) = search_frames([frame], detector, settings, stills=True)
+    at_once = settings.model_copy(update={"batch": 1, "every": 1})
+    for searched in search_frames(frames, detector, at_once):
+        frame = searched.frame
         tracks.add(searched)
         faces = {number: track[-1] for number, track in enumerate(tracks.tracks) if track.numbers[-1] == frame.number}
         rows, crops = [], []

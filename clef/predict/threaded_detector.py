@@ -16,6 +16,7 @@ class ThreadedDetector(Detector):
         self._detectors = detectors
         self._pool = ThreadPoolExecutor(len(detectors), thread_name_prefix="detector")
         self.finds_landmarks = detectors[0].finds_landmarks
+        self.upright_score = detectors[0].upright_score
         self.fingerprint = detectors[0].fingerprint
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:

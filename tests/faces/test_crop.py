@@ -79,6 +79,7 @@ def test_every_input_frame_has_its_row(root, tmp_path):
 class FixedDetector(Detector):
     """Finds the same three faces in every image."""
 
+    finds_landmarks = False
     fingerprint = {"name": "fixed", "library": None, "weights": None}  # noqa: RUF012
 
     def detect(self, images):
@@ -91,7 +92,7 @@ class FixedDetector(Detector):
     [
         ((68, 48, 24, 24), (70, 50)),  # not the largest face, but the annotated one
         ((55, 45, 30, 30), (70, 50)),  # overlaps two faces
-        ((90, 80, 5, 5), (70, 50)),  # overlaps none, so the nearest
+        ((71, 51, 5, 15), (70, 50)),  # annotated too small
         ((0, 0, 0, 0), (0, 0)),  # no face is annotated: as without annotation
         (None, (0, 0)),
     ],
@@ -104,6 +105,28 @@ def test_a_detector_crops_the_annotated_face_among_several(annotated, left_top, 
     (row,) = open_shard(tmp_path / "s.arrow").to_pylist()
     assert (row["x"], row["y"], row["faces"], row["status"]) == (*left_top, 3, "detected")
     assert decode(row["crop"]).mean(axis=(0, 1)) == pytest.approx([240, 0, 0], abs=15)  # red stays red
+
+
+@pytest.mark.parametrize("annotated", [(90, 80, 5, 5), (91, 50, 20, 20), (84, 48, 24, 24)])
+def test_another_face_does_not_step_in_for_an_annotated_one(annotated, tmp_path, monkeypatch):
+    monkeypatch.setattr(crop, "build_detector", lambda settings: FixedDetector())
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((100, 100, 3), np.uint8))
+    sequences = [recorded("a.png", "image", box=annotated)]
+    crop_shard(tmp_path, sequences, CropParams(size=32), tmp_path / "s.arrow", tmp_path / "work")
+    (row,) = open_shard(tmp_path / "s.arrow").to_pylist()
+    assert (row["status"], row["faces"], row["crop"]) == ("no_face", 3, None)
+
+
+def test_the_neighbour_of_a_hidden_annotated_face_is_not_cropped(testdata, tmp_path):
+    image, box = cv2.imread(str(testdata / "multi_face.jpg")), (682, 289, 112, 136)
+    cv2.imwrite(str(tmp_path / "whole.png"), image)
+    cv2.rectangle(image, (672, 279), (804, 435), (127, 127, 127), cv2.FILLED)
+    cv2.imwrite(str(tmp_path / "hidden.png"), image)
+    sequences = [recorded(name, "image", box=box) for name in ("whole.png", "hidden.png")]
+    crop_shard(tmp_path, sequences, CropParams(), tmp_path / "s.arrow", tmp_path / "work")
+    shown, hidden = open_shard(tmp_path / "s.arrow").to_pylist()
+    assert (shown["status"], shown["faces"], hidden["status"], hidden["faces"]) == ("detected", 5, "no_face", 4)
+    assert shown["x"] == pytest.approx(682, abs=10)
 
 
 def test_a_recording_of_several_people_is_read_twice_and_shows_one_of_them(tmp_path, monkeypatch):
@@ -216,10 +239,21 @@ def test_a_job_that_loses_its_lease_leaves_the_work_folder_to_the_new_holder(los
     assert not target.exists()
 
 
-@pytest.mark.parametrize("detector", ["mtcnn", "yunet", "lbp"])
-def test_real_recordings_keep_every_row_and_lose_the_face_when_it_leaves(detector, testdata, tmp_path):
+QUICK = {"every": 6, "detect_size": 320, "align": "box", "size": 64}
+
+
+@pytest.mark.parametrize(
+    ("detector", "options"),
+    [
+        ("mtcnn", QUICK),
+        ("yunet", QUICK),
+        ("lbp", QUICK),
+        pytest.param("mtcnn", {}, marks=pytest.mark.slow, id="mtcnn-defaults"),
+    ],
+)
+def test_real_recordings_keep_every_row_and_lose_the_face_when_it_leaves(detector, options, testdata, tmp_path):
     weights = str(testdata / "yunet_n_640_640.onnx") if detector == "yunet" else None
-    settings = CropParams(detector=detector, weights=weights, every=6, detect_size=320, align="box", size=64)
+    settings = CropParams(detector=detector, weights=weights, **options)
     sources = ["WolfgangLanger_Pexels.mp4", "face_noface.mov", "multi_face.jpg", "no_face.jpg"]
     kinds = {".mp4": "video", ".mov": "video", ".jpg": "image"}
     sequences = [inspect_sequence(testdata, recorded(source, kinds[source[-4:]])) for source in sources]

@@ -90,7 +90,7 @@ def test_boxes_and_landmarks_are_interpolated_linearly():
 
 @pytest.mark.parametrize(
     ("frames", "every", "batch", "calls"),
-    [(101, 5, 50, [10, 1, 1, 1, 10, 1]), (40, 1, 16, [16, 1, 1, 1, 16, 8])],  # the first frame is turned three times
+    [(101, 5, 50, [10, 12, 10, 1]), (40, 1, 16, [16, 12, 16, 8])],  # the first face is turned in cuts
 )
 def test_only_every_nth_frame_is_detected_in_batches(frames, every, batch, calls):
     detector = RectangleDetector()

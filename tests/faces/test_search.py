@@ -1,5 +1,7 @@
+from dataclasses import replace
 from itertools import islice
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +14,16 @@ from clef.recordings.video import read_video
 from tests.faces.rectangles import SIZE, RectangleDetector, UprightDetector, draw
 
 SETTINGS = CropParams(detector="none")
+
+
+class MistakenDetector(UprightDetector):
+    """Also finds rectangles that lie, with a higher score, but not in the square cuts around them."""
+
+    def _detect(self, image):
+        faces = super()._detect(image)
+        if faces or image.shape[0] == image.shape[1]:
+            return faces
+        return [replace(face, score=0.95) for face in RectangleDetector._detect(self, image)]
 
 
 class ListDetector(Detector):
@@ -71,43 +83,81 @@ def shaded(turn):
 
 
 @pytest.mark.parametrize("turn", range(4))
-def test_a_turned_face_is_found_in_its_own_coordinates(turn):
+@pytest.mark.parametrize("detector", [UprightDetector(), MistakenDetector()])
+@pytest.mark.parametrize("stills", [False, True])
+def test_a_turned_face_is_found_in_its_own_coordinates(turn, detector, stills):
     image = shaded(turn)
-    (faces,) = search([image], UprightDetector(), stills=True)
     (expected,) = RectangleDetector().detect([image])[0]
-    (face,) = faces
-    assert face.box == pytest.approx(expected.box)
     first = {0: (30, 10), 1: (10, 170), 2: (170, 50), 3: (50, 30)}[turn]  # the corner that is at the top left upright
-    assert face.landmarks[0] == pytest.approx(first)
-    assert face.landmarks[2] == pytest.approx(expected.centre)
+    for (face,) in search([image] * 3, detector, stills):
+        assert face.box == pytest.approx(expected.box)
+        assert face.landmarks[0] == pytest.approx(first)
+        assert face.landmarks[2] == pytest.approx(expected.centre)
+
+
+def real_detector(name, testdata):
+    settings = CropParams(detector=name, weights=str(testdata / "yunet_n_640_640.onnx") if name == "yunet" else None)
+    return build_detector(settings), settings
 
 
 @pytest.mark.parametrize("name", ["mtcnn", "yunet"])
 def test_a_real_face_is_found_in_all_four_turns(name, testdata):
-    settings = CropParams(detector=name, weights=str(testdata / "yunet_n_640_640.onnx") if name == "yunet" else None)
-    detector = build_detector(settings)
+    detector, settings = real_detector(name, testdata)
     images = [frame.image for frame in islice(read_video(testdata / "WolfgangLanger_Pexels.mp4"), 0, 40, 10)]
     crops = []
     for turn in range(4):
         frames = [Frame(number, np.ascontiguousarray(np.rot90(image, turn))) for number, image in enumerate(images)]
-        stills = list(search_frames(frames, detector, settings, stills=True))
-        assert [len(item.faces) for item in stills] == [1] * 4
-        found = search_frames(frames, detector, settings)
-        crops.append([crop_face(item.frame.image, item.faces[0], CropParams(size=64)) for item in found])
+        for stills in (False, True):
+            found = list(search_frames(frames, detector, settings, stills))
+            assert [len(item.faces) for item in found] == [1] * 4
+            crops.append([crop_face(item.frame.image, item.faces[0], CropParams(size=64)) for item in found])
     for turned in crops[1:]:
         assert np.abs(np.array(turned, int) - crops[0]).mean() < 3  # upright by the eyes
 
 
+@pytest.mark.parametrize("name", ["mtcnn", "yunet"])
+def test_the_real_faces_of_a_group_are_found_in_all_four_turns(name, testdata):
+    detector, settings = real_detector(name, testdata)
+    image = cv2.cvtColor(cv2.imread(str(testdata / "multi_face.jpg")), cv2.COLOR_BGR2RGB)
+    for turn in range(4):
+        frame = Frame(0, np.ascontiguousarray(np.rot90(image, turn)))
+        (found,) = search_frames([frame], detector, settings, stills=True)
+        assert len(found.faces) == 5
+        for face in found.faces:
+            across = face.landmarks[1] - face.landmarks[0]
+            angle = np.degrees(np.arctan2(across[1], across[0])) + 90 * turn
+            assert abs((angle + 180) % 360 - 180) < 40
+        if turn == 0:
+            assert [face.box for face in found.faces] == [face.box for face in detector.detect([image])[0]]
+
+
 def test_the_image_is_turned_where_no_face_is_followed():
+    """Counts calls of the detector: three for an image in other turns, one for all cuts around a face."""
+
     def turned(images, **settings):
         detector = UprightDetector()
         found = search(images, detector, batch=100, **settings)
         return [bool(faces) for faces in found], len(detector.calls) - 1
 
     upright, lying, empty = shaded(0), shaded(3), draw()
-    assert turned([upright] * 4) == ([True] * 4, 3)
-    assert turned([upright] * 4, step=100) == ([True] * 4, 3)
-    assert turned([upright] * 4 + [lying], stills=True) == ([True] * 5, 3)
-    assert turned([lying] * 4) == ([True] * 4, 3 + 3)
-    assert turned([upright] + [empty] * 4, bridge=2) == ([True] + [False] * 4, 3 + 2 * 3)
-    assert turned([empty] * 2 + [lying, upright, lying]) == ([False] * 2 + [True, True, False], 3 * 3 + 1)
+    assert turned([upright] * 4) == ([True] * 4, 1)
+    assert turned([upright] * 4, step=100) == ([True] * 4, 1)
+    assert turned([upright] * 4 + [lying], stills=True) == ([True] * 5, 4 + 4)
+    assert turned([lying] * 4) == ([True] * 4, 4 + 3)
+    assert turned([upright] + [empty] * 4, bridge=2) == ([True] + [False] * 4, 1 + 2 * 3)
+    assert turned([empty] * 2 + [lying, upright, lying]) == ([False] * 2 + [True, True, False], 2 * 3 + 4 + 2)
+
+
+def test_a_score_that_only_upright_faces_have_saves_the_search_in_cuts():
+    detector = RectangleDetector()
+    detector.upright_score = 0.9
+    search([shaded(0)] * 3, detector, stills=True)
+    assert detector.calls == [3]
+
+
+@pytest.mark.parametrize(("box", "first"), [(None, (30, 10)), ((150, 30, 20, 20), (170, 50))])
+def test_an_image_is_turned_for_its_annotated_face(box, first):
+    frame = Frame(0, np.hstack([shaded(0)[:, :100], shaded(2)[:, 100:]]), box=box)
+    (found,) = search_frames([frame], UprightDetector(), SETTINGS, stills=True)
+    (face,) = found.faces
+    assert face.landmarks[0] == pytest.approx(first)

@@ -1,5 +1,6 @@
 """The interface of face detectors."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ class Face:
         """Area of the box in square pixels."""
         return self.box[2] * self.box[3]
 
+    def covers(self, point: np.ndarray) -> bool:
+        """Whether a point lies in the box."""
+        return bool((abs(self.centre - point) <= np.array(self.box[2:]) / 2).all())
+
     def distance(self, point: np.ndarray) -> float:
         """Distance of the box's centre from a point."""
         return float(np.linalg.norm(self.centre - point))
@@ -40,6 +45,8 @@ class Detector(ABC):
 
     finds_landmarks = True
     """Whether faces have landmarks. Faces that lie on their side are only searched for if crops can become upright."""
+    upright_score = math.inf
+    """A score that no face has which lies on its side or upside down: such faces often get upright landmarks."""
     fingerprint: dict[str, str | None]
     """Name, library with version, and SHA-256 of the weights: all that distinguishes its results from others."""
 
