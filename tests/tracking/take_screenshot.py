@@ -1,0 +1,28 @@
+"""Take the picture of MLflow in README.md again.
+
+From the root of the checkout, after the runs `demo`, `demo-no-pretrain` and `demo-linear`:
+
+    python -m tests.tracking.take_screenshot docs/pictures/mlflow-compare.png
+"""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.tracking.conftest import free_port, pages
+from tests.tracking.test_pages import CHROMIUM, OPTIONS, compare_page
+
+
+def take_screenshot(checkout: Path, target: Path) -> None:
+    with pages(checkout, free_port()) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        page = browser.new_page(viewport={"width": 1300, "height": 900})
+        page.goto(f"{address}/{compare_page(checkout)}", timeout=600_000)
+        page.locator(".js-plotly-plot .axis-title").first.wait_for(timeout=600_000)
+        page.screenshot(path=target)
+        browser.close()
+
+
+if __name__ == "__main__":
+    take_screenshot(Path.cwd(), Path(sys.argv[1]))
