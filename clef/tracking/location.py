@@ -49,7 +49,7 @@ def store_uri(checkout: Path) -> str:
     elif _HOST_AND_PORT.fullmatch(uri):
         problem = "starts with neither http:// nor https://"
     elif scheme == "file" or not ("://" in uri or scheme == "databricks"):
-        problem = "names a folder, and MLflow no longer keeps runs in folders"
+        problem = "is a path, and MLflow no longer keeps runs in folders"
     else:
         return uri
     raise ClefError(

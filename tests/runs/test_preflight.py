@@ -57,7 +57,7 @@ def test_a_folder_as_mlflow_store_is_an_error_before_the_first_job_of_a_tracked_
     (tmp_path / "params").mkdir()
     write(tmp_path / "params", "run", **BASE, tracking={"mlflow": tracked})
     job = PlannedJob("pretrain", {"run": "run", "seed": "0", "fold": "0"}, ["results/run/x"], [])
-    expected = pytest.raises(ClefError, match=r"^MLFLOW_TRACKING_URI=\./mlruns: names a folder")
+    expected = pytest.raises(ClefError, match=r"^MLFLOW_TRACKING_URI=\./mlruns: is a path")
     with expected if tracked else nullcontext():
         check_before_start([job], RequestedRuns(Path("params")), remote=False)
 

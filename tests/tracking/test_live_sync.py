@@ -198,7 +198,7 @@ def test_a_folder_as_store_is_the_reason_why_a_sync_is_incomplete(checkout, monk
     with open(os.devnull) as closed:
         failure = live_sync.follow(make_record(checkout, 3), closed)
     assert failure is not None
-    assert failure.startswith("MLFLOW_TRACKING_URI=./mlruns: names a folder, ")
+    assert failure.startswith("MLFLOW_TRACKING_URI=./mlruns: is a path, ")
 
 
 def test_the_last_sync_of_a_summary_includes_all_trainings_of_the_run(checkout):

@@ -20,8 +20,8 @@ def test_a_checkout_is_found_from_any_path_in_it(bare_checkout, marker):
 @pytest.mark.parametrize(
     ("uri", "problem"),
     [
-        *((uri, "names a folder") for uri in ("./mlruns", "mlruns", "/home/me/mlruns", "C:\\runs", "~/mlruns")),
-        *((uri, "names a folder") for uri in ("file:./mlruns", "file:///home/me/mlruns", "File:///home/me/mlruns")),
+        *((uri, "is a path") for uri in ("./mlruns", "mlruns", "/home/me/mlruns", "C:\\runs", "~/mlruns.db")),
+        *((uri, "is a path") for uri in ("file:./mlruns", "file:///home/me/mlruns", "File:///home/me/mlruns")),
         *((uri, "names no database file") for uri in ("sqlite:", "sqlite:runs.db", "sqlite://", "sqlite:///")),
         *((uri, "names no database file") for uri in ("sqlite:///:memory:", "sqlite:///?timeout=3")),
         *((uri, "starts with neither http://") for uri in ("localhost:5000", "127.0.0.1:5000", "login-1.lab.org:80/a")),
