@@ -172,7 +172,8 @@ def _join(packets: Iterator[av.Packet], stream: av.VideoStream) -> Iterator[av.P
             dts, pts = packet.dts + shift, packet.pts + shift
             if decoded is not None and shown is not None:
                 step = dts - decoded
-                if not -second / 10 <= step <= LONGEST_PAUSE * second or (packet.is_keyframe and pts < shown):
+                later = packet.is_keyframe and not 0 <= pts - shown <= LONGEST_PAUSE * second
+                if later or step < -second / 10:
                     move = max(duration - step, shown + duration - pts)
                     shift, dts, pts = shift + move, dts + move, pts + move
             packet.dts, packet.pts = dts, pts

@@ -72,10 +72,11 @@ def read_timeline(path: Path, declared: int) -> Timeline:
             missing = stream.frames - len(packets)
     shown = [packet for packet in packets if not packet.is_hidden]
     first = None
-    if codec in FIELD_CODECS or (packets and not packets[0].is_key):
+    if codec in FIELD_CODECS or (container_format != "avi" and packets and not packets[0].is_key):
         first = _first_frame(path)
-        if not reordered:
-            shown = _drop_leading(shown, first, packets)
+    if first is not None and container_format != "avi":  # it may lack its list of key frames
+        start = _start(packets[0], first)
+        shown = [packet for packet in shown if packet.time is None or packet.time >= start]
     times = [packet.time for packet in shown]
     interlaced = codec in FIELD_CODECS and first is not None and first.interlaced_frame
     fields = allows_fields(extradata) if codec == "h264" else interlaced
@@ -96,17 +97,13 @@ def read_timeline(path: Path, declared: int) -> Timeline:
     return Timeline(dict(zip(known, numbers, strict=True)), total, clock)
 
 
-def _drop_leading(shown: list[_Packet], first: av.VideoFrame | None, packets: list[_Packet]) -> list[_Packet]:
-    """Drop the first pictures of a recording cut from another one, if they cannot be decoded without earlier ones.
+def _start(packet: _Packet, first: av.VideoFrame) -> int:
+    """Time of the first picture of a recording, given its first packet and the first frame that a decoder gives.
 
-    They are displayed before the first key frame and before the first frame that a decoder gives. If this key frame is
-    damaged, those after it are lost instead.
+    Earlier pictures refer to others that were cut off. If the first packet is a damaged key frame, it still counts.
     """
-    keys = [packet.time for packet in packets if packet.is_key and packet.time is not None]
-    if first is None or first.pts is None:
-        return shown
-    start = min([first.pts, *keys[:1]])
-    return [packet for packet in shown if packet.time is None or packet.time >= start]
+    times = [first.pts, packet.time if packet.is_key else None]
+    return min((time for time in times if time is not None), default=0)
 
 
 def _number(times: list[int], lost: int, end: int | None, frames_per_tick: Fraction | None) -> list[int | None]:
@@ -122,9 +119,10 @@ def _number(times: list[int], lost: int, end: int | None, frames_per_tick: Fract
 
 
 def _first_frame(path: Path) -> av.VideoFrame | None:
+    """The first frame that is shown, without damaged ones before it."""
     with open_video(path) as container:
         frames = decode(container, video_stream(container, path))
-        return next((item for item in frames if isinstance(item, av.VideoFrame)), None)
+        return next((item for item in frames if isinstance(item, av.VideoFrame) and not item.is_corrupt), None)
 
 
 def _count_decoded(path: Path) -> int:

@@ -23,6 +23,9 @@ from clef.recordings.hdr import is_hdr, to_sdr
 from clef.recordings.packets import Decoded, decode, open_video, video_stream
 from clef.recordings.timeline import Timeline, read_timeline
 
+DIRECT_FORMATS = {"yuv420p", "yuvj420p", "yuva420p", "yuv422p", "yuvj422p"}
+"""Converted to RGB without regard to the position of chroma samples, if the height is even and stays."""
+
 NOT_DECODED = "the decoder gave no picture"
 MAX_REORDERING = 16  # frames that a decoder may reorder: the picture buffer limit of H.264 and HEVC
 
@@ -163,11 +166,12 @@ def _to_rgb(frame: av.VideoFrame) -> tuple[np.ndarray | None, str | None]:
 
 
 def _as_plain_picture(frame: av.VideoFrame) -> av.VideoFrame:
-    """Copy a picture without its field order and the position of its chroma samples, which PyAV cannot clear.
+    """Copy a picture without its field order and the position of its chroma samples, where they would change colours.
 
-    Its converter would mix the chroma of rows by field. That of FFmpeg's command does not, nor do players.
+    PyAV cannot clear them, and FFmpeg's command pays no regard to them in a conversion.
     """
-    if frame.format.has_palette:
+    direct = frame.format.name in DIRECT_FORMATS and not frame.height % 2 and not frame.interlaced_frame
+    if frame.format.has_palette or (direct and _square_pixels(frame) == (frame.height, frame.width)):
         return frame
     picture = av.VideoFrame(frame.width, frame.height, frame.format.name)
     for source, target in zip(frame.planes, picture.planes, strict=True):

@@ -64,11 +64,18 @@ def make(folder: Path, kind: str) -> Path:
         path = write_video(folder / kind, numbered_images(20), codec="libvpx", options=options)
         hide_pictures(path)
         return path
-    if kind == "middle.ts":
-        content = write_video(folder / kind, numbered_images(40), options=B_FRAMES).read_bytes()
-        (folder / kind).write_bytes(content[len(content) // 3 // TS_PACKET * TS_PACKET :])
+    if kind in ("middle.ts", "refreshed.ts"):  # a key frame, or intra blocks in turn
+        options = (
+            B_FRAMES if kind == "middle.ts" else {"x264-params": "log-level=0:bframes=0:intra-refresh=1:keyint=10"}
+        )
+        content = write_video(folder / kind, numbered_images(40), options=options).read_bytes()
+        tables, later = content[: 3 * TS_PACKET], content[len(content) // 2 // TS_PACKET * TS_PACKET :]
+        (folder / kind).write_bytes(tables + later)
         return folder / kind
-    open_groups = ("-x265-params", "log-level=none:open-gop=1:keyint=10:min-keyint=10:bframes=3:pools=1")
+    open_groups = (
+        "-x265-params",
+        "log-level=none:open-gop=1:scenecut=0:keyint=10:min-keyint=10:bframes=3:b-adapt=0:pools=1",
+    )
     arguments = {
         "open.ts": ("-c:v", "libx265", *open_groups),
         "open.mkv": ("-c:v", "libx265", *open_groups),
@@ -103,13 +110,13 @@ def make(folder: Path, kind: str) -> Path:
         "old.ogv": ("-c:v", "libtheora"),
         "webcam.avi": ("-c:v", "mjpeg"),
     }[kind]
-    path = folder / kind
+    path = folder / ("open.mp4" if kind.startswith("open") else kind)
     ffmpeg(*(("-ss", 0.3) if kind == "cut.mp4" else ()), "-i", source, *arguments, path)
     if kind == "trimmed.mp4":
         trim(path, 600)
     if kind.startswith("open"):
-        ffmpeg("-ss", 0.7, "-i", path, "-c", "copy", "-avoid_negative_ts", "make_zero", folder / f"cut {kind}")
-        return folder / f"cut {kind}"
+        ffmpeg("-ss", 0.9, "-i", path, "-c", "copy", "-avoid_negative_ts", "make_zero", folder / kind)
+        return folder / kind
     if kind == "split.mkv":
         ffmpeg("-i", path, "-c", "copy", "-bsf:v", "vp9_superframe_split", folder / "hidden.mkv")
         return folder / "hidden.mkv"
@@ -117,8 +124,8 @@ def make(folder: Path, kind: str) -> Path:
 
 
 KINDS = [
-    "fields.mts", "fields.mp4", "mixed.mts", "mixed.mp4", "mixed.mkv", "trimmed.mp4", "middle.ts", "open.ts",
-    "open.mkv", "ten_bits.mp4", "ten_bits.mkv", "hidden.webm", "references.webm", "split.mkv", "cut.mp4",
+    "fields.mts", "fields.mp4", "mixed.mts", "mixed.mp4", "mixed.mkv", "trimmed.mp4", "middle.ts", "refreshed.ts",
+    "open.ts", "open.mkv", "ten_bits.mp4", "ten_bits.mkv", "hidden.webm", "references.webm", "split.mkv", "cut.mp4",
     "interlaced.mts", "broadcast.ts", "packed.avi", "repeated.avi", "twice.mkv", "squashed.mp4", "squashed.mkv",
     "ten_bits.mov", "screen.mkv", "full_range.mp4", "hd.mp4", "phone.3gp", "camera.mxf", "old.ogv", "webcam.avi",
 ]  # fmt: skip
