@@ -13,14 +13,17 @@ from playwright.sync_api import sync_playwright
 from tests.tracking.conftest import free_port, pages
 from tests.tracking.test_pages import CHROMIUM, OPTIONS, compare_page
 
+WIDTH, HEIGHT = 1300, 900
+PANEL = 342  # pixels of MLflow's assistant at the right, which the picture leaves out
+
 
 def take_screenshot(checkout: Path, target: Path) -> None:
     with pages(checkout, free_port()) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        page = browser.new_page(viewport={"width": 1300, "height": 900})
+        page = browser.new_page(viewport={"width": WIDTH + PANEL, "height": HEIGHT})
         page.goto(f"{address}/{compare_page(checkout)}", timeout=600_000)
         page.locator(".js-plotly-plot .axis-title").first.wait_for(timeout=600_000)
-        page.screenshot(path=target)
+        page.screenshot(path=target, clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT})
         browser.close()
 
 
