@@ -13,8 +13,8 @@ from playwright.sync_api import sync_playwright
 from tests.tracking.conftest import free_port, pages
 from tests.tracking.test_pages import CHROMIUM, OPTIONS, compare_page
 
-WIDTH, HEIGHT = 1300, 900
-PANEL = 342  # pixels of MLflow's assistant at the right, which the picture leaves out
+WIDTH, HEIGHT = 1220, 900
+PANEL = 422  # pixels of MLflow's assistant at the right, which the picture leaves out
 
 
 def take_screenshot(checkout: Path, target: Path) -> None:
