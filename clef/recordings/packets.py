@@ -82,8 +82,8 @@ def is_hidden(codec: str, packet: av.Packet) -> bool:
 def allows_fields(extradata: bytes | None) -> bool:
     """Whether an H.264 stream may have a packet for each field: ITU-T H.264, section 7.3.2.1.1.
 
-    Its first pictures do not tell, since each picture can be a frame or two fields. Headers that are not understood
-    count as yes.
+    Its first pictures do not tell, since each picture can be a frame or two fields. Rare and damaged headers are not
+    read to the end and count as yes.
     """
     headers = extradata or b""
     if headers[:1] == b"\1":  # as MP4 stores them: ISO/IEC 14496-15, section 5.3.3.1
@@ -99,16 +99,13 @@ def _only_frames(bits: "_Bits") -> bool:
     profile = bits.read(24) >> 16
     bits.number()
     if profile in HIGH_PROFILES:
-        chroma = bits.number()
-        if chroma == 3:
+        if bits.number() == 3:
             bits.read(1)
         bits.number()
         bits.number()
         bits.read(1)
         if bits.read(1):
-            for index in range(12 if chroma == 3 else 8):
-                if bits.read(1):
-                    bits.skip_scaling_list(16 if index < 6 else 64)
+            return False  # scaling lists follow, as few encoders write them
     bits.number()
     order = bits.number()
     if order == 1:
@@ -138,15 +135,6 @@ class _Bits:
         zeros = self.bits.index("1", self.position) - self.position
         self.position += zeros
         return self.read(zeros + 1) - 1
-
-    def skip_scaling_list(self, size: int) -> None:
-        """Skip differences up to one that leads to 0: section 7.3.2.1.1.1."""
-        scale = 8
-        for _ in range(size):
-            code = self.number()
-            scale = (scale + (code + 1) // 2 * (1 if code % 2 else -1)) % 256
-            if not scale:
-                break
 
 
 def _demux(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:

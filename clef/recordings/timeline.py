@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import av
 
-from clef.recordings.packets import allows_fields, decode, is_hidden, open_video, read_packets, video_stream
+from clef.recordings.packets import BROADCAST, allows_fields, decode, is_hidden, open_video, read_packets, video_stream
 
 FIELD_CODECS = {"h264", "hevc", "mpeg2video", "vc1", "wmv3"}
 SMALLEST_PICTURE = 16  # bytes; smaller MPEG-4 packets only fill in for frames in other packets, or for skipped ones
@@ -71,11 +71,10 @@ def read_timeline(path: Path, declared: int) -> Timeline:
         else:
             missing = stream.frames - len(packets)
     shown = [packet for packet in packets if not packet.is_hidden]
-    first = None
-    if codec in FIELD_CODECS or (container_format != "avi" and packets and not packets[0].is_key):
-        first = _first_frame(path)
-    if first is not None and container_format != "avi":  # it may lack its list of key frames
-        start = _start(packets[0], first)
+    broadcast = container_format in BROADCAST
+    first = _first_frame(path) if codec in FIELD_CODECS or broadcast else None
+    if first is not None and container_format != "avi":
+        start = _start(packets[0], first, broadcast)
         shown = [packet for packet in shown if packet.time is None or packet.time >= start]
     times = [packet.time for packet in shown]
     interlaced = codec in FIELD_CODECS and first is not None and first.interlaced_frame
@@ -97,12 +96,13 @@ def read_timeline(path: Path, declared: int) -> Timeline:
     return Timeline(dict(zip(known, numbers, strict=True)), total, clock)
 
 
-def _start(packet: _Packet, first: av.VideoFrame) -> int:
+def _start(packet: _Packet, first: av.VideoFrame, broadcast: bool) -> int:
     """Time of the first picture of a recording, given its first packet and the first frame that a decoder gives.
 
-    Earlier pictures refer to others that were cut off. If the first packet is a damaged key frame, it still counts.
+    Earlier pictures refer to others that were cut off. Only a broadcast can start between key frames; in other files,
+    the first packet counts even if it is damaged.
     """
-    times = [first.pts, packet.time if packet.is_key else None]
+    times = [first.pts, None if broadcast and not packet.is_key else packet.time]
     return min((time for time in times if time is not None), default=0)
 
 

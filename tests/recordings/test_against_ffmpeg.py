@@ -64,7 +64,7 @@ def make(folder: Path, kind: str) -> Path:
         path = write_video(folder / kind, numbered_images(20), codec="libvpx", options=options)
         hide_pictures(path)
         return path
-    if kind in ("middle.ts", "refreshed.ts"):  # a key frame, or intra blocks in turn
+    if kind in ("middle.ts", "refreshed.ts"):  # the last one has intra blocks in turn, not in one picture
         options = (
             B_FRAMES if kind == "middle.ts" else {"x264-params": "log-level=0:bframes=0:intra-refresh=1:keyint=10"}
         )
@@ -115,7 +115,8 @@ def make(folder: Path, kind: str) -> Path:
     if kind == "trimmed.mp4":
         trim(path, 600)
     if kind.startswith("open"):
-        ffmpeg("-ss", 0.9, "-i", path, "-c", "copy", "-avoid_negative_ts", "make_zero", folder / kind)
+        positive = ("-avoid_negative_ts", "make_zero") if kind == "open.ts" else ()
+        ffmpeg("-ss", 0.9, "-i", path, "-c", "copy", *positive, folder / kind)
         return folder / kind
     if kind == "split.mkv":
         ffmpeg("-i", path, "-c", "copy", "-bsf:v", "vp9_superframe_split", folder / "hidden.mkv")

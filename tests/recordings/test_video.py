@@ -76,6 +76,13 @@ def test_damage_loses_no_number_and_shifts_no_frame(clip):
         assert found[24:] == list(range(24, 60))
 
 
+def test_damage_of_the_first_key_frame_shifts_no_frame(clip):
+    damage(clip, [0])
+    found = read_numbers(clip)
+    assert found[0] is None
+    assert found[12:] == list(range(12, 60))
+
+
 def test_damage_without_timestamps_counts_packets(tmp_path):
     path = write_video(tmp_path / "m.avi", numbered_images(20), codec="mjpeg", pixel_format="yuvj420p")
     assert damage(path, [7]) == [7]
