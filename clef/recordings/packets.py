@@ -15,7 +15,7 @@ Decoded = av.VideoFrame | str
 """A frame, with the aspect ratio of its pixels in `opaque`, or an error message."""
 
 BROADCAST = {"mpegts", "mpeg"}  # formats whose files may be joined byte by byte, and in which the aspect may change
-LONGEST_PAUSE = 10  # seconds; a longer one, or a step back of a tenth of a second, is a join, as in FFmpeg
+LONGEST_PAUSE = 10  # seconds; as for FFmpeg's command, another recording starts after a longer one
 HIGH_PROFILES = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}
 
 
@@ -147,8 +147,9 @@ def _demux(container: av.container.InputContainer, stream: av.VideoStream) -> It
 def _join(packets: Iterator[av.Packet], stream: av.VideoStream) -> Iterator[av.Packet]:
     """Shift the times of each recording that follows another one, so that its frames come after the earlier ones.
 
-    FFmpeg's command does so after a step of decoding times. Here a key frame that would be shown among earlier frames
-    also starts a recording, as a step back may be short.
+    FFmpeg's command does so after a step of decoding times by more than a tenth of a second back. Here, a key frame that
+    would be shown among earlier frames also starts a recording, as a step back may be shorter. Long pauses within a
+    recording stay.
     """
     second = round(1 / stream.time_base) if stream.time_base else 1
     usual = round(second / stream.average_rate) if stream.average_rate else 1
@@ -160,8 +161,8 @@ def _join(packets: Iterator[av.Packet], stream: av.VideoStream) -> Iterator[av.P
             dts, pts = packet.dts + shift, packet.pts + shift
             if decoded is not None and shown is not None:
                 step = dts - decoded
-                later = packet.is_keyframe and not 0 <= pts - shown <= LONGEST_PAUSE * second
-                if later or step < -second / 10:
+                jumps = packet.is_keyframe and not 0 <= pts - shown <= LONGEST_PAUSE * second
+                if jumps or step < -second / 10:
                     move = max(duration - step, shown + duration - pts)
                     shift, dts, pts = shift + move, dts + move, pts + move
             packet.dts, packet.pts = dts, pts
