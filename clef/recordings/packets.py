@@ -147,8 +147,8 @@ def _demux(container: av.container.InputContainer, stream: av.VideoStream) -> It
 def _join(packets: Iterator[av.Packet], stream: av.VideoStream) -> Iterator[av.Packet]:
     """Shift the times of each recording that follows another one, so that its frames come after the earlier ones.
 
-    FFmpeg's command does so where decoding times step back by more than a tenth of a second. Here, a key frame that would
-    be shown among earlier frames starts a recording, too. Long pauses within a recording stay.
+    FFmpeg's command does so where decoding times step back by more than a tenth of a second. Here, a key frame that
+    would be shown among earlier frames starts a recording, too. Long pauses within a recording stay.
     """
     second = round(1 / stream.time_base) if stream.time_base else 1
     usual = round(second / stream.average_rate) if stream.average_rate else 1
