@@ -26,7 +26,9 @@ def predict(
     inputs: Annotated[
         list[str], typer.Argument(help="Videos, images, folders or patterns such as '*.mp4'; or a webcam, such as 0.")
     ],
-    out: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Table to write, .parquet or .csv; by default the video's name with .parquet.")
+    ] = None,
     run: Annotated[str | None, typer.Option(help="Name of the run whose model predicts.")] = None,
     model: Annotated[str | None, typer.Option(help="Folder from `clef export`, instead of a run.")] = None,
     seed: Annotated[int | None, typer.Option(help="Use the weights of this seed only.")] = None,
@@ -60,7 +62,7 @@ def predict(
     The table has a row for each frame and face. After ctrl-C, run the same command to resume with the next video.
     """
     from clef.predict.inputs import find_recordings
-    from clef.predict.output import check_output, write_table
+    from clef.predict.output import check_not_inputs, check_output, write_table
     from clef.predict.overlay import check_overlay, write_overlay
     from clef.predict.predict_files import Options, all_rows, predict_files
     from clef.predict.table import Layout
@@ -77,11 +79,16 @@ def predict(
     name = str(run or model)
     _, config = find_model(name, seed, fold)
     layout = Layout.of(config, name, ask or [])
-    check_output(out, openface, layout)
     camera = _camera_number(inputs)
     recordings, problems = ([], []) if camera is not None else find_recordings(inputs)
     if camera is None and not recordings:
         raise ClefError("; ".join(f"{file}: {problem}" for file, problem in problems))
+    sources = [recording.source for recording in recordings]
+    if out is None:
+        stem = Path(sources[0]).stem if len(sources) == 1 else "predictions"
+        out = Path(f"{stem}.csv" if openface else f"{stem}.parquet")
+    check_output(out, openface, layout)
+    check_not_inputs({"--out": out, "--overlay": overlay, "--plot": plot}, [*inputs, *sources])
     if overlay is not None:
         check_overlay(overlay, recordings)
     if plot is not None:
@@ -99,13 +106,14 @@ def predict(
             _predict_camera(trained, layout, options, camera, out, openface)
         else:
             parts, totals = predict_files(trained, layout, recordings, options, work)
-            write_table(all_rows(parts), layout, out, openface)
-            if overlay is not None:
-                write_overlay(overlay, recordings[0], all_rows(parts), layout)
-            if plot is not None:
-                write_timeline(plot, all_rows(parts), layout)
             problems += totals.problems
-            log.info("%s: %s", out, totals)
+            if totals.frames:  # otherwise, an older table stays
+                write_table(all_rows(parts), layout, out, openface)
+                if overlay is not None:
+                    write_overlay(overlay, recordings[0], all_rows(parts), layout)
+                if plot is not None:
+                    write_timeline(plot, all_rows(parts), layout)
+                log.info("%s: %s", out, totals)
             shutil.rmtree(work, ignore_errors=True)
     _describe(config, layout.asked)
     for file, problem in problems:

@@ -24,7 +24,7 @@ def find_recordings(names: Sequence[str]) -> tuple[list[RecordedSequence], list[
             problems.append((name, "no file matches this pattern"))
         for match in matches:
             files, problem = _files(match)
-            problems += [(match, problem)] if problem else []
+            problems += [(match or "''", problem)] if problem else []
             for file in files:
                 recordings.setdefault(Path(file).resolve(), _recording(file))
     return list(recordings.values()), problems
@@ -32,6 +32,8 @@ def find_recordings(names: Sequence[str]) -> tuple[list[RecordedSequence], list[
 
 def _files(name: str) -> tuple[list[str], str | None]:
     path = Path(name)
+    if not name:  # as a path, it would be the current folder
+        return [], "the name is empty; expected a file, a folder or a pattern"
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -1,6 +1,6 @@
 """Write a table of predictions as Parquet, csv, or csv with the column names of OpenFace."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +25,17 @@ def check_output(target: Path, openface: bool, layout: Layout) -> None:
         raise ClefError(f"--openface: {target}; OpenFace writes csv; give a name that ends in .csv")
     if openface and layout.kind != "action_units":
         raise ClefError(f"--openface: {layout.model} predicts expressions, which OpenFace has not; leave it out")
+
+
+def check_not_inputs(outputs: Mapping[str, Path | None], inputs: Iterable[str]) -> None:
+    """Raise a ClefError if an output, given by its option, would replace an input or another output."""
+    used = {Path(name).resolve(): f"the input {name}" for name in inputs}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if other := used.get(path.resolve()):
+            raise ClefError(f"{option}: {path} would replace {other}; choose another name")
+        used[path.resolve()] = f"the file of {option}"
 
 
 def write_table(batches: Iterable[pa.RecordBatch], layout: Layout, target: Path, openface: bool = False) -> None:

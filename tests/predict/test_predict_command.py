@@ -110,6 +110,7 @@ def test_csv_and_openface(predict, whole_image_model, face_model, tmp_path):
         (["a.png", "--model", "M", "--out", "a.png/o.csv"], r"a\.png/.*: Not a directory|File exists"),
         (["a.png", "--model", "M", "--out", "o.csv", "--start", "3", "--end", "2"], "--end: 2 s is not after --start"),
         (["gone.mp4", "--model", "M", "--out", "o.csv"], "gone.mp4: no such file"),
+        (["", "--model", "M"], "'': the name is empty"),
         (["*.mp4", "--model", "M", "--out", "o.csv"], r"\*\.mp4: no file matches this pattern"),
         (["empty", "--model", "M", "--out", "o.csv"], "empty: holds no video and no image"),
         (["notes.txt", "--model", "M", "--out", "o.csv"], "notes.txt: neither a video nor an image by its name"),
@@ -132,6 +133,41 @@ def test_mistakes_are_one_line(clef_here, whole_image_model, make_model, tmp_pat
     assert len(done.stderr.splitlines()) == 1
     assert re.search(message, done.stderr), done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "empty", "notes.txt"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["in/a.mp4", "--overlay", "in/a.mp4"], "--overlay: in/a.mp4 would replace the input in/a.mp4"),
+        (["in", "--overlay", "link/a.mp4"], "--overlay: link/a.mp4 would replace the input in"),
+        (["in/a.mp4", "in/b.csv", "--out", "link/../in/b.csv"], "--out: .* would replace the input in/b.csv"),
+        (["in/a.mp4", "--out", "linked.csv"], "--out: linked.csv would replace the input in/a.mp4"),
+        (["in/a.mp4", "--overlay", "o.png", "--plot", "o.png"], "--plot: o.png would replace the file of --overlay"),
+    ],
+)
+def test_no_input_is_replaced(clef_here, whole_image_model, tmp_path, arguments, message):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "link").symlink_to("in")
+    (tmp_path / "linked.csv").symlink_to("in/a.mp4")
+    video = write_video(tmp_path / "in" / "a.mp4", numbered_images(2))
+    (tmp_path / "in" / "b.csv").write_text("mine")
+    before = video.read_bytes()
+    done = clef_here("predict", *arguments, "--model", str(whole_image_model), folder=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert re.search(message, done.stderr), done.stderr
+    assert (video.read_bytes(), (tmp_path / "in" / "b.csv").read_text()) == (before, "mine")
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "link", "linked.csv"}
+
+
+def test_the_table_has_a_name_by_default(clef_here, whole_image_model, tmp_path):
+    write_video(tmp_path / "clip.mp4", numbered_images(2))
+    write_image(tmp_path / "a.png", picture((20, 20)))
+    for names in (["clip.mp4"], ["clip.mp4", "a.png"], ["clip.mp4", "--openface"]):
+        assert clef_here("predict", *names, "--model", str(whole_image_model), folder=tmp_path).returncode == 0
+    assert len(pd.read_parquet(tmp_path / "clip.parquet")) == 2
+    assert len(pd.read_parquet(tmp_path / "predictions.parquet")) == 3
+    assert len(pd.read_csv(tmp_path / "clip.csv")) == 2
 
 
 def test_bad_files_are_named_and_good_ones_are_done(predict, whole_image_model, tmp_path, caplog):
@@ -170,7 +206,8 @@ def test_a_part_of_a_video(predict, whole_image_model, tmp_path, caplog):
     write_video(tmp_path / "clip.mp4", numbered_images(20), rate=10)
     table, _ = predict(whole_image_model, "clip.mp4", "--start", "0.5", "--end", "1.2")
     assert table["frame"].tolist() == list(range(5, 12))
-    predict(whole_image_model, "clip.mp4", "--start", "7", "--end", "9", code=1)
+    before, _ = predict(whole_image_model, "clip.mp4", "--start", "7", "--end", "9", code=1)
+    assert len(before) == 7, "an older table is kept where there is no new one"
     assert "clip.mp4: no frame from 7 s on to 9 s" in [record.getMessage() for record in caplog.records]
 
 
