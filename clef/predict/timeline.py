@@ -32,7 +32,8 @@ def write_timeline(target: Path, rows: Iterable[pa.RecordBatch], layout: Layout)
     table = pa.Table.from_batches(rows, layout.schema)
     times = table["time"].to_numpy()
     faces = table["face"].to_numpy()
-    shown = [face for face in range(len(COLOURS)) if face in faces]
+    people = [face for face in range(len(COLOURS)) if face in faces]
+    shown, first_rows = _shown(table), _first_rows(table)
     with plot_style():
         names = [*layout.labels, *layout.asked]
         figure = Figure(figsize=(9, 1 + 0.6 * len(names)))
@@ -40,18 +41,18 @@ def write_timeline(target: Path, rows: Iterable[pa.RecordBatch], layout: Layout)
         for axes, name in zip(grid, names, strict=True):
             is_label = name in layout.labels
             values = table[f"p_{name}" if is_label else f"ask: {name}"].to_numpy()
-            for face in shown:
+            for face in people:
                 own = faces == face
                 axes.plot(*_curve(times[own], values[own]), color=COLOURS[face], linewidth=0.9, label=f"person {face}")
             if is_label:
                 _decorate(axes, layout, name)
-                _shade(axes, times, faces == 0, _decisions(table, layout, name))
+                _shade(axes, shown, (_decisions(table, layout, name) & (faces == 0))[first_rows])
             axes.set_ylabel(_short(name), rotation=0, ha="right", va="center")
-        grid[0].set_xlim(times.min(initial=0), times.max(initial=0))
+        grid[0].set_xlim(times.min(initial=0), shown.max(initial=0))
         grid[0].set_title(_title(table, layout))
         grid[-1].set_xlabel("seconds")
-        if len(shown) > 1:
-            figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower right", ncols=len(shown))
+        if len(people) > 1:
+            figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower right", ncols=len(people))
         with atomic_write(target) as partial:
             kind = target.suffix[1:]
             figure.savefig(partial, format=kind, metadata=METADATA[kind])
@@ -94,9 +95,20 @@ def _curve(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.insert(times, gaps, np.nan), np.insert(values, gaps, np.nan)
 
 
-def _shade(axes: Axes, times: np.ndarray, own: np.ndarray, decided: np.ndarray) -> None:
-    """Shade the time from the first to the last frame of each run of positive decisions."""
-    times, decided = times[own], decided[own]
+def _shown(table: pa.Table) -> np.ndarray:
+    """Begin and end of each frame in seconds, (frame, 2). The last one is as long as most."""
+    times = table["time"].to_numpy()[_first_rows(table)]
+    usual = np.median(np.diff(times)) if len(times) > 1 else 0.0
+    return np.column_stack([times, np.append(times[1:], times[-1:] + usual)])
+
+
+def _first_rows(table: pa.Table) -> np.ndarray:
+    """Index of each frame's first row, which has the main person if they are visible."""
+    return np.unique(table["frame"].to_numpy(), return_index=True)[1]
+
+
+def _shade(axes: Axes, shown: np.ndarray, decided: np.ndarray) -> None:
+    """Shade each run of frames with a positive decision, from its begin to its end."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], decided, [False]]).astype(int)))
     for first, after in edges.reshape(-1, 2):
-        axes.axvspan(times[first], times[min(after, len(times) - 1)], color=BLUE, alpha=0.15, linewidth=0)
+        axes.axvspan(shown[first, 0], shown[after - 1, 1], color=BLUE, alpha=0.15, linewidth=0)

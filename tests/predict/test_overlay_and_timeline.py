@@ -1,10 +1,13 @@
 import av
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 
 from clef.predict.overlay import write_overlay
+from clef.predict.table import Layout
 from clef.predict.timeline import write_timeline
 from clef.recordings.video import frame_times, read_video
 from tests.predict.conftest import EXPRESSIONS, picture, write_image
@@ -59,3 +62,26 @@ def test_a_timeline_is_drawn_for_labels_and_sentences(make_model, tmp_path, kind
         assert all(f"<!-- {text} -->".encode() in content for text in (*layout.labels, "a smile", "seconds"))
     else:
         assert Image.open(tmp_path / "first.png").width > 1000
+
+
+def test_only_frames_with_a_positive_decision_are_shaded(tmp_path, monkeypatch):
+    shaded, shade = [], Axes.axvspan
+
+    def noted(axes, begin, end, **style):
+        shaded.append((begin, end, axes))
+        return shade(axes, begin, end, **style)
+
+    monkeypatch.setattr(Axes, "axvspan", noted)
+    layout = Layout("action_units", ["AU12"], {"AU12": 0.5}, [], "toy", [0], None)
+    main = [1, 1, None, None, 0, 1, None, 1]
+    rows = [
+        {"file": "a.mp4", "frame": frame, "time": frame / 10, "face": None if au is None else 0, "status": "", "AU12": au}
+        for frame, au in enumerate(main)
+    ]
+    other = {"file": "a.mp4", "time": 0.4, "face": 1, "status": "", "AU12": 1}
+    rows[4:5] = [rows[4], {**other, "frame": 4}]
+    rows[3] = {**other, "frame": 3, "time": 0.3}
+    write_timeline(tmp_path / "a.png", [pa.RecordBatch.from_pylist(rows, layout.schema)], layout)
+    found = [(begin, end) for begin, end, _ in shaded]
+    assert found == [pytest.approx(span) for span in ((0.0, 0.2), (0.5, 0.6), (0.7, 0.8))]
+    assert shaded[-1][2].get_xlim() == pytest.approx((0, 0.8))
