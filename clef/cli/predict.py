@@ -38,8 +38,8 @@ def predict(
     ask: Annotated[
         list[str] | None, typer.Option(help="Also write how well each face fits this sentence; repeat for several.")
     ] = None,
-    start: Annotated[float, typer.Option(help="Seconds of each video to skip.", min=0)] = 0.0,
-    end: Annotated[float | None, typer.Option(help="Second of each video before which to stop.", min=0)] = None,
+    start: Annotated[float, typer.Option(help="Seconds of each video to skip.")] = 0.0,
+    end: Annotated[float | None, typer.Option(help="Second of each video before which to stop.")] = None,
     openface: Annotated[
         bool, typer.Option("--openface", help="Name the columns of a csv file as OpenFace does.")
     ] = False,
@@ -51,7 +51,7 @@ def predict(
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda if there is a GPU.")] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Number of processes that find faces; by default one for each core.", min=1)
+        int | None, typer.Option(help="Number of processes that find faces; by default one for each core.")
     ] = None,
     detector_weights: Annotated[
         Path | None, typer.Option(help="Weights of the face detector, if it needs some.", metavar="FILE")
@@ -72,13 +72,13 @@ def predict(
 
     if (run is None) == (model is None):
         raise ClefError("--run, --model: expected one of them, the name of a run or a folder from `clef export`")
-    if end is not None and end <= start:
-        raise ClefError(f"--end: {end:g} s is not after --start, {start:g} s")
     if device not in (None, "cpu", "cuda"):
         raise ClefError(f"--device: {device}; expected cpu or cuda")
     name = str(run or model)
     _, config = find_model(name, seed, fold)
     layout = Layout.of(config, name, ask or [])
+    weights = None if detector_weights is None else str(detector_weights)
+    options = Options(available_cores() if workers is None else workers, layout.asked, start, end, weights)
     camera = _camera_number(inputs)
     recordings, problems = ([], []) if camera is not None else find_recordings(inputs)
     if camera is None and not recordings:
@@ -97,8 +97,6 @@ def predict(
         check_plot(plot, recordings)
     if device != "cpu" and visible_gpus():
         claim_gpus(1)
-    weights = None if detector_weights is None else str(detector_weights)
-    options = Options(workers or available_cores(), layout.asked, start, end, weights)
     work = out.with_name(f"{out.name}.work")
     with leased(work):
         trained = load_model(name, seed, fold, device)

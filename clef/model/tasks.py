@@ -119,7 +119,8 @@ class Encoders(nn.Module):
         for text in texts:
             length = len(self.tokenizer.encode(text)) + 2  # start and end of text
             if length > context:
-                raise ClefError(f"texts: {text!r} has {length} tokens; {self.name} reads {context}: shorten it")
+                shown = text if len(text) <= 60 else f"{text[:60]}..."
+                raise ClefError(f"texts: {shown!r} has {length} tokens; {self.name} reads {context}: shorten it")
         return self.tokenizer(list(texts), context_length=context)
 
     @property

@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -55,14 +55,14 @@ class Predictor:
             The table that docs/predicting.md describes. Files that cannot be read are warnings.
 
         Raises:
-            ClefError: No path leads to a video or an image, or a sentence cannot be asked.
+            ClefError: No path leads to a video or an image, an option makes no sense, or a sentence cannot be asked.
         """
-        recordings, problems = find_recordings([str(path) for path in _listed(paths)])
+        layout = Layout.of(self.model.config, self._name, _listed("ask", ask))
+        weights = None if detector_weights is None else str(detector_weights)
+        options = Options(available_cores() if workers is None else workers, layout.asked, start, end, weights)
+        recordings, problems = find_recordings(_listed("predict", paths))
         if not recordings:
             raise ClefError("; ".join(f"{name}: {problem}" for name, problem in problems) or "predict: no path given")
-        layout = Layout.of(self.model.config, self._name, _listed(ask))
-        weights = None if detector_weights is None else str(detector_weights)
-        options = Options(workers or available_cores(), layout.asked, start, end, weights)
         with tempfile.TemporaryDirectory(prefix="clef-") as folder:
             parts, totals = predict_files(self.model, layout, recordings, options, Path(folder))
             for name, problem in problems + totals.problems:
@@ -72,5 +72,9 @@ class Predictor:
         return table.to_pandas(types_mapper={pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype()}.get)
 
 
-def _listed(value: str | Path | Sequence[str | Path]) -> list[str]:
-    return [str(item) for item in ([value] if isinstance(value, str | Path) else value)]
+def _listed(name: str, value: str | Path | Iterable[str | Path]) -> list[str]:
+    items = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    for item in items:
+        if not isinstance(item, str | Path):
+            raise ClefError(f"{name}: {item!r} is {type(item).__name__}; expected a string, or a list of them")
+    return [str(item) for item in items]

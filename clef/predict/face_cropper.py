@@ -140,11 +140,15 @@ class _Report:
             self.problems.setdefault(name, []).append(frame.problem.removeprefix(f"{name}: "))
 
     def summary(self) -> list[tuple[str, str]]:
-        """The first problem of each file, and how many more frames have one."""
+        """What is wrong with each file, and with how many of its frames."""
         return [
-            (name, found[0] if len(found) == 1 else f"{len(found)} frames could not be read: {abbreviate(found, 1)}")
+            (name, found[0] if len(found) == 1 else f"{len(found)} frames cannot be decoded ({_distinct(found)})")
             for name, found in self.problems.items()
         ]
+
+
+def _distinct(problems: list[str]) -> str:
+    return abbreviate(list(dict.fromkeys(problems)), 3)
 
 
 def _counted(frames: Iterable[Frame], emit: Emit) -> Iterator[Frame]:

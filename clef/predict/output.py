@@ -25,6 +25,8 @@ def check_output(target: Path, openface: bool, layout: Layout) -> None:
         raise ClefError(f"--openface: {target}; OpenFace writes csv; give a name that ends in .csv")
     if openface and layout.kind != "action_units":
         raise ClefError(f"--openface: {layout.model} predicts expressions, which OpenFace has not; leave it out")
+    if openface and layout.asked:
+        raise ClefError("--openface, --ask: OpenFace has no columns for sentences; leave one of them out")
 
 
 def check_not_inputs(outputs: Mapping[str, Path | None], inputs: Iterable[str]) -> None:

@@ -40,6 +40,15 @@ class Options:
     """Second of each video before which to stop."""
     detector_weights: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise a ClefError if they make no sense."""
+        if self.cores < 1:
+            raise ClefError(f"workers: {self.cores}; expected 1 or more")
+        if not self.start >= 0:  # nor is nan
+            raise ClefError(f"start: {self.start:g} s; expected 0 or more")
+        if self.end is not None and not self.end > self.start:
+            raise ClefError(f"end: {self.end:g} s is not after the start, {self.start:g} s")
+
 
 @dataclass
 class Totals:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from clef import __version__
-from clef.errors import ClefError
+from clef.errors import ClefError, abbreviate
 from clef.params.schema import EvaluateParams, FinetuneParams, LabelParams
 from clef.runtime.paths import RESULTS, seed_and_fold
 from clef.trained.config import Member, TrainedConfig
@@ -26,7 +26,10 @@ def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -
     weights = sorted(folder.glob(str(pattern / "finetune.safetensors")))
     if not weights:
         chosen = "".join(f", {name} {value}" for name, value in (("seed", seed), ("fold", fold)) if value is not None)
-        raise ClefError(f"{folder}: no trained stage 2{chosen}; run `snakemake --cores 2 {folder}/summary.csv` first")
+        trained = folder.glob(str(seed_and_fold("*", "*") / "finetune.safetensors"))
+        known = abbreviate(sorted(str(path.parent.relative_to(folder)) for path in trained))
+        todo = f"run `snakemake --cores 2 {folder}/summary.csv` first"
+        raise ClefError(f"{folder}: no trained stage 2{chosen}; {f'it has {known}; name one of them' if known else todo}")
     sidecars = [_sidecar(path) for path in weights]
     for path, sidecar in zip(weights, sidecars, strict=True):
         if other := [name for name in (*SHARED, "fingerprint") if sidecar.get(name) != sidecars[0].get(name)]:

@@ -13,12 +13,15 @@ import pytest
 import clef
 from clef.batches.crops import Crops, in_batches
 from clef.demo.clip import plan_clips
+from clef.errors import ClefError
 from clef.faces.crop import crop_shard
 from clef.faces.shard import open_shard
 from clef.params.schema import CropParams, RenderParams
+from clef.predict.face_cropper import _Report
 from clef.predict.inputs import find_recordings
 from clef.predict.predict_files import Options, all_rows, predict_files
 from clef.predict.table import Layout
+from clef.recordings.frames import Frame
 from clef.trained.load import load_model
 from tests.predict.conftest import picture, write_image
 from tests.recordings.sample_recordings import numbered_images, recorded, write_video
@@ -237,6 +240,33 @@ def test_the_python_call_returns_a_frame(whole_image_model, tmp_path, cores):
         assert len(model.predict([tmp_path / "gone.mp4", tmp_path / "b.png"])) == 1
     with pytest.raises(clef.errors.ClefError, match=r"gone\.mp4: no such file"):
         model.predict(tmp_path / "gone.mp4")
+
+
+@pytest.mark.parametrize(
+    ("paths", "options", "message"),
+    [
+        (5, {}, "predict: 5 is int; expected a string, or a list of them"),
+        (["a.png", None], {}, "predict: None is NoneType; expected"),
+        ("a.png", {"ask": 3}, "ask: 3 is int; expected"),
+        ("a.png", {"workers": 0}, "workers: 0; expected 1 or more"),
+        ("a.png", {"start": -1}, "start: -1 s; expected 0 or more"),
+        ("a.png", {"start": 2, "end": 2}, "end: 2 s is not after the start, 2 s"),
+    ],
+)
+def test_the_python_call_refuses_nonsense(whole_image_model, tmp_path, monkeypatch, paths, options, message):
+    monkeypatch.chdir(tmp_path)
+    write_image(tmp_path / "a.png", picture((20, 20)))
+    with pytest.raises(ClefError, match=f"^{message}"):
+        clef.load(whole_image_model, device="cpu").predict(paths, **options)
+
+
+def test_lost_frames_are_counted_with_their_reason():
+    report = _Report()
+    report.add("a.mp4", Frame(0, None, "one"), False)
+    assert report.summary() == [("a.mp4", "one")]
+    for number, problem in enumerate(["two", "one", None], start=1):
+        report.add("a.mp4", Frame(number, None, problem), False)
+    assert report.summary() == [("a.mp4", "3 frames cannot be decoded (one, two)")]
 
 
 def test_importing_clef_is_light():

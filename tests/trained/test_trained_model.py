@@ -55,7 +55,7 @@ def test_a_config_is_read_as_it_was_written(toy_run, tmp_path):
 @pytest.mark.parametrize(
     ("remove", "options", "message"),
     [
-        ("seed0/fold1", {"fold": 1}, r"no trained stage 2, fold 1; run `snakemake --cores 2 .*summary\.csv` first"),
+        ("seed0/fold1", {"fold": 1}, r"no trained stage 2, fold 1; it has seed0/fold0; name one of them"),
         ("summary.json", {}, r"summary\.json: no such file; finish the run with `snakemake .*`, or name a fold"),
         ("seed0/fold0/finetune.json", {}, r"finetune\.json: no such file; restore it, or run `clef finetune` again"),
     ],
