@@ -15,7 +15,6 @@ from clef.runtime.progress import notice
 if TYPE_CHECKING:
     from clef.predict.predict_files import Options
     from clef.predict.table import Layout
-    from clef.trained.config import TrainedConfig
     from clef.trained.trained_model import TrainedModel
 
 log = logging.getLogger(__name__)
@@ -67,6 +66,7 @@ def predict(
     from clef.predict.predict_files import Options, all_rows, predict_files
     from clef.predict.table import Layout
     from clef.predict.workers import available_cores
+    from clef.predict.zero_shot import describe_zero_shot
     from clef.runtime.lease import leased
     from clef.trained.load import find_model, load_model
 
@@ -113,7 +113,10 @@ def predict(
                     write_timeline(plot, all_rows(parts), layout)
                 log.info("%s: %s", out, totals)
             shutil.rmtree(work, ignore_errors=True)
-    _describe(config, layout.asked)
+    if config.notice:
+        notice("%s", config.notice)
+    if layout.asked:
+        notice("%s", describe_zero_shot(layout.zero_shot, layout.kind))
     for file, problem in problems:
         log.error("%s: %s", file, problem)
     if problems:
@@ -144,20 +147,3 @@ def _predict_camera(
         frames = newest_frames(camera, stop, options.end)
         rows = predict_camera(model, layout, sentences, settings, frames, str(number))
         write_table(rows, layout, out, openface)
-
-
-def _describe(config: "TrainedConfig", asked: list[str]) -> None:
-    """Say what the predictions are worth."""
-    if config.notice:
-        notice("%s", config.notice)
-    if not asked:
-        return
-    figure = config.scores.get("mean", {}).get("auc_description")
-    if figure is None:
-        notice("how well this run answers sentences is unknown: no sentence was kept from its training")
-    else:
-        notice(
-            "AUC of sentences that no image was matched with: %.1f over %d labels; 50 is chance",
-            100 * figure,
-            len(config.labels.names),
-        )

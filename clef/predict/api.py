@@ -52,7 +52,9 @@ class Predictor:
             detector_weights: Weights of the face detector, if it needs some.
 
         Returns:
-            The table that docs/predicting.md describes. Files that cannot be read are warnings.
+            The table that docs/predicting.md describes. Files that cannot be read are warnings. If sentences were
+            asked, `attrs["zero_shot"]` has the run's figures for sentences that no image was matched with in training,
+            or None.
 
         Raises:
             ClefError: No path leads to a video or an image, an option makes no sense, or a sentence cannot be asked.
@@ -69,7 +71,10 @@ class Predictor:
                 warnings.warn(f"{name}: {problem}", stacklevel=2)
             write_table(all_rows(parts), layout, Path(folder) / "table.parquet")
             table = pq.read_table(Path(folder) / "table.parquet")
-        return table.to_pandas(types_mapper={pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype()}.get)
+        frame = table.to_pandas(types_mapper={pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype()}.get)
+        if layout.asked:
+            frame.attrs["zero_shot"] = layout.zero_shot
+        return frame
 
 
 def _listed(name: str, value: str | Path | Iterable[str | Path]) -> list[str]:

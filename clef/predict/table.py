@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
+from clef.predict.zero_shot import zero_shot_figures
 from clef.trained.config import TrainedConfig
 
 METADATA = b"clef.predictions"
@@ -42,13 +43,16 @@ class Layout:
     model: str
     folds: list[int | Literal["all"]]
     notice: str | None
+    zero_shot: dict[str, Any] | None = None
+    """See `zero_shot_figures`."""
 
     @classmethod
     def of(cls, config: TrainedConfig, model: str, asked: Sequence[str]) -> "Layout":
         """Return the layout of a model's predictions; `model` is its name as given."""
         folds = sorted({member.fold for member in config.members}, key=str)
         labels, sentences = config.labels, list(dict.fromkeys(asked))
-        return cls(labels.kind, labels.names, config.thresholds, sentences, model, folds, config.notice)
+        figures = zero_shot_figures(config)
+        return cls(labels.kind, labels.names, config.thresholds, sentences, model, folds, config.notice, figures)
 
     @property
     def schema(self) -> pa.Schema:

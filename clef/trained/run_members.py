@@ -29,7 +29,9 @@ def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -
         trained = folder.glob(str(seed_and_fold("*", "*") / "finetune.safetensors"))
         known = abbreviate(sorted(str(path.parent.relative_to(folder)) for path in trained))
         todo = f"run `snakemake --cores 2 {folder}/summary.csv` first"
-        raise ClefError(f"{folder}: no trained stage 2{chosen}; {f'it has {known}; name one of them' if known else todo}")
+        raise ClefError(
+            f"{folder}: no trained stage 2{chosen}; {f'it has {known}; name one of them' if known else todo}"
+        )
     sidecars = [_sidecar(path) for path in weights]
     for path, sidecar in zip(weights, sidecars, strict=True):
         if other := [name for name in (*SHARED, "fingerprint") if sidecar.get(name) != sidecars[0].get(name)]:

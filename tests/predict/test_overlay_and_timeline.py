@@ -75,7 +75,14 @@ def test_only_frames_with_a_positive_decision_are_shaded(tmp_path, monkeypatch):
     layout = Layout("action_units", ["AU12"], {"AU12": 0.5}, [], "toy", [0], None)
     main = [1, 1, None, None, 0, 1, None, 1]
     rows = [
-        {"file": "a.mp4", "frame": frame, "time": frame / 10, "face": None if au is None else 0, "status": "", "AU12": au}
+        {
+            "file": "a.mp4",
+            "frame": frame,
+            "time": frame / 10,
+            "face": None if au is None else 0,
+            "status": "",
+            "AU12": au,
+        }
         for frame, au in enumerate(main)
     ]
     other = {"file": "a.mp4", "time": 0.4, "face": 1, "status": "", "AU12": 1}

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+import clef
 from clef.predict.table import METADATA
 from tests.cli.conftest import clef_here
 from tests.predict.conftest import EXPRESSIONS, picture, write_image
@@ -64,6 +65,7 @@ def test_a_row_for_each_frame_and_face_with_the_promised_columns(predict, face_m
         "model": str(face_model),
         "folds": [0],
         "notice": None,
+        "zero_shot": None,
     }
     assert not (tmp_path / "out.parquet.work").exists()
 
@@ -108,11 +110,20 @@ def test_csv_and_openface(predict, whole_image_model, face_model, tmp_path):
         (["a.png", "--model", "L", "--out", "o.csv", "--ask", "a smile"], "ask: toy has a linear head"),
         (["a.png", "--model", "M", "--out", "o.csv", "--ask", " "], "ask: empty; expected a sentence"),
         (["a.png", "--model", "M", "--out", "a.png/o.csv"], r"a\.png/.*: Not a directory|File exists"),
-        (["a.png", "--model", "M", "--out", "o.csv", "--start", "3", "--end", "2"], "end: 2 s is not after the start, 3 s"),
+        (
+            ["a.png", "--model", "M", "--out", "o.csv", "--start", "3", "--end", "2"],
+            "end: 2 s is not after the start, 3 s",
+        ),
         (["a.png", "--model", "M", "--start", "-1"], "start: -1 s; expected 0 or more"),
         (["a.png", "--model", "M", "--workers", "0"], "workers: 0; expected 1 or more"),
-        (["a.png", "--model", "M", "--out", "o.csv", "--openface", "--ask", "a smile"], "--openface, --ask: OpenFace has"),
-        (["a.png", "--model", "M", "--ask", "a wide smile " * 99], r"texts: '(a wide smile ){4}a wide s\.\.\.' has \d+ tokens"),
+        (
+            ["a.png", "--model", "M", "--out", "o.csv", "--openface", "--ask", "a smile"],
+            "--openface, --ask: OpenFace has",
+        ),
+        (
+            ["a.png", "--model", "M", "--ask", "a wide smile " * 99],
+            r"texts: '(a wide smile ){4}a wide s\.\.\.' has \d+ tokens",
+        ),
         (["gone.mp4", "--model", "M", "--out", "o.csv"], "gone.mp4: no such file"),
         (["", "--model", "M"], "'': the name is empty"),
         (["*.mp4", "--model", "M", "--out", "o.csv"], r"\*\.mp4: no file matches this pattern"),
@@ -218,13 +229,23 @@ def test_a_part_of_a_video(predict, whole_image_model, tmp_path, caplog):
 def test_the_worth_of_predictions_is_said(predict, make_model, tmp_path, caplog):
     write_image(tmp_path / "a.png", picture((20, 20)))
     caplog.set_level(logging.INFO, "clef")
-    model = make_model(scores={"mean": {"auc_description": 0.7123}}, notice="trained on drawings")
+    scores = {"mean": 0.7123, "AU01": 0.62, "AU04": None, "AU12": 0.8806}
+    model = make_model(
+        scores={name: {"auc_description": auc} for name, auc in scores.items()}, notice="trained on drawings"
+    )
     predict(model, "a.png", "--ask", "a smile")
     lines = [record.getMessage() for record in caplog.records]
     assert lines[-2:] == [
         "trained on drawings",
-        "AUC of sentences that no image was matched with: 71.2 over 3 labels; 50 is chance",
+        "sentences that no image was matched with in training found their action unit with a mean AUC of 71.2 "
+        "(50 is chance; AU01 62.0 to AU12 88.1); expect no more of yours",
     ]
     assert lines[-3].startswith("out.parquet: 1 file, 1 frame, 1 of them with a face, ")
+    known = {"mean": 0.7123, "labels": {"AU01": 0.62, "AU12": 0.8806}}
+    assert json.loads(pq.read_schema(tmp_path / "out.parquet").metadata[METADATA])["zero_shot"] == known
+    with pytest.warns(UserWarning, match="trained on drawings"):
+        loaded = clef.load(model, device="cpu")
+    assert loaded.predict(tmp_path / "a.png", ask="a smile", workers=1).attrs["zero_shot"] == known
+    assert "zero_shot" not in loaded.predict(tmp_path / "a.png", workers=1).attrs
     predict(make_model(), "a.png", "--ask", "a smile")
     assert "how well this run answers sentences is unknown" in caplog.text
