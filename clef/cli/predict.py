@@ -83,6 +83,8 @@ def predict(
     recordings, problems = ([], []) if camera is not None else find_recordings(inputs)
     if camera is None and not recordings:
         raise ClefError("; ".join(f"{file}: {problem}" for file, problem in problems))
+    if camera is not None and (start or end is not None or overlay or plot):
+        raise ClefError("--start, --end, --overlay, --plot: not with a webcam; record it first, and predict the video")
     sources = [recording.source for recording in recordings]
     if out is None:
         stem = Path(sources[0]).stem if len(sources) == 1 else "predictions"
@@ -101,7 +103,7 @@ def predict(
     with leased(work):
         trained = load_model(name, seed, fold, device)
         if camera is not None:
-            _predict_camera(trained, layout, options, camera, out, openface)
+            _predict_camera(trained, layout, options, camera, out, openface, work / "webcam.arrows")
         else:
             parts, totals = predict_files(trained, layout, recordings, options, work)
             problems += totals.problems
@@ -112,7 +114,7 @@ def predict(
                 if plot is not None:
                     write_timeline(plot, all_rows(parts), layout)
                 log.info("%s: %s", out, totals)
-            shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
     if config.notice:
         notice("%s", config.notice)
     if layout.asked:
@@ -130,10 +132,11 @@ def _camera_number(inputs: list[str]) -> int | None:
 
 
 def _predict_camera(
-    model: "TrainedModel", layout: "Layout", options: "Options", number: int, out: Path, openface: bool
+    model: "TrainedModel", layout: "Layout", options: "Options", number: int, out: Path, openface: bool, kept: Path
 ) -> None:
-    """Predict a webcam until ctrl-C."""
+    """Predict a webcam until ctrl-C. Rows are in the file `kept` until then."""
     from clef.predict.camera import newest_frames, open_camera, predict_camera, stopped_by_interrupt
+    from clef.predict.kept_rows import keep_rows, kept_layout, kept_rows
     from clef.predict.output import write_table
     from clef.trained.crop_settings import crop_settings
 
@@ -142,8 +145,12 @@ def _predict_camera(
     for line in notices:
         notice("%s", line)
     camera = open_camera(number)
+    if kept.exists():
+        earlier = out.with_stem(f"{out.stem}-interrupted")
+        write_table(kept_rows(kept), kept_layout(kept), earlier)
+        notice("%s: what the webcam showed before an interruption", earlier)
     log.info("webcam %d: press ctrl-C to stop", number)
     with stopped_by_interrupt() as stop:
-        frames = newest_frames(camera, stop, options.end)
-        rows = predict_camera(model, layout, sentences, settings, frames, str(number))
-        write_table(rows, layout, out, openface)
+        rows = predict_camera(model, layout, sentences, settings, newest_frames(camera, stop), str(number))
+        keep_rows(rows, layout, kept, f"webcam {number}")
+    write_table(kept_rows(kept), layout, out, openface)

@@ -45,7 +45,7 @@ def open_camera(number: int) -> Camera:
     return camera
 
 
-def newest_frames(camera: Camera, stop: threading.Event, end: float | None = None) -> Iterator[Frame]:
+def newest_frames(camera: Camera, stop: threading.Event) -> Iterator[Frame]:
     """Yield frames as the reader asks for them, always the newest one; those in between are dropped.
 
     A thread reads the camera, so nothing waits in its buffers. Frames are numbered as they are read, so gaps show what
@@ -62,7 +62,7 @@ def newest_frames(camera: Camera, stop: threading.Event, end: float | None = Non
             now = time.monotonic()
             began = began or now
             with changed:
-                if is_read and (end is None or now - began < end):
+                if is_read:
                     newest[:] = [Frame(number, cv2.cvtColor(image, cv2.COLOR_BGR2RGB), time=now - began)]
                     number += 1
                 else:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import threading
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clef.params.schema import CropParams
-from clef.predict import camera
+from clef.predict import camera, kept_rows, output
 from clef.predict.camera import newest_frames, predict_camera, stopped_by_interrupt
 from clef.predict.table import Layout
 from clef.trained.load import load_model
@@ -59,7 +60,7 @@ def test_a_slow_reader_gets_the_newest_frame(tmp_path):
     assert shown[0].time == 0 < shown[1].time < shown[2].time
     for _ in range(9):
         source.allowed.release()
-    assert [frame.number for frame in reader][-1:] in ([11], [])
+    assert [frame.number for frame in reader][-1] == 11
 
 
 def test_people_keep_their_numbers_while_they_come_and_go(face_model, tmp_path):
@@ -117,6 +118,35 @@ def test_ctrl_c_ends_with_a_whole_file_and_code_0(clef_here, face_model, tmp_pat
     assert table["file"].unique().tolist() == ["0"]
     assert table["frame"].is_monotonic_increasing
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "out.parquet"}
+
+
+def test_rows_outlast_a_crash(clef_here, face_model, tmp_path, monkeypatch, caplog):
+    write_video(tmp_path / "clip.mp4", [picture((20, 20))])
+    monkeypatch.setattr(camera, "open_camera", lambda number: EndlessCamera(tmp_path / "clip.mp4"))
+    monkeypatch.setattr(kept_rows, "SECONDS_PER_LINE", 0)
+    caplog.set_level("INFO", "clef")
+    rows, counted = Layout.rows, itertools.count(1)
+
+    def interrupted(*arguments):
+        if next(counted) in (3, 6):
+            os.kill(os.getpid(), signal.SIGINT)
+        return rows(*arguments)
+
+    def killed(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(Layout, "rows", interrupted)
+    arguments = ["predict", "0", "--model", str(face_model), "--out", "out.parquet"]
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "write_table", killed)
+        assert clef_here(*arguments, folder=tmp_path).returncode == 1
+    assert re.search(r"webcam 0: 2 frames, \d+\.\d frames/s", caplog.text)
+    kept = tmp_path / "out.parquet.work" / "webcam.arrows"
+    os.truncate(kept, kept.stat().st_size - 100)  # as a kill in the middle of a row leaves it
+    assert clef_here(*arguments, folder=tmp_path).returncode == 0
+    assert len(pd.read_parquet(tmp_path / "out-interrupted.parquet")) == 2
+    assert len(pd.read_parquet(tmp_path / "out.parquet")) == 3
+    assert not kept.exists()
 
 
 def test_the_interrupt_is_restored():

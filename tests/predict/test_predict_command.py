@@ -124,6 +124,8 @@ def test_csv_and_openface(predict, whole_image_model, face_model, tmp_path):
             ["a.png", "--model", "M", "--ask", "a wide smile " * 99],
             r"texts: '(a wide smile ){4}a wide s\.\.\.' has \d+ tokens",
         ),
+        (["0", "--model", "M", "--end", "9"], "--start, --end, --overlay, --plot: not with a webcam"),
+        (["0", "--model", "M", "--plot", "p.png"], "--start, --end, --overlay, --plot: not with a webcam"),
         (["gone.mp4", "--model", "M", "--out", "o.csv"], "gone.mp4: no such file"),
         (["", "--model", "M"], "'': the name is empty"),
         (["*.mp4", "--model", "M", "--out", "o.csv"], r"\*\.mp4: no file matches this pattern"),
