@@ -48,6 +48,8 @@ class TrainedConfig(Section):
     """Fingerprint of the crops, see `clef.faces.fingerprint`."""
     thresholds: dict[str, float]
     """Smallest probability at which each action unit counts as present; empty for expressions."""
+    tuned: bool = False
+    """Whether the thresholds are chosen on held-out training subjects of each member, and averaged."""
     members: list[Member]
     scores: dict[str, dict[str, Any]]
     """Rows of the run's `summary.json` by label, `mean` or `accuracy`; empty if the run is not finished. No member saw

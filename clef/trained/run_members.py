@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from clef import __version__
 from clef.errors import ClefError, abbreviate
+from clef.evaluation.fold.threshold_tuning import temper
 from clef.params.schema import EvaluateParams, FinetuneParams, LabelParams
 from clef.runtime.paths import RESULTS, seed_and_fold
 from clef.trained.config import Member, TrainedConfig
@@ -38,7 +41,7 @@ def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -
             raise ClefError(f"{path}: trained with other {', '.join(other)} than {weights[0]}; finish the run again")
     first = sidecars[0]
     labels = LabelParams.model_validate(first["labels"])
-    threshold = _threshold(weights[0].with_name("metrics.json"))
+    thresholds, tuned = _thresholds(weights, labels) if labels.kind == "action_units" else ({}, False)
     return TrainedConfig(
         clef=__version__,
         run=folder.name,
@@ -52,7 +55,8 @@ def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -
         architecture=first["architecture"],
         normalisation=first["normalisation"],
         crop=first["fingerprint"],
-        thresholds=dict.fromkeys(labels.names, threshold) if labels.kind == "action_units" else {},
+        thresholds=thresholds,
+        tuned=tuned,
         members=[
             Member(file=str(path.relative_to(folder)), sha256=own["sha256"], seed=own["seed"], fold=own["fold"])
             for path, own in zip(weights, sidecars, strict=True)
@@ -94,9 +98,21 @@ def _scores(folder: Path, required: bool) -> dict[str, Any]:
         ) from None
 
 
-def _threshold(metrics: Path) -> float:
-    """Return the threshold that a fold was scored at; the default if it was not scored yet."""
-    try:
-        return json.loads(metrics.read_text(encoding="utf-8"))["threshold"]
-    except FileNotFoundError:
-        return EvaluateParams().threshold
+def _thresholds(weights: list[Path], labels: LabelParams) -> tuple[dict[str, float], bool]:
+    """Return each label's threshold, and whether it was tuned.
+
+    Tuned ones are the mean over the members, if all have some. Otherwise it is the one that the run is scored at,
+    or the default if no member was scored yet.
+    """
+    paths = [path.with_name("metrics.json") for path in weights]
+    metrics = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    tunings = [found["tuned"] for found in metrics if found.get("tuned")]
+    if len(tunings) < len(weights):
+        fixed = metrics[0]["threshold"] if metrics else EvaluateParams().threshold
+        return dict.fromkeys(labels.names, fixed), False
+    # They are for tempered probabilities; those of a prediction are not tempered.
+    untempered = [
+        temper(np.array([tuning["thresholds"][name] for name in labels.names]), 1 / tuning["temperature"])
+        for tuning in tunings
+    ]
+    return dict(zip(labels.names, np.mean(untempered, axis=0).round(4).tolist(), strict=True)), True

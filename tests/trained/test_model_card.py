@@ -71,6 +71,14 @@ def test_the_card_has_the_strict_figures_of_every_label(toy_run, exported):
         assert sentence in text, sentence
 
 
+def test_the_card_says_whether_thresholds_were_tuned(run):
+    assert "at least 0.5. This threshold is fixed: nothing was tuned." in one_line(card_of(run))
+    for path in run.glob("seed0/fold*/metrics.json"):
+        edit(path, tuned={"temperature": 1.0, "thresholds": dict(zip(LABELS, (0.2, 0.3, 0.4), strict=True))})
+    card = one_line(card_of(run))
+    assert "from this probability on: AU01 0.2, AU04 0.3, AU12 0.4. These thresholds were tuned on training" in card
+
+
 def test_the_spread_is_that_of_the_f1_of_single_subjects(run):
     expected = []
     for fold, path in enumerate(sorted(run.glob("seed0/fold*/metrics.json"))):

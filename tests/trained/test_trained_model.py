@@ -9,7 +9,7 @@ from clef.errors import ClefError
 from clef.manifest.table import manifest_fingerprint
 from clef.trained.config import CONFIG, TrainedConfig
 from clef.trained.load import load_model
-from clef.trained.run_members import NOTICE
+from clef.trained.run_members import NOTICE, run_config
 from tests.trained.conftest import LABELS, evaluated_crops
 
 
@@ -44,6 +44,26 @@ def test_the_config_knows_crops_labels_thresholds_and_scores(toy_run):
     assert config.scores == json.loads((folder / "summary.json").read_text())["rows"]
     assert [(member.seed, member.fold) for member in config.members] == [(0, 0), (0, 1)]
     assert config.notice == NOTICE
+
+
+def tune(path, temperature: float, thresholds: list[float]) -> None:
+    tuned = {"temperature": temperature, "thresholds": dict(zip(LABELS, thresholds, strict=True))}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tuned": tuned}))
+
+
+def test_tuned_thresholds_are_averaged_where_every_member_has_some(toy_run, tmp_path):
+    run = shutil.copytree(toy_run[0], tmp_path / "run")
+    tune(run / "seed0/fold0/metrics.json", 2.0, [0.2, 0.5, 0.8])
+    assert run_config(run, fold="0").thresholds == pytest.approx(
+        dict(zip(LABELS, [1 / 17, 0.5, 16 / 17], strict=True)), abs=1e-4
+    )
+    assert run_config(run).thresholds == dict.fromkeys(LABELS, 0.5), "fold 1 has none"
+    assert not run_config(run).tuned
+    tune(run / "seed0/fold1/metrics.json", 1.0, [0.4, 0.1, 0.8])
+    config = run_config(run)
+    mean = [(1 / 17 + 0.4) / 2, 0.3, (16 / 17 + 0.8) / 2]
+    assert config.thresholds == pytest.approx(dict(zip(LABELS, mean, strict=True)), abs=1e-4)
+    assert config.tuned
 
 
 def test_a_config_is_read_as_it_was_written(toy_run, tmp_path):
