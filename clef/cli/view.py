@@ -55,7 +55,7 @@ def view(
         partial.unlink(missing_ok=True)
     print(f"{out}: {copy.frames} frames, {out.stat().st_size / 1e6:.1f} MB")
     if copy.frames < total:
-        notice("%s: the video has %d frames; the page has those of the table", out, total)
+        notice("%s: shows the %d frames in the table; the video has %d", out, copy.frames, total)
     if out.stat().st_size > LARGE_PAGE:
         notice("%s: browsers open pages of this size slowly; try --video-beside or a smaller --size", out)
     if show:

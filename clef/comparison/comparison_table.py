@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,8 @@ COLUMNS = {
 """Columns beside the headline and its interval; columns without values are left out."""
 
 LABEL_WIDTH, CELL_WIDTH = 15, 26
+NAME_WIDTH = 18
+"""Longer names of runs are broken after a separator, into lines of at most this width if possible."""
 
 
 def format_comparison(
@@ -62,7 +65,7 @@ def _runs(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[Rende
     headline = "accuracy" if comparison.headline == "accuracy" else "F1\nstrict"
     table = _table("run", headline, "95 %\ninterval", *(COLUMNS[key] for key in shown))
     for run, row in zip(runs, rows, strict=True):
-        table.add_row(run.name, percent(row["f1"]), interval(row), *(percent(row.get(key)) for key in shown))
+        table.add_row(_lines(run.name), percent(row["f1"]), interval(row), *(percent(row.get(key)) for key in shown))
     yield table
     if "f1_field" in shown:
         yield _dim("* the best epoch on the test folds: optimistic")
@@ -80,7 +83,7 @@ def _headline(comparison: Comparison, folds: int) -> Iterator[RenderableType]:
     for other in comparison.others:
         row = other.rows[comparison.headline]
         wins = f"{other.folds_won} of {folds}", f"{other.labels_won} of {len(comparison.labels)}"
-        table.add_row(other.run, points(row.difference), points_interval(row), *wins)
+        table.add_row(_lines(other.run), points(row.difference), points_interval(row), *wins)
     yield table
 
 
@@ -92,7 +95,7 @@ def _labels(comparison: Comparison, width: int) -> Iterator[RenderableType]:
         if start:
             yield ""
         others = comparison.others[start : start + number]
-        table = _table("", comparison.first, *(other.run for other in others), wrap=True)
+        table = _table("", *map(_lines, (comparison.first, *(other.run for other in others))), wrap=True)
         for label, row in others[0].rows.items():
             table.add_row(label, percent(row.first), *(_difference(other.rows[label]) for other in others))
         yield table
@@ -133,12 +136,21 @@ def chance_alone(comparison: Comparison) -> str:
 def _settings(runs: Sequence[FinishedRun], settings: SettingDifferences) -> Iterator[RenderableType]:
     yield _title("settings that differ" if settings.values else "no setting differs")
     if settings.values:
-        table = _table("key", *(run.name for run in runs), justify="left", wrap=True)
+        table = _table("key", *(_lines(run.name) for run in runs), justify="left", wrap=True)
         for key, values in settings.values.items():
             table.add_row(key, *map(Text, values))
         yield table
     for note in settings.notes:
         yield _dim(note)
+
+
+def _lines(name: str) -> str:
+    lines = [""]
+    for part in re.findall(r"[^-_./]*[-_./]?", name):
+        if lines[-1] and len(lines[-1] + part) > NAME_WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _title(text: str) -> Text:

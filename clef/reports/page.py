@@ -27,6 +27,7 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = lambda text: Markup("<wbr>").join(re.split(r"(?<=[/_])", str(text)))  # for paths
     return environment.get_template(template).render(values)
 
 

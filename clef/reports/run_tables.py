@@ -30,6 +30,7 @@ MORE = {
     "precision": "precision",
     "recall": "recall",
     "ap": "average precision",
+    "auc_description": "AUC of descriptions",
     "f1_faces": "F1 of frames with a face",
     "sd_folds": "SD over folds",
     "sd_seeds": "SD over seeds",

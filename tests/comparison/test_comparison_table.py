@@ -56,6 +56,15 @@ def test_nothing_is_cut_off_or_too_wide(width):
     assert "0.05" in line(text, "decay")
 
 
+def test_long_names_and_paths_are_broken_after_separators_only():
+    text = output(
+        make_comparison(["results/demo-linear", "elsewhere/results/demo"]), {"finetune.head": ["text", "linear"]}
+    )
+    words = text.replace("\n", " ").split()
+    assert {"results/demo-", "linear", "elsewhere/results/", "demo"} <= set(words)
+    assert not any(word.startswith("results/demo-l") for word in words)
+
+
 def test_limits_of_the_comparison_are_explained():
     text = " ".join(output(make_comparison()).split())
     assert "conditional on the trained models. With one seed, they cannot tell a better method" in text

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,13 @@ OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 
 PAGES = ["action_units", "expressions", "leave_one_out", "comparison"]
+LONG = "a-run-with-a-rather-long-name-for-a-telephone"
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 TEXT = "getComputedStyle(document.querySelector('svg text')).fill"
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
+
+CUT_OFF = "[...document.querySelectorAll('th, td')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"
+"""Cells of tables whose text lies on other cells."""
 
 
 @pytest.fixture(params=PAGES)
@@ -26,9 +31,10 @@ def report(request, make_run, runs, tmp_path) -> Path:
     """The path of a page."""
     if request.param == "comparison":
         settings = SettingDifferences({"a.very.long.key.of.a.setting": ["one " * 40, "other " * 40]}, [])
+        runs = [replace(run, name=f"/somewhere/else/results/{LONG}-{run.name}") for run in runs]
         write_comparison(tmp_path / "page.html", runs, compare(runs, resamples=50), settings)
         return tmp_path / "page.html"
-    run = make_run(request.param, seeds=2, published="bp4d", name="a-run-with-a-rather-long-name-for-a-telephone")
+    run = make_run(request.param, seeds=2, published="bp4d", name=LONG)
     run.summary["published"] = [
         {"method": "Method", "year": 2021, "protocol": "as printed", "source": "s" * 90, "values": {"mean": 0.5}}
     ]
@@ -64,6 +70,7 @@ def test_pages_open_without_a_network_on_screens_phones_and_paper(show, tmp_path
     assert light.screenshot() != dark.screenshot()
     assert [page.evaluate(OVERFLOW) for page in (light, phone)] == [0, 0]
     for page in (light, phone):
+        assert page.evaluate(CUT_OFF) == []
         for details in page.locator("details").all():
             details.evaluate("element => element.open = true")
         assert page.evaluate(OVERFLOW) == 0

@@ -72,6 +72,17 @@ def test_only_results_change_the_page(make_run):
     assert "secret" not in first, "the host of a training"
 
 
+def test_the_spread_is_explained_in_sentences_with_spaces_between_them(make_run):
+    text = " ".join(make_run(seeds=2).write().split())
+    assert (
+        "one of the folds or seeds or subjects in per cent: F1. The line is the result of the run. The score of a fold"
+        in text
+    )
+    assert (
+        "mean over its seeds. The score of a seed is the mean over its folds. The score of a subject counts its" in text
+    )
+
+
 def test_expressions_have_a_confusion_matrix_and_one_fold_has_no_spread(make_run):
     run = make_run("expressions").changed(params=toy_params(render=None), stage1=None)
     page = run.write()

@@ -29,6 +29,15 @@ def test_results_are_those_of_the_summary_with_optimistic_columns_named_so(make_
     ]
 
 
+def test_the_auc_of_descriptions_is_shown_where_it_is_known(make_run):
+    summary = make_run().summary
+    for row in summary["rows"].values():
+        row["auc_description"] = None
+    assert "AUC of descriptions" not in run_tables.more_table(summary).columns
+    summary["rows"]["mean"]["auc_description"] = 0.625
+    assert numbers(run_tables.more_table(summary))["mean"]["AUC of descriptions"] == "62.5"
+
+
 def test_the_run_is_ranked_among_published_results_with_their_sources(make_run):
     run = make_run("expressions", published="rafdb")
     assert run_tables.ranking_table(run.summary) is None, "three classes are not the seven of the published results"

@@ -67,7 +67,7 @@ def test_a_part_of_the_video_is_named(clef_here, clip, tmp_path, caplog):
     caplog.set_level("INFO", "clef")
     done = clef_here("view", "p.parquet", folder=tmp_path)
     assert done.returncode == 0
-    assert "p.html: the video has 60 frames; the page has those of the table" in caplog.text
+    assert "p.html: shows the 20 frames in the table; the video has 60" in caplog.text
 
 
 def test_a_large_page_is_named(clef_here, clip, monkeypatch, caplog):
