@@ -1,14 +1,20 @@
 import json
+import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from huggingface_hub import ModelCard
 
 from clef.trained.export import CARD
 from clef.trained.model_card import model_card
 from clef.trained.run_members import NOTICE, run_config
+from tests.cli.conftest import clef_here
+from tests.recordings.sample_recordings import numbered_images, write_video
 from tests.trained.conftest import LABELS
+
+__all__ = ["clef_here"]
 
 
 @pytest.fixture
@@ -69,6 +75,16 @@ def test_the_card_has_the_strict_figures_of_every_label(toy_run, exported):
         "to detect lies;",
     ):
         assert sentence in text, sentence
+
+
+def test_the_command_of_the_card_works_as_typed(exported, tmp_path, clef_here):
+    video = write_video(tmp_path / "talk.mp4", numbered_images(4))
+    (command,) = re.findall(r"^    (clef predict .*)$", (exported / CARD).read_text(), re.MULTILINE)
+    words = command.replace("VIDEO", str(video)).replace("FOLDER", str(exported)).split()
+    done = clef_here(*words[1:], folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (table,) = tmp_path.glob("*.parquet")
+    assert len(pd.read_parquet(table)) == 4
 
 
 def test_the_card_says_whether_thresholds_were_tuned(run):
