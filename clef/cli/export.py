@@ -26,7 +26,7 @@ def export(
     """Write a folder with weights, settings, a model card and an ONNX graph of a trained run, to use or publish."""
     from clef.params.schema import NAME, NAME_EXPECTED
     from clef.runtime.paths import results_folder
-    from clef.trained.export import export_run
+    from clef.trained.export import export_run, is_exported
     from clef.trained.run_members import results_of, run_config
 
     results = results_of(run)
@@ -44,7 +44,8 @@ def export(
 
         store = Store(find_checkout(results))
         store.require()
-    export_run(results, config, to, onnx, overwrite)
+    if register is None or overwrite or not is_exported(to, config, onnx):
+        export_run(results, config, to, onnx, overwrite)
     size = sum(path.stat().st_size for path in to.iterdir()) / 1e6
     members = f"{len(config.members)} model{'s' if len(config.members) > 1 else ''}"
     print(f"{to}: {members}, {size:.0f} MB; read README.md before you publish it")

@@ -115,4 +115,7 @@ def short_message(error: BaseException) -> str:
     for known in ("Connection refused", "timed out", "Name or service not known", "too many 500 error responses"):
         if known.lower() in text.lower():
             return known.lower()
-    return text if len(text) <= 120 or isinstance(error, ClefError) else f"{text[:117]}..."
+    if len(text) <= 120 or isinstance(error, ClefError):
+        return text
+    sentence = text.split(". ")[0]
+    return sentence if len(sentence) <= 240 else f"{text[:117]}..."

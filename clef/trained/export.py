@@ -37,10 +37,9 @@ def export_run(
     _require_free(target, overwrite)
     if with_onnx:
         require_onnx()
-    members = [member.model_copy(update={"file": _name(member.seed, member.fold)}) for member in config.members]
-    exported = config.model_copy(update={"members": members})
+    exported = _exported(config)
     with atomic_folder(target) as folder:
-        for own, member in zip(config.members, members, strict=True):
+        for own, member in zip(config.members, exported.members, strict=True):
             shutil.copyfile(results / own.file, folder / member.file)
         (folder / CONFIG).write_text(exported.to_json(), encoding="utf-8")
         (folder / CARD).write_text(model_card(results, exported, with_onnx), encoding="utf-8")
@@ -49,8 +48,15 @@ def export_run(
             write_onnx(model, folder / GRAPH)
 
 
-def _name(seed: int, fold: int | str) -> str:
-    return f"seed{seed}-fold{fold}.safetensors"
+def is_exported(target: Path, config: TrainedConfig, with_onnx: bool) -> bool:
+    """Whether the folder is what `export_run` writes for this config."""
+    complete = (target / CONFIG).is_file() and (not with_onnx or (target / GRAPH).is_file())
+    return complete and TrainedConfig.read(target) == _exported(config)
+
+
+def _exported(config: TrainedConfig) -> TrainedConfig:
+    members = [one.model_copy(update={"file": f"seed{one.seed}-fold{one.fold}.safetensors"}) for one in config.members]
+    return config.model_copy(update={"members": members})
 
 
 def _require_free(target: Path, overwrite: bool) -> None:

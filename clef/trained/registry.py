@@ -77,7 +77,9 @@ def register_model(folder: Path, name: str, results: Path, store: Store) -> str:
                 client.create_registered_model(name)
             added = client.create_model_version(name, logged.artifact_location, run, model_id=logged.model_id)
     except MlflowException as error:
-        raise ClefError(f"--register {name}: {short_message(error)}; {folder} is complete, add it later") from None
+        raise ClefError(
+            f"--register {name}: {short_message(error)}; {folder} is complete: repeat the command without --overwrite"
+        ) from None
     return f"models:/{name}/{added.version} in {without_secrets(store.uri)}"
 
 

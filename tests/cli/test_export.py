@@ -3,9 +3,10 @@ import shutil
 import pytest
 
 from clef.trained.config import TrainedConfig
+from tests.tracking.conftest import empty_store
 from tests.trained.conftest import toy_run
 
-__all__ = ["toy_run"]
+__all__ = ["empty_store", "toy_run"]
 
 
 @pytest.fixture
@@ -25,6 +26,19 @@ def test_a_run_is_exported_by_its_name(clef_here, folder):
     assert [member.fold for member in TrainedConfig.read(folder / "out" / "model").members] == [0]
     again = clef_here("export", "results/toy-run", "--to", "out/model", "--no-onnx", "--overwrite", folder=folder)
     assert again.stdout.startswith("out/model: 2 models, ")
+
+
+def test_an_export_is_registered_later_without_writing_it_again(clef_here, folder, empty_store, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(empty_store, folder / "results")
+    export = ["export", "toy-run", "--to", "model", "--no-onnx"]
+    assert clef_here(*export, folder=folder).returncode == 0
+    (folder / "model" / "README.md").write_text("edited")
+    done = clef_here(*export, "--register", "faces", folder=folder)
+    assert (done.returncode, "models:/faces/1 in " in done.stdout) == (0, True), done.stderr
+    assert (folder / "model" / "README.md").read_text() == "edited"
+    other = clef_here(*export, "--register", "faces", "--fold", "0", folder=folder)
+    assert "--to model: holds an earlier export; replace it with --overwrite" in other.stderr
 
 
 @pytest.mark.parametrize(

@@ -74,3 +74,11 @@ def test_other_addresses_are_used_as_they_are(tmp_path, monkeypatch, uri):
 def test_addresses_are_shown_without_secrets(uri, shown):
     assert without_secrets(uri) == shown
     assert short_message(OSError(uri)) == shown
+
+
+def test_a_long_message_ends_with_its_first_sentence():
+    sentence = (
+        "The tracking URI must be a valid http or https URI, but it was currently set to file:///somewhere/" + 40 * "a"
+    )
+    assert short_message(OSError(f"{sentence}. Perhaps something else is wrong.")) == sentence
+    assert short_message(OSError("b" * 500)) == 117 * "b" + "..."
