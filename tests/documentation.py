@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "config" / "README.md", *(ROOT / "docs").glob("*.md")]
 )
-OWN = ["clef", "snakemake", "make", "git", "dvc", "mlflow"]
+OWN = ["clef", "snakemake", "make", "git", "dvc", "mlflow", "python"]
 """Programs of the project and of its environment."""
 PROGRAMS = [*OWN, "source", "printf", "cd", "mkdir", "cp", "tail", "cat", "bash"]
 
@@ -23,6 +23,12 @@ def commands(page: Path) -> list[str]:
     """Every line of a code block that begins with a program, without the comment after it."""
     lines = [line for block in code_blocks(page) for line in block.split("\n")]
     return [re.sub(r"\s+#.*", "", line) for line in lines if line.split(" ")[0] in PROGRAMS]
+
+
+def fenced(page: Path) -> list[str]:
+    """Every line of a block that is fenced as bash: commands that need what a test does not have."""
+    blocks = re.findall(r"^```bash\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in re.sub(r"\s+#.*", "", block.replace("\\\n", " ")).splitlines() if line]
 
 
 def inline(page: Path) -> list[str]:
