@@ -165,6 +165,15 @@ def test_the_data_of_stage_1_is_named(run):
     assert "F001" not in card
 
 
+def test_a_tokenizer_from_the_hub_is_named_only_where_there_is_one(run):
+    assert "Hugging Face hub" not in card_of(run)
+    config = run_config(run)
+    text = config.architecture["text_cfg"] | {"hf_tokenizer_name": "timm/ViT-B-16-SigLIP"}
+    config = config.model_copy(update={"architecture": config.architecture | {"text_cfg": text}})
+    card = one_line(model_card(run, config, with_onnx=True))
+    assert "loaded from the Hugging Face hub (`timm/ViT-B-16-SigLIP`), unless it is in the cache" in card
+
+
 def test_data_of_real_people_has_terms_of_its_own(run):
     for sidecar in run.glob("seed0/fold*/finetune.json"):
         edit(sidecar, dataset={"adapter": "bp4d", "name": "bp4d"}, trained_on=[["bp4d", "F001"], ["bp4d", "F002"]])
