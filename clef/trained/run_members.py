@@ -8,7 +8,6 @@ import numpy as np
 
 from clef import __version__
 from clef.errors import ClefError, abbreviate
-from clef.evaluation.fold.threshold_tuning import temper
 from clef.params.schema import EvaluateParams, FinetuneParams, LabelParams
 from clef.runtime.paths import RESULTS, seed_and_fold
 from clef.trained.config import Member, TrainedConfig
@@ -110,6 +109,8 @@ def _thresholds(weights: list[Path], labels: LabelParams) -> tuple[dict[str, flo
     if len(tunings) < len(weights):
         fixed = metrics[0]["threshold"] if metrics else EvaluateParams().threshold
         return dict.fromkeys(labels.names, fixed), False
+    from clef.evaluation.fold.threshold_tuning import temper  # slow, and not for exported models
+
     # They are for tempered probabilities; those of a prediction are not tempered.
     untempered = [
         temper(np.array([tuning["thresholds"][name] for name in labels.names]), 1 / tuning["temperature"])
