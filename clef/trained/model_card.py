@@ -19,7 +19,7 @@ from clef.runtime.paths import seed_and_fold
 from clef.trained.config import TrainedConfig
 from clef.trained.run_members import RENDERED
 
-TEMPLATE = "model_card.md.jinja"
+TEMPLATE = "model_card.md.j2"
 TOTALS = ("mean", "accuracy")
 """Rows of a summary that are no label."""
 QUARTILES = (0, 25, 50, 75, 100)

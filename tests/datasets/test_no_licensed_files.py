@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-SOURCES = {".py", ".smk", ".md", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".sh", ".html", ".css", ".j2"}
+SOURCES = {".py", ".smk", ".md", ".yaml", ".yml", ".toml", ".cfg", ".ini", ".sh", ".html", ".css", ".js", ".j2"}
 SOURCE_NAMES = {"LICENSE", "Makefile", "Snakefile", ".gitignore", ".gitkeep", ".dvcignore", ".gitattributes"}
 LISTED = {
     ".ci/run",
@@ -19,6 +19,8 @@ LISTED = {
     "docs/pictures/demo-f1.png",  # a plot
     "docs/pictures/mlflow-compare.png",  # of the demo, without a face
     "docs/pictures/report.png",  # of the demo, without a face
+    "docs/pictures/viewer.png",  # with a rendered person
+    "workflow/clef.def",
     "workflow/profiles/slurm/bin/sacct",
     "workflow/profiles/slurm/bin/sbatch",
 }
