@@ -1,7 +1,6 @@
 """Disks of their own for tests: small ones, and ones that are not writable."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +14,7 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
     """Mount a file system in memory at a new folder. If that is impossible, skip the test, but fail in CI."""
     folder.mkdir(parents=True, exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        if "CI" in os.environ and os.getuid() == 0:
-            pytest.fail(f"CI must be able to mount a file system: {ran.stderr.strip()}")
-        pytest.skip("only root may mount a file system")
+    _require(command)
     try:
         yield folder
     finally:
@@ -27,11 +22,18 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
 
 
 def with_shared_memory(size: str) -> list[str]:
-    """The start of a command that runs with /dev/shm of this size. If that is impossible, skip the test."""
+    """The start of a command that runs with /dev/shm of this size. If that is impossible, do as `mounted`."""
     start = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size={size} tmpfs /dev/shm && exec "$@"', "sh"]
-    if shutil.which("unshare") is None or subprocess.run([*start, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a file system")
+    _require([*start, "true"])
     return start
+
+
+def _require(command: list[str | Path]) -> None:
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        if "CI" in os.environ and os.getuid() == 0:
+            pytest.fail(f"CI must be able to mount a file system: {ran.stderr.strip()}")
+        pytest.skip("only root may mount a file system")
 
 
 @contextmanager

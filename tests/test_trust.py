@@ -64,7 +64,7 @@ def read_model(weights: str) -> None:
 
 
 def read_retinaface(weights: str) -> None:
-    pytest.importorskip("retinaface")
+    pytest.importorskip("retinaface", reason="retinaface-pytorch is not installed")
     build_detector(CropParams(detector="retinaface", weights=weights))
 
 
