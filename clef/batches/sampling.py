@@ -218,6 +218,38 @@ class CrossedBatches:
         )
 
 
+def label_budget(subjects: np.ndarray, share: float, of: str, seed: int) -> np.ndarray:
+    """Draw the training frames whose labels are used, at least one.
+
+    With one seed, the frames of a smaller share are among those of a larger one.
+
+    Args:
+        subjects: Subject of each labelled training frame, (frame,).
+        share: Share of frames, or of subjects.
+        of: `frames` or `subjects`.
+        seed: Seed of the draw.
+
+    Returns:
+        Their indices, ascending.
+    """
+    names, unit = np.unique(subjects, return_inverse=True) if of == "subjects" else (subjects, np.arange(len(subjects)))
+    number = max(1, round(share * len(names)))
+    return np.flatnonzero(np.isin(unit, permutation(seed, "label budget", 0, len(names))[:number]))
+
+
+def permute_activities(subjects: np.ndarray, activities: np.ndarray, seed: int) -> np.ndarray:
+    """Swap the activities of each subject at random among those that it has, (frame,).
+
+    A control: clips stay whole, but an activity no longer means the same for two subjects.
+    """
+    permuted = activities.copy()
+    for number, subject in enumerate(np.unique(subjects)):
+        own = np.flatnonzero(subjects == subject)
+        having, index = np.unique(activities[own], return_inverse=True)
+        permuted[own] = having[permutation(seed, "permuted activities", number, len(having))][index]
+    return permuted
+
+
 def cross_subject_share(subjects: np.ndarray, activities: np.ndarray) -> float:
     """Return the share of pairs with the same activity that have different subjects; NaN without any pair.
 

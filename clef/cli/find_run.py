@@ -89,7 +89,7 @@ def other_test_data(params: "Params", manifest: Path | None, crops: Path | None)
         raise ClefError(f"--test-manifest, --test-crops: expected those of {params.test.run}, which the run tests")
     dataset = open_dataset(run_params(params.test.run))
     labels = dataset.params.labels
-    labels = params.labels.model_copy(update={"threshold": labels.threshold, "votes": labels.votes})
+    labels = params.labels.tested.model_copy(update={"threshold": labels.threshold, "votes": labels.votes})
     return EvaluationData(dataset.name, _inputs(dataset, manifest, crops), fold_testing_all(dataset), labels)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from clef.cli import options
 from clef.cli.app import step
-from clef.cli.find_run import also_sources, other_test_data, training
+from clef.cli.find_run import also_sources, other_test_data, run_params, training
 from clef.cli.processes import attempted, run_training
 from clef.errors import ClefError
 
@@ -72,6 +72,8 @@ def finetune(
             )
         split = inner_split(split, params.tune.held_out, params.folds.seed)
     other_dataset = other_test_data(params, test_manifest, test_crops)
-    task = partial(train, params, seed, split, inputs, stage1, out, epochs, other_dataset)
+    replaced = params.finetune.replaces_stage1_of
+    stage1_settings = None if replaced is None else run_params(replaced).pretrain
+    task = partial(train, params, seed, split, inputs, stage1, out, epochs, other_dataset, stage1_settings)
     with attempted(params, out, attempt):
         run_training(params, time_budget, task)

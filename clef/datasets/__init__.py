@@ -40,7 +40,8 @@ def open_dataset(params: Params) -> "Dataset":
         dataset = adapter(params)
     except ValidationError as error:
         raise ParamsError(explain_error(error, adapter.Options, ("dataset", "options"))) from None
-    unknown = [label for label in params.labels.names if label not in dataset.label_names]
+    zero_shot = params.labels.zero_shot if params.test is None else []
+    unknown = [label for label in (*params.labels.names, *zero_shot) if label not in dataset.label_names]
     if unknown:
         raise ParamsError(
             f"labels: {params.dataset.adapter} has no label {unknown[0]}; "

@@ -82,7 +82,8 @@ class Folder(Dataset):
 
     def __init__(self, params: Params) -> None:
         super().__init__(params)
-        self.label_names = list(params.labels.names)  # type: ignore[misc]
+        zero_shot = params.labels.zero_shot if params.test is None else []
+        self.label_names = [*params.labels.names, *zero_shot]  # type: ignore[misc]
         self.activities = self.options.activities  # type: ignore[misc]
         table = self.options.labels
         self.label_suffixes = (PurePosixPath(table).name.lower(),) if table else ()  # type: ignore[misc]

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from clef.datasets.base import Dataset
@@ -24,6 +24,8 @@ class Fold:
     test_subjects: tuple[str, ...]
     outer_test_subjects: tuple[str, ...] = ()
     """For an inner split, the test subjects of the fold that it belongs to."""
+    unseen_activities: tuple[str, ...] = ()
+    """Activities that are left out of training, and the only ones tested; empty if all are in both."""
 
     @property
     def inner(self) -> bool:
@@ -43,6 +45,22 @@ class Fold:
 
 def make_folds(dataset: Dataset) -> list[Fold]:
     """The folds of a run, numbered from 0; or the fold `all` alone, if the run is tested on another data set."""
+    folds = _folds_of_subjects(dataset)
+    return _leave_activities_out(folds, dataset) if dataset.params.folds.activities == "unseen" else folds
+
+
+def _leave_activities_out(folds: list[Fold], dataset: Dataset) -> list[Fold]:
+    """Give each fold every n-th activity, where n is the number of folds, to test on and not to train on."""
+    activities = sorted(dataset.activities)
+    if len(activities) < max(len(folds), 3):
+        raise ParamsError(
+            f"folds.activities: unseen: {dataset.name} has {len(activities)} activities; "
+            f"expected {max(len(folds), 3)} or more: one for each fold, and two to train on"
+        )
+    return [replace(fold, unseen_activities=tuple(activities[i :: len(folds)])) for i, fold in enumerate(folds)]
+
+
+def _folds_of_subjects(dataset: Dataset) -> list[Fold]:
     settings = dataset.params.folds
     if dataset.params.test is not None:
         return [fold_training_all(dataset) if dataset.subjects() else Fold("all", (), ())]
@@ -161,7 +179,8 @@ def inner_split(fold: Fold, held_out: float, seed: int) -> Fold:
         raise ParamsError(f"tune: fold {fold.number} has {len(train)} training subjects; expected two or more to split")
     number = min(max(round(held_out * len(train)), 1), len(train) - 1)
     drawn = tuple(sorted(random.Random(f"inner split {seed} {fold.number}").sample(train, number)))
-    return Fold(fold.number, tuple(s for s in train if s not in drawn), drawn, fold.test_subjects)
+    kept = tuple(subject for subject in train if subject not in drawn)
+    return replace(fold, train_subjects=kept, test_subjects=drawn, outer_test_subjects=fold.test_subjects)
 
 
 def require_disjoint(train: Collection[str | None], test: Collection[str | None]) -> None:

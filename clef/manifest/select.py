@@ -101,6 +101,9 @@ def _side(manifest: Path, fold: Fold, side: str, columns: list[str]) -> pd.DataF
         missing = sorted(set(wanted) - set(frames["subject"]))
         if missing:
             raise ClefError(f"{manifest}: fold {fold.number}: no frame of {', '.join(missing)}; expected every subject")
+        if fold.unseen_activities:
+            unseen = frames["activity"].isin(fold.unseen_activities)
+            frames = frames[unseen if side == "test" else ~unseen]
     if frames.empty:
         raise ClefError(f"{manifest}: fold {fold.number} has no {side} frames")
     return frames

@@ -68,32 +68,41 @@ def name_description(names: Tensor, descriptions: Tensor, logit_scale: Tensor | 
     return image_text(names, descriptions, torch.arange(len(names), device=names.device), logit_scale)
 
 
-def occurrence(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+def occurrence(
+    logits: Tensor, targets: Tensor, weight: Tensor | None = None, positive_weight: Tensor | None = None
+) -> Tensor:
     """Binary cross-entropy of action units, over the known targets.
 
     Args:
         logits: Logits of presence, (batch, action unit).
         targets: 1 present, 0 absent, NaN unknown, (batch, action unit).
         weight: Weight of each action unit, (action unit,), such as from `inverse_rate_weight`.
+        positive_weight: Factor of the loss where the action unit is present, (action unit,), such as from
+            `inverse_odds_weight`.
 
     Returns:
         Weighted mean over the known entries. It and its gradient are zero if there are none.
     """
     known = ~targets.isnan()  # (batch, action unit)
     logits = _at_least_float32(logits).masked_fill(~known, 0)
-    loss = F.binary_cross_entropy_with_logits(logits, targets.nan_to_num().to(logits), reduction="none")
+    pos_weight = None if positive_weight is None else positive_weight.to(logits)
+    loss = F.binary_cross_entropy_with_logits(
+        logits, targets.nan_to_num().to(logits), reduction="none", pos_weight=pos_weight
+    )
     share = known.to(logits) if weight is None else known * weight.to(logits)  # (batch, action unit)
     return _weighted_mean(loss, share)
 
 
-def occurrence_pair(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+def occurrence_pair(
+    logits: Tensor, targets: Tensor, weight: Tensor | None = None, positive_weight: Tensor | None = None
+) -> Tensor:
     """Cross-entropy of each action unit between a text of absence and one of presence, over the known targets.
 
     A softmax over two logits is the sigmoid of their difference, so this is `occurrence` of the difference. The logits
     are matches with the text of absence and with that of presence, (batch, action unit, 2).
     """
     absent, present = _at_least_float32(logits).unbind(dim=2)
-    return occurrence(present - absent, targets, weight)
+    return occurrence(present - absent, targets, weight, positive_weight)
 
 
 def expression(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -144,6 +153,21 @@ def inverse_rate_weight(rates: Tensor | Sequence[float]) -> Tensor:
         )
     inverse = 1 / torch.where(occurs, rates, rates[occurs].min())
     return (inverse / inverse.sum() * len(rates)).float()
+
+
+def inverse_odds_weight(rates: Tensor | Sequence[float]) -> Tensor:
+    """Weight the presence of action units by (1 - r) / r, so that presence and absence count the same.
+
+    Args:
+        rates: Share of the training frames with each action unit, (action unit,). One that never or always occurs, or
+            is never known (NaN), gets 1.
+
+    Returns:
+        float32, (action unit,).
+    """
+    rates = torch.as_tensor(rates, dtype=torch.float64)
+    both = (rates > 0) & (rates < 1)
+    return torch.where(both, (1 - rates) / torch.where(both, rates, 1), 1).float()
 
 
 def _similarities(left: Tensor, right: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def predict_frames(task: LabelTask, crops: Crops, batch: int, device: torch.devi
             features = task.features(images)
             probabilities.append(task.probabilities(features, texts).float().cpu().numpy())
             if descriptions is not None:
-                similarities.append((features.float() @ descriptions.T).cpu().numpy())
+                similarities.append(task.cosines(features, descriptions).cpu().numpy())
             show(int(indices[-1]) + 1, len(crops))
     return Predictions(np.concatenate(probabilities), np.concatenate(similarities) if similarities else None)
 

@@ -109,6 +109,12 @@ class Encoders(nn.Module):
         """Encode tokens (text, context) to unit features (text, dim) in float32."""
         return F.normalize(self.clip.encode_text(tokens).float(), dim=-1)
 
+    def freeze_text(self) -> None:
+        """Train the image tower only."""
+        for name, parameter in self.clip.named_parameters():
+            if not name.startswith("visual."):
+                parameter.requires_grad_(False)
+
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Tokenize texts to (text, context).
 
@@ -210,25 +216,33 @@ class ActivityTask(Task):
         self.register_buffer("tokens", encoders.tokenize(texts), persistent=False)  # (activity, context)
 
     def losses(
-        self, views: Sequence[Tensor], activities: Tensor, step: int, gather: Gather = no_gather
+        self, views: Sequence[Tensor], targets: Tensor, step: int, gather: Gather = no_gather
     ) -> dict[str, Tensor]:
-        """Compute the losses of two augmentations of the same images; `activities` are indices, (batch,)."""
+        """Compute the losses of two augmentations of the same images.
+
+        `targets` are two indices of each image, (batch, 2): its activity, and its group in the image-image loss, which
+        is the activity too unless the params say otherwise.
+        """
         shares = self.encoders.images(torch.cat(list(views)))  # (2 * share, dim)
         features = torch.cat([gather(share) for share in shares.chunk(len(views))])  # (2 * batch, dim)
-        targets = activities.repeat(len(views))  # (2 * batch,)
+        activities, groups = targets.repeat(len(views), 1).unbind(dim=1)  # (2 * batch,) each
         named = {}
         if self.settings.image_image:
-            loss = losses.supervised_contrastive(features, targets, self.settings.temperature)
+            loss = losses.supervised_contrastive(features, groups, self.settings.temperature)
             named["image_image"] = self.settings.image_image * loss
         if self.settings.image_text:
             texts = self.encoders.texts(self.tokens)  # (activity, dim)
-            loss = losses.image_text(features, texts, targets, self.log_scale.exp())
+            loss = losses.image_text(features, texts, activities, self.log_scale.exp())
             named["image_text"] = self.settings.image_text * loss
         return named
 
 
 class LabelTask(Task):
-    """Stage 2: match images with the texts of the labels (the paper's L_IN + L_DN), or classify with a linear head.
+    """Stage 2: match images with the texts of the labels (the paper's L_IN + L_DN), or classify without texts.
+
+    With unit image features f and text features t, the logit of an action unit is `scale * f @ t + bias`, and that of
+    an expression `scale * f @ t`. Standardised features are divided by the root of their dimension, which gives them
+    about unit length.
 
     Args:
         encoders: Both encoders, from stage 1.
@@ -236,7 +250,8 @@ class LabelTask(Task):
         labels: Kind and order of the labels.
         templates: Sentences for names and descriptions.
         settings: Head, matching, and weights of the losses.
-        weight: Weight of each action unit in the loss, (label,), or None.
+        rates: Share of the training frames with each action unit, (label,), which the losses may be weighted by; None
+            for expressions, and without training.
         seed: Seed for drawing description templates.
     """
 
@@ -247,23 +262,34 @@ class LabelTask(Task):
         labels: LabelParams,
         templates: Templates,
         settings: FinetuneParams,
-        weight: Tensor | None,
+        rates: Tensor | None,
         seed: int,
     ) -> None:
         super().__init__()
         self.encoders = encoders
         self.kind = labels.kind
         self.settings = settings
+        self.templates = templates
         self.seed = seed
-        self.pair = labels.kind == "action_units" and settings.matching == "pair"
+        self.pair = labels.kind == "action_units" and settings.head == "text" and settings.matching == "pair"
+        weight = positive_weight = None
+        if rates is not None:
+            weight = losses.inverse_rate_weight(rates) if settings.label_weight == "inverse" else None
+            positive_weight = losses.inverse_odds_weight(rates) if settings.positive_weight == "inverse" else None
         self.weight: Tensor | None
+        self.positive_weight: Tensor | None
         self.register_buffer("weight", weight, persistent=False)
+        self.register_buffer("positive_weight", positive_weight, persistent=False)
+        standardise = nn.BatchNorm1d(encoders.dim, affine=False) if settings.norm == "standardised" else nn.Identity()
         if settings.head == "linear":
-            # Batch norm, so that the features of an untrained encoder do not suffer from their small scale.
-            self.head = nn.Sequential(nn.BatchNorm1d(encoders.dim, affine=False), nn.Linear(encoders.dim, len(texts)))
+            self.head = nn.Sequential(standardise, nn.Linear(encoders.dim, len(texts)))
         else:
+            self.standardise = standardise
             self.log_scale = _log_scale(settings.logit_scale)
-            self.bias = nn.Parameter(torch.zeros(len(texts)))
+            self.bias = nn.Parameter(_initial_bias(settings, rates, len(texts)))
+        if settings.head == "vectors":
+            self.vectors = nn.Parameter(torch.randn(len(texts), encoders.dim))
+        if settings.head == "text":
             names = [text.name for text in texts]
             descriptions = [text.description for text in texts]
             filled = [encoders.tokenize(fill(template, descriptions)) for template in templates.descriptions]
@@ -275,6 +301,8 @@ class LabelTask(Task):
             self.register_buffer("descriptions", torch.stack(filled), persistent=False)  # (template, label, context)
         if settings.freeze_image:
             encoders.clip.visual.requires_grad_(False)
+        if settings.freeze_text:
+            encoders.freeze_text()
 
     def train(self, mode: bool = True) -> "LabelTask":
         """Set the training mode; a frozen image encoder keeps its running statistics."""
@@ -282,6 +310,22 @@ class LabelTask(Task):
         if self.settings.freeze_image:
             self.encoders.clip.visual.eval()
         return self
+
+    def for_labels(self, texts: Sequence[LabelTexts], labels: LabelParams) -> "LabelTask":
+        """Return a task that predicts other labels from their texts, with the same towers and scale and without bias.
+
+        Raises:
+            ClefError: The head reads no texts.
+        """
+        if self.settings.head != "text":
+            raise ClefError(
+                f"finetune.head: {self.settings.head} knows no texts, so it cannot predict labels that it was not "
+                "trained on; use head text"
+            )
+        settings = self.settings.model_copy(update={"label_weight": "none"})
+        task = LabelTask(self.encoders, texts, labels, self.templates, settings, None, self.seed)
+        task.log_scale, task.standardise = self.log_scale, self.standardise
+        return task.to(self.bias.device)
 
     def losses(
         self, views: Sequence[Tensor], targets: Tensor, step: int, gather: Gather = no_gather
@@ -293,8 +337,8 @@ class LabelTask(Task):
         """
         settings, (images,) = self.settings, views
         features = gather(self.features(images))  # (batch, dim)
-        if settings.head == "linear":
-            return {"image_labels": self._label_loss(self._classify(features), targets)}
+        if settings.head != "text":
+            return {"image_labels": self._label_loss(self._logits(features, self.texts_for_prediction()), targets)}
         count = len(self.names)
         tokens = [self.names, self.absent] if self.pair else [self.names]
         if settings.names_descriptions or settings.image_descriptions:
@@ -303,58 +347,85 @@ class LabelTask(Task):
         # Encode all texts at once: a GPU spends its time on the number of small kernels, not on a few more texts.
         texts = self.encoders.texts(torch.cat(tokens))  # (text, dim)
         names, descriptions = texts[: count * (1 + self.pair)], texts[-count:]
+        scaled = self._scaled(features)  # once, since batch norm counts every call
         named = {}
         if settings.image_names:
-            named["image_names"] = settings.image_names * self._label_loss(self._match(features, names), targets)
+            named["image_names"] = settings.image_names * self._label_loss(self._match(scaled, names), targets)
         if settings.names_descriptions:
             loss = losses.name_description(names[:count], descriptions, self.log_scale.exp())
             named["names_descriptions"] = settings.names_descriptions * loss
         if settings.image_descriptions:
             described = torch.cat([descriptions, names[count:]])  # with the texts of absence
-            loss = self._label_loss(self._match(features, described), targets)
+            loss = self._label_loss(self._match(scaled, described), targets)
             named["image_descriptions"] = settings.image_descriptions * loss
         return named
 
-    def _match(self, features: Tensor, texts: Tensor) -> Tensor:
-        """Compute logits (batch, label), or for pairs of texts (batch, label, 2) of absence and presence."""
+    def _scaled(self, features: Tensor) -> Tensor:
+        """Scale features (batch, dim) to about unit length, for similarities with texts."""
+        if self.settings.norm == "unit":
+            return features
         with _full_precision(features):
-            cosines = features @ texts.T  # (batch, text)
+            return self.standardise(features) / self.encoders.dim**0.5
+
+    def _match(self, scaled: Tensor, texts: Tensor) -> Tensor:
+        """Compute logits (batch, label), or for pairs of texts (batch, label, 2) of absence and presence."""
+        with _full_precision(scaled):
+            similarities = scaled @ texts.T  # (batch, text)
             if self.pair:
-                present, absent = cosines.chunk(2, dim=1)
+                present, absent = similarities.chunk(2, dim=1)
                 return self.log_scale.exp() * torch.stack([absent, present], dim=-1)
-            logits = self.log_scale.exp() * cosines
+            logits = self.log_scale.exp() * similarities
             return logits + self.bias if self.kind == "action_units" else logits
 
-    def _classify(self, features: Tensor) -> Tensor:
-        """Compute logits (batch, label) of the linear head."""
+    def _logits(self, features: Tensor, texts: Tensor | None) -> Tensor:
+        """Compute logits of features and the result of `texts_for_prediction`; the shape is that of `_match`."""
+        if texts is not None:
+            return self._match(self._scaled(features), texts)
         with _full_precision(features):
             return self.head(features)
 
     def _label_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         if self.kind == "expressions":
             return losses.expression(logits, targets, self.weight)
-        if logits.ndim == 3:
-            return losses.occurrence_pair(logits, targets, self.weight)
-        return losses.occurrence(logits, targets, self.weight)
+        loss = losses.occurrence_pair if logits.ndim == 3 else losses.occurrence
+        return loss(logits, targets, self.weight, self.positive_weight)
 
     def texts_for_prediction(self) -> Tensor | None:
-        """Encode the texts that images are matched with: names, or descriptions if names have no loss."""
+        """Return what images are matched with, (text, dim), or None for a linear head.
+
+        These are the names, or the descriptions if names have no loss: each the mean over all templates, since training
+        drew one at random.
+        """
         if self.settings.head == "linear":
             return None
-        tokens = self.names if self.settings.image_names else self.descriptions[0]
-        return self.encoders.texts(torch.cat([tokens, self.absent]) if self.pair else tokens)
+        if self.settings.head == "vectors":
+            return F.normalize(self.vectors, dim=-1)
+        if self.settings.image_names:
+            return self.encoders.texts(torch.cat([self.names, self.absent]) if self.pair else self.names)
+        described = self._mean_descriptions()
+        return torch.cat([described, self.encoders.texts(self.absent)]) if self.pair else described
 
     def unmatched_texts(self) -> Tensor | None:
         """Encode a description of each label, (label, dim), if no image was ever matched with one; otherwise None."""
-        if self.settings.head == "linear" or self.settings.image_descriptions:
+        if self.settings.head != "text" or self.settings.image_descriptions:
             return None
-        return self.encoders.texts(self.descriptions[0])
+        return self._mean_descriptions()
+
+    def _mean_descriptions(self) -> Tensor:
+        """Average the features of each label's description over the templates, (label, dim), of unit length."""
+        templates, count = self.descriptions.shape[:2]
+        texts = self.encoders.texts(self.descriptions.flatten(0, 1)).unflatten(0, (templates, count))
+        return F.normalize(texts.mean(dim=0), dim=-1)
 
     def features(self, images: Tensor) -> Tensor:
         """Encode normalised images (batch, 3, size, size) to the features that the head reads, (batch, dim)."""
-        if self.settings.head == "linear":
-            return self.encoders.image_features(images).float()
-        return self.encoders.images(images)
+        if self.settings.norm == "unit":
+            return self.encoders.images(images)
+        return self.encoders.image_features(images).float()
+
+    def cosines(self, features: Tensor, texts: Tensor) -> Tensor:
+        """Compare the result of `features` with unit text features (text, dim): cosines (batch, text)."""
+        return F.normalize(self._scaled(features).float(), dim=-1) @ texts.T
 
     def probabilities(self, features: Tensor, texts: Tensor | None) -> Tensor:
         """Predict the probability of each label, (batch, label); those of expressions sum to 1.
@@ -363,7 +434,14 @@ class LabelTask(Task):
             features: The result of `features`, (batch, dim).
             texts: The result of `texts_for_prediction`, computed once for all batches.
         """
-        logits = self._classify(features) if texts is None else self._match(features, texts)
+        logits = self._logits(features, texts)
         if self.kind == "expressions":
             return logits.softmax(dim=-1)
         return logits.softmax(dim=-1)[..., 1] if logits.ndim == 3 else logits.sigmoid()
+
+
+def _initial_bias(settings: FinetuneParams, rates: Tensor | None, labels: int) -> Tensor:
+    """Zeros, or the logits of the rates between 0.001 and 0.999, (label,); 0 for an unknown rate."""
+    if settings.bias == "zero" or rates is None:
+        return torch.zeros(labels)
+    return rates.nan_to_num(0.5).logit(eps=1e-3).float()

@@ -26,6 +26,7 @@ FINETUNE_SECTIONS = ("dataset", "texts", "model", "folds", "labels", "finetune",
 
 NAME = re.compile(r"\w[\w.+-]*")
 """Names of runs and data sets, which are used in paths and commands."""
+ACTION_UNIT = re.compile(r"AU\d\d")
 NAME_EXPECTED = "letters, digits and . _ + - only"
 
 
@@ -59,6 +60,11 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Limits = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _added(default: Any) -> Any:
+    """A key that params files lacked at first. While it has its default, it makes no finished training stale."""
+    return Field(default=default, exclude_if=lambda value: value == default)
 
 
 class ParamsError(ClefError):
@@ -200,6 +206,9 @@ class LabelParams(Section):
     """How annotators' votes become labels (FER+): `majority`: the class with more than half of the votes;
     `probability`: train on the fractions of votes and test by majority; `plurality`: the class with the most votes.
     null if the data set provides classes."""
+    zero_shot: Annotated[list[str], AfterValidator(_distinct)] = _added([])
+    """Labels that stage 2 is not trained on, such as [AU06, AU12] or [happiness, fear]. They are tested in place of the
+    others, and predicted from their texts alone."""
 
     @model_validator(mode="after")
     def _check_names(self) -> "LabelParams":
@@ -207,7 +216,26 @@ class LabelParams(Section):
             raise ValueError("votes need kind expressions; leave them out")
         if len(self.names) < 2 or len(set(self.names)) != len(self.names):
             raise ValueError(f"expected two or more distinct {self.kind}, got {self.names}")
+        if trained := set(self.zero_shot) & set(self.names):
+            raise ValueError(f"zero_shot: {min(trained)} is trained on; take it out of {self.kind}")
+        action_units = [label for label in self.zero_shot if ACTION_UNIT.fullmatch(label)]
+        if action_units and len(action_units) < len(self.zero_shot):
+            raise ValueError("zero_shot: expected action units, such as AU06, or expressions, not both")
+        if len(self.zero_shot) == 1 and not action_units:
+            raise ValueError("zero_shot: expected two or more expressions to choose from")
         return self
+
+    @property
+    def tested(self) -> "LabelParams":
+        """The labels that are tested: those of `zero_shot` if there are any."""
+        if not self.zero_shot:
+            return self
+        if ACTION_UNIT.fullmatch(self.zero_shot[0]):
+            numbers = [int(label.removeprefix("AU")) for label in self.zero_shot]
+            new: dict[str, Any] = {"kind": "action_units", "action_units": numbers}
+        else:
+            new = {"kind": "expressions", "expressions": self.zero_shot}
+        return self.model_copy(update={**new, "zero_shot": []})
 
     @property
     def names(self) -> list[str]:
@@ -233,6 +261,9 @@ class FoldParams(Section):
     of the data set must be in exactly one fold."""
     partition: str | None = Field(default=None, exclude_if=lambda name: name is None)
     """Name of the published folds (`standard`); null for the usual ones. `clef folds RUN` shows them."""
+    activities: Literal["seen", "unseen"] = _added("seen")
+    """`unseen`: activities are split into as many parts as there are folds. Both stages of a fold leave one part out,
+    and its test subjects are tested in that part only."""
 
     @model_validator(mode="before")
     @classmethod
@@ -262,6 +293,8 @@ class FoldParams(Section):
                 raise ValueError("number must be 1 with protocol official")
         elif self.number is None or self.number < 2:
             raise ValueError(f"number must be 2 or more with protocol {self.protocol}")
+        if self.activities == "unseen" and self.protocol in ("official", "leave_one_out"):
+            raise ValueError(f"activities: unseen needs folds of several subjects, not protocol {self.protocol}")
         if self.partition is not None and self.protocol != "standard":
             raise ValueError("partition needs protocol standard; leave it out, or null")
         if (self.protocol == "given") != (self.test_subjects is not None):
@@ -370,10 +403,18 @@ class PretrainParams(Section):
     """Weight of the supervised contrastive loss between views; 0 turns it off."""
     image_text: NonNegative = 1.0
     """Weight of the loss between images and activity texts; 0 turns it off."""
+    positives: Literal["activity", "subject", "instance"] = _added("activity")
+    """Which images the image-image loss pulls together. `activity`: the method; `subject` and `instance`, where only
+    the two views of an image belong together, are controls."""
+    permute_activities: bool = _added(False)
+    """Control: swap the activities of each subject's clips at random, so that an activity means nothing across
+    subjects."""
     temperature: Positive = 0.1
     """Temperature of the image-image loss."""
     logit_scale: Positive = 14.285714285714286
     """Initial value of the learned scale of the image-text loss, 1 / 0.07 as in CLIP."""
+    batches: Literal["crossed", "random"] = _added("crossed")
+    """`crossed`: several subjects in the same activities; `random`: a control with as many frames drawn at random."""
     subjects: Annotated[int, Field(ge=2)] = 16
     """Subjects in a batch."""
     activities: Annotated[int, Field(ge=2)] = 8
@@ -404,8 +445,13 @@ class PretrainParams(Section):
 class FinetuneParams(Section):
     """Stage 2: match images with the texts of the labels."""
 
-    head: Literal["text", "linear"] = "text"
-    """`text`: cosine similarity to the label texts; `linear`: a linear classifier on the image features."""
+    head: Literal["text", "linear", "vectors"] = "text"
+    """`text`: cosine similarity to the label texts; `linear`: a linear classifier on the image features; `vectors`: a
+    control with a free vector for each label in place of its text."""
+    image_norm: Literal["unit", "standardised", "none"] | None = _added(None)
+    """How image features are scaled for the head. `unit`: to length 1, as in CLIP, which makes similarities cosines
+    (the default of `text` and `vectors`); `standardised`: each feature to mean 0 and variance 1, by batch norm, so that
+    those with a small variance count too (the default of `linear`); `none`: not at all (`linear` only)."""
     matching: Literal["sigmoid", "pair"] = "sigmoid"
     """For action units. `sigmoid`: sigmoid of scale times cosine plus bias; `pair`: softmax over a text for "present"
     and one for "absent"."""
@@ -417,6 +463,10 @@ class FinetuneParams(Section):
     """Weight of the loss between images and descriptions (`text`); row I + D of the paper."""
     label_weight: Literal["inverse", "none"] = "inverse"
     """`inverse`: rare action units get larger weights, normalised so that they average 1."""
+    positive_weight: Literal["none", "inverse"] = _added("none")
+    """`inverse`: frames with an action unit count as much as those without, label by label."""
+    bias: Literal["zero", "rates"] = _added("zero")
+    """Initial bias of each action unit: 0, or the logit of its rate in the training frames (`text`, `vectors`)."""
     balance: Literal["none", "classes"] = "none"
     """`classes`: sample every expression equally often; an image with votes for several counts as the expression
     with the most votes."""
@@ -424,6 +474,16 @@ class FinetuneParams(Section):
     """Initial value of the learned scale of the cosines, 1 / 0.07 as in CLIP."""
     freeze_image: bool = False
     """Train only the head, on fixed image features."""
+    freeze_text: bool = _added(False)
+    """Leave the text tower as it is (`text`)."""
+    label_share: Annotated[float, Field(gt=0, le=1)] = _added(1.0)
+    """Share of the labelled training frames, or subjects, whose labels are used; smaller shares are subsets of larger
+    ones."""
+    label_share_of: Literal["frames", "subjects"] = _added("frames")
+    """Whether `label_share` draws single frames or whole subjects."""
+    replaces_stage1_of: str | None = _added(None)
+    """A run over the same data set whose stage 1 this run does without: stage 2 trains longer, until as many images
+    have passed as in both stages of that run."""
     augment: AugmentParams = AugmentParams(scale=(0.8, 1.0), rotation=10.0)
     optimiser: OptimiserParams = OptimiserParams(layer_decay=0.7)
     checkpoint: CheckpointParams = CheckpointParams()
@@ -438,10 +498,23 @@ class FinetuneParams(Section):
 
     operational = frozenset({"workers", "checkpoint"})
 
+    @property
+    def norm(self) -> Literal["unit", "standardised", "none"]:
+        """How image features are scaled, with the default of the head."""
+        return self.image_norm or ("standardised" if self.head == "linear" else "unit")
+
     @model_validator(mode="after")
-    def _check_losses(self) -> "FinetuneParams":
+    def _check_head(self) -> "FinetuneParams":
         if self.head == "text" and self.image_names == 0 and self.image_descriptions == 0:
             raise ValueError("image_names and image_descriptions are both 0; expected at least one above 0")
+        if self.head == "linear" and self.norm == "unit":
+            raise ValueError("image_norm: unit needs head text or vectors; expected standardised or none")
+        if self.head != "linear" and self.norm == "none":
+            raise ValueError("image_norm: none needs head linear; expected unit or standardised")
+        if self.head == "linear" and self.bias != "zero":
+            raise ValueError("bias: rates needs head text or vectors; leave it out")
+        if self.head != "text" and self.freeze_text:
+            raise ValueError(f"freeze_text needs head text, and head {self.head} reads no texts; leave it out")
         return self
 
 
@@ -477,6 +550,14 @@ class TrackingParams(Section):
     operational = frozenset({"mlflow"})
 
 
+class AblationParams(Section):
+    """Weights that rows of the ablation start from; see `results/{run}/ablation.csv`."""
+
+    farl: str
+    """The file of FaRL's weights, a ViT-B/16 (Zheng et al.: General Facial Representation Learning in a
+    Visual-Linguistic Manner, CVPR 2022)."""
+
+
 class Params(Section):
     """One run."""
 
@@ -505,7 +586,8 @@ class Params(Section):
     evaluate: EvaluateParams = EvaluateParams()
     tracking: TrackingParams = TrackingParams()
     tune: TuneParams | None = None
-    test: TestParams | None = Field(default=None, exclude_if=lambda test: test is None)
+    test: TestParams | None = _added(None)
+    ablation: AblationParams | None = _added(None)
 
     @model_validator(mode="after")
     def _check_combinations(self) -> "Params":
@@ -513,6 +595,16 @@ class Params(Section):
             raise ValueError("tune needs action units and folds by subject; leave it out")
         if self.tune is not None and self.test is not None:
             raise ValueError("tune needs a test on the same data set, and test names another; leave one out")
+        if self.tune is not None and self.labels.zero_shot:
+            raise ValueError("tune needs labels that are trained on, and labels.zero_shot tests others; leave one out")
+        if self.test is None and self.labels.tested.kind != self.labels.kind:
+            raise ValueError("labels.zero_shot: another kind of labels needs a test on another data set (`test`)")
+        if self.labels.zero_shot and self.finetune.head != "text":
+            raise ValueError(f"labels.zero_shot needs texts, and finetune.head {self.finetune.head} reads none")
+        if self.finetune.replaces_stage1_of is not None and self.pretrain is not None:
+            raise ValueError("finetune.replaces_stage1_of needs `pretrain: null`; leave one out")
+        if self.folds.activities == "unseen" and self.test is not None:
+            raise ValueError("folds.activities: unseen needs a test on the same data set; leave it out, or `test`")
         if self.finetune.balance == "classes" and self.labels.kind != "expressions":
             raise ValueError("finetune.balance: classes needs labels of kind expressions; leave it out, or none")
         stage1 = self.pretrain

@@ -65,9 +65,10 @@ def leftovers(
 
 
 def find_orphaned_results(root: Path, runs: Collection[str]) -> list[Path]:
-    """Results folders of runs that are not among `runs`, those with a params file."""
+    """Results folders of runs that are not among `runs`, those with a params file, and no variants of them."""
     folders = (path for path in sorted((root / RESULTS).glob("*")) if path.is_dir() and not path.is_symlink())
-    return [path for path in folders if path.name not in runs and any(path.glob(str(seed_and_fold("*", "*"))))]
+    orphaned = (path for path in folders if path.name.split("@")[0] not in runs)
+    return [path for path in orphaned if any(path.glob(str(seed_and_fold("*", "*"))))]
 
 
 def remove(root: Path, path: Path) -> None:

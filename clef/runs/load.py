@@ -1,6 +1,7 @@
 """Read params files."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from clef.params.did_you_mean import suggestion
 from clef.params.schema import NAME, NAME_EXPECTED, Params, ParamsError, Section
 from clef.params.strict_yaml import parse_yaml
 from clef.params.validation_errors import KeyPath, explain_error, key_path
+from clef.runs.variants import Variant, changes_of
 from clef.runtime.paths import results_folder, summary_file
 
 REQUESTED = "CLEF_RUNS"
@@ -20,14 +22,20 @@ REQUESTED = "CLEF_RUNS"
 def load_params(path: Path) -> Params:
     """Read one params file and the files that it extends; `extends: NAME` names a file beside it.
 
+    The path of a variant, such as `params/demo@linear.yaml`, reads the file of its run and changes it.
+
     Raises:
         ParamsError: A file, a key or a value is not as expected.
     """
-    _require_valid_name(path.stem, path)
+    variant = Variant.parse(path.stem)
+    path = path.with_name(f"{variant.base}.yaml")
+    _require_valid_name(variant.base, path)
     files = _read_with_parents(path)
     values: dict[str, Any] = {}
     for own in reversed(files.values()):
         values = _merge(values, own)
+    for changes in changes_of(variant, values):
+        values = _merge(values, changes)
     section: type[Section] = Params
     above: KeyPath = ()
     try:
@@ -46,14 +54,14 @@ def load_params(path: Path) -> Params:
 
 
 def params_file(run: str, folder: Path) -> Path:
-    """The params file of a run. If there is none, the error suggests the nearest name."""
-    _require_valid_name(run, folder)
-    path = folder / f"{run}.yaml"
-    if path.exists():
-        return path
+    """The params file of a run, for `load_params`. If there is none, the error suggests the nearest name."""
+    base = Variant.parse(run).base
+    _require_valid_name(base, folder)
+    if (folder / f"{base}.yaml").exists():
+        return folder / f"{run}.yaml"
     if summary_file(run).exists():
         raise ParamsError(f"{results_folder(run)}: its params file is missing; restore it, or use `clef show {run}`")
-    raise ParamsError(f"{folder}: no run {run}; {suggestion(run, run_names(folder), 'a params file')}")
+    raise ParamsError(f"{folder}: no run {base}; {suggestion(base, run_names(folder), 'a params file')}")
 
 
 def run_names(folder: Path) -> list[str]:
@@ -83,7 +91,8 @@ def run_over(folder: Path, dataset: str, crop: str | None = None) -> str:
     names = run_names(folder)
     loaded: dict[str, Params] = {}
     broken = None
-    requested = [name for name in (*os.environ.get(REQUESTED, "").split(), dataset) if name in names]
+    wanted = (*os.environ.get(REQUESTED, "").split(), dataset)
+    requested = [name for name in wanted if name.split("@")[0] in names]
     for name in dict.fromkeys([*requested, *names]):
         try:
             loaded[name] = load_params(folder / f"{name}.yaml")
@@ -144,7 +153,7 @@ def _contains(values: Any, key: KeyPath) -> bool:
     return not key or (isinstance(values, dict) and key[0] in values and _contains(values[key[0]], key[1:]))
 
 
-def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)

@@ -8,6 +8,7 @@ from clef.manifest.folds import FoldName
 from clef.params.did_you_mean import suggestion
 from clef.params.schema import Params, ParamsError
 from clef.runs.load import load_params, params_file, run_names
+from clef.runs.variants import Variant
 from clef.runtime.paths import raw_folder
 
 
@@ -22,12 +23,13 @@ def load_run(run: str, folder: Path) -> dict[str, Params]:
         path = pending.pop()
         runs[path.stem] = load_params(path)
         for key, name in _references(runs[path.stem]):
-            if not (folder / f"{name}.yaml").exists():
+            if Variant.parse(name).base not in run_names(folder):
                 raise ParamsError(f"{path}: {key}: no run {name}; {suggestion(name, run_names(folder))}")
             pending += [folder / f"{name}.yaml"] if name not in runs else []
     for name, params in runs.items():
         try:
             _check_stage1(params, runs)
+            _check_replaced_stage1(params, runs)
             _check_test(params, runs)
             _check_tested(name, runs)
         except ParamsError as error:
@@ -61,6 +63,8 @@ def _references(params: Params) -> list[tuple[str, str]]:
     if params.pretrain is not None:
         found += [("pretrain.from", params.pretrain.from_)] if params.pretrain.from_ is not None else []
         found += [("pretrain.also", name) for name in params.pretrain.also]
+    if params.finetune.replaces_stage1_of is not None:
+        found.append(("finetune.replaces_stage1_of", params.finetune.replaces_stage1_of))
     return found + ([("test.run", params.test.run)] if params.test is not None else [])
 
 
@@ -102,6 +106,16 @@ def _check_stage1_source(params: Params, name: str, runs: Mapping[str, Params]) 
         raise ParamsError(f"pretrain.from: run {name} has no seed {missing[0]}")
 
 
+def _check_replaced_stage1(params: Params, runs: Mapping[str, Params]) -> None:
+    name = params.finetune.replaces_stage1_of
+    if name is None:
+        return
+    stage1 = runs[name].pretrain
+    if stage1 is None or stage1.from_ is not None:
+        raise ParamsError(f"finetune.replaces_stage1_of: run {name} trains no stage 1 itself")
+    _require_equal(params, runs[name], ["dataset", "crop", "folds"], "finetune.replaces_stage1_of", name)
+
+
 def _check_test(params: Params, runs: Mapping[str, Params]) -> None:
     if params.test is None:
         return
@@ -111,11 +125,11 @@ def _check_test(params: Params, runs: Mapping[str, Params]) -> None:
         raise ParamsError(f"test.run: {name} is over the same data set {params.dataset.name}")
     _require_other_subjects(params, other, f"test.run: {name}")
     known = adapter_of(other).label_names
-    if unknown := [label for label in params.labels.names if label not in known]:
+    if unknown := [label for label in params.labels.tested.names if label not in known]:
         common = [label for label in adapter_of(params).label_names if label in known]
         expected = ", ".join(common) or "a data set with labels in common"
         raise ParamsError(f"labels: {name} has no label {unknown[0]}; expected some of {expected}")
-    if other.labels.kind != params.labels.kind:
+    if other.labels.kind != params.labels.tested.kind:
         raise ParamsError(f"labels.kind: {name} has {other.labels.kind}; expected the same")
     _require_equal(params, other, ["crop"], "test.run", name)
 

@@ -103,7 +103,8 @@ class RequestedRuns:
 
 def _open(name: str, params: Params) -> Run:
     dataset = open_dataset(params)
-    texts = [[text.name, text.description] for text in label_texts(params.texts, params.labels)]
+    sections = [params.labels, *([params.labels.tested] if params.labels.zero_shot else [])]
+    texts = [[text.name, text.description] for labels in sections for text in label_texts(params.texts, labels)]
     templates, activities = asdict(label_templates(params.texts)), activity_texts(params.texts, dataset.activities)
     return Run(name, params, dataset, make_folds(dataset), texts, templates, activities)
 

@@ -90,6 +90,6 @@ class TrainedModel:
                 features = task.features(images)
                 probabilities.append(task.probabilities(features, self._texts[number]).float())
                 if sentences is not None:
-                    cosines.append(features.float() @ sentences[number].T)
+                    cosines.append(task.cosines(features, sentences[number]))
         mean = torch.stack(probabilities).mean(dim=0).cpu().numpy()
         return mean, torch.stack(cosines).mean(dim=0).cpu().numpy() if cosines else None

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from clef.errors import ClefError
 from clef.faces.fingerprint import crop_fingerprint
+from clef.manifest.folds import Fold
 from clef.manifest.table import manifest_fingerprint
 from clef.model.weights_file import read_weights
 from clef.params.schema import CropParams, ModelParams
@@ -65,6 +66,15 @@ def require_fingerprint(sidecar: Mapping[str, Any], fingerprint: Mapping[str, An
     if differing := _differences(theirs, {**dict.fromkeys(theirs), **fingerprint}):
         raise ClefError(
             f"{weights}: trained with different crop settings than {crops}: {'; '.join(differing)}; use the same ones"
+        )
+
+
+def require_unseen_activities(sidecar: Mapping[str, Any], fold: Fold, weights: Path) -> None:
+    """Raise a ClefError if weights were trained on an activity that their fold leaves out to test on it."""
+    if seen := sorted(set(fold.unseen_activities) - set(sidecar.get("unseen_activities", []))):
+        raise ClefError(
+            f"{weights}: was trained on activity {seen[0]}, which fold {fold.number} leaves out to test on it; "
+            "train it with the same `folds:`"
         )
 
 

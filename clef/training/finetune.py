@@ -15,19 +15,18 @@ import torch
 
 from clef.batches.crops import Crops, load_steps
 from clef.batches.randomness import torch_seed
-from clef.batches.sampling import EpochBatches
+from clef.batches.sampling import EpochBatches, label_budget
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
 from clef.manifest import select
 from clef.manifest.folds import Fold
 from clef.manifest.table import manifest_fingerprint
 from clef.model.device import prepare_device
-from clef.model.losses import inverse_rate_weight
 from clef.model.prediction import Predictions, predict_frames, prediction_table
 from clef.model.tasks import Encoders, LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.model.weights_file import restore
-from clef.params.schema import FINETUNE_SECTIONS, Params
+from clef.params.schema import FINETUNE_SECTIONS, Params, PretrainParams
 from clef.runtime.files import atomic_write, file_hash
 from clef.training.checkpoint import (
     load_weights,
@@ -35,6 +34,7 @@ from clef.training.checkpoint import (
     require_fingerprint,
     require_model,
     require_same_crops,
+    require_unseen_activities,
     save_weights,
 )
 from clef.training.inputs import EvaluationData, Inputs
@@ -54,6 +54,7 @@ def finetune(
     target: Path,
     epochs: Path,
     other_dataset: EvaluationData | None = None,
+    replaced: PretrainParams | None = None,
     execution: Execution | None = None,
 ) -> None:
     """Train stage 2 on the labelled training frames of a fold, and write the weights and the predictions of each epoch.
@@ -67,6 +68,7 @@ def finetune(
         target: The weights to write (safetensors, with a JSON sidecar).
         epochs: The parquet file of test predictions to write.
         other_dataset: Predict this data instead of the fold's test subjects.
+        replaced: A stage 1 whose images pass through stage 2 in addition to its own.
         execution: Rank and interruption of this process; the defaults train alone and without a time budget.
 
     Raises:
@@ -77,8 +79,11 @@ def finetune(
     ranks = execution.ranks
     settings, labels = params.finetune, params.labels
     device = prepare_device(params)
-    frames = select.training_frames(inputs.manifest, fold, labels, settings.stride)
-    data = other_dataset or EvaluationData(params.dataset.name, inputs, fold, labels)
+    labelled = select.training_frames(inputs.manifest, fold, labels, settings.stride)
+    subjects = labelled["subject"].fillna("").to_numpy(dtype=str)
+    kept = label_budget(subjects, settings.label_share, settings.label_share_of, seed)
+    frames = labelled.iloc[kept].reset_index(drop=True)
+    data = other_dataset or EvaluationData(params.dataset.name, inputs, fold, labels.tested)
     test = data.frames(stride=1)
     test = test[test["status"].isin(CROPPED)].reset_index(drop=True)
     targets = select.targets(frames, labels)
@@ -91,18 +96,22 @@ def finetune(
     if stage1 is not None:
         _start_from(encoders, stage1, data, params, fingerprint, inputs.manifest)
     texts, templates = label_texts(params.texts, labels), label_templates(params.texts)
-    weight = None
-    if labels.kind == "action_units" and settings.label_weight == "inverse":
-        weight = inverse_rate_weight(np.nanmean(targets, axis=0).tolist())
-    task = LabelTask(encoders, texts, labels, templates, settings, weight, seed)
+    rates = torch.from_numpy(np.nanmean(targets, axis=0)) if labels.kind == "action_units" else None
+    task = LabelTask(encoders, texts, labels, templates, settings, rates, seed)
     batches = EpochBatches(
         len(frames),
         settings.batch,
         seed,
         classes=select.most_likely(targets) if settings.balance == "classes" else None,
     )
-    steps = settings.epochs * batches.steps_per_epoch
-    predicted = [settings.epochs] if fold.inner else range(1, settings.epochs + 1)
+    # A smaller share of labels is trained on for as many steps, so it differs in nothing else.
+    epoch_steps = EpochBatches(len(labelled), settings.batch, seed).steps_per_epoch
+    last_epoch = settings.epochs
+    if replaced is not None:
+        passes = 2 * replaced.epochs * len(select.pretraining_frames(inputs.manifest, fold, replaced.stride))
+        last_epoch += round(passes / (epoch_steps * settings.batch))
+    steps = last_epoch * epoch_steps
+    predicted = [last_epoch] if fold.inner else range(1, last_epoch + 1)
     sidecar = {
         "stage": "finetune",
         "steps": steps,
@@ -120,8 +129,8 @@ def finetune(
         fold.number,
         f", {len(fold.test_subjects)} subjects held out" if fold.inner else "",
         len(frames),
-        settings.epochs,
-        batches.steps_per_epoch,
+        last_epoch,
+        epoch_steps,
     )
 
     work = work_folder(target)
@@ -133,11 +142,13 @@ def finetune(
     def predict(epoch: int) -> None:
         if epoch not in predicted:
             return
-        own = predict_frames(task, test_crops, params.evaluate.batch, device, settings.workers)
+        tested = task.for_labels(label_texts(params.texts, data.labels), data.labels) if labels.zero_shot else task
+        own = predict_frames(tested, test_crops, params.evaluate.batch, device, settings.workers)
         values = ranks.collect(own.probabilities)
         if ranks.rank != 0:
             return
-        table = prediction_table(test, labels.names, Predictions(values, None), np.ones(len(test), dtype=bool))
+        every = np.ones(len(test), dtype=bool)
+        table = prediction_table(test, data.labels.names, Predictions(values, None), every)
         table.insert(0, "epoch", np.int16(epoch))
         with atomic_write(work / f"epoch{epoch:04d}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
@@ -154,7 +165,7 @@ def finetune(
         load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
         views=augmented_views(encoders, settings.augment, seed, ("training view",)),
         targets=lambda positions: torch.from_numpy(targets[positions]),
-        epoch_steps=batches.steps_per_epoch,
+        epoch_steps=epoch_steps,
         on_epoch=predict,
     )
     run_stage(
@@ -181,6 +192,8 @@ def _start_from(
         raise ClefError(
             f"{stage1}: stage 1 was trained on test subjects {names} of fold {data.fold.number}; expected none"
         )
+    if data.dataset in {dataset for dataset, _ in seen}:
+        require_unseen_activities(sidecar, data.fold, stage1)
     restore(encoders, weights, stage1)
     encoders.normalise_as(sidecar, stage1)
     log.info("starting from %s", stage1)

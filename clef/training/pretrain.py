@@ -11,14 +11,14 @@ import torch
 
 from clef.batches.crops import Crops, load_steps
 from clef.batches.randomness import torch_seed
-from clef.batches.sampling import CrossedBatches, cross_subject_share
+from clef.batches.sampling import CrossedBatches, EpochBatches, cross_subject_share, permute_activities
 from clef.datasets import open_dataset
 from clef.manifest.folds import Fold
 from clef.manifest.table import manifest_fingerprint
 from clef.model.device import prepare_device
 from clef.model.tasks import ActivityTask, Encoders
 from clef.model.texts import activity_texts
-from clef.params.schema import PRETRAIN_SECTIONS, Params
+from clef.params.schema import PRETRAIN_SECTIONS, Params, PretrainParams
 from clef.runtime.files import file_hash
 from clef.training.checkpoint import require_crop_settings, require_same_crops, save_weights
 from clef.training.inputs import Inputs
@@ -64,20 +64,15 @@ def pretrain(
     texts = activity_texts(params.texts, {key: key for key in pooled.described})
     activities = pd.Categorical(frames["described"], categories=pooled.described).codes.astype(np.int64)  # (frame,)
     subjects = frames["person"].to_numpy()  # (frame,)
-    batches = CrossedBatches(
-        subject=subjects,
-        activity=frames["described"].to_numpy(),
-        clip=frames["clip"].to_numpy(),
-        position=frames["frame"].to_numpy(),
-        subjects=settings.subjects,
-        activities=settings.activities,
-        frames=settings.frames,
-        seed=seed,
-    )
-    if batches.never_drawn:
-        log.warning("subjects with too few activities for a batch: %s", ", ".join(batches.never_drawn))
-    if len(batches.unused):
-        log.warning("%d of %d frames fit into no crossed batch", len(batches.unused), len(frames))
+    if settings.permute_activities:
+        activities = permute_activities(subjects, activities, seed)
+    # Folds that leave activities out may have fewer than the params ask for.
+    drawn = min(settings.activities, len(texts)) if fold.unseen_activities else settings.activities
+    batches: CrossedBatches | EpochBatches
+    if settings.batches == "random":
+        batches = EpochBatches(len(frames), settings.subjects * drawn * settings.frames, seed)
+    else:
+        batches = _crossed_batches(settings, drawn, frames, activities, seed)
     steps = max(1, round(settings.epochs * batches.steps_per_epoch))
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_crop_settings(fingerprint, params.crop, inputs.manifest)
@@ -87,6 +82,9 @@ def pretrain(
     torch.manual_seed(torch_seed(seed))
     encoders = Encoders(params.model)
     task = ActivityTask(encoders, [texts[key] for key in pooled.described], settings)
+    _, person = np.unique(subjects, return_inverse=True)
+    positives = {"activity": activities, "subject": person, "instance": np.arange(len(frames))}[settings.positives]
+    targets = torch.from_numpy(np.stack([activities, positives], axis=1))  # (frame, 2)
     sidecar = {
         "stage": "pretrain",
         "steps": steps,
@@ -122,9 +120,29 @@ def pretrain(
         batch=batches.batch,
         load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
         views=augmented_views(encoders, settings.augment, seed, ("first view", "second view")),
-        targets=lambda positions: torch.from_numpy(activities[positions]),
+        targets=lambda positions: targets[positions],
         report=report,
     )
     run_stage(
         params, settings, task, plan, sidecar, inputs.manifest, target, device=device, execution=execution, save=save
     )
+
+
+def _crossed_batches(
+    settings: PretrainParams, drawn: int, frames: pd.DataFrame, activities: np.ndarray, seed: int
+) -> CrossedBatches:
+    batches = CrossedBatches(
+        subject=frames["person"].to_numpy(),
+        activity=activities,
+        clip=frames["clip"].to_numpy(),
+        position=frames["frame"].to_numpy(),
+        subjects=settings.subjects,
+        activities=drawn,
+        frames=settings.frames,
+        seed=seed,
+    )
+    if batches.never_drawn:
+        log.warning("subjects with too few activities for a batch: %s", ", ".join(batches.never_drawn))
+    if len(batches.unused):
+        log.warning("%d of %d frames fit into no crossed batch", len(batches.unused), len(frames))
+    return batches

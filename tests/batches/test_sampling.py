@@ -5,7 +5,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from clef.batches.sampling import CrossedBatches, EpochBatches, cross_subject_share
+from clef.batches.sampling import (
+    CrossedBatches,
+    EpochBatches,
+    cross_subject_share,
+    label_budget,
+    permute_activities,
+)
 from clef.errors import ClefError
 
 
@@ -200,3 +206,35 @@ def test_balanced_batches_draw_classes_and_their_samples_equally_often(labels, s
         assert counts.max() - counts.min() <= 1
     assume(len(drawn) >= len(classes) * len(set(labels)))
     assert set(drawn) == set(range(len(classes)))
+
+
+@given(
+    subjects=st.lists(st.sampled_from("abcdef"), min_size=1, max_size=60),
+    shares=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)),
+    of=st.sampled_from(["frames", "subjects"]),
+    seed=st.integers(0, 9),
+)
+def test_a_label_budget_is_a_share_of_frames_or_of_whole_subjects_and_nested(subjects, shares, of, seed):
+    names = np.array(subjects)
+    few, many = (set(label_budget(names, share, of, seed).tolist()) for share in sorted(shares))
+    assert few
+    assert few <= many
+    total = len(names) if of == "frames" else len(set(subjects))
+    drawn = len(few) if of == "frames" else len(set(names[list(few)]))
+    assert drawn == max(1, round(min(shares) * total))
+    if of == "subjects":
+        assert few == set(np.flatnonzero(np.isin(names, names[list(few)])).tolist())
+
+
+@given(
+    cells=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), min_size=1, max_size=40),
+    seed=st.integers(0, 9),
+)
+def test_permuted_activities_are_a_bijection_within_each_subject(cells, seed):
+    subjects, activities = (np.array(column) for column in zip(*cells, strict=True))
+    permuted = permute_activities(subjects, activities, seed)
+    for subject in set(subjects.tolist()):
+        own = subjects == subject
+        pairs = set(zip(activities[own].tolist(), permuted[own].tolist(), strict=True))
+        before, after = (sorted(column) for column in zip(*pairs, strict=True))
+        assert before == after == sorted(set(activities[own].tolist()))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,3 +158,19 @@ def test_run_that_is_tested_on_another_data_set_has_only_the_fold_all():
     message = "--fold: run has no fold 0; expected all: the run is tested on another data set"
     with pytest.raises(ClefError, match=message):
         named_fold(dataset, "0", "run")
+
+
+@pytest.mark.parametrize("number", [2, 3, 5])
+def test_every_activity_is_unseen_in_one_fold(number):
+    dataset = demo(number=number, activities="unseen")
+    folds, plain = make_folds(dataset), make_folds(demo(number=number))
+    assert sorted(activity for fold in folds for activity in fold.unseen_activities) == sorted(dataset.activities)
+    assert [replace(fold, unseen_activities=()) for fold in folds] == plain
+    assert inner_split(folds[0], 0.5, 0).unseen_activities == folds[0].unseen_activities
+
+
+def test_too_few_activities_cannot_be_left_out(monkeypatch):
+    dataset = demo(number=2, activities="unseen")
+    monkeypatch.setattr(dataset, "activities", {"T1": "joke", "T2": "pain"})
+    with pytest.raises(ParamsError, match="has 2 activities; expected 3 or more"):
+        make_folds(dataset)

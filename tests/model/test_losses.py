@@ -11,6 +11,7 @@ from clef.errors import ClefError
 from clef.model.losses import (
     expression,
     image_text,
+    inverse_odds_weight,
     inverse_rate_weight,
     name_description,
     occurrence,
@@ -247,3 +248,23 @@ def test_an_action_unit_that_never_occurs_has_the_weight_of_the_rarest():
         np.testing.assert_allclose(inverse_rate_weight([0.5, rate, 0.1]), inverse_rate_weight([0.5, 0.1, 0.1]))
     with pytest.raises(ClefError, match="no action unit occurs"):
         inverse_rate_weight([0.0, NAN])
+
+
+def test_a_positive_weight_multiplies_the_loss_of_present_action_units():
+    logits, targets = torch.tensor([[0.3, -1.0], [2.0, 0.5]]), torch.tensor([[1.0, 0.0], [NAN, 1.0]])
+    weight, positive = torch.tensor([0.5, 1.5]), torch.tensor([4.0, 9.0])
+    total = share = 0.0
+    for row, column in ((0, 0), (0, 1), (1, 1)):
+        probability = logits[row, column].sigmoid()
+        present = targets[row, column] == 1
+        loss = -(positive[column] * probability.log() if present else (1 - probability).log())
+        total, share = total + weight[column] * loss, share + weight[column]
+    torch.testing.assert_close(occurrence(logits, targets, weight, positive), total / share)
+    pairs = torch.stack([torch.zeros(2, 2), logits], dim=2)
+    torch.testing.assert_close(occurrence_pair(pairs, targets, weight, positive), total / share)
+
+
+def test_presence_and_absence_count_the_same_with_inverse_odds():
+    rates = torch.tensor([0.1, 0.5, 0.8])
+    torch.testing.assert_close(inverse_odds_weight(rates) * rates, 1 - rates)
+    assert inverse_odds_weight([0.0, 1.0, NAN]).tolist() == [1, 1, 1]

@@ -49,7 +49,8 @@ def test_similarities_are_cosines_with_descriptions_that_no_image_was_matched_wi
     task.eval()
     images = normalise(centre(crops.decode(np.arange(len(crops))), 32), task.encoders.mean, task.encoders.std)
     clauses = [text.description for text in label_texts(toy_params().texts, toy_params().labels)]
-    described = task.encoders.texts(task.encoders.tokenize([f"a photo of a face where {clause}" for clause in clauses]))
+    sentences = [[template.format(clause) for clause in clauses] for template in task.templates.descriptions]
+    described = sum(task.encoders.texts(task.encoders.tokenize(sentence)) for sentence in sentences)
     cosines = torch.cosine_similarity(task.encoders.images(images)[:, None], described[None], dim=2)
     found = predict_frames(task, crops, 64, torch.device("cpu")).similarities
     np.testing.assert_allclose(found, cosines, atol=1e-5)

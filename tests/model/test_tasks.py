@@ -25,11 +25,11 @@ def encoders(settings: ModelParams = TINY) -> Encoders:
     return Encoders(settings)
 
 
-def label_task(labels: LabelParams | None = None, weight: torch.Tensor | None = None, **finetune) -> LabelTask:
+def label_task(labels: LabelParams | None = None, rates: torch.Tensor | None = None, **finetune) -> LabelTask:
     params = toy_params(finetune=finetune)
     labels = labels or params.labels
     texts, templates = label_texts(params.texts, labels), label_templates(params.texts)
-    return LabelTask(encoders(), texts, labels, templates, params.finetune, weight, seed=0)
+    return LabelTask(encoders(), texts, labels, templates, params.finetune, rates, seed=0)
 
 
 def test_features_are_unit_vectors_in_a_common_space(caplog):
@@ -85,24 +85,26 @@ def activity_task(**pretrain) -> ActivityTask:
 
 def test_the_losses_of_stage_1_follow_its_settings():
     task = activity_task(image_image=0.7, image_text=0.4, temperature=0.3, logit_scale=9).eval()
-    activities = torch.tensor([0, 0, 1, 1, 2, 5])
+    activities, subjects = torch.tensor([0, 0, 1, 1, 2, 5]), torch.tensor([0, 1, 0, 1, 0, 0])
+    targets = torch.stack([activities, subjects], dim=1)
     views = [IMAGES, IMAGES.flip(3)]
     with torch.no_grad():
         features = torch.cat([task.encoders.images(view) for view in views])
         texts = task.encoders.texts(task.tokens)
         both = torch.cat([activities, activities])
-        found = task.losses(views, activities, step=0)
+        found = task.losses(views, targets, step=0)
     expected = {
-        "image_image": 0.7 * losses.supervised_contrastive(features, both, 0.3),
+        "image_image": 0.7 * losses.supervised_contrastive(features, torch.cat([subjects, subjects]), 0.3),
         "image_text": 0.4 * losses.image_text(features, texts, both, 9.0),
     }
     assert len(task.tokens) == 6
     torch.testing.assert_close(found, expected)
     for loss in expected:  # each can be switched off
-        assert activity_task(**{loss: 0}).losses(views, activities, step=0).keys() == expected.keys() - {loss}
+        assert activity_task(**{loss: 0}).losses(views, targets, step=0).keys() == expected.keys() - {loss}
 
 
-WEIGHT = torch.tensor([0.5, 1.0, 1.5])
+RATES = torch.tensor([0.5, 0.2, 0.1])
+WEIGHT = losses.inverse_rate_weight(RATES)
 OCCURRENCES = torch.from_numpy(np.random.default_rng(1).integers(0, 2, (6, 3)).astype(np.float32))
 OCCURRENCES[0, 1] = torch.nan
 CLASSES = torch.tensor([0, 1, 2, -1, 2, 2])
@@ -128,8 +130,8 @@ def class_loss(images, texts, absent):
 )
 @torch.no_grad()
 def test_the_losses_and_probabilities_of_stage_2_follow_its_settings(labels, matching, label_loss):
-    weight = None if labels else WEIGHT
-    task = label_task(labels, weight, matching=matching, **ALL_LOSSES).eval()
+    rates = None if labels else RATES
+    task = label_task(labels, rates, matching=matching, **ALL_LOSSES).eval()
     task.descriptions = task.descriptions[:1]  # so that every step draws the same template
     task.bias.copy_(torch.tensor([0.4, -0.8, 1.2]))
     images = task.encoders.images(IMAGES)
@@ -160,6 +162,114 @@ def test_every_loss_of_stage_2_trains_the_text_encoder(loss, image_tower):
         assert parameter.grad.abs().sum() > 0
     gradient = clip.visual.trunk.conv_stem.weight.grad
     assert (gradient is not None and bool(gradient.abs().sum() > 0)) == image_tower
+
+
+@torch.no_grad()
+def test_standardised_features_are_those_of_batch_norm_over_the_root_of_their_dimension():
+    task = label_task(image_norm="standardised", logit_scale=11, label_weight="none", names_descriptions=0)
+    task.bias.copy_(torch.tensor([0.4, -0.8, 1.2]))
+    task.encoders.eval()
+    features, names = task.encoders.image_features(IMAGES), task.encoders.texts(task.names)
+    standardised = (features - features.mean(dim=0)) / (features.var(dim=0, correction=0) + 1e-5).sqrt()
+    logits = 11 / np.sqrt(task.encoders.dim) * standardised @ names.T + task.bias
+    torch.testing.assert_close(
+        task.losses([IMAGES], OCCURRENCES, 0)["image_names"], losses.occurrence(logits, OCCURRENCES)
+    )
+    assert task.standardise.num_batches_tracked == 1
+    cosines = task.eval().cosines(features, names)
+    expected = torch.cosine_similarity(task.standardise(features)[:, None], names[None], dim=2)
+    torch.testing.assert_close(cosines, expected)
+
+
+def test_weights_of_the_losses_come_from_the_rates():
+    task = label_task(rates=RATES, label_weight="inverse", positive_weight="inverse", bias="rates")
+    torch.testing.assert_close(task.weight, WEIGHT)
+    torch.testing.assert_close(task.positive_weight, torch.tensor([1.0, 4.0, 9.0]))
+    torch.testing.assert_close(task.bias.detach().sigmoid(), RATES)
+    logits = torch.zeros(6, 3)
+    assert task._label_loss(logits, OCCURRENCES) == losses.occurrence(
+        logits, OCCURRENCES, WEIGHT, torch.tensor([1.0, 4.0, 9.0])
+    )
+    plain = label_task(rates=RATES, label_weight="none")
+    assert plain.weight is plain.positive_weight is None
+    assert not plain.bias.any()
+    bias = label_task(rates=torch.tensor([0.0, torch.nan, 0.5]), label_weight="none", bias="rates").bias.detach()
+    torch.testing.assert_close(bias, torch.tensor([1 / 999, 1.0, 1.0]).log())
+
+
+def trained_parts(task: LabelTask) -> set[str]:
+    """Parts of a task that the losses have a gradient for."""
+    sum(task.losses([IMAGES], OCCURRENCES, step=0).values()).backward()
+    names = {name for name, parameter in task.named_parameters() if parameter.grad is not None and parameter.grad.any()}
+    parts = {"image": "encoders.clip.visual.", "vectors": "vectors", "head": "head."}
+    found = {part for part, prefix in parts.items() if any(name.startswith(prefix) for name in names)}
+    texts = any(name.startswith("encoders.clip.") and ".visual." not in name for name in names)
+    return found | ({"text"} if texts else set()) | ({"bias"} if "bias" in names else set())
+
+
+@pytest.mark.parametrize(
+    ("finetune", "expected"),
+    [
+        ({}, {"image", "text", "bias"}),
+        ({"image_norm": "standardised"}, {"image", "text", "bias"}),
+        ({"freeze_text": True}, {"image", "bias"}),
+        ({"freeze_image": True}, {"text", "bias"}),
+        ({"matching": "pair"}, {"image", "text"}),
+        ({"head": "vectors"}, {"image", "vectors", "bias"}),
+        ({"head": "linear"}, {"image", "head"}),
+        ({"head": "linear", "image_norm": "none"}, {"image", "head"}),
+    ],
+)
+def test_each_switch_of_stage_2_trains_what_it_should_and_nothing_else(finetune, expected):
+    assert trained_parts(label_task(**finetune)) == expected
+
+
+@torch.no_grad()
+def test_free_vectors_take_the_place_of_texts():
+    task = label_task(head="vectors", logit_scale=11).eval()
+    vectors = torch.nn.functional.normalize(task.vectors, dim=1)
+    expected = (11 * task.encoders.images(IMAGES) @ vectors.T).sigmoid()
+    torch.testing.assert_close(task.probabilities(task.features(IMAGES), task.texts_for_prediction()), expected)
+    assert task.unmatched_texts() is None
+
+
+@torch.no_grad()
+def test_a_linear_head_without_batch_norm_reads_the_features_as_they_are():
+    task = label_task(head="linear", image_norm="none").eval()
+    features, linear = task.encoders.image_features(IMAGES), task.head[1]
+    expected = (features @ linear.weight.T + linear.bias).sigmoid()
+    torch.testing.assert_close(task.probabilities(task.features(IMAGES), None), expected)
+
+
+@pytest.mark.parametrize("image_norm", ["unit", "standardised"])
+@torch.no_grad()
+def test_other_labels_are_predicted_from_their_texts_without_bias(image_norm):
+    task = label_task(image_norm=image_norm).eval()
+    task.log_scale.fill_(2.0)
+    task.bias.fill_(3.0)
+    found = {}
+    for labels in (LabelParams(action_units=[6, 25]), THREE_EXPRESSIONS):
+        texts = label_texts(toy_params().texts, labels)
+        other = task.for_labels(texts, labels).eval()
+        found[labels.kind] = other.probabilities(other.features(IMAGES), other.texts_for_prediction())
+        sentences = [task.templates.name.format(text.name) for text in texts]
+        features, encoded = other.features(IMAGES), task.encoders.texts(task.encoders.tokenize(sentences))
+        if image_norm == "standardised":
+            features = task.standardise(features) / np.sqrt(task.encoders.dim)
+        logits = np.exp(2.0) * features @ encoded.T
+        expected = logits.sigmoid() if labels.kind == "action_units" else logits.softmax(dim=1)
+        torch.testing.assert_close(found[labels.kind], expected)
+    with pytest.raises(ClefError, match="linear knows no texts"):
+        label_task(head="linear").for_labels([], THREE_EXPRESSIONS)
+
+
+@torch.no_grad()
+def test_descriptions_are_averaged_over_the_templates():
+    task = label_task(image_names=0, image_descriptions=1, names_descriptions=0).eval()
+    each = torch.stack([task.encoders.texts(tokens) for tokens in task.descriptions])  # (template, label, dim)
+    assert len(each) > 1
+    expected = torch.nn.functional.normalize(each.sum(dim=0), dim=1)
+    torch.testing.assert_close(task.texts_for_prediction(), expected)
 
 
 @pytest.mark.parametrize("labels", [None, THREE_EXPRESSIONS])

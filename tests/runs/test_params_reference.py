@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from clef.errors import ClefError
-from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, EvaluateParams, Params
+from clef.params.schema import FINETUNE_SECTIONS, PRETRAIN_SECTIONS, EvaluateParams, Params, Section
+from clef.params.validation_errors import section_of
 from clef.runs.params_reference import as_markdown, as_text, explain
 from tests.runs.conftest import ROOT
 
@@ -19,14 +20,24 @@ def flat(values: dict, prefix: str = "") -> dict[str, object]:
     return found
 
 
+def left_out(section: type[Section], prefix: str = "") -> dict[str, object]:
+    """Defaults of the keys that plain data leaves out."""
+    found = {}
+    for key, field in section.fields_by_key().items():
+        if (inner := section_of(field)) is not None:
+            found |= left_out(inner, f"{prefix}{key}.")
+        elif field.exclude_if is not None:
+            found[f"{prefix}{key}"] = field.default
+    return found
+
+
 def test_keys_and_defaults_are_those_of_a_run_that_sets_nothing():
     params = Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}, "tune": {}})
-    omitted = {"dataset.options": {}, "labels.votes": None, "folds.test_subjects": None, "folds.partition": None}
-    resolved = flat(params.model_dump(mode="json", by_alias=True)) | omitted
+    resolved = flat(params.model_dump(mode="json", by_alias=True)) | left_out(Params) | {"dataset.options": {}}
     rows = [row for rows in explain().values() for row in rows]
     explained = {name: default for name, _, default, _ in rows if not name.startswith("dataset.options.")}
     assert all(map(all, rows))
-    assert explained.pop("test.run") == "required"
+    assert explained.pop("test.run") == explained.pop("ablation.farl") == "required"
     assert explained.keys() == resolved.keys()
     for name in explained.keys() - {"dataset.adapter", "dataset.name"}:
         assert yaml.safe_load(explained[name]) == resolved[name], name

@@ -8,6 +8,7 @@ from pathlib import Path
 from clef.errors import ClefError
 from clef.runs.load import REQUESTED
 from clef.runs.requested import RequestedRuns
+from clef.runs.variants import name_pattern
 from clef.runtime.encoding import require_utf8
 from clef.runtime.gpus import visible_gpus
 from clef.runtime.paths import fold_folder
@@ -32,7 +33,7 @@ checked(require_utf8)
 if workflow.is_main_process:
     os.environ.pop(REQUESTED, None)
 RUNS = checked(RequestedRuns, Path("params"))
-NAMES = "|".join(map(re.escape, RUNS.names))
+NAMES = name_pattern(RUNS.names)
 FOLD = fold_folder("{run}", "{seed}", "{fold}")
 
 # Report a mistake in a requested run before Snakemake builds the graph.
@@ -69,6 +70,12 @@ def section(of, name):
 def also_runs(wildcards):
     """Runs over other data sets that take part in stage 1."""
     return [RUNS[name] for name in of_run(wildcards).params.pretrain.also]
+
+
+def replaced_stage1(wildcards):
+    """Settings of the stage 1 that a longer stage 2 makes up for, if any."""
+    name = of_run(wildcards).params.finetune.replaces_stage1_of
+    return [] if name is None else RUNS[name].params.tracked("pretrain")
 
 
 def test_runs(wildcards):

@@ -66,6 +66,8 @@ rule finetune:
             ["--stage1", stage1(wildcards)] if stage1(wildcards) else []
         ),
         inner=[],
+        # The stage 1 whose images pass through stage 2 as well; empty for most runs.
+        replaced=replaced_stage1,
         elsewhere=data_options("test", test_runs),
         limits=limit_options,
     shell:

@@ -23,7 +23,12 @@ from clef.model.weights_file import restore
 from clef.params.schema import Params
 from clef.runtime.files import atomic_write
 from clef.runtime.progress import notice
-from clef.training.checkpoint import load_weights, require_fingerprint, require_same_crops
+from clef.training.checkpoint import (
+    load_weights,
+    require_fingerprint,
+    require_same_crops,
+    require_unseen_activities,
+)
 from clef.training.inputs import EvaluationData, Inputs
 
 
@@ -59,11 +64,12 @@ def evaluate_fold(
             f"{weights}: trained with other {', '.join(differing)} than the run has now (see its .json file); "
             "train again, or restore the params"
         )
-    data = other_dataset or EvaluationData(params.dataset.name, inputs, fold, params.labels)
+    data = other_dataset or EvaluationData(params.dataset.name, inputs, fold, params.labels.tested)
     require_same_crops(data.inputs.manifest, inputs.manifest)
     test = data.frames(params.evaluate.stride)
     trained_on = [subject for dataset, subject in sidecar["trained_on"] if dataset == data.dataset]
     require_disjoint(trained_on, set(test["subject"].dropna()))
+    require_unseen_activities(sidecar, data.fold, weights)
     cropped = test["status"].isin(CROPPED).to_numpy()
 
     encoders = Encoders(params.model.model_copy(update={"pretrained": None}))
@@ -71,13 +77,18 @@ def evaluate_fold(
     restore(task, state, weights)
     task.encoders.normalise_as(sidecar, weights)
     task.to(device)
+    if params.labels.zero_shot:
+        task = task.for_labels(label_texts(params.texts, data.labels), data.labels)
     crops = Crops(data.inputs.shards, test[cropped], fingerprint)
     predicted = predict_frames(task, crops, params.evaluate.batch, device, params.finetune.workers)
-    table = prediction_table(test, params.labels.names, predicted, cropped)
+    table = prediction_table(test, data.labels.names, predicted, cropped)
     with atomic_write(predictions) as partial:
         table.to_parquet(partial, index=False)
 
-    train_labels = select.training_labels(inputs.manifest, fold, params.labels)
+    if other_dataset is not None and params.labels.zero_shot:
+        train_labels = pd.DataFrame(columns=["sequence", "frame", *data.labels.names, "expression"])  # there are none
+    else:
+        train_labels = select.training_labels(inputs.manifest, fold, params.labels.tested)
     if other_dataset is not None:
         train_labels["activity"] = None  # activities of another data set differ even if their names are equal
     metrics = score_fold(
@@ -85,7 +96,7 @@ def evaluate_fold(
         pd.read_parquet(epochs).merge(test[["sequence", "frame"]], on=["sequence", "frame"]),
         select.test_labels(data.inputs.manifest, data.fold, data.labels, params.evaluate.stride),
         train_labels,
-        params.labels,
+        data.labels,
         params.evaluate,
         _tuning(params, fold, inner, train_labels, target),
     )

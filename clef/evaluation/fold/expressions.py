@@ -17,7 +17,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     """Score every class, their mean, and overall accuracy.
 
     The prediction is the most probable class; a frame without a crop is wrong. The floor always predicts the most
-    frequent class of the training frames.
+    frequent class of the training frames, or of the test frames if no training frame has such labels.
 
     Returns:
         `rows`: class, `mean` or `accuracy` to metrics, see `clef.evaluation.fold.score_fold`. The row `accuracy` holds
@@ -31,7 +31,8 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     by_epoch = {epoch: _counts(truth, one_hot_prediction(values)) for epoch, values in sorted(fold.epochs.items())}
     field = max(by_epoch, key=lambda epoch: metrics.accuracy(by_epoch[epoch]), default=None)
     constant = np.zeros_like(truth)
-    constant[:, np.nansum(fold.train_truth, axis=0).argmax()] = 1
+    known = fold.train_truth if len(fold.train_truth) else truth
+    constant[:, np.nansum(known, axis=0).argmax()] = 1
     strict = _counts(truth, predicted)  # (classes, 4)
     variants = {
         "f1": strict,

@@ -29,12 +29,11 @@ def _tasks() -> dict:
         return ActivityTask(encoders(), ["one", "another", "a third"], PretrainParams(**weights))
 
     def stage2(labels: LabelParams, **settings) -> LabelTask:
-        weight = torch.tensor([0.5, 1.5, 1.0])
-        return LabelTask(
-            encoders(), NAMES, labels, label_templates(TextParams()), FinetuneParams(**settings), weight, 0
-        )
+        rates = torch.tensor([0.5, 0.1, 0.2]) if labels.kind == "action_units" else None
+        return LabelTask(encoders(), NAMES, labels, label_templates(TextParams()), FinetuneParams(**settings), rates, 0)
 
-    activities = torch.arange(BATCH) % 3
+    classes = torch.arange(BATCH) % 3
+    activities = torch.stack([classes, torch.arange(BATCH) // 2], dim=1)
     occurrences = (torch.arange(BATCH * 3).reshape(BATCH, 3) % 5 < 2).float()
     occurrences[2:4, 1] = torch.nan
     votes = torch.rand(BATCH, 3, generator=torch.Generator().manual_seed(3)).softmax(dim=1)
@@ -47,7 +46,9 @@ def _tasks() -> dict:
         "image-description": (stage2(UNITS, image_names=0, image_descriptions=1), occurrences),
         "linear": (stage2(UNITS, head="linear"), occurrences),
         "frozen tower": (stage2(UNITS, freeze_image=True), occurrences),
-        "classes": (stage2(EXPRESSIONS), activities),
+        "standardised": (stage2(UNITS, image_norm="standardised"), occurrences),
+        "vectors": (stage2(UNITS, head="vectors"), occurrences),
+        "classes": (stage2(EXPRESSIONS), classes),
         "shares of votes": (stage2(EXPRESSIONS), votes),
     }
 

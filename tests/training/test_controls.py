@@ -1,0 +1,172 @@
+"""Controls of both stages: what they change in a training, and nothing else."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from clef.batches.sampling import CrossedBatches, EpochBatches
+from clef.datasets import open_dataset
+from clef.errors import ClefError
+from clef.manifest import select
+from clef.manifest.folds import fold_testing_all, fold_training_all
+from clef.params.schema import LabelParams
+from clef.training.finetune import finetune
+from clef.training.inputs import EvaluationData
+from clef.training.pretrain import pretrain
+from tests.toy import SUBJECTS, make_toy, toy_fold, toy_params
+from tests.training.stages import Planned, evaluated, planned, sidecar_of, stage2_files
+
+
+def stage1_plan(toy, tmp_path, **settings) -> Planned:
+    params = toy_params(pretrain=settings)
+    return planned(pretrain, params, 0, toy_fold(params), toy, tmp_path / "p.safetensors")
+
+
+def stage2_plan(toy, tmp_path, replaced=None, **settings) -> Planned:
+    params = toy_params(pretrain=None, finetune=settings)
+    return planned(finetune, params, 0, toy_fold(params), toy, None, *stage2_files(tmp_path), None, replaced)
+
+
+@pytest.fixture(scope="module")
+def frames(toy) -> pd.DataFrame:
+    """The frames of stage 1 in fold 0, in the order of its indices."""
+    return select.pretraining_frames(toy.manifest, toy_fold(toy_params()), 1)
+
+
+def test_positives_are_of_one_activity_subject_or_image(toy, tmp_path, frames):
+    every = np.arange(len(frames))
+    expected = {"activity": frames["activity"], "subject": frames["subject"], "instance": pd.Series(every)}
+    for positives, column in expected.items():
+        activities, groups = stage1_plan(toy, tmp_path, positives=positives).plan.targets(every).T
+        described = frames["activity"].map(open_dataset(toy_params()).activities)
+        assert (activities.numpy() == pd.Categorical(described).codes).all()
+        same = column.to_numpy()[:, None] == column.to_numpy()
+        assert ((groups[:, None] == groups) == torch.from_numpy(same)).all()
+
+
+def test_permuted_activities_keep_clips_whole_and_differ_between_subjects(toy, tmp_path, frames):
+    activities = stage1_plan(toy, tmp_path, permute_activities=True).plan.targets(np.arange(len(frames)))[:, 0].numpy()
+    table = frames.assign(permuted=activities).groupby(["subject", "activity"])["permuted"].agg(["nunique", "first"])
+    assert (table["nunique"] == 1).all()
+    by_subject = table["first"].unstack()
+    assert all(sorted(row) == [0, 1, 2] for row in by_subject.to_numpy().tolist())
+    assert len(by_subject.drop_duplicates()) > 1
+
+
+def test_random_batches_have_the_size_of_crossed_ones(toy, tmp_path):
+    crossed, drawn = (stage1_plan(toy, tmp_path, batches=kind).plan for kind in ("crossed", "random"))
+    assert isinstance(crossed.batch.__self__, CrossedBatches)
+    assert isinstance(drawn.batch.__self__, EpochBatches)
+    assert len(crossed.batch(0)) == len(drawn.batch(0)) == 18
+
+
+def test_a_share_of_the_labels_is_trained_on_for_as_many_steps(toy, tmp_path):
+    every, few = stage2_plan(toy, tmp_path), stage2_plan(toy, tmp_path, label_share=0.25)
+    subject = stage2_plan(toy, tmp_path, label_share=0.25, label_share_of="subjects")
+    assert every.plan.steps == few.plan.steps == subject.plan.steps
+    assert every.plan.epoch_steps == few.plan.epoch_steps
+    drawn = {len(set(np.concatenate([p.plan.batch(step) for step in range(40)]))) for p in (few, subject)}
+    assert drawn == {4 * 3 * 7 // 4}  # a quarter of the frames, or one of four subjects
+    assert len(subject.sidecar["trained_on"]) == 1
+    assert len({every.key, few.key, subject.key}) == 3
+
+
+def test_stage_2_makes_up_for_the_images_of_a_stage_1_that_it_does_without(toy, tmp_path, frames):
+    plain = stage2_plan(toy, tmp_path)
+    replaced = toy_params(pretrain={"epochs": 3}).pretrain
+    longer = stage2_plan(toy, tmp_path, replaced, replaces_stage1_of="toy")
+    passes = (longer.plan.steps - plain.plan.steps) * 16
+    assert passes == pytest.approx(2 * 3 * len(frames), abs=plain.plan.epoch_steps * 16 / 2)
+    assert longer.key != plain.key
+
+
+@pytest.fixture(scope="module")
+def unseen():
+    return toy_params(folds={"protocol": "subjects", "number": 3, "activities": "unseen"}, finetune={"epochs": 1})
+
+
+def test_unseen_activities_are_in_the_test_only(toy, tmp_path, unseen):
+    fold = toy_fold(unseen, 1)
+    assert fold.unseen_activities == ("T2", "T5")
+    stage1 = tmp_path / "p.safetensors"
+    pretrain(unseen, 0, fold, toy, stage1)
+    assert sorted(sidecar_of(stage1)["activity_texts"]) == sorted(
+        open_dataset(unseen).activities[activity] for activity in ("T1", "T3")
+    )
+    files = stage2_files(tmp_path)
+    finetune(unseen, 0, fold, toy, stage1, *files)
+    predictions, metrics = evaluated(tmp_path, unseen, fold, toy, files)
+    assert set(predictions["activity"]) == {"T2"}
+    assert set(predictions["subject"]) == set(fold.test_subjects)
+    assert metrics["rows"]["mean"]["activity_only"] is not None
+    labelled = select.training_frames(toy.manifest, fold, unseen.labels, 1)
+    assert set(labelled["activity"]) == {"T1", "T3"}
+
+
+def test_labels_held_out_by_name_are_tested_and_not_trained(toy, stage1, tmp_path):
+    labels = {"action_units": [1, 4], "zero_shot": ["AU12"]}
+    params = toy_params(labels=labels, finetune={"epochs": 1})
+    files = stage2_files(tmp_path)
+    finetune(params, 0, toy_fold(params), toy, stage1, *files)
+    predictions, metrics = evaluated(tmp_path, params, toy_fold(params), toy, files)
+    assert metrics["labels"] == ["AU12"]
+    assert 0 < metrics["rows"]["AU12"]["auc"] < 1
+    assert [column for column in predictions if column.startswith("p_")] == ["p_AU12"]
+    epochs = pd.read_parquet(files[1]).drop(columns="epoch")
+    pd.testing.assert_frame_equal(epochs, predictions.dropna(subset="p_AU12")[epochs.columns].reset_index(drop=True))
+    task = planned(finetune, params, 0, toy_fold(params), toy, stage1, *files).task
+    assert len(task.names) == len(task.bias) == 2  # AU12 has no text and no target in training
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": {"zero_shot": ["AU01"]}}, "zero_shot: AU01 is trained on"),
+        ({"labels": {"zero_shot": ["AU06", "fear"]}}, "action units, such as AU06, or expressions, not both"),
+        ({"labels": {"zero_shot": ["fear"]}}, "two or more expressions"),
+        ({"labels": {"zero_shot": ["fear", "anger"]}}, "needs a test on another data set"),
+        ({"labels": {"zero_shot": ["AU06"]}, "finetune": {"head": "linear"}}, "zero_shot needs texts"),
+        ({"labels": {"zero_shot": ["AU06"]}, "tune": {}}, "tune needs labels that are trained on"),
+        ({"folds": {"protocol": "leave_one_out", "activities": "unseen"}}, "unseen needs folds of several subjects"),
+        ({"finetune": {"replaces_stage1_of": "demo"}}, "replaces_stage1_of needs `pretrain: null`"),
+        ({"finetune": {"image_norm": "none"}}, "image_norm: none needs head linear"),
+        ({"finetune": {"image_norm": "unit", "head": "linear"}}, "image_norm: unit needs head text or vectors"),
+        ({"finetune": {"head": "vectors", "freeze_text": True}}, "head vectors reads no texts"),
+        ({"finetune": {"head": "linear", "bias": "rates"}}, "bias: rates needs head text"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        toy_params(**change)
+
+
+def test_action_units_lead_to_expressions_of_another_data_set(toy, tmp_path):
+    labels = {"action_units": [1, 4, 12], "zero_shot": ["happiness", "anger", "fear"]}
+    params = toy_params(labels=labels, finetune={"epochs": 1}, test={"run": "other"}, pretrain=None)
+    tested = LabelParams(kind="expressions", expressions=["happiness", "anger", "fear"])
+    assert (params.labels.tested.kind, params.labels.tested.names) == (tested.kind, tested.names)
+    other = toy_params(dataset={"name": "other"})
+    inputs = make_toy(tmp_path / "other", other)
+    table = pd.read_parquet(inputs.manifest)
+    classes = np.random.default_rng(0).choice(["happiness", "anger", "fear", "sadness"], len(table))
+    made = pa.Table.from_pandas(table.assign(expression=classes), preserve_index=False)
+    pq.write_table(made.replace_schema_metadata(pq.read_schema(inputs.manifest).metadata), inputs.manifest)
+    data = EvaluationData("other", inputs, fold_testing_all(open_dataset(other)), tested)
+    files = stage2_files(tmp_path)
+    fold = fold_training_all(open_dataset(toy_params()))
+    finetune(params, 0, fold, toy, None, *files, other_dataset=data)
+    predictions, metrics = evaluated(tmp_path, params, fold, toy, files, other_dataset=data)
+    assert metrics["labels"] == ["happiness", "anger", "fear"]
+    assert metrics["unknown_frames"] == (classes == "sadness")[table["labelled"]].sum()
+    assert set(predictions["subject"]) == set(open_dataset(other).subjects())
+    assert len(predictions["subject"].unique()) == SUBJECTS
+    most = max(np.mean(classes[table["labelled"] & (classes != "sadness")] == name) for name in tested.expressions)
+    assert metrics["rows"]["accuracy"]["floor"] == pytest.approx(most, abs=1e-6)
+
+
+def test_a_stage_1_that_saw_the_activities_of_the_test_is_refused(toy, stage1, tmp_path, unseen):
+    with pytest.raises(ClefError, match="was trained on activity T1, which fold 0 leaves out to test on it"):
+        finetune(unseen, 0, toy_fold(unseen), toy, stage1, *stage2_files(tmp_path))
