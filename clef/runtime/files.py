@@ -52,27 +52,32 @@ def atomic_write(target: Path | str) -> Iterator[Path]:
 def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield a temporary folder; it replaces `target` when the block ends, and is removed if the block raises.
 
-    Temporary folders that dead processes of this host left for the same target are removed first.
+    Temporary folders that dead processes of this host left are removed first; what they replaced is put back if its
+    replacement is missing.
 
     Raises:
         OSError: The folder cannot be written; `filename` is the target's.
     """
     target = target.resolve()
     partial, earlier = temporary_path(target), temporary_path(target)
+    check_guards()
     for path in filter(is_abandoned, target.parent.glob(f".{target.name[:KEPT_CHARACTERS]}.*.partial")):
-        shutil.rmtree(path, ignore_errors=True)
+        _discard(path)
     try:
         partial.mkdir(parents=True)
         yield partial
         for path in partial.iterdir():
             with open(path, "rb") as file:
                 os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            os.replace(target, earlier)  # only an empty folder can be replaced in one step
+        check_guards()
+        if target.exists():  # only an empty folder can be replaced in one step
+            earlier.mkdir()
+            os.replace(target, earlier / target.name)
         os.replace(partial, target)
-        shutil.rmtree(earlier, ignore_errors=True)
+        _discard(earlier)
     except BaseException as error:
-        shutil.rmtree(partial, ignore_errors=True)
+        _discard(partial)
+        _discard(earlier)
         if (number := _write_error(error, partial)) is not None:
             raise OSError(number, os.strerror(number), str(target)) from error
         raise
@@ -124,6 +129,14 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file as hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _discard(folder: Path) -> None:
+    """Remove a temporary folder. A folder in it is one that was to be replaced; it goes back if nothing replaced it."""
+    for earlier in folder.glob("*/"):
+        if not (target := folder.with_name(earlier.name)).exists():
+            os.replace(earlier, target)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sweep_once(folder: Path) -> None:

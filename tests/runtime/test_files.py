@@ -9,6 +9,7 @@ from clef.errors import ClefError
 from clef.runtime import files
 from clef.runtime.files import (
     TEMPORARY_NAME,
+    atomic_folder,
     atomic_write,
     check_guards,
     guard_writes,
@@ -187,3 +188,71 @@ def test_full_disk_names_the_file_for_every_library(tmp_path, write):
         assert raised.value.errno == errno.ENOSPC
         assert raised.value.filename == str(target)
         assert list(target.parent.iterdir()) == []
+
+
+FOLDER = """
+import os, sys
+from pathlib import Path
+from clef.runtime import files
+
+def die(source, target, replace=os.replace):
+    replace(source, target) if Path(source) == Path(sys.argv[1]) else os._exit(1)
+
+os.replace = die
+with files.atomic_folder(Path(sys.argv[1])) as partial:
+    (partial / "file").write_text("new")
+"""
+
+
+def write_folder(target, text):
+    with atomic_folder(target) as partial:
+        (partial / "file").write_text(text)
+
+
+def test_folder_that_cannot_be_replaced_is_put_back(tmp_path, monkeypatch):
+    target = tmp_path / "folder"
+    write_folder(target, "old")
+    replace = os.replace
+
+    def fail(source, destination):
+        if destination == target and source.parent == tmp_path:
+            raise OSError(errno.ENOSPC, "full", str(source))
+        replace(source, destination)
+
+    monkeypatch.setattr(files.os, "replace", fail)
+    with pytest.raises(OSError, match=r"No space left on device: .*folder'"):
+        write_folder(target, "new")
+    assert (target / "file").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_folder_of_a_process_that_died_while_replacing_it_is_put_back(tmp_path):
+    target = tmp_path / f"{'x' * 40}-one"
+    write_folder(target, "old")
+    assert subprocess.run([sys.executable, "-c", FOLDER, str(target)]).returncode == 1
+    assert not target.exists()
+    other = tmp_path / f"{'x' * 40}-other"  # temporary names begin alike
+    with pytest.raises(ValueError, match="x"), atomic_folder(other):
+        raise ValueError("x")
+    assert (target / "file").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_guard_forbids_to_replace_a_folder(tmp_path):
+    allowed = True
+
+    def guard() -> None:
+        if not allowed:
+            raise ClefError("not now")
+
+    write_folder(tmp_path / "folder", "old")
+    with guard_writes(guard):
+        during = atomic_folder(tmp_path / "folder")
+        (during.__enter__() / "file").write_text("new")
+        allowed = False
+        with pytest.raises(ClefError, match="not now"):
+            during.__exit__(None, None, None)
+        with pytest.raises(ClefError, match="not now"):
+            write_folder(tmp_path / "folder", "new")
+    assert (tmp_path / "folder" / "file").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
