@@ -54,7 +54,7 @@ def summarize(
     run: Run, metrics: Annotated[list[Path], typer.Argument(help="The metrics.json of every seed and fold.")], out: Out
 ) -> None:
     """Average the folds and seeds of a run, write summary, plots and report, and show the summary."""
-    from clef.datasets import open_dataset
+    from clef.datasets import adapter_of, open_dataset
     from clef.evaluation.run import summary
     from clef.evaluation.run.published import published_protocol
     from clef.plots.all_plots import write_plots
@@ -65,13 +65,16 @@ def summarize(
     params = run_params(run)
     pooled = params.folds.protocol == "leave_one_out" and params.test is None
     published = published_protocol(open_dataset(params))
+    datasets = [params.dataset] if params.test is None else [params.dataset, run_params(params.test.run).dataset]
+    rendered = [dataset.name for dataset in datasets if adapter_of(dataset.adapter).rendered]
     with leased(out), track_summary(params, out.parent):
         fold_metrics = [json.loads(path.read_text(encoding="utf-8")) for path in metrics]
         table, details = summary.summarize(fold_metrics, run, params.evaluate.bootstrap, published, pooled)
         stage1 = None if params.pretrain is None else params.pretrain.from_ or run
         losses = read_training([path.parent for path in metrics], stage1)
         write_plots(out.parent / "plots", details, fold_metrics, losses, stage1)
-        write_report(out.parent, params, details, dict(zip(metrics, fold_metrics, strict=True)), losses, stage1)
+        by_path = dict(zip(metrics, fold_metrics, strict=True))
+        write_report(out.parent, params, details, by_path, losses, stage1, rendered)
         summary.write_summary(out.parent, table, details)
     _print(details)
 

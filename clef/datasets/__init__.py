@@ -19,9 +19,8 @@ def adapters() -> list[str]:
     return [name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "ADAPTER")]
 
 
-def adapter_of(params: Params) -> type["Dataset"]:
-    """Return the adapter class of a run, or raise a `ParamsError` if it is unknown."""
-    name = params.dataset.adapter
+def adapter_of(name: str) -> type["Dataset"]:
+    """Return the class of an adapter, or raise a `ParamsError` if it is unknown."""
     modules = {module.name for module in pkgutil.iter_modules(__path__)}
     module = importlib.import_module(f"{__name__}.{name}") if name in modules else None
     if not hasattr(module, "ADAPTER"):
@@ -31,7 +30,7 @@ def adapter_of(params: Params) -> type["Dataset"]:
 
 def open_dataset(params: Params) -> "Dataset":
     """Create the adapter of a run, or raise a `ParamsError` if it, an option or a label is unknown."""
-    adapter = adapter_of(params)
+    adapter = adapter_of(params.dataset.adapter)
     voted = bool(adapter.vote_columns)
     if voted != (params.labels.votes is not None):
         has, expected = ("votes", "majority, probability or plurality") if voted else ("no votes", "none")

@@ -60,6 +60,8 @@ class Dataset(ABC):
     `ClefError` of one line for files that do not fit, with what was found, what was expected, and what to do.
     """
 
+    rendered: ClassVar[bool] = False
+    """Whether the project draws the people itself."""
     label_names: ClassVar[list[str]]
     """Every label of the data set: `AU01` ... or class names."""
     all_labelled: ClassVar[bool] = False

@@ -33,6 +33,7 @@ def render_params(params: Params, kind: str) -> RenderParams:
 class Demo(Dataset):
     """Rendered videos."""
 
+    rendered = True
     label_names: ClassVar = [f"AU{number:02d}" for number in ACTION_UNITS]
     activities = ACTIVITIES
 

@@ -28,6 +28,7 @@ LABELS = "labels.csv"
 class DemoExpressions(Dataset):
     """Rendered still faces, each of another person."""
 
+    rendered = True
     label_names: ClassVar = list(EXPRESSIONS)
 
     def shards(self) -> list[str]:

@@ -1,10 +1,10 @@
 """The report of a run: `report.html`, and its tables for papers in `tables/`.
 
-The page depends on the results and the files beside the weights only. It has neither a date nor anything of the machine
-that writes it, so equal files give equal bytes.
+The page depends only on the results, the files beside the weights, and the reports of `clef ingest` about the raw
+copies. It has neither a date nor anything of the machine that writes it, so equal files give equal bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,6 @@ FIGURE_WIDTH = 4.2
 """Inches; small enough that texts can be read on a phone."""
 MOST_FOLDS = 10
 """Largest number of folds that get curves of their own."""
-TABLES = {"ablation": "Rows of the ablation.", "probe": "What can be read from the features."}
-"""Files `results/{run}/{name}.csv` that are shown if they exist, and their captions."""
 
 Panel = tuple[str, str, Markup]
 """Name of a label, a number as text, and the plot."""
@@ -48,10 +46,12 @@ def write_report(
     fold_metrics: Mapping[Path, dict[str, Any]],
     training: Mapping[str, Curves],
     stage1: str | None,
+    rendered: Sequence[str],
 ) -> None:
     """Write the report of a run and its tables from the content of `summary.json` and the metrics by path.
 
-    `training` and `stage1` are as for the plots: the losses, and the run that trained stage 1, if any.
+    `training` and `stage1` are as for the plots: the losses, and the run that trained stage 1, if any. `rendered` names
+    the data sets of training and test whose people are drawn by the project.
     """
     folds = [path.parent for path in fold_metrics]
     trainings = provenance.read_trainings(folds, [] if stage1 is None else stage1_folders(folds, stage1))
@@ -66,7 +66,7 @@ def write_report(
             summary=summary,
             subtitle=subtitle(summary),
             verdict=verdict(summary),
-            rendered=params.render is not None,
+            rendered=rendered,
             headline=headline,
             percent=percent,
             interval=interval,
@@ -83,7 +83,6 @@ def write_report(
                 inline_svg(training_figure(summary["run"], {stage: curves}, stage1), stage, f"losses of {stage}")
                 for stage, curves in training.items()
             ],
-            others={name: run_tables.csv_table(folder / f"{name}.csv", caption) for name, caption in TABLES.items()},
             status=run_tables.status_table(summary),
             labels=run_tables.labels_table(summary),
             folds=run_tables.folds_table(grid),

@@ -1,9 +1,6 @@
 """The tables of a run's report. Cells are percentages unless the caption says otherwise."""
 
-import csv
-import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +10,6 @@ from clef.evaluation.run.published import ranking
 from clef.evaluation.run.rows import TOTALS, interval, percent, row_names
 from clef.evaluation.run.spread import Spread
 from clef.reports.table import Table
-
-log = logging.getLogger(__name__)
 
 HEADLINE = {
     "auc": "AUC",
@@ -154,21 +149,6 @@ def folds_table(grid: MetricsGrid) -> Table:
     return Table(caption, columns, rows, "rrrrrrrrr")
 
 
-def csv_table(path: Path, caption: str) -> Table | None:
-    """The content of a csv file; None if there is no such file. One that is no table is reported in the log."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            columns, *rows = csv.reader(file, strict=True)
-        cells = list(zip(*rows, strict=True)) or [()] * len(columns)
-        align = ["r" if all(map(_is_number, column)) else "l" for column, _ in zip(cells, columns, strict=True)]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, csv.Error) as error:
-        log.warning("%s: not in the report: %s", path, error)
-        return None
-    return Table(caption, columns, rows, "".join(align))
-
-
 def _with_values(summary: dict[str, Any], columns: dict[str, str]) -> list[str]:
     return [key for key in columns if any(row.get(key) is not None for row in summary["rows"].values())]
 
@@ -177,7 +157,3 @@ def _choice(choice: dict[str, Any] | None) -> str:
     if choice is None:
         return ""
     return ", ".join(f"{choice[key]:g}" for key in ("epoch", "threshold") if choice[key] is not None)
-
-
-def _is_number(text: str) -> bool:
-    return not text.strip("0123456789.,-+%e ")

@@ -40,7 +40,7 @@ def load_params(path: Path) -> Params:
     above: KeyPath = ()
     try:
         params = Params.model_validate(values)
-        section, above = adapter_of(params).Options, ("dataset", "options")
+        section, above = adapter_of(params.dataset.adapter).Options, ("dataset", "options")
         options = section.model_validate(params.dataset.options)
     except ValidationError as error:
         key = key_path(error, above)

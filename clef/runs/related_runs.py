@@ -124,9 +124,9 @@ def _check_test(params: Params, runs: Mapping[str, Params]) -> None:
     if other.dataset.name == params.dataset.name:
         raise ParamsError(f"test.run: {name} is over the same data set {params.dataset.name}")
     _require_other_subjects(params, other, f"test.run: {name}")
-    known = adapter_of(other).label_names
+    known = adapter_of(other.dataset.adapter).label_names
     if unknown := [label for label in params.labels.tested.names if label not in known]:
-        common = [label for label in adapter_of(params).label_names if label in known]
+        common = [label for label in adapter_of(params.dataset.adapter).label_names if label in known]
         expected = ", ".join(common) or "a data set with labels in common"
         raise ParamsError(f"labels: {name} has no label {unknown[0]}; expected some of {expected}")
     if other.labels.kind != params.labels.tested.kind:
@@ -153,7 +153,8 @@ def _require_equal(params: Params, other: Params, sections: list[str], key: str,
 
 def _require_other_subjects(params: Params, other: Params, where: str) -> None:
     """Two names for one set of subjects would let test subjects into training."""
-    published = params.dataset.adapter == other.dataset.adapter and adapter_of(params).published_counts is not None
+    name = params.dataset.adapter
+    published = name == other.dataset.adapter and adapter_of(name).published_counts is not None
     folders = [raw_folder(run.dataset.name).resolve() for run in (params, other)]
     rendered = [run.render and (run.render.kind, run.render.seed) for run in (params, other)]
     if published or folders[0] == folders[1] or (rendered[0] is not None and rendered[0] == rendered[1]):

@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 
 from clef import __version__
+from clef.datasets import adapter_of
 from clef.evaluation.fold import metrics
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import Floats
@@ -17,7 +18,6 @@ from clef.evaluation.run.terminal_summary import verdict
 from clef.params.schema import MODEL_SUFFIXES
 from clef.runtime.paths import seed_and_fold
 from clef.trained.config import TrainedConfig
-from clef.trained.run_members import RENDERED
 
 TEMPLATE = "model_card.md.j2"
 TOTALS = ("mean", "accuracy")
@@ -52,7 +52,7 @@ def model_card(results: Path, config: TrainedConfig, with_onnx: bool) -> str:
         first=sidecars[0],
         pretrained=_pretrained(stage1),
         datasets=datasets,
-        rendered=sidecars[0]["dataset"]["adapter"] in RENDERED and datasets == [config.dataset],
+        rendered=adapter_of(sidecars[0]["dataset"]["adapter"]).rendered and datasets == [config.dataset],
         trained_on=sorted({sum(bool(subject) for _, subject in sidecar["trained_on"]) for sidecar in sidecars}),
         spread=_spread(results, config.labels.names),
         labels=list(zip(config.labels.names, config.label_texts, strict=True)),

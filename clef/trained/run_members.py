@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from clef import __version__
+from clef.datasets import adapter_of
 from clef.errors import ClefError, abbreviate
 from clef.params.schema import EvaluateParams, FinetuneParams, LabelParams
 from clef.runtime.paths import RESULTS, seed_and_fold
 from clef.trained.config import Member, TrainedConfig
 
-RENDERED = ("demo", "demo_expr")  # adapters
 NOTICE = "trained on rendered people: its predictions say nothing about real faces"
 SHARED = ("dataset", "labels", "label_texts", "templates", "finetune", "model", "architecture", "normalisation")
 
@@ -61,7 +61,7 @@ def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -
             for path, own in zip(weights, sidecars, strict=True)
         ],
         scores=_scores(folder, required=fold is None),
-        notice=NOTICE if first["dataset"]["adapter"] in RENDERED else None,
+        notice=NOTICE if adapter_of(first["dataset"]["adapter"]).rendered else None,
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from clef.datasets import adapter_of, adapters
-from clef.params.schema import DatasetParams, Params, ParamsError
+from clef.params.schema import ParamsError
 from tests.datasets.opened import action_units, expressions
 
 LABEL_OPTIONS = {"absent_elsewhere", "activities", "classes", "labels", "leave_out", "seed", "test_share", "tested"}
@@ -12,20 +12,20 @@ RECORDING_OPTIONS = {"subjects", "links"}
 """Options that change which recordings there are, and so the shards."""
 
 
-def adapter(name):
-    return adapter_of(Params(dataset=DatasetParams(adapter=name)))
-
-
 def test_modules_without_an_adapter_are_not_adapters():
     assert {"bp4d", "disfa", "demo", "rafdb"} <= set(adapters())
     assert not {"base", "published_counts", "readers"} & set(adapters())
     with pytest.raises(ParamsError, match=r"dataset\.adapter: no adapter base; expected one of affectnet, "):
-        adapter("base")
+        adapter_of("base")
+
+
+def test_the_people_of_the_demo_data_sets_are_rendered():
+    assert [name for name in adapters() if adapter_of(name).rendered] == ["demo", "demo_expr"]
 
 
 @pytest.mark.parametrize("name", adapters())
 def test_every_option_changes_crops_labels_or_recordings(name):
-    own = adapter(name)
+    own = adapter_of(name)
     assert own.crop_options <= own.Options.model_fields.keys()
     assert own.Options.model_fields.keys() - own.crop_options <= LABEL_OPTIONS | RECORDING_OPTIONS
 

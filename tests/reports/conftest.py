@@ -34,12 +34,13 @@ class Run:
     summary: dict[str, Any]
     fold_metrics: dict[Path, dict[str, Any]]
     stage1: str | None = None
+    rendered: tuple[str, ...] = ("bp4d",)
 
     def write(self) -> str:
         """Write the report and return the page."""
         folds = [path.parent for path in self.fold_metrics]
         training = read_training(folds, self.stage1)
-        write_report(self.folder, self.params, self.summary, self.fold_metrics, training, self.stage1)
+        write_report(self.folder, self.params, self.summary, self.fold_metrics, training, self.stage1, self.rendered)
         return (self.folder / "report.html").read_text(encoding="utf-8")
 
     def changed(self, **changes: Any) -> "Run":

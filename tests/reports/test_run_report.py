@@ -1,12 +1,16 @@
+import datetime
 import json
+import platform
 import re
+import shutil
+import socket
+import time
 from html.parser import HTMLParser
 
 import pytest
 
 from clef.evaluation.run.terminal_summary import verdict
 from clef.runtime.files import write_text
-from tests.toy import toy_params
 
 
 class Parsed(HTMLParser):
@@ -35,11 +39,10 @@ def sections(page: str) -> list[str]:
 
 def test_a_page_needs_no_other_file_and_has_all_sections(make_run, tmp_path):
     run = make_run(seeds=2)
-    write_text(run.folder / "ablation.csv", "row,F1\nCLIP,64.0\n")
     write_text(tmp_path / "data" / "interim" / "bp4d" / "check.txt", "clef check <bp4d>: all as expected\n")
     page = run.write()
     parsed = Parsed(page)
-    names = ["results", "precision-recall", "calibration", "spread", "training", "ablation", "left-out", "repeat"]
+    names = ["results", "precision-recall", "calibration", "spread", "training", "left-out", "repeat"]
     assert sections(page) == names
     links = parsed.values("href")
     assert [link for link in links if link.startswith("#") and link[1:] in names] == [f"#{name}" for name in names]
@@ -53,7 +56,7 @@ def test_a_page_needs_no_other_file_and_has_all_sections(make_run, tmp_path):
         assert text in " ".join(parsed.text.split()), text
     assert "crop:\n  detector: none\n" in parsed.text
     assert f"# crops: {run.params.crop_digest}" in parsed.text
-    assert "drawn by a computer" in parsed.text
+    assert "The people in bp4d are drawn by a computer" in parsed.text
     labels = ["AU01", "AU06", "AU12"]
     expected = [f"precision against recall of {label}" for label in labels]
     expected += [f"calibration of {label}" for label in labels]
@@ -62,12 +65,35 @@ def test_a_page_needs_no_other_file_and_has_all_sections(make_run, tmp_path):
     assert parsed.plots[-2:] == ["losses of pretrain", "losses of finetune"]
 
 
-def test_only_results_change_the_page(make_run):
+class Later(datetime.datetime):
+    """Dates of another day."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2031, 5, 6, 7, 8, 9, tzinfo=tz)
+
+    today = utcnow = now
+
+
+def test_only_results_change_the_page(make_run, tmp_path, tmp_path_factory, monkeypatch):
     run = make_run(published="bp4d")
     first = run.write()
     tables = {path.name: path.read_bytes() for path in (run.folder / "tables").iterdir()}
-    assert run.write() == first
-    assert {path.name: path.read_bytes() for path in (run.folder / "tables").iterdir()} == tables
+    elsewhere, later = tmp_path_factory.mktemp("elsewhere"), time.gmtime(time.time() + 1e8)
+    shutil.copytree(tmp_path, elsewhere, dirs_exist_ok=True)
+    folder = elsewhere / run.folder.relative_to(tmp_path)
+    moved = {elsewhere / path.relative_to(tmp_path): metrics for path, metrics in run.fold_metrics.items()}
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setattr(datetime, "datetime", Later)
+    monkeypatch.setattr(datetime, "date", Later)
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    monkeypatch.setattr(time, "gmtime", lambda seconds=None: later)
+    monkeypatch.setattr(time, "localtime", lambda seconds=None: later)
+    monkeypatch.setattr(time, "strftime", lambda text, when=later: str(when))
+    monkeypatch.setattr(socket, "gethostname", lambda: "another-host")
+    monkeypatch.setattr(platform, "node", lambda: "another-host")
+    assert run.changed(folder=folder, fold_metrics=moved).write() == first
+    assert {path.name: path.read_bytes() for path in (folder / "tables").iterdir()} == tables
     assert set(tables) == {f"{name}.{suffix}" for name in ("summary", "published") for suffix in ("tex", "md")}
     assert "secret" not in first, "the host of a training"
 
@@ -84,7 +110,7 @@ def test_the_spread_is_explained_in_sentences_with_spaces_between_them(make_run)
 
 
 def test_expressions_have_a_confusion_matrix_and_one_fold_has_no_spread(make_run):
-    run = make_run("expressions").changed(params=toy_params(render=None), stage1=None)
+    run = make_run("expressions").changed(stage1=None, rendered=())
     page = run.write()
     names = ["results", "confusion", "precision-recall", "calibration", "training", "left-out", "repeat"]
     assert sections(page) == names
@@ -107,12 +133,14 @@ def test_leave_one_out_says_that_counts_are_pooled(make_run):
 def test_a_test_on_another_data_set_names_both(make_run, tmp_path):
     run = make_run()
     run.summary["trained_on"] = "other"
+    run = run.changed(rendered=("other", "bp4d"))
     for name in ("other", "bp4d"):
         write_text(tmp_path / "data" / "interim" / name / "check.txt", f"check of {name}\n")
     page = run.write()
     assert "trained on other" in page
     assert "check of other" in page
     assert "check of bp4d" in page
+    assert "The people in other and bp4d are drawn" in page
 
 
 def test_results_alone_give_a_page(make_run):

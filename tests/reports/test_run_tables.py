@@ -97,19 +97,3 @@ def test_subjects_are_sorted_by_their_mean(make_run):
     assert sorted(row[0] for row in table.rows) == found.unit_names
     means = [float(row[-1]) for row in table.rows]
     assert means == sorted(means)
-
-
-def test_a_csv_file_of_another_step_is_shown_as_it_is(tmp_path, caplog):
-    path = tmp_path / "ablation.csv"
-    assert run_tables.csv_table(path, "c") is None
-    path.write_text('method,F1\n"CLIP, names",64.0\nCLEF,65.9\n')
-    table = run_tables.csv_table(path, "c")
-    assert (table.rows, table.align) == ([["CLIP, names", "64.0"], ["CLEF", "65.9"]], "lr")
-    assert not caplog.text
-    path.write_text("method,F1\n")
-    assert run_tables.csv_table(path, "c").rows == []
-    for nonsense in (b"", b"a,b\n1\n", b'a\n"b', b"\xff\xfe\n1\n"):
-        path.write_bytes(nonsense)
-        caplog.clear()
-        assert run_tables.csv_table(path, "c") is None
-        assert "ablation.csv: not in the report" in caplog.text

@@ -51,6 +51,12 @@ def test_another_data_set_is_used_only_where_the_params_say(two_sets, runs, jobs
         assert not re.search(r"results/plus/seed0/fold\d", output)
 
 
+def test_a_summary_reads_the_checks_of_the_data_of_training_and_test(two_sets):
+    output = snakemake(two_sets, "-n", "results/across/summary.csv")
+    read = output.split("rule summarize:")[1].split("output:")[0]
+    assert all(f"data/interim/{name}/check.txt" in read for name in ("plus", "second"))
+
+
 @pytest.mark.slow
 def test_two_data_sets_from_nothing_to_their_summaries(two_sets):
     targets = [f"results/{run}/summary.csv" for run in ("second", "alone", "across", "joint")]

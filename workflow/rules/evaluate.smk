@@ -1,4 +1,6 @@
 from clef.runs.load import params_file
+from clef.runs.source_files import package_files
+from clef.runtime.paths import check_file
 
 # These rules take minutes where a training takes hours, so they run again when code that they import changes.
 EVALUATION_CODE = source_files("clef.evaluation.fold.evaluate_fold")
@@ -61,6 +63,10 @@ rule summarize:
         metrics=all_metrics,
         # An input here, so that weights are fetched first. As an input of a training, a deleted note would make it stale.
         model=model_weights,
+        checks=lambda wildcards: [
+            check_file(run.dataset.name)
+            for run in (of_run(wildcards), *test_runs(wildcards))
+        ],
         code=SUMMARY_CODE,
     output:
         table="results/{run}/summary.csv",

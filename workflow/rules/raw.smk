@@ -3,7 +3,7 @@ from functools import cache
 
 from clef.ingest.versions.digests import RawDigests
 from clef.ingest.versions.pointers import changes, existing_pointers
-from clef.runs.source_files import package_files, source_files
+from clef.runs.source_files import source_files
 from clef.runtime.paths import interim_folder, raw_folder
 
 # Compare the sizes of at most this many versioned raw files when Snakemake starts. It takes a second or two, even on a

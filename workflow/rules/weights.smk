@@ -1,4 +1,5 @@
 # Weights of face detectors and models, as inputs.
+from clef.runs.source_files import package_files
 from clef.runtime.paths import crops_folder
 from clef.weights.releases import (
     DETECTOR_RELEASES,
