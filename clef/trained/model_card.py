@@ -10,9 +10,9 @@ import yaml
 
 from clef import __version__
 from clef.datasets import adapter_of
-from clef.evaluation.fold import metrics
-from clef.evaluation.fold.bootstrap_units import BootstrapUnits
-from clef.evaluation.fold.metrics import Floats
+from clef.evaluation.run.fold_metrics import cross_validation
+from clef.evaluation.run.rows import TOTALS, percent, row_names
+from clef.evaluation.run.spread import spread
 from clef.evaluation.run.summary import OPTIMISTIC
 from clef.evaluation.run.terminal_summary import verdict
 from clef.params.schema import MODEL_SUFFIXES
@@ -20,8 +20,6 @@ from clef.runtime.paths import seed_and_fold
 from clef.trained.config import TrainedConfig
 
 TEMPLATE = "model_card.md.j2"
-TOTALS = ("mean", "accuracy")
-"""Rows of a summary that are no label."""
 QUARTILES = (0, 25, 50, 75, 100)
 
 
@@ -39,7 +37,8 @@ def model_card(results: Path, config: TrainedConfig, with_onnx: bool) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": _percent, "cell": lambda text: str(text).replace("|", "\\|")}
+    environment.filters["percent"] = lambda value: percent(value) or "-"
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|")
     return environment.get_template(TEMPLATE).render(
         config=config,
         front_matter=yaml.safe_dump(_front_matter(config, summary, with_onnx), sort_keys=False, allow_unicode=True),
@@ -54,7 +53,7 @@ def model_card(results: Path, config: TrainedConfig, with_onnx: bool) -> str:
         datasets=datasets,
         rendered=adapter_of(sidecars[0]["dataset"]["adapter"]).rendered and datasets == [config.dataset],
         trained_on=sorted({sum(bool(subject) for _, subject in sidecar["trained_on"]) for sidecar in sidecars}),
-        spread=_spread(results, config.labels.names),
+        spread=None if summary is None else _spread(results, summary),
         labels=list(zip(config.labels.names, config.label_texts, strict=True)),
     )
 
@@ -94,31 +93,18 @@ def _pretrained(sidecar: dict[str, Any] | None) -> str | None:
     return f"a file with the SHA-256 `{sha256}`" if is_file else f"open_clip's `{tag}`"
 
 
-def _spread(results: Path, labels: list[str]) -> dict[str, Any] | None:
-    """Number of test subjects, and quartiles of the F1 of single subjects, lowest first, for each label and `mean`.
+def _spread(results: Path, summary: dict[str, Any]) -> dict[str, Any] | None:
+    """Number of test subjects, and quartiles of the scores of single subjects, lowest first, for each row.
 
-    Labels that a subject never shows are left out. Seeds are averaged. None if the folds do not count by subject.
+    None if the folds do not count by subject, or their metrics are missing.
     """
-    scores: dict[str, list[Floats]] = {}
-    for path in sorted(results.glob(str(seed_and_fold("*", "*") / "metrics.json"))):
-        fold = json.loads(path.read_text(encoding="utf-8"))
-        if fold["resampled"] != "subjects" or fold["labels"] != labels:
-            return None
-        units = BootstrapUnits.from_records(fold["resampled"], fold["counts"])
-        f1 = np.where(metrics.base_rate(units.counts) > 0, metrics.f1(units.counts), np.nan)  # (subject, label)
-        for subject, values in zip(units.names, metrics.with_mean(f1), strict=True):
-            scores.setdefault(subject, []).append(values)
-    if not scores:
+    folders = [results / seed_and_fold(seed, fold["fold"]) for seed in summary["seeds"] for fold in summary["folds"]]
+    fold_metrics = [_read(folder / "metrics.json") for folder in folders]
+    if summary["resampled"] != "subjects" or None in fold_metrics:
         return None
-    subjects = np.stack([metrics.mean_known(np.stack(seeds), axis=0) for seeds in scores.values()])
-    return {
-        "subjects": len(subjects),
-        "quartiles": {
-            name: np.percentile(known, QUARTILES).tolist() if len(known := column[~np.isnan(column)]) else None
-            for name, column in zip([*labels, "mean"], subjects.T, strict=True)
-        },
-    }
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
+    found = spread(cross_validation(fold_metrics), row_names(summary), summary["pooled"])
+    quartiles = {}
+    for name, column in zip(found.names, found.units.T, strict=True):
+        known = column[~np.isnan(column)]
+        quartiles[name] = np.percentile(known, QUARTILES).tolist() if len(known) else None
+    return {"subjects": len(found.units), "quartiles": quartiles}
