@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from clef.predict.table import METADATA, Layout
+from clef.predict.table import Layout
 from clef.runtime.progress import notice
+from clef.trained.columns import METADATA
 
 SECONDS_PER_LINE = 10.0
 

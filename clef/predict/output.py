@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from clef.errors import ClefError
 from clef.predict.table import Layout
 from clef.runtime.files import atomic_write
+from clef.trained.columns import PROBABILITY
 
 ROWS_PER_GROUP = 65_536
 
@@ -78,7 +79,7 @@ def _openface(rows: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
         "timestamp": rows["time"],
         "confidence": pc.if_else(has_face, rows["score"], pa.scalar(0, pa.float32())),
         "success": has_face.cast(pa.int8()),
-        **{f"{label}_p": rows[f"p_{label}"] for label in layout.labels},
+        **{f"{label}_p": rows[f"{PROBABILITY}{label}"] for label in layout.labels},
         **{f"{label}_c": rows[label] for label in layout.labels},
         "file": rows["file"],
     }

@@ -16,6 +16,7 @@ from clef.predict.table import POINTS, Layout
 from clef.recordings.frames import read_frames
 from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import atomic_write
+from clef.trained.columns import EXPRESSION, PROBABILITY
 
 CODECS = ("libx264", "libvpx-vp9", "mpeg4")  # the first that this build of FFmpeg can write
 TICKS_PER_SECOND = 90_000
@@ -80,11 +81,11 @@ def _draw_frame(image: np.ndarray, faces: list[Row], layout: Layout) -> np.ndarr
         _write(canvas, f"face {row['face']}", (width + 6 * unit, top + line), unit, colour)
         for label in layout.labels:
             top += line
-            is_decided = row["expression"] == label if layout.kind == "expressions" else row[label] == 1
+            is_decided = row[EXPRESSION] == label if layout.kind == "expressions" else row[label] == 1
             _write(canvas, label, (width + 6 * unit, top + line), unit, WHITE)
             left, upper, lower = width + 6 * unit + name, top + 3 * unit, top + line
             cv2.rectangle(canvas, (left, upper), (left + bar, lower), GREY, -1)
-            filled = left + round(bar * row[f"p_{label}"])
+            filled = left + round(bar * row[f"{PROBABILITY}{label}"])
             cv2.rectangle(canvas, (left, upper), (filled, lower), colour if is_decided else LIGHT, -1)
         top += 2 * line
     return canvas

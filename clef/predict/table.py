@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from clef.predict.zero_shot import zero_shot_figures
+from clef.trained.columns import ASKED, EXPRESSION, METADATA, PROBABILITY
 from clef.trained.config import TrainedConfig
 
-METADATA = b"clef.predictions"
 POINTS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 """Order of the landmarks. Right and left are the person's own."""
 LANDMARKS = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
@@ -57,10 +57,10 @@ class Layout:
     @property
     def schema(self) -> pa.Schema:
         """Schema of the table."""
-        decisions = [pa.field("expression", pa.string())]
+        decisions = [pa.field(EXPRESSION, pa.string())]
         if self.kind == "action_units":
             decisions = [pa.field(label, pa.int8()) for label in self.labels]
-        values = [f"p_{label}" for label in self.labels], [f"ask: {sentence}" for sentence in self.asked]
+        values = [f"{PROBABILITY}{label}" for label in self.labels], [f"{ASKED}{sentence}" for sentence in self.asked]
         probabilities, cosines = ([pa.field(name, pa.float32()) for name in names] for names in values)
         return pa.schema(
             [*FRAMES, *probabilities, *decisions, *cosines], {METADATA: json.dumps(asdict(self), ensure_ascii=False)}
@@ -77,14 +77,14 @@ class Layout:
         columns = {"file": found["sequence"], **{name: found[name] for name in found.schema.names if name in BASE}}
         columns |= _columns(LANDMARKS, found["landmarks"].is_valid(), found["landmarks"].flatten().to_numpy())
         probabilities = values[:, : len(self.labels)]
-        columns |= _columns([f"p_{label}" for label in self.labels], has_face, probabilities)
+        columns |= _columns([f"{PROBABILITY}{label}" for label in self.labels], has_face, probabilities)
         if self.kind == "expressions":
             best = np.array(self.labels, object)[probabilities.argmax(axis=1)]
-            columns |= _columns(["expression"], has_face, best)
+            columns |= _columns([EXPRESSION], has_face, best)
         else:
             limits = np.array([self.thresholds[label] for label in self.labels])
             columns |= _columns(self.labels, has_face, probabilities >= limits)
-        columns |= _columns([f"ask: {sentence}" for sentence in self.asked], has_face, values[:, len(self.labels) :])
+        columns |= _columns([f"{ASKED}{sentence}" for sentence in self.asked], has_face, values[:, len(self.labels) :])
         schema = self.schema
         return pa.RecordBatch.from_arrays(
             [columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema

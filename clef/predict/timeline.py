@@ -13,6 +13,7 @@ from clef.plots.style import BLUE, GREEN, GREY, METADATA, ORANGE, plot_style
 from clef.predict.table import Layout
 from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import atomic_write
+from clef.trained.columns import ASKED, EXPRESSION, PROBABILITY
 
 COLOURS = (BLUE, ORANGE, GREEN, GREY)
 """Of the first people; others are left out."""
@@ -40,7 +41,7 @@ def write_timeline(target: Path, rows: Iterable[pa.RecordBatch], layout: Layout)
         grid = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
         for axes, name in zip(grid, names, strict=True):
             is_label = name in layout.labels
-            values = table[f"p_{name}" if is_label else f"ask: {name}"].to_numpy()
+            values = table[f"{PROBABILITY}{name}" if is_label else f"{ASKED}{name}"].to_numpy()
             for face in people:
                 own = faces == face
                 axes.plot(*_curve(times[own], values[own]), color=COLOURS[face], linewidth=0.9, label=f"person {face}")
@@ -70,7 +71,7 @@ def _short(name: str) -> str:
 
 def _decisions(table: pa.Table, layout: Layout, label: str) -> np.ndarray:
     if layout.kind == "expressions":
-        return np.array(table["expression"].to_pylist(), object) == label
+        return np.array(table[EXPRESSION].to_pylist(), object) == label
     return table[label].fill_null(0).to_numpy() == 1
 
 

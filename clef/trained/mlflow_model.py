@@ -16,6 +16,7 @@ from clef.faces.detectors import build_detector
 from clef.faces.face_track import find_single_faces
 from clef.faces.shard import decode_crop
 from clef.recordings.frames import Frame, decode_image
+from clef.trained.columns import EXPRESSION, PROBABILITY
 from clef.trained.config import TrainedConfig
 from clef.trained.crop_settings import crop_settings
 from clef.trained.load import load_model
@@ -23,7 +24,7 @@ from clef.trained.trained_model import TrainedModel
 
 log = logging.getLogger(__name__)
 
-IMAGE, STATUS, EXPRESSION = "image", "status", "expression"
+IMAGE, STATUS = "image", "status"
 
 
 class ServedModel:
@@ -67,7 +68,7 @@ class ServedModel:
         ]
 
     def _row(self, probabilities: dict[str, float]) -> dict[str, Any]:
-        row: dict[str, Any] = {f"p_{name}": value for name, value in probabilities.items()}
+        row: dict[str, Any] = {f"{PROBABILITY}{name}": value for name, value in probabilities.items()}
         if thresholds := self.model.config.thresholds:
             return row | {name: int(value >= thresholds[name]) for name, value in probabilities.items()}
         return row | {EXPRESSION: max(probabilities, key=lambda name: probabilities[name])}
@@ -75,7 +76,7 @@ class ServedModel:
 
 def output_columns(config: TrainedConfig) -> list[str]:
     """Names of the columns of a prediction."""
-    return [STATUS, *(f"p_{name}" for name in config.labels.names), *(config.thresholds or [EXPRESSION])]
+    return [STATUS, *(f"{PROBABILITY}{name}" for name in config.labels.names), *(config.thresholds or [EXPRESSION])]
 
 
 def _frame(number: int, encoded: str) -> Frame:

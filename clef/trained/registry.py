@@ -19,6 +19,7 @@ from clef.tracking.record import RUN_RECORD, read_record
 from clef.tracking.store import Store, short_message
 from clef.tracking.sync import find_or_create_run
 from clef.trained import mlflow_model
+from clef.trained.columns import EXPRESSION, PROBABILITY
 from clef.trained.config import TrainedConfig
 
 PACKAGES = (
@@ -107,8 +108,8 @@ def _save(folder: Path, config: TrainedConfig, logged: LoggedModel, path: Path) 
 
 def _signature(config: TrainedConfig) -> ModelSignature:
     outputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, mlflow_model.STATUS)]
-    outputs += [ColSpec(DataType.double, f"p_{label}", required=False) for label in config.labels.names]
+    outputs += [ColSpec(DataType.double, f"{PROBABILITY}{label}", required=False) for label in config.labels.names]
     outputs += [ColSpec(DataType.long, label, required=False) for label in config.thresholds]
     if not config.thresholds:
-        outputs.append(ColSpec(DataType.string, mlflow_model.EXPRESSION, required=False))
+        outputs.append(ColSpec(DataType.string, EXPRESSION, required=False))
     return ModelSignature(Schema([ColSpec(DataType.string, mlflow_model.IMAGE)]), Schema(outputs))

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from clef.model.texts import load_texts
 from clef.params.schema import TextParams
 from clef.runtime.files import atomic_write
+from clef.trained.columns import EXPRESSION
 from clef.viewer.predictions import Predictions
 from clef.viewer.video import Copy
 
@@ -38,7 +39,7 @@ def write_page(target: Path, predictions: Predictions, copy: Copy, video: Path, 
 def page_data(predictions: Predictions, copy: Copy) -> dict[str, Any]:
     """What `viewer.js` reads: the columns in the table's order, without the decisions, which it makes itself."""
     known = load_texts(TextParams())["labels"]
-    decisions = ["expression"] if predictions.kind == "expressions" else predictions.labels
+    decisions = [EXPRESSION] if predictions.kind == "expressions" else predictions.labels
     return {
         **copy._asdict(),
         "file": Path(predictions.file).name,

@@ -13,10 +13,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from clef.errors import ClefError, abbreviate
+from clef.trained.columns import ASKED, EXPRESSION, METADATA, PROBABILITY
 
-METADATA = b"clef.predictions"
-PROBABILITY, ASKED = "p_", "ask: "
-"""Prefixes of columns."""
 REQUIRED = {"file", "frame", "time", "face", "status", "x", "y", "width", "height"}
 CSV_TYPES = {  # values may look like another type, or be missing everywhere
     "file": pa.string(),
@@ -24,7 +22,7 @@ CSV_TYPES = {  # values may look like another type, or be missing everywhere
     "time": pa.float64(),
     "face": pa.int16(),
     "status": pa.string(),
-    "expression": pa.string(),
+    EXPRESSION: pa.string(),
 }
 
 
@@ -106,7 +104,7 @@ def _describe(path: Path, rows: pa.Table) -> dict[str, Any]:
     labels = [name.removeprefix(PROBABILITY) for name in names if name.startswith(PROBABILITY)]
     units = [label for label in labels if label in names]
     return {
-        "kind": "expressions" if "expression" in names else "action_units",
+        "kind": "expressions" if EXPRESSION in names else "action_units",
         "labels": labels,
         "thresholds": {unit: _threshold(rows[f"{PROBABILITY}{unit}"], rows[unit]) for unit in units},
         "asked": [name.removeprefix(ASKED) for name in names if name.startswith(ASKED)],

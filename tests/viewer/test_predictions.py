@@ -5,6 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from clef.errors import ClefError
+from clef.predict.messages import FACES
+from clef.predict.output import write_table
+from clef.predict.table import Layout
 from clef.viewer.predictions import read_predictions
 from tests.viewer.example import EXPRESSIONS, SENTENCE, THRESHOLDS, table, write
 
@@ -40,6 +43,26 @@ def test_a_table_without_metadata_says_it_by_its_columns(tmp_path, kind):
     pa.csv.write_csv(faces, tmp_path / "faces.csv")
     found = read_predictions(tmp_path / "faces.csv")
     assert (found.kind, found.labels, found.thresholds) == ("expressions", EXPRESSIONS, {})
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize("thresholds", [dict.fromkeys(["AU01", "AU12"], 0.5), {}], ids=["action units", "expressions"])
+def test_the_table_that_prediction_writes_is_read(tmp_path, suffix, thresholds):
+    kind, labels = ("action_units", list(thresholds)) if thresholds else ("expressions", ["happiness", "surprise"])
+    layout = Layout(kind, labels, thresholds, [SENTENCE], "demo", [0, 1, 2], "Trained on drawings.")
+    face = {"sequence": "clip.mp4", "status": "detected", "landmarks": [1.0] * 10, "face": 0}
+    face |= dict.fromkeys(("score", "x", "y", "width", "height"), 1.0)
+    none = {"sequence": "clip.mp4", "frame": 2, "time": 0.08, "status": "no_face", "faces": 0}
+    frames = [face | {"frame": frame, "time": frame / 25} for frame in range(2)]
+    values = np.array([[0.25, 0.75, 0.125], [0.875, 0.125, -0.5]], np.float32)
+    rows = layout.rows(pa.RecordBatch.from_pylist([*frames, none], FACES), values)
+    path = tmp_path / f"p.{suffix}"
+    write_table([rows], layout, path)
+    found = read_predictions(path)
+    assert (found.kind, found.labels, found.thresholds, found.asked) == (kind, labels, thresholds, [SENTENCE])
+    about = {"model": "demo", "folds": [0, 1, 2], "notice": "Trained on drawings."}
+    assert found.about == (about if suffix == "parquet" else dict.fromkeys(about))
+    assert found.rows.to_pylist() == rows.to_pylist()
 
 
 def test_rows_in_another_order_are_sorted(tmp_path):

@@ -1,0 +1,10 @@
+"""Names in tables of predictions, which `clef predict` writes, MLflow answers and `clef view` reads."""
+
+METADATA = b"clef.predictions"
+"""Key of a JSON object in the metadata of the Parquet file; see `clef.predict.table.Layout`."""
+PROBABILITY = "p_"
+"""Prefix of the columns with the probability of a label."""
+ASKED = "ask: "
+"""Prefix of the columns with the cosine of a sentence."""
+EXPRESSION = "expression"
+"""Column of the most probable expression. The decision about an action unit has the name of its label."""
