@@ -55,13 +55,17 @@ class ServedModel:
                 crop_row("", item, self.settings) for item in find_single_faces(frames, self.detector, self.settings)
             ]
             encoded = [row["crop"] for row in found if "crop" in row]
-            crops = [crop for crop in map(decode_crop, encoded) if crop is not None]
-            predicted = iter(self._predict_crops(crops) if crops else ())
+            predicted = iter(self._predict_crops(encoded) if encoded else ())
         rows = [{STATUS: row["status"], **(next(predicted) if "crop" in row else {})} for row in found]
         table = pd.DataFrame(rows, columns=output_columns(self.model.config), dtype=object)
         return table.where(table.notna(), None)  # null in JSON
 
-    def _predict_crops(self, crops: list[np.ndarray]) -> list[dict[str, Any]]:
+    def _predict_crops(self, encoded: list[bytes]) -> list[dict[str, Any]]:
+        crops = []
+        for jpeg in encoded:
+            crop = decode_crop(jpeg)
+            assert crop is not None, "encoded just now"
+            crops.append(crop)
         probabilities, _ = self.model.predict(torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2))
         return [
             self._row(dict(zip(self.model.config.labels.names, row, strict=True))) for row in probabilities.tolist()
@@ -69,14 +73,17 @@ class ServedModel:
 
     def _row(self, probabilities: dict[str, float]) -> dict[str, Any]:
         row: dict[str, Any] = {f"{PROBABILITY}{name}": value for name, value in probabilities.items()}
-        if thresholds := self.model.config.thresholds:
-            return row | {name: int(value >= thresholds[name]) for name, value in probabilities.items()}
-        return row | {EXPRESSION: max(probabilities, key=lambda name: probabilities[name])}
+        if self.model.config.labels.kind == "expressions":
+            return row | {EXPRESSION: max(probabilities, key=lambda name: probabilities[name])}
+        thresholds = self.model.config.thresholds
+        return row | {name: int(value >= thresholds[name]) for name, value in probabilities.items()}
 
 
 def output_columns(config: TrainedConfig) -> list[str]:
     """Names of the columns of a prediction."""
-    return [STATUS, *(f"{PROBABILITY}{name}" for name in config.labels.names), *(config.thresholds or [EXPRESSION])]
+    names = config.labels.names
+    decisions = [EXPRESSION] if config.labels.kind == "expressions" else names
+    return [STATUS, *(f"{PROBABILITY}{name}" for name in names), *decisions]
 
 
 def _frame(number: int, encoded: str) -> Frame:

@@ -109,7 +109,8 @@ def _save(folder: Path, config: TrainedConfig, logged: LoggedModel, path: Path) 
 def _signature(config: TrainedConfig) -> ModelSignature:
     outputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, mlflow_model.STATUS)]
     outputs += [ColSpec(DataType.double, f"{PROBABILITY}{label}", required=False) for label in config.labels.names]
-    outputs += [ColSpec(DataType.long, label, required=False) for label in config.thresholds]
-    if not config.thresholds:
+    if config.labels.kind == "action_units":
+        outputs += [ColSpec(DataType.long, label, required=False) for label in config.labels.names]
+    else:
         outputs.append(ColSpec(DataType.string, EXPRESSION, required=False))
     return ModelSignature(Schema([ColSpec(DataType.string, mlflow_model.IMAGE)]), Schema(outputs))

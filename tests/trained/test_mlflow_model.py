@@ -10,6 +10,7 @@ from clef.batches.crops import Crops
 from clef.errors import ClefError
 from clef.faces.crop import crop_shard
 from clef.faces.shard import read_fingerprint
+from clef.params.schema import LabelParams
 from clef.recordings.sequence import RecordedSequence
 from clef.trained.load import load_model
 from clef.trained.mlflow_model import ServedModel
@@ -63,11 +64,11 @@ def test_what_is_no_picture_has_a_row_with_its_status(exported, images):
 
 def test_expressions_are_decided_by_the_highest_probability(exported, images):
     model = load_model(exported, device="cpu")
-    config = model.config.model_copy(update={"thresholds": {}})
-    model.config = config
+    labels = LabelParams(kind="expressions", expressions=["neutral", "happiness", "anger"])
+    model.config = model.config.model_copy(update={"labels": labels})
     rows = ServedModel(model).predict(pd.DataFrame({"image": [encoded(images[0])]}))
-    assert rows["expression"][0] == max(LABELS, key=lambda name: rows[f"p_{name}"][0])
-    assert not set(LABELS) & set(rows)
+    assert rows["expression"][0] == max(labels.names, key=lambda name: rows[f"p_{name}"][0])
+    assert not set(labels.names) & set(rows)
 
 
 def test_a_missing_detector_is_named(exported):
