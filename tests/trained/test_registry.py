@@ -1,7 +1,7 @@
 import re
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, requires
+from importlib import metadata
 from pathlib import Path
 
 import mlflow
@@ -48,7 +48,7 @@ def test_every_registration_is_a_new_version_with_pinned_packages(toy_run, expor
     model = yaml.safe_load((folder / "MLmodel").read_text())
     assert model["flavors"]["python_function"]["loader_module"] == "clef.trained.mlflow_model"
     requirements = (folder / "requirements.txt").read_text().split("\n")
-    assert [line.split("==")[0] for line in requirements] == list(PACKAGES)
+    assert requirements == [f"{package}=={metadata.version(package)}" for package in PACKAGES]
 
 
 def test_a_server_that_does_not_answer_is_one_line(toy_run, exported, bare_checkout, closed_port, monkeypatch):
@@ -79,8 +79,8 @@ def _closure(names) -> set[str]:
             continue
         found.add(name)
         try:
-            lines = requires(name) or []
-        except PackageNotFoundError:
+            lines = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
             continue
         pending += [_normal(re.match(r"[\w.-]+", line)[0]) for line in lines if "extra ==" not in line]
     return found
