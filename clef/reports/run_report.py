@@ -100,15 +100,13 @@ def write_report(
     write_text(folder / "report.html", page)
 
 
-def _curves(summary: dict[str, Any], grid: MetricsGrid) -> dict[str, list[Panel]] | None:
-    """Precision-recall and calibration of each label; None for metrics of an earlier version."""
+def _curves(summary: dict[str, Any], grid: MetricsGrid) -> dict[str, list[Panel]]:
+    """Precision-recall and calibration of each label."""
     of_folds = [[of_seed[fold["fold"]] for of_seed in grid.values()] for fold in summary["folds"]]
     scores = [m for of_fold in of_folds for m in of_fold]
     together = threshold_counts(scores)
-    if together is None:
-        return None
-    by_fold = [precision_recall(counts) for of_fold in of_folds if (counts := threshold_counts(of_fold)) is not None]
-    drawn = by_fold if 1 < len(by_fold) <= MOST_FOLDS else []
+    drawn = of_folds if 1 < len(of_folds) <= MOST_FOLDS else []
+    by_fold = [precision_recall(threshold_counts(of_fold)) for of_fold in drawn]
     precision, recall = precision_recall(together)
     calibrated = calibration(together)
     errors = calibrated.error()
@@ -118,7 +116,7 @@ def _curves(summary: dict[str, Any], grid: MetricsGrid) -> dict[str, list[Panel]
     for i, label in enumerate(summary["labels"]):
         row = summary["rows"][label]
         figure = precision_recall_panel(
-            [(fold[0][i], fold[1][i]) for fold in drawn], (precision[i], recall[i]), row["base_rate"] or 0, points[i]
+            [(fold[0][i], fold[1][i]) for fold in by_fold], (precision[i], recall[i]), row["base_rate"] or 0, points[i]
         )
         svg = inline_svg(figure, f"precision-recall-{i}", f"precision against recall of {label}")
         panels["precision_recall"].append((label, f"AP {percent(row['ap'])}", svg))

@@ -139,8 +139,8 @@ def folds_table(grid: MetricsGrid) -> Table:
     for seed, folds in grid.items():
         for fold, m in folds.items():
             lost = sum(m["status"].get(name, 0) for name in ("no_face", "undecodable"))
-            counts = (len(m["subjects"]), m["frames"], lost, m.get("unknown_frames"))
-            texts = ["" if count is None else f"{count:,}" for count in counts]
+            counts = (len(m["subjects"]), m["frames"], lost, m["unknown_frames"])
+            texts = [f"{count:,}" for count in counts]
             chosen = [_choice(m["field"]), _choice(m["field_max"])]
             rows.append([str(seed), str(fold), *texts, str(m["last_epoch"] or ""), *chosen])
     columns = ["seed", "fold", "subjects", "frames", "without a face", "no known label", "last epoch"]

@@ -144,20 +144,17 @@ def test_a_test_on_another_data_set_names_both(make_run, tmp_path):
 
 
 def test_results_alone_give_a_page(make_run):
-    """Without weights, losses, crops or predictions, from metrics of an earlier version, and without intervals."""
+    """Without weights, losses, crops or predictions, and without intervals."""
     run = make_run()
     for path in run.folder.rglob("*"):
         if path.is_file():
             path.unlink()
-    for metrics in run.fold_metrics.values():
-        del metrics["by_threshold"], metrics["unknown_frames"]
     for row in run.summary["rows"].values():
         row.update(ci_low=None, ci_high=None, activity_only=None)
     for margins in run.summary["margins"].values():
         margins.update({label: [None, None] for label in margins})
     page = run.changed(summary=run.summary | {"bootstrap": 0}).write()
-    assert sections(page) == ["results", "spread", "left-out", "repeat"]
-    assert "No curves: the metrics are of an earlier version." in page
+    assert sections(page) == ["results", "precision-recall", "calibration", "spread", "left-out", "repeat"]
     assert "bootstrap intervals" not in page
     assert "which record commit, data and device, are missing" in page
 

@@ -30,10 +30,8 @@ class ThresholdCounts:
     """(labels,): known frames that show the label, and all known frames, with and without a crop."""
 
 
-def threshold_counts(fold_metrics: Sequence[dict[str, Any]]) -> ThresholdCounts | None:
-    """Add up the counts of folds and seeds; None if metrics of an earlier version have none."""
-    if not all("by_threshold" in metrics for metrics in fold_metrics):
-        return None
+def threshold_counts(fold_metrics: Sequence[dict[str, Any]]) -> ThresholdCounts:
+    """Add up the counts of folds and seeds."""
     rows = [[metrics["rows"][label] for label in metrics["labels"]] for metrics in fold_metrics]
     return ThresholdCounts(
         np.array(fold_metrics[0]["by_threshold"]["thresholds"]),

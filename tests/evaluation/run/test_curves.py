@@ -67,9 +67,8 @@ def test_values_on_the_edges_of_bins_and_empty_bins():
     assert found.predicted[0, [0, 3, 9]] == pytest.approx([0.00005, 0.305, 0.99995])
 
 
-def test_a_perfectly_calibrated_model_has_no_error_and_metrics_without_counts_have_no_curves():
+def test_a_perfectly_calibrated_model_has_no_error():
     shares, frames = np.array([[0.1, np.nan, 0.9]]), np.array([[5, 0, 3]])
     assert Calibration(shares, shares, frames).error() == 0
     assert Calibration(shares, 1 - shares, frames).error() == pytest.approx(0.8)
     assert np.isnan(Calibration(shares, shares, 0 * frames).error())
-    assert threshold_counts([{"labels": []}]) is None
