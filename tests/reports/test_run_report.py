@@ -1,5 +1,6 @@
 import datetime
 import json
+import os
 import platform
 import re
 import shutil
@@ -92,10 +93,12 @@ def test_only_results_change_the_page(make_run, tmp_path, tmp_path_factory, monk
     monkeypatch.setattr(time, "strftime", lambda text, when=later: str(when))
     monkeypatch.setattr(socket, "gethostname", lambda: "another-host")
     monkeypatch.setattr(platform, "node", lambda: "another-host")
+    monkeypatch.setenv("LOGNAME", "another-user")
     assert run.changed(folder=folder, fold_metrics=moved).write() == first
     assert {path.name: path.read_bytes() for path in (folder / "tables").iterdir()} == tables
     assert set(tables) == {f"{name}.{suffix}" for name in ("summary", "published") for suffix in ("tex", "md")}
     assert "secret" not in first, "the host of a training"
+    assert not re.search(rf"\b{re.escape(os.uname().nodename)}\b", first), "the host of this test"
 
 
 def test_the_spread_is_explained_in_sentences_with_spaces_between_them(make_run):
