@@ -36,9 +36,13 @@ def _name(value: str) -> str:
     return value
 
 
+def is_weights_path(pretrained: str) -> bool:
+    """Whether `model.pretrained` is the path of a file, and not an open_clip tag, which is used in file names."""
+    return "/" in pretrained or pretrained.endswith(MODEL_SUFFIXES)
+
+
 def _weights(value: str) -> str:
-    """An open_clip tag, which the workflow uses in file names, or a path."""
-    if not (NAME.fullmatch(value) or "/" in value or value.endswith(MODEL_SUFFIXES)):
+    if not (NAME.fullmatch(value) or is_weights_path(value)):
         raise ValueError(f"expected an open_clip tag ({NAME_EXPECTED}) or the path of a weights file")
     return value
 

@@ -15,7 +15,7 @@ from clef.evaluation.run.rows import TOTALS, percent, row_names
 from clef.evaluation.run.spread import spread
 from clef.evaluation.run.summary import OPTIMISTIC
 from clef.evaluation.run.terminal_summary import verdict
-from clef.params.schema import MODEL_SUFFIXES
+from clef.params.schema import is_weights_path
 from clef.runtime.paths import seed_and_fold
 from clef.trained.config import TrainedConfig
 
@@ -89,8 +89,7 @@ def _pretrained(sidecar: dict[str, Any] | None) -> str | None:
     tag, sha256 = sidecar["model"]["pretrained"], sidecar.get("pretrained")
     if tag is None:
         return None
-    is_file = "/" in tag or tag.endswith(MODEL_SUFFIXES)
-    return f"a file with the SHA-256 `{sha256}`" if is_file else f"open_clip's `{tag}`"
+    return f"a file with the SHA-256 `{sha256}`" if is_weights_path(tag) else f"open_clip's `{tag}`"
 
 
 def _spread(results: Path, summary: dict[str, Any]) -> dict[str, Any] | None:

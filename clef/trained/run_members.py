@@ -24,12 +24,10 @@ def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -
         ClefError: There are no such weights, they differ in more than seed and fold, or the run is not finished and no
             fold is given.
     """
-    pattern = seed_and_fold("*" if seed is None else seed, "*" if fold is None else fold)
-    weights = sorted(folder.glob(str(pattern / "finetune.safetensors")))
+    weights = _weights(folder, "*" if seed is None else seed, "*" if fold is None else fold)
     if not weights:
         chosen = "".join(f", {name} {value}" for name, value in (("seed", seed), ("fold", fold)) if value is not None)
-        trained = folder.glob(str(seed_and_fold("*", "*") / "finetune.safetensors"))
-        known = abbreviate(sorted(str(path.parent.relative_to(folder)) for path in trained))
+        known = abbreviate([str(path.parent.relative_to(folder)) for path in _weights(folder)])
         todo = f"run `snakemake --cores 2 {folder}/summary.csv` first"
         raise ClefError(
             f"{folder}: no trained stage 2{chosen}; {f'it has {known}; name one of them' if known else todo}"
@@ -68,7 +66,11 @@ def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -
 def results_of(name: str) -> Path | None:
     """Folder with the results of a run, given by its name or by that folder; None if there is none."""
     candidates = [Path(name), RESULTS / name]
-    return next((path for path in candidates if any(path.glob("seed*/fold*/finetune.safetensors"))), None)
+    return next((path for path in candidates if _weights(path)), None)
+
+
+def _weights(folder: Path, seed: int | str = "*", fold: str = "*") -> list[Path]:
+    return sorted(folder.glob(str(seed_and_fold(seed, fold) / "finetune.safetensors")))
 
 
 def _sidecar(weights: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from clef.errors import ClefError
-from clef.params.schema import MODEL_SUFFIXES, ModelParams
+from clef.params.schema import ModelParams, is_weights_path
 from clef.runtime.files import file_hash
 from clef.runtime.paths import WEIGHTS
 
@@ -92,7 +92,7 @@ def model_note(name: str, pretrained: str | None) -> Path | None:
     """
     if pretrained is None or Path(pretrained).is_file():
         return None
-    if "/" in pretrained or Path(pretrained).suffix in MODEL_SUFFIXES:
+    if is_weights_path(pretrained):
         raise ClefError(f"model.pretrained: no file {pretrained}; put it there, or give an open_clip tag")
     return WEIGHTS / f"{name}.{pretrained}.json"
 
