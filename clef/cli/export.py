@@ -24,6 +24,7 @@ def export(
     ] = None,
 ) -> None:
     """Write a folder with weights, settings, a model card and an ONNX graph of a trained run, to use or publish."""
+    from clef.cli.track import QUIET_MLFLOW
     from clef.params.schema import NAME, NAME_EXPECTED
     from clef.runtime.paths import results_folder
     from clef.trained.export import export_run, is_exported
@@ -37,7 +38,7 @@ def export(
     if register is not None:
         if not NAME.fullmatch(register):
             raise ClefError(f"--register {register}: expected {NAME_EXPECTED}")
-        os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING", **os.environ}
+        os.environ |= {**QUIET_MLFLOW, **os.environ}
         from clef.tracking.location import find_checkout
         from clef.tracking.store import Store
         from clef.trained.registry import register_model

@@ -14,12 +14,11 @@ from clef.errors import ClefError
 track = typer.Typer(no_args_is_help=True, help="Update MLflow from the results, or start its UI.")
 app.add_typer(track, name="track", rich_help_panel=RESULTS_PANEL)
 
-MLFLOW_ENVIRONMENT = {
+QUIET_MLFLOW = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
+MLFLOW_ENVIRONMENT = QUIET_MLFLOW | {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
