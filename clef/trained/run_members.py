@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from clef import __version__
-from clef.datasets import adapter_of
 from clef.errors import ClefError, abbreviate
 from clef.params.schema import EvaluateParams, FinetuneParams, LabelParams
 from clef.runtime.paths import RESULTS, seed_and_fold
@@ -36,6 +35,8 @@ def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -
     for path, sidecar in zip(weights, sidecars, strict=True):
         if other := [name for name in (*SHARED, "fingerprint") if sidecar.get(name) != sidecars[0].get(name)]:
             raise ClefError(f"{path}: trained with other {', '.join(other)} than {weights[0]}; finish the run again")
+    from clef.datasets import adapter_of  # slow, and not for exported models
+
     first = sidecars[0]
     labels = LabelParams.model_validate(first["labels"])
     thresholds, tuned = _thresholds(weights, labels) if labels.kind == "action_units" else ({}, False)
