@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from clef.evaluation.fold.metrics import Counts, Floats
-from clef.plots.style import BLUE, GREY, INK, ORANGE
+from clef.plots.style import BLUE, GREY, INK, ORANGE, PALE
 
 SIDE = 1.75  # inches
 GOLDEN_RATIO = 0.618034
@@ -36,7 +36,7 @@ def calibration_panel(predicted: Floats, observed: Floats, frames: Counts) -> Fi
     figure, axes = _panel()
     axes.plot([0, 100], [0, 100], color=INK, linewidth=0.8, linestyle="--")
     width = 100 / len(frames)
-    axes.bar(width * np.arange(len(frames)), 25 * frames / max(1, frames.max()), width, align="edge", color="#C4C4C4")
+    axes.bar(width * np.arange(len(frames)), 25 * frames / max(1, frames.max()), width, align="edge", color=PALE)
     filled = frames > 0
     axes.plot(100 * predicted[filled], 100 * observed[filled], color=BLUE, marker="o", markersize=3.5, clip_on=False)
     return figure

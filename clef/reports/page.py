@@ -9,10 +9,10 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from clef.plots.style import BLUE, GREEN, GREY, INK, METADATA, ORANGE, STYLE
+from clef.plots.style import BLUE, GREEN, GREY, INK, METADATA, ORANGE, PALE, STYLE
 
 COLOURS = {BLUE: "blue", ORANGE: "orange", GREEN: "green", GREY: "grey", INK: "ink", "#ffffff": "paper"}
-COLOURS |= {STYLE["grid.color"]: "grid", "#C4C4C4": "pale"}
+COLOURS |= {STYLE["grid.color"]: "grid", PALE: "pale"}
 """Colours of the plots and the variables of `style.css` that replace them, which differ in a dark page."""
 
 PIXELS_PER_POINT = 4 / 3
