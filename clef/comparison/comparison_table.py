@@ -75,15 +75,11 @@ def _runs(runs: Sequence[FinishedRun], comparison: Comparison) -> Iterator[Rende
 
 
 def _headline(comparison: Comparison, folds: int) -> Iterator[RenderableType]:
-    value, won = f"mean {metric_name(comparison)}", "AUs won"
-    if comparison.headline == "accuracy":
-        value, won = "accuracy", "expressions won"
+    value, columns, rows = headline_differences(comparison, folds)
     yield _title(f"{value}, minus that of {comparison.first}; percentage points")
-    table = _table("run", "difference", "95 % interval", "folds won", won)
-    for other in comparison.others:
-        row = other.rows[comparison.headline]
-        wins = f"{other.folds_won} of {folds}", f"{other.labels_won} of {len(comparison.labels)}"
-        table.add_row(_lines(other.run), points(row.difference), points_interval(row), *wins)
+    table = _table(*columns)
+    for run, *cells in rows:
+        table.add_row(_lines(run), *cells)
     yield table
 
 
@@ -111,6 +107,19 @@ def _explanation(runs: Sequence[FinishedRun], comparison: Comparison) -> Text:
     if not comparison.resamples:
         return _dim("no intervals, because --resamples is 0")
     return _dim(f"\n{intervals_are(runs, comparison)}\n! the interval excludes 0; {chance_alone(comparison)}")
+
+
+def headline_differences(comparison: Comparison, folds: int) -> tuple[str, list[str], list[list[str]]]:
+    """What is compared, and the columns and rows of a table with a row per run after the first."""
+    value, won = f"mean {metric_name(comparison)}", "AUs won"
+    if comparison.headline == "accuracy":
+        value, won = "accuracy", "expressions won"
+    rows = []
+    for other in comparison.others:
+        row = other.rows[comparison.headline]
+        wins = f"{other.folds_won} of {folds}", f"{other.labels_won} of {len(comparison.labels)}"
+        rows.append([other.run, points(row.difference), points_interval(row), *wins])
+    return value, ["run", "difference", "95 % interval", "folds won", won], rows
 
 
 def intervals_are(runs: Sequence[FinishedRun], comparison: Comparison) -> str:

@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from clef.comparison.comparison_table import chance_alone, intervals_are, metric_name, points, points_interval
+from clef.comparison.comparison_table import (
+    chance_alone,
+    headline_differences,
+    intervals_are,
+    metric_name,
+    points,
+    points_interval,
+)
 from clef.comparison.differences import ComparedRun, Comparison
 from clef.comparison.finished_run import FinishedRun
 from clef.comparison.setting_differences import SettingDifferences
 from clef.evaluation.run.rows import interval, percent
+from clef.evaluation.run.summary import OPTIMISTIC
 from clef.plots.differences import differences_figure
 from clef.plots.style import plot_style
 from clef.reports.page import inline_svg, render
@@ -29,13 +37,15 @@ def write_comparison(
             for number, other in enumerate(comparison.others)
         }
     labels = {run.name: [label for label in run.labels if label not in comparison.labels] for run in runs}
+    results = _runs_table(runs, comparison)
     page = render(
         "comparison.html",
         runs=[run.name for run in runs],
         dataset=runs[0].summary["dataset"],
         metric=metric_name(comparison),
         first=comparison.first,
-        results=_runs_table(runs, comparison),
+        results=results,
+        optimistic=[key for key in OPTIMISTIC if HEADLINE[key] in results.columns],
         headline=_headline_table(comparison, len(runs[0].folds)),
         labels=[(_labels_table(comparison, other, totals), plots[other.run]) for other in comparison.others],
         not_compared={name: more for name, more in labels.items() if more},
@@ -63,14 +73,9 @@ def _runs_table(runs: Sequence[FinishedRun], comparison: Comparison) -> Table:
 
 
 def _headline_table(comparison: Comparison, folds: int) -> Table:
-    rows = []
-    for other in comparison.others:
-        row = other.rows[comparison.headline]
-        won = [f"{other.folds_won} of {folds}", f"{other.labels_won} of {len(comparison.labels)}"]
-        rows.append([other.run, points(row.difference), points_interval(row), *won])
-    value = "accuracy" if comparison.headline == "accuracy" else f"mean {metric_name(comparison)}"
+    value, columns, rows = headline_differences(comparison, folds)
     caption = f"{value[0].upper()}{value[1:]}, minus that of {comparison.first}, in percentage points."
-    return Table(caption, ["run", "difference", "95 % interval", "folds won", "labels won"], rows, "lrrrr")
+    return Table(caption, columns, rows, "lrrrr")
 
 
 def _labels_table(comparison: Comparison, other: ComparedRun, totals: int) -> Table:

@@ -59,6 +59,7 @@ def write_report(
     grid = cross_validation(scores)
     found = spread(grid, row_names(summary), summary["pooled"])
     tables = {"summary": run_tables.headline_table(summary), "published": run_tables.published_table(summary)}
+    with_folds = 1 < len(summary["folds"]) <= MOST_FOLDS
     headline = summary["rows"]["accuracy" if "accuracy" in summary["rows"] else "mean"]
     with plot_style():
         page = render(
@@ -75,7 +76,8 @@ def write_report(
             more=run_tables.more_table(summary),
             ranking=run_tables.ranking_table(summary),
             published=tables["published"],
-            curves=_curves(summary, grid),
+            with_folds=with_folds,
+            curves=_curves(summary, grid, with_folds),
             confusion=run_tables.confusion_shares(scores) if summary["kind"] == "expressions" else None,
             spread=_spread(summary, found),
             subjects=run_tables.subjects_table(found, summary["resampled"]) if found.unit_names else None,
@@ -100,13 +102,12 @@ def write_report(
     write_text(folder / "report.html", page)
 
 
-def _curves(summary: dict[str, Any], grid: MetricsGrid) -> dict[str, list[Panel]]:
-    """Precision-recall and calibration of each label."""
+def _curves(summary: dict[str, Any], grid: MetricsGrid, with_folds: bool) -> dict[str, list[Panel]]:
+    """Precision-recall and calibration of each label, if wanted with curves of single folds."""
     of_folds = [[of_seed[fold["fold"]] for of_seed in grid.values()] for fold in summary["folds"]]
     scores = [m for of_fold in of_folds for m in of_fold]
     together = threshold_counts(scores)
-    drawn = of_folds if 1 < len(of_folds) <= MOST_FOLDS else []
-    by_fold = [precision_recall(threshold_counts(of_fold)) for of_fold in drawn]
+    by_fold = [precision_recall(threshold_counts(of_fold)) for of_fold in of_folds if with_folds]
     precision, recall = precision_recall(together)
     calibrated = calibration(together)
     errors = calibrated.error()

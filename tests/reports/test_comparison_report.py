@@ -29,14 +29,19 @@ def test_the_page_has_the_values_of_the_comparison(runs, tmp_path):
     assert rows(page, "Settings that differ.") == [["finetune.epochs", "8", "&lt;10&gt;"]]
     assert SETTINGS.notes[0] in page
     assert "F1 field (optimistic)" in page
+    assert "<strong>optimistic</strong>: the epoch was chosen on the test folds" in page
+    assert ">AUs won</th>" in page
     assert page.count("<svg") == 1
     write_comparison(tmp_path / "again.html", runs, comparison, SETTINGS)
     assert (tmp_path / "again.html").read_text() == page
 
 
 def test_without_intervals_and_differences_of_settings(runs, tmp_path):
+    for run in runs:
+        del run.summary["rows"]["mean"]["f1_field"]
     write_comparison(tmp_path / "page.html", runs, compare(runs, resamples=0), SettingDifferences({}, []))
     page = (tmp_path / "page.html").read_text()
     assert "No intervals, because --resamples is 0." in page
     assert "No setting differs" in page
     assert "excludes 0" not in page
+    assert "optimistic" not in page
