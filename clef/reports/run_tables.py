@@ -7,7 +7,7 @@ import numpy as np
 
 from clef.evaluation.run.fold_metrics import MetricsGrid
 from clef.evaluation.run.published import ranking
-from clef.evaluation.run.rows import TOTALS, interval, percent, row_names
+from clef.evaluation.run.rows import interval, percent, row_names
 from clef.evaluation.run.spread import Spread
 from clef.reports.table import Table
 
@@ -41,18 +41,15 @@ STATUS = {
 
 def headline_table(summary: dict[str, Any]) -> Table:
     """F1 with its interval, baselines and optimistic scores."""
-    rows = summary["rows"]
+    rows, names = summary["rows"], row_names(summary)
     shown = _with_values(summary, HEADLINE)
-    cells = [[n, percent(rows[n]["f1"]), interval(rows[n]), *(percent(rows[n][k]) for k in shown)] for n in rows]
-    by_name = {row[0]: row for row in cells}
+    cells = [[n, percent(rows[n]["f1"]), interval(rows[n]), *(percent(rows[n][k]) for k in shown)] for n in names]
     threshold = "" if summary["threshold"] is None else f", threshold {summary['threshold']:g}"
     caption = f"Results of {summary['run']} in per cent. F1 is strict: last epoch{threshold}."
     if "accuracy" in rows:
         caption += " In the row accuracy, the columns F1 are accuracies."
     columns = ["", "F1", "95 % interval", *(HEADLINE[key] for key in shown)]
-    totals = sum(name in rows for name in TOTALS)
-    names = row_names(summary)
-    return Table(caption, columns, [by_name[name] for name in names], "l" + "r" * (len(columns) - 1), totals)
+    return Table(caption, columns, cells, "l" + "r" * (len(columns) - 1), len(names) - len(summary["labels"]))
 
 
 def more_table(summary: dict[str, Any]) -> Table:

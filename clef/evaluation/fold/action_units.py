@@ -57,7 +57,7 @@ def score_action_units(
         "f1_tuned": undefined if tuning is None else metrics.f1(confusions["f1_tuned"]),
         "auc": metrics.auc(truth, probability),
         "ap": metrics.average_precision(truth, probability),
-        "auc_description": metrics.auc(truth, fold.similarity),
+        "auc_description": undefined if fold.similarity is None else metrics.auc(truth, fold.similarity),
         "f1_within_activity": metrics.within_activity_f1(truth, probability, fold.activity, threshold),
         "base_rate": rate,
         "floor": metrics.always_positive_f1(rate),

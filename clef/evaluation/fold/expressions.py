@@ -41,13 +41,14 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     }
     if field is not None:
         variants["f1_field"] = by_epoch[field]
+    undefined = np.full(len(names), np.nan)
     columns = {key: metrics.f1(counts) for key, counts in variants.items()}
     columns |= {
         "precision": metrics.precision(strict),
         "recall": metrics.recall(strict),
         "auc": metrics.auc(truth, fold.probability),
         "ap": metrics.average_precision(truth, fold.probability),
-        "auc_description": metrics.auc(truth, fold.similarity),
+        "auc_description": undefined if fold.similarity is None else metrics.auc(truth, fold.similarity),
         "f1_within_activity": metrics.within_activity_f1(truth, predicted, fold.activity, ONE_HOT_THRESHOLD),
         "base_rate": metrics.base_rate(strict),
     }

@@ -76,13 +76,11 @@ def coverage(truth: Floats, probability: Floats) -> Floats:
     return ratio((known & ~np.isnan(probability)).sum(axis=0), known.sum(axis=0))
 
 
-def auc(truth: Floats, probability: Floats | None) -> Floats:
-    """Area under the ROC curve of each label; NaN if all known frames have the same value, or without probabilities.
+def auc(truth: Floats, probability: Floats) -> Floats:
+    """Area under the ROC curve of each label; NaN if all known frames have the same value.
 
     Frames without a crop have probability 0.
     """
-    if probability is None:
-        return np.full(truth.shape[1], np.nan)
     return _ranked(roc_auc_score, truth, probability)
 
 
