@@ -1,6 +1,5 @@
 """The pages in a real browser: nothing is fetched, nothing is cut off, and dark pages and prints are readable."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,9 @@ from playwright.sync_api import Page, sync_playwright
 from clef.comparison.differences import compare
 from clef.comparison.setting_differences import SettingDifferences
 from clef.reports.comparison_report import write_comparison
+from tests.chromium import launch, needs_chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 PAGES = ["action_units", "expressions", "leave_one_out", "comparison"]
 LONG = "a-run-with-a-rather-long-name-for-a-telephone"
@@ -47,7 +45,7 @@ def show(report) -> Iterator[Callable[..., Page]]:
     """Open the page; any request, message or error of the page fails the test."""
     seen = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = launch(playwright)
 
         def opened(width: int, scheme: str) -> Page:
             context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)

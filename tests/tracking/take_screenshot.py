@@ -10,8 +10,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from tests.chromium import launch
 from tests.tracking.conftest import free_port, pages
-from tests.tracking.test_pages import CHROMIUM, OPTIONS, compare_page
+from tests.tracking.test_pages import compare_page
 
 WIDTH, HEIGHT = 1220, 900
 PANEL = 422  # pixels of MLflow's assistant at the right, which the picture leaves out
@@ -19,7 +20,7 @@ PANEL = 422  # pixels of MLflow's assistant at the right, which the picture leav
 
 def take_screenshot(checkout: Path, target: Path) -> None:
     with pages(checkout, free_port()) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": WIDTH + PANEL, "height": HEIGHT})
         page.goto(f"{address}/{compare_page(checkout)}", timeout=600_000)
         page.locator(".js-plotly-plot .axis-title").first.wait_for(timeout=600_000)

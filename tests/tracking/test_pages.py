@@ -1,7 +1,6 @@
 """MLflow's pages in a real browser."""
 
 import json
-import shutil
 import urllib.parse
 from dataclasses import asdict
 from pathlib import Path
@@ -17,11 +16,10 @@ from clef.tracking.record import records_below
 from clef.tracking.run_description import parent_run
 from clef.tracking.store import Store
 from clef.tracking.sync import sync_records
+from tests.chromium import launch, needs_chromium
 from tests.tracking.conftest import ROOT, all_runs, free_port, make_record, pages
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 SCORES = {"demo": 0.625, "demo-no-pretrain": 0.621, "demo-linear": 0.66}
 SHOWN = ["finetune.head", "pretrain", "pretrain.epochs", "test/f1"]
@@ -56,7 +54,7 @@ def test_the_comparison_shows_settings_against_f1_without_a_click(checkout):
     for run, f1 in SCORES.items():
         assert sync_records(Store(checkout), make_run(checkout, run, f1))[1] is None
     with pages(checkout, free_port()) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1300, "height": 900})
         page.goto(f"{address}/{compare_page(checkout)}", timeout=600_000)
         plot = page.locator(".js-plotly-plot").first

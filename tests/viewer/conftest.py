@@ -1,5 +1,4 @@
 import base64
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,13 +9,12 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from clef.fixtures import barcode
 from clef.recordings.video import frame_times
+from tests.chromium import CHROMIUM, launch
 from tests.cli.conftest import clef_here
 from tests.viewer.example import numbered_video, table, write
 
 __all__ = ["clef_here"]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 expect.set_options(timeout=600_000)
 
 
@@ -59,7 +57,7 @@ def browser():
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from tests.viewer.conftest import CHROMIUM, OPTIONS
+from tests.chromium import launch
 
 FRAME, SEGMENT = 60, (100, 160)
 
@@ -22,7 +22,7 @@ def take_screenshot(predictions: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_file = Path(folder) / "page.html"
         subprocess.run([sys.executable, "-m", "clef", "view", predictions, "--out", page_file], check=True)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(page_file.as_uri())
         for name, value in zip(("#segment-first", "#segment-last"), SEGMENT, strict=True):
