@@ -8,11 +8,13 @@ seed ?= 0
 bin := .venv/bin
 
 # Without a writable home folder, keep the caches of pip, uv and Snakemake in the checkout.
+ifneq ($(filter-out help,$(MAKECMDGOALS)),)
 ifndef XDG_CACHE_HOME
 probe := exec 2> /dev/null; f="$$HOME/.cache/clef.$$$$"; mkdir -p "$${f%/*}" && echo ok > "$$f" && cat "$$f"; rm -f "$$f"
 ifneq ($(shell test -n "$$HOME" && { $(probe); }),ok)
 export XDG_CACHE_HOME := $(CURDIR)/.cache
 $(info cannot write to ~/.cache; before `snakemake`, run: export XDG_CACHE_HOME=$(XDG_CACHE_HOME))
+endif
 endif
 endif
 

@@ -10,17 +10,23 @@ ROOT = Path(__file__).parents[1]
 ADVICE = f"cannot write to ~/.cache; before `snakemake`, run: export XDG_CACHE_HOME={ROOT}/.cache\n"
 
 
-def first_line(**environment: str) -> str:
-    command, environment = ["make", "-s", "help"], {"PATH": os.environ["PATH"], **environment}
+def first_line(target: str = "types", **environment: str) -> str:
+    """The first line of a dry run."""
+    command, environment = ["make", "-sn", target], {"PATH": os.environ["PATH"], **environment}
     ran = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
     assert ran.stderr == ""
     return ran.stdout.splitlines(keepends=True)[0]
 
 
 def test_caches_stay_where_they_are_writable(tmp_path):
-    assert first_line(HOME=str(tmp_path)).startswith("help ")
+    assert first_line(HOME=str(tmp_path)) != ADVICE
     assert not list((tmp_path / ".cache").iterdir())
-    assert first_line(HOME="/dev/null/none", XDG_CACHE_HOME=str(tmp_path)).startswith("help ")
+    assert first_line(HOME="/dev/null/none", XDG_CACHE_HOME=str(tmp_path)) != ADVICE
+
+
+def test_the_list_of_targets_tries_no_cache(tmp_path):
+    assert first_line("help", HOME=str(tmp_path)) != ADVICE
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_home_folder_that_is_missing_or_unset_moves_the_caches_to_the_checkout():
