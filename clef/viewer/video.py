@@ -2,7 +2,7 @@
 
 Browsers differ in the codecs that they play, and in many files they jump to another frame than the one that was asked
 for. The copy has every frame once, at a constant rate, with frequent key frames and no hidden ones. It is VP9, which
-Chromium (also builds without licensed codecs), Firefox and Safari play.
+Chromium (also builds without licensed codecs) and Firefox play.
 """
 
 from fractions import Fraction
