@@ -109,6 +109,9 @@ def predict(
             problems += totals.problems
             if totals.frames:  # otherwise, an older table stays
                 write_table(all_rows(parts), layout, out, openface)
+            for file, problem in problems:
+                log.error("%s: %s", file, problem)
+            if totals.frames:
                 if overlay is not None:
                     write_overlay(overlay, recordings[0], all_rows(parts), layout)
                 if plot is not None:
@@ -119,8 +122,6 @@ def predict(
         notice("%s", config.notice)
     if layout.asked:
         notice("%s", describe_zero_shot(layout.zero_shot, layout.kind))
-    for file, problem in problems:
-        log.error("%s: %s", file, problem)
     if problems:
         raise typer.Exit(1)
 

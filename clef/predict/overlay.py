@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,6 +42,10 @@ def write_overlay(target: Path, recording: RecordedSequence, rows: Iterable[pa.R
     Frames keep their times. Sound is left out. `rows` are those of the recording in the table of predictions.
     """
     drawn = _drawn(recording, rows, layout)
+    first = next(drawn, None)
+    if first is None:
+        raise ClefError(f"--overlay: {recording.source} has no frame to draw")
+    drawn = chain([first], drawn)
     with atomic_write(target) as partial:
         if recording.kind != "video":
             for _, image in drawn:
@@ -118,10 +122,8 @@ def _encode(container: "av.container.OutputContainer", drawn: Iterable[tuple[flo
         fitted = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         if fitted.shape[:2] != (stream.height, stream.width):  # the size of a video may change
             fitted = cv2.resize(image, (stream.width, stream.height))
-        frame = av.VideoFrame.from_ndarray(fitted.astype(np.uint8, copy=False), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(fitted, format="rgb24")
         last = max(last + 1, round(time * TICKS_PER_SECOND))
         frame.pts, frame.time_base = last, stream.codec_context.time_base
         container.mux(stream.encode(frame))
-    if last < 0:
-        raise ClefError("--overlay: the video has no frame to draw")
     container.mux(stream.encode())

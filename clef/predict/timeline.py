@@ -30,6 +30,8 @@ def check_plot(target: Path, recordings: Sequence[RecordedSequence]) -> None:
 def write_timeline(target: Path, rows: Iterable[pa.RecordBatch], layout: Layout) -> None:
     """Draw a curve for each label, sentence and person, with the decisions about the main person shaded."""
     table = pa.Table.from_batches(rows, layout.schema)
+    if set(table["status"].unique().to_pylist()) <= {"undecodable"}:
+        raise ClefError("--plot: the video has no frame to draw")
     times = table["time"].to_numpy()
     faces = table["face"].to_numpy()
     people = [face for face in range(len(COLOURS)) if face in faces]
