@@ -148,8 +148,11 @@ def _predict_camera(
     camera = open_camera(number)
     if kept.exists():
         earlier = out.with_stem(f"{out.stem}-interrupted")
-        write_table(kept_rows(kept), kept_layout(kept), earlier)
-        notice("%s: what the webcam showed before an interruption", earlier)
+        if (earlier_layout := kept_layout(kept)) is None:
+            notice("%s: nothing was kept before an interruption", kept)
+        else:
+            write_table(kept_rows(kept), earlier_layout, earlier)
+            notice("%s: what the webcam showed before an interruption", earlier)
     log.info("webcam %d: press ctrl-C to stop", number)
     with stopped_by_interrupt() as stop:
         rows = predict_camera(model, layout, sentences, settings, newest_frames(camera, stop), str(number))

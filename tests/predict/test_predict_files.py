@@ -17,10 +17,11 @@ from clef.errors import ClefError
 from clef.faces.crop import crop_shard
 from clef.faces.shard import open_shard
 from clef.params.schema import CropParams, RenderParams
-from clef.predict.face_cropper import _Report
+from clef.predict.face_cropper import Job, _Report
 from clef.predict.inputs import find_recordings
 from clef.predict.predict_files import Options, all_rows, predict_files
 from clef.predict.table import Layout
+from clef.predict.worker_process import WorkerProcess
 from clef.recordings.frames import Frame
 from clef.trained.load import load_model
 from tests.predict.conftest import picture, write_image
@@ -169,6 +170,22 @@ def test_a_process_that_dies_costs_only_its_file(whole_image_model, tmp_path, mo
     assert table["file"].map(lambda name: Path(name).name).tolist() == ["a.mp4"] * 3 + ["z.mp4"] * 3
     problem = "the process that read it ended with code -9; is it damaged, or memory short?"
     assert totals.problems == [(str(tmp_path / "deadly.mp4"), problem)]
+
+
+class DiesAtOnce(WorkerProcess):
+    """Its process ends before the first message, in the middle of a stream."""
+
+    def _start(self):
+        code = "import pyarrow as pa, sys; sys.stdin.readline(); pa.ipc.new_stream(sys.stdout.buffer, pa.schema([]))"
+        return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def test_a_process_that_dies_before_its_first_message_costs_only_its_file(tmp_path):
+    ((recording,), _) = find_recordings([str(write_video(tmp_path / "a.mp4", numbered_images(3)))])
+    messages = []
+    DiesAtOnce(CropParams(), 0.0, None, 1).crop(Job([recording]), messages.append)
+    assert [message.event for message in messages] == ["restart", "end"]
+    assert [name for name, _ in messages[-1].problems] == [str(tmp_path / "a.mp4")]
 
 
 SCRIPT = """
