@@ -5,15 +5,12 @@ Faces are not recognised. A person who takes another's place in the picture is t
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 
-from clef.faces.detectors import Detector, Face
-from clef.faces.search import SearchedFrame, difference, image_centre, match_faces, search_frames
-from clef.params.schema import CropParams
-from clef.recordings.frames import Frame
+from clef.faces.detectors import Face
+from clef.faces.search import SearchedFrame, difference, image_centre, match_faces
 
 
 class Track:
@@ -140,11 +137,3 @@ def _choose_person(tracks: list[Track], rule: Literal["largest", "central"]) -> 
         is_free = not any(track.coincides(fragment) for track in person)
         (person if is_free and nearest in person else others).append(fragment)
     return person
-
-
-def find_tracks(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> Tracks:
-    """Find all faces of a recording and link them to tracks. Images are not kept."""
-    tracks = Tracks()
-    for searched in search_frames(frames, detector, settings):
-        tracks.add(searched)
-    return tracks

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from clef.faces.detectors import Face
-from clef.faces.search import SearchedFrame
-from clef.faces.tracks import Tracks, find_tracks
+from clef.faces.search import SearchedFrame, search_frames
+from clef.faces.tracks import Tracks
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame
 from tests.faces.rectangles import SIZE, RectangleDetector, draw
@@ -26,7 +26,9 @@ def test_all_people_of_a_recording_are_kept_as_tracks():
     images = [draw((20, 30), (120, SIZE)) if n % 10 < 6 else draw((120, SIZE)) for n in range(20)]
     images[3] = None
     frames = [Frame(number, image) for number, image in enumerate(images)]
-    found = find_tracks(iter(frames), RectangleDetector(), CropParams(detector="none"))
+    found = Tracks()
+    for searched in search_frames(iter(frames), RectangleDetector(), CropParams(detector="none")):
+        found.add(searched)
     left, right = sorted(found.tracks, key=len)
     assert list(left.numbers) == [0, 1, 2, 4, 5, *range(10, 16)]
     assert list(right.numbers) == [0, 1, 2, *range(4, 20)]

@@ -173,10 +173,11 @@ def test_a_process_that_dies_costs_only_its_file(whole_image_model, tmp_path, mo
 
 
 class DiesAtOnce(WorkerProcess):
-    """Its process ends before the first message, in the middle of a stream."""
+    """Its process fails before the first message, as when memory is short; the stream is closed on the way out."""
 
     def _start(self):
-        code = "import pyarrow as pa, sys; sys.stdin.readline(); pa.ipc.new_stream(sys.stdout.buffer, pa.schema([]))"
+        close = "pa.ipc.new_stream(sys.stdout.buffer, pa.schema([])).close()"
+        code = f"import pyarrow as pa, sys; sys.stdin.readline(); {close}"
         return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
