@@ -62,7 +62,6 @@ def predict(
     """
     from clef.predict.inputs import find_recordings
     from clef.predict.output import check_not_inputs, check_output, write_table
-    from clef.predict.overlay import check_overlay, write_overlay
     from clef.predict.predict_files import Options, all_rows, predict_files
     from clef.predict.table import Layout
     from clef.predict.workers import available_cores
@@ -92,6 +91,8 @@ def predict(
     check_output(out, openface, layout)
     check_not_inputs({"--out": out, "--overlay": overlay, "--plot": plot}, [*inputs, *sources])
     if overlay is not None:
+        from clef.predict.overlay import check_overlay, write_overlay
+
         check_overlay(overlay, recordings)
     if plot is not None:
         from clef.predict.timeline import check_plot, write_timeline
