@@ -77,7 +77,7 @@ def predict(
     _, config = find_model(name, seed, fold)
     layout = Layout.of(config, name, ask or [])
     weights = None if detector_weights is None else str(detector_weights)
-    options = Options(available_cores() if workers is None else workers, layout.asked, start, end, weights)
+    options = Options(available_cores() if workers is None else workers, start, end, weights)
     camera = _camera_number(inputs)
     recordings, problems = ([], []) if camera is not None else find_recordings(inputs)
     if camera is None and not recordings:
@@ -140,12 +140,9 @@ def _predict_camera(
     from clef.predict.camera import newest_frames, open_camera, predict_camera, stopped_by_interrupt
     from clef.predict.kept_rows import keep_rows, kept_layout, kept_rows
     from clef.predict.output import write_table
-    from clef.trained.crop_settings import crop_settings
+    from clef.predict.prepare import prepare
 
-    sentences = model.encode_sentences(layout.asked) if layout.asked else None
-    settings, notices = crop_settings(model.config.crop, options.detector_weights, model.device.type)
-    for line in notices:
-        notice("%s", line)
+    sentences, settings = prepare(model, layout, options.detector_weights)
     camera = open_camera(number)
     if kept.exists():
         earlier = out.with_stem(f"{out.stem}-interrupted")

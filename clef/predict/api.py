@@ -61,7 +61,7 @@ class Predictor:
         """
         layout = Layout.of(self.model.config, self._name, _listed("ask", ask))
         weights = None if detector_weights is None else str(detector_weights)
-        options = Options(available_cores() if workers is None else workers, layout.asked, start, end, weights)
+        options = Options(available_cores() if workers is None else workers, start, end, weights)
         recordings, problems = find_recordings(_listed("predict", paths))
         if not recordings:
             raise ClefError("; ".join(f"{name}: {problem}" for name, problem in problems) or "predict: no path given")

@@ -36,7 +36,7 @@ def predicted(model, *names, work, cores=1, asked=(), **options):
     layout = Layout.of(trained.config, str(model), asked)
     recordings, problems = find_recordings([str(name) for name in names])
     assert not problems
-    parts, totals = predict_files(trained, layout, recordings, Options(cores, asked, **options), work)
+    parts, totals = predict_files(trained, layout, recordings, Options(cores, **options), work)
     return recordings[0], layout, all_rows(parts), totals
 
 
