@@ -49,6 +49,7 @@ class FaceCropper:
     """
 
     def __init__(self, settings: CropParams, start: float, end: float | None, threads: int) -> None:
+        self._opencv_threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
         self._detector = ThreadedDetector([build_detector(settings) for _ in range(threads)])
         self._settings, self._start, self._end = settings, start, end
@@ -65,8 +66,9 @@ class FaceCropper:
         emit(Message("end", frames=report.frames, frames_with_face=report.with_face, problems=report.summary()))
 
     def close(self) -> None:
-        """Stop the threads of the detector."""
+        """Stop the threads of the detector, and give OpenCV back its own."""
         self._detector.close()
+        cv2.setNumThreads(self._opencv_threads)
 
     def _crop(self, recordings: list[RecordedSequence], report: "_Report", emit: Emit) -> None:
         if recordings[0].is_single_image:

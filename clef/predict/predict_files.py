@@ -83,8 +83,9 @@ def predict_files(
     parts = [Part(work, job, layout.schema, key) for job in _jobs(recordings)]
     totals = Totals(len(recordings))
     todo = {id(part.job): part for part in parts if not part.is_finished()}
-    lengths = {id(part.job): _declared_frames(part.job, options) for part in parts}
-    done = sum(frames for job, frames in lengths.items() if job not in todo)
+    lengths = {job: _declared_frames(part.job, options) for job, part in todo.items()}
+    done = sum(part.end().frames for part in parts if id(part.job) not in todo)
+    expected = done + sum(lengths.values())
     began = time.monotonic()
     # The longest first, so that no process has to wait for one that began late.
     jobs = sorted((part.job for part in todo.values()), key=lambda job: -lengths[id(job)])
@@ -102,7 +103,7 @@ def predict_files(
                 done += message.frames
                 totals.new_frames += message.frames
                 rate = totals.new_frames / (time.monotonic() - began)
-                report(done, max(done, sum(lengths.values())), f"{rate:.1f} frames/s")
+                report(done, max(done, expected), f"{rate:.1f} frames/s")
     totals.seconds = time.monotonic() - began
     for part in parts:
         end = part.end()

@@ -5,6 +5,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +18,7 @@ from clef.errors import ClefError
 from clef.faces.crop import crop_shard
 from clef.faces.shard import open_shard
 from clef.params.schema import CropParams, RenderParams
-from clef.predict.face_cropper import Job, _Report
+from clef.predict.face_cropper import FaceCropper, Job, _Report
 from clef.predict.inputs import find_recordings
 from clef.predict.predict_files import Options, all_rows, predict_files
 from clef.predict.table import Layout
@@ -231,10 +232,12 @@ def test_a_killed_command_resumes_with_the_same_rows(face_model, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("*.work")) == []
 
 
-def test_parts_count_only_for_the_same_files_and_options(whole_image_model, tmp_path):
+def test_parts_count_only_for_the_same_files_and_options(whole_image_model, tmp_path, monkeypatch):
     write_video(tmp_path / "a.mp4", numbered_images(5))
     first, _ = table_of(whole_image_model, tmp_path / "a.mp4", work=tmp_path / "work")
-    _, again = table_of(whole_image_model, tmp_path / "a.mp4", work=tmp_path / "work")
+    with monkeypatch.context() as patch:
+        patch.setattr("clef.predict.predict_files.declared_length", None)  # a finished file is not opened
+        _, again = table_of(whole_image_model, tmp_path / "a.mp4", work=tmp_path / "work")
     assert (again.new_frames, again.frames) == (0, 5)
     _, shorter = table_of(whole_image_model, tmp_path / "a.mp4", work=tmp_path / "work", end=0.1)
     assert (shorter.new_frames, shorter.frames) == (3, 3)
@@ -276,6 +279,15 @@ def test_the_python_call_refuses_nonsense(whole_image_model, tmp_path, monkeypat
     write_image(tmp_path / "a.png", picture((20, 20)))
     with pytest.raises(ClefError, match=f"^{message}"):
         clef.load(whole_image_model, device="cpu").predict(paths, **options)
+
+
+def test_opencv_gets_its_threads_back():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    FaceCropper(CropParams(detector="none"), 0.0, None, 1).close()
+    after = cv2.getNumThreads()
+    cv2.setNumThreads(before)
+    assert after == 3
 
 
 def test_lost_frames_are_counted_with_their_reason():
