@@ -46,7 +46,7 @@ def search_frames(
     found, the image is searched in the other three turns. In a recording, this happens while no face is followed; then
     only the image as it is and the last turn are compared. Detectors without landmarks turn nothing.
     """
-    every = 1 if stills else settings.every
+    every = 1 if stills or not detector.skips_frames else settings.every
     search = _Search(detector, settings, stills)
     before: SearchedFrame | None = None
     skipped: list[SearchedFrame] = []

@@ -53,8 +53,6 @@ class FaceCropper:
         cv2.setNumThreads(1)
         self._detector = ThreadedDetector([build_detector(settings) for _ in range(threads)])
         self._settings, self._start, self._end = settings, start, end
-        if settings.detector == "none":
-            self._settings = settings.model_copy(update={"every": 1})
 
     def crop(self, job: Job, emit: Emit) -> None:
         """Emit the rows of a job, and its end."""
