@@ -1,6 +1,6 @@
 """Compare the speed of `clef predict` with its steps alone, and its memory for a short and a long video.
 
-    python -m benchmarks.prediction --video talk.mp4 --model demo --out benchmarks/figures/prediction.json
+    python -m benchmarks.prediction --video talk.mp4 --model demo --out prediction.json
 
 The video should show one face all the time. All take turns, and a figure is the median over the rounds, the first of
 which only warms up. Memory is the peak of a process of its own, for videos that repeat the given one's frames in small.
