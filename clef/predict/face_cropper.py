@@ -87,7 +87,7 @@ class FaceCropper:
             raise ClefError(f"no frame from {self._start:g} s on{f' to {self._end:g} s' if self._end else ''}")
 
     def _read(self, video: RecordedSequence) -> Iterator[Frame]:
-        return read_ahead(self._in_time(read_frames(Path(), video)), FRAMES_READ_AHEAD)
+        return read_ahead(self._in_time(read_frames(Path(), video, self._start)), FRAMES_READ_AHEAD)
 
     def _in_time(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         if not self._start and self._end is None:

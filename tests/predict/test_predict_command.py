@@ -237,9 +237,11 @@ def test_folders_patterns_odd_names_and_files_given_twice(predict, whole_image_m
 
 
 def test_a_part_of_a_video(predict, whole_image_model, tmp_path, caplog):
-    write_video(tmp_path / "clip.mp4", numbered_images(20), rate=10)
+    write_video(tmp_path / "clip.mp4", numbered_images(20), rate=10, options={"g": "4", "sc_threshold": "0"})
+    whole, _ = predict(whole_image_model, "clip.mp4")
     table, _ = predict(whole_image_model, "clip.mp4", "--start", "0.5", "--end", "1.2")
     assert table["frame"].tolist() == list(range(5, 12))
+    pd.testing.assert_frame_equal(table, whole[5:12].reset_index(drop=True), rtol=0, atol=1e-6)
     before, _ = predict(whole_image_model, "clip.mp4", "--start", "7", "--end", "9", code=1)
     assert len(before) == 7, "an older table is kept where there is no new one"
     assert "clip.mp4: no frame from 7 s on to 9 s" in [record.getMessage() for record in caplog.records]
