@@ -1,6 +1,6 @@
 """Compare the speed of `clef predict` with its steps alone, and its memory for a short and a long video.
 
-    python -m benchmarks.prediction --video talk.mp4 --model demo --out benchmarks/figures/prediction.json
+    python -m benchmarks.prediction --video talk.mp4 --model demo --out prediction.json
 
 The video should show one face all the time. All take turns, and a figure is the median over the rounds, the first of
 which only warms up. Memory is the peak of a process of its own, for videos that repeat the given one's frames in small.
@@ -9,7 +9,6 @@ which only warms up. Memory is the peak of a process of its own, for videos that
 import argparse
 import itertools
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,17 +33,13 @@ from clef.predict.workers import available_cores
 from clef.recordings.frames import read_frames
 from clef.trained.crop_settings import crop_settings
 from clef.trained.load import load_model
+from tests.predict.peak_memory import peak_kilobytes
 from tests.recordings.sample_recordings import write_video
 
 SECONDS = (30, 1800)
 FRAMES_PER_SECOND = 25
 SIDE = 320
 """Height of the videos whose memory is measured."""
-MEASURE = """
-import resource, subprocess, sys
-subprocess.run([sys.executable, "-m", "clef", "predict", *sys.argv[1:]], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
 
 
 def steps(video: str, name: str, device: str) -> dict[str, Callable[[], object]]:
@@ -110,8 +105,7 @@ def peak_megabytes(video: str, name: str, device: str, seconds: int) -> float:
         path, out = Path(folder) / "video.mp4", Path(folder) / "table.parquet"
         write_video(path, repeated(video, seconds * FRAMES_PER_SECOND), options={"preset": "ultrafast"})
         arguments = [str(path), "--model", name, "--out", str(out), "--workers", "1", "--device", device]
-        command = [sys.executable, "-c", MEASURE, *arguments]
-        return round(int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout) / 1024, 1)
+        return round(peak_kilobytes(*arguments) / 1024, 1)
 
 
 def main() -> None:

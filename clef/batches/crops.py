@@ -59,6 +59,11 @@ class Crops:
     def _columns(self) -> dict[str, pa.ChunkedArray]:
         return {name: open_shard(path)["crop"] for name, path in self._paths.items()}
 
+    @cached_property
+    def bytes_each(self) -> int:
+        """Size of a decoded crop. All have the same."""
+        return self.decode(np.arange(1)).nbytes
+
     def decode(self, indices: np.ndarray) -> Tensor:
         """Decode the crops of frame indices to RGB images, uint8 (batch, 3, height, width)."""
         images = []
@@ -139,7 +144,7 @@ def _fits_in_shared_memory(crops: Crops, batch: np.ndarray, workers: int) -> boo
     if not SHARED_MEMORY.is_dir():
         return True
     loaded = workers * PREFETCHED + 2  # one is in use, and one is being pinned
-    needed = TRAININGS * loaded * len(batch) * crops.decode(batch[:1]).nbytes
+    needed = TRAININGS * loaded * len(batch) * crops.bytes_each
     if shutil.disk_usage(SHARED_MEMORY).free >= needed:
         return True
     _report_small_shared_memory()

@@ -62,7 +62,6 @@ def predict(
     """
     from clef.predict.inputs import find_recordings
     from clef.predict.output import check_not_inputs, check_output, write_table
-    from clef.predict.overlay import check_overlay, write_overlay
     from clef.predict.predict_files import Options, all_rows, predict_files
     from clef.predict.table import Layout
     from clef.predict.workers import available_cores
@@ -78,7 +77,7 @@ def predict(
     _, config = find_model(name, seed, fold)
     layout = Layout.of(config, name, ask or [])
     weights = None if detector_weights is None else str(detector_weights)
-    options = Options(available_cores() if workers is None else workers, layout.asked, start, end, weights)
+    options = Options(available_cores() if workers is None else workers, start, end, weights)
     camera = _camera_number(inputs)
     recordings, problems = ([], []) if camera is not None else find_recordings(inputs)
     if camera is None and not recordings:
@@ -92,6 +91,8 @@ def predict(
     check_output(out, openface, layout)
     check_not_inputs({"--out": out, "--overlay": overlay, "--plot": plot}, [*inputs, *sources])
     if overlay is not None:
+        from clef.predict.overlay import check_overlay, write_overlay
+
         check_overlay(overlay, recordings)
     if plot is not None:
         from clef.predict.timeline import check_plot, write_timeline
@@ -109,6 +110,9 @@ def predict(
             problems += totals.problems
             if totals.frames:  # otherwise, an older table stays
                 write_table(all_rows(parts), layout, out, openface)
+            for file, problem in problems:
+                log.error("%s: %s", file, problem)
+            if totals.frames:
                 if overlay is not None:
                     write_overlay(overlay, recordings[0], all_rows(parts), layout)
                 if plot is not None:
@@ -119,8 +123,6 @@ def predict(
         notice("%s", config.notice)
     if layout.asked:
         notice("%s", describe_zero_shot(layout.zero_shot, layout.kind))
-    for file, problem in problems:
-        log.error("%s: %s", file, problem)
     if problems:
         raise typer.Exit(1)
 
@@ -138,17 +140,17 @@ def _predict_camera(
     from clef.predict.camera import newest_frames, open_camera, predict_camera, stopped_by_interrupt
     from clef.predict.kept_rows import keep_rows, kept_layout, kept_rows
     from clef.predict.output import write_table
-    from clef.trained.crop_settings import crop_settings
+    from clef.predict.prepare import prepare
 
-    sentences = model.encode_sentences(layout.asked) if layout.asked else None
-    settings, notices = crop_settings(model.config.crop, options.detector_weights, model.device.type)
-    for line in notices:
-        notice("%s", line)
+    sentences, settings = prepare(model, layout, options.detector_weights)
     camera = open_camera(number)
     if kept.exists():
         earlier = out.with_stem(f"{out.stem}-interrupted")
-        write_table(kept_rows(kept), kept_layout(kept), earlier)
-        notice("%s: what the webcam showed before an interruption", earlier)
+        if (earlier_layout := kept_layout(kept)) is None:
+            notice("%s: nothing was kept before an interruption", kept)
+        else:
+            write_table(kept_rows(kept), earlier_layout, earlier)
+            notice("%s: what the webcam showed before an interruption", earlier)
     log.info("webcam %d: press ctrl-C to stop", number)
     with stopped_by_interrupt() as stop:
         rows = predict_camera(model, layout, sentences, settings, newest_frames(camera, stop), str(number))

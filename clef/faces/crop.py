@@ -78,8 +78,6 @@ def _crop_part(
         tracked = found if settings.detector != "none" else map(_use_annotated_box, found)
         return _write(part, zip(part.sequences, tracked, strict=True), settings)
     (sequence,) = part.sequences
-    if settings.detector == "none":
-        settings = settings.model_copy(update={"every": 1})
     try:
         return _write(part, ((sequence, item) for item in track_face(frames, detector, settings)), settings)
     except SeveralFacesError as several:

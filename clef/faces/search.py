@@ -46,7 +46,7 @@ def search_frames(
     found, the image is searched in the other three turns. In a recording, this happens while no face is followed; then
     only the image as it is and the last turn are compared. Detectors without landmarks turn nothing.
     """
-    every = 1 if stills else settings.every
+    every = 1 if stills or not detector.skips_frames else settings.every
     search = _Search(detector, settings, stills)
     before: SearchedFrame | None = None
     skipped: list[SearchedFrame] = []
@@ -81,9 +81,18 @@ def same_face(one: Face, other: Face) -> bool:
 
 
 def difference(one: Face, other: Face) -> float:
-    """How much two boxes differ: the distance in units of a face's side, plus the ratio of the sides as a logarithm."""
-    sides = math.sqrt(max(one.area, 1.0)), math.sqrt(max(other.area, 1.0))
-    return 2 * one.distance(other.centre) / sum(sides) + abs(math.log(sides[0] / sides[1]))
+    """How much two faces differ, see `box_difference`."""
+    return float(box_difference(np.array(one.box), np.array(other.box)))
+
+
+def box_difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How much boxes differ: the distance in units of a face's side, plus the ratio of the sides as a logarithm.
+
+    Boxes have left, top, width and height in the last dimension.
+    """
+    sides = [np.sqrt((box[..., 2] * box[..., 3]).clip(1.0)) for box in (one, other)]
+    apart = one[..., :2] + one[..., 2:] / 2 - other[..., :2] - other[..., 2:] / 2
+    return 2 * np.hypot(apart[..., 0], apart[..., 1]) / sum(sides) + abs(np.log(sides[0] / sides[1]))
 
 
 def match_faces(before: list[Face], after: list[Face]) -> dict[int, int]:

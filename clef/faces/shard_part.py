@@ -42,7 +42,7 @@ class ShardPart:
             {
                 "fingerprint": fingerprint,
                 "sequences": [asdict(sequence) for sequence in sequences],
-                "sources": [_file_states(root / sequence.source) for sequence in sequences],
+                "sources": [file_states(root / sequence.source) for sequence in sequences],
             },
             length=64,
         )
@@ -65,7 +65,7 @@ class ShardPart:
         write_text(self._finished, json.dumps({"key": self._key, **asdict(report)}, indent=1))
 
 
-def _file_states(source: Path) -> Any:
+def file_states(source: Path) -> Any:
     """Return sizes and times of a file, or of the files in a folder."""
     if source.is_dir():
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(source.iterdir())]

@@ -5,15 +5,12 @@ Faces are not recognised. A person who takes another's place in the picture is t
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 
-from clef.faces.detectors import Detector, Face
-from clef.faces.search import SearchedFrame, difference, image_centre, match_faces, search_frames
-from clef.params.schema import CropParams
-from clef.recordings.frames import Frame
+from clef.faces.detectors import Face
+from clef.faces.search import SearchedFrame, box_difference, image_centre, match_faces
 
 
 class Track:
@@ -45,28 +42,18 @@ class Track:
         index = bisect_left(self.numbers, number)
         return self[index] if index < len(self) and self.numbers[index] == number else None
 
+    def boxes(self) -> np.ndarray:
+        """Left, top, width and height of each detection, `(detections, 4)`."""
+        return np.array(self._values).reshape(-1, 16)[:, :4]
+
     def total_area(self) -> float:
         """Sum of the areas of the boxes, in square pixels."""
-        values = np.array(self._values).reshape(-1, 16)
-        return float(values[:, 2] @ values[:, 3])
+        boxes = self.boxes()
+        return float(boxes[:, 2] @ boxes[:, 3])
 
     def mean_distance(self) -> float:
         """Mean distance from the centre of the image, in pixels."""
         return float(np.array(self._values)[15::16].mean())
-
-    def coincides(self, other: "Track") -> bool:
-        """Whether a frame shows both."""
-        if self.numbers[-1] < other.numbers[0] or other.numbers[-1] < self.numbers[0]:
-            return False
-        return not set(self.numbers).isdisjoint(other.numbers)
-
-    def difference(self, fragment: "Track") -> float:
-        """How much the faces differ before and after the ends of a fragment that does not coincide with this track."""
-        found = []
-        for end in (0, -1):
-            after = bisect_left(self.numbers, fragment.numbers[end])
-            found += [difference(self[index], fragment[end]) for index in (after - 1, after) if 0 <= index < len(self)]
-        return min(found)
 
 
 class Tracks:
@@ -114,37 +101,54 @@ class Tracks:
         The remaining tracks are fragments, of the person or of another one who is not visible meanwhile: they belong to
         whomever they resemble most in position and size at their ends.
         """
-        return _choose_person(self.tracks, rule)
+        return [self.tracks[index] for index in _choose_person(self.tracks, _differences(self.tracks), rule)]
 
     def people(self, rule: Literal["largest", "central"]) -> list[list[Track]]:
         """Divide the tracks among people: that of `person`, then the one chosen from the other tracks, and so on."""
-        people, tracks = [], self.tracks
+        people, tracks, differences = [], self.tracks, _differences(self.tracks)
         while tracks:
-            people.append(_choose_person(tracks, rule))
-            tracks = [track for track in tracks if track not in people[-1]]
+            person = _choose_person(tracks, differences, rule)
+            people.append([tracks[index] for index in person])
+            others = np.delete(np.arange(len(tracks)), person)
+            tracks, differences = [tracks[index] for index in others], differences[np.ix_(others, others)]
         return people
 
 
-def _choose_person(tracks: list[Track], rule: Literal["largest", "central"]) -> list[Track]:
+def _differences(tracks: list[Track]) -> np.ndarray:
+    """How much a track, by row, differs from a fragment, by column: least of the faces around the fragment's ends.
+
+    Infinite if a frame shows both.
+    """
+    differences = np.empty((len(tracks), len(tracks)))
+    boxes = np.array([(track[0].box, track[-1].box) for track in tracks])
+    numbers = np.array([(track.numbers[0], track.numbers[-1]) for track in tracks])
+    for row, track in zip(differences, tracks, strict=True):
+        after = np.searchsorted(track.numbers, numbers)
+        around = np.stack([after - 1, after]).clip(0, len(track) - 1)
+        row[:] = box_difference(track.boxes()[around], boxes).min(axis=(0, 2))
+        shown = set(track.numbers)
+        for index in np.flatnonzero((numbers[:, 0] <= track.numbers[-1]) & (numbers[:, 1] >= track.numbers[0])):
+            if not shown.isdisjoint(tracks[index].numbers):
+                row[index] = np.inf
+    return differences
+
+
+def _choose_person(tracks: list[Track], differences: np.ndarray, rule: Literal["largest", "central"]) -> list[int]:
+    """Return the indices of the tracks of a person, see `Tracks.person`."""
     if rule == "largest":
-        chosen = max(tracks, key=Track.total_area)
+        chosen = max(range(len(tracks)), key=lambda index: tracks[index].total_area())
     else:
         longest = max(map(len, tracks))
-        chosen = min((track for track in tracks if 2 * len(track) >= longest), key=Track.mean_distance)
-    person = [chosen]
-    others = [track for track in tracks if track is not chosen and track.coincides(chosen)]
-    fragments = [track for track in tracks if not track.coincides(chosen)]
-    for fragment in sorted(fragments, key=chosen.difference):
-        absent = [track for track in person + others if not track.coincides(fragment)]
-        nearest = min(absent, key=lambda track: track.difference(fragment))
-        is_free = not any(track.coincides(fragment) for track in person)
-        (person if is_free and nearest in person else others).append(fragment)
+        candidates = [index for index, track in enumerate(tracks) if 2 * len(track) >= longest]
+        chosen = min(candidates, key=lambda index: tracks[index].mean_distance())
+    person, is_free, to_person = [chosen], np.isfinite(differences[chosen]), differences[chosen]
+    to_others = differences[~is_free & (np.arange(len(tracks)) != chosen)].min(axis=0, initial=np.inf)
+    fragments = np.flatnonzero(is_free)
+    for fragment in fragments[np.argsort(differences[chosen, fragments], kind="stable")].tolist():
+        if is_free[fragment] and to_person[fragment] <= to_others[fragment]:
+            person.append(fragment)
+            is_free = is_free & np.isfinite(differences[fragment])
+            to_person = np.minimum(to_person, differences[fragment])
+        else:
+            to_others = np.minimum(to_others, differences[fragment])
     return person
-
-
-def find_tracks(frames: Iterable[Frame], detector: Detector, settings: CropParams) -> Tracks:
-    """Find all faces of a recording and link them to tracks. Images are not kept."""
-    tracks = Tracks()
-    for searched in search_frames(frames, detector, settings):
-        tracks.add(searched)
-    return tracks

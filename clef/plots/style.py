@@ -12,6 +12,8 @@ from clef.runtime.files import atomic_write
 # Colours of Okabe and Ito, which differ for every kind of colour vision. Plots use different shapes as well.
 BLUE, ORANGE, GREEN, GREY, INK = "#0072B2", "#D55E00", "#009E73", "#8A8A8A", "#222222"
 PALE = "#C4C4C4"
+PERSON_COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
+"""Of the first people in a recording."""
 
 STYLE: dict[str, Any] = {
     "axes.edgecolor": GREY,

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from clef.errors import ClefError
 from clef.predict.inputs import find_recordings
-from clef.predict.output import write_table
 from clef.predict.predict_files import Options, all_rows, predict_files
 from clef.predict.table import Layout
 from clef.predict.workers import available_cores
@@ -61,7 +59,7 @@ class Predictor:
         """
         layout = Layout.of(self.model.config, self._name, _listed("ask", ask))
         weights = None if detector_weights is None else str(detector_weights)
-        options = Options(available_cores() if workers is None else workers, layout.asked, start, end, weights)
+        options = Options(available_cores() if workers is None else workers, start, end, weights)
         recordings, problems = find_recordings(_listed("predict", paths))
         if not recordings:
             raise ClefError("; ".join(f"{name}: {problem}" for name, problem in problems) or "predict: no path given")
@@ -69,8 +67,7 @@ class Predictor:
             parts, totals = predict_files(self.model, layout, recordings, options, Path(folder))
             for name, problem in problems + totals.problems:
                 warnings.warn(f"{name}: {problem}", stacklevel=2)
-            write_table(all_rows(parts), layout, Path(folder) / "table.parquet")
-            table = pq.read_table(Path(folder) / "table.parquet")
+            table = pa.Table.from_batches(all_rows(parts), layout.schema)
         frame = table.to_pandas(types_mapper={pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype()}.get)
         if layout.asked:
             frame.attrs["zero_shot"] = layout.zero_shot

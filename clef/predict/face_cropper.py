@@ -49,11 +49,10 @@ class FaceCropper:
     """
 
     def __init__(self, settings: CropParams, start: float, end: float | None, threads: int) -> None:
+        self._opencv_threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
         self._detector = ThreadedDetector([build_detector(settings) for _ in range(threads)])
         self._settings, self._start, self._end = settings, start, end
-        if settings.detector == "none":
-            self._settings = settings.model_copy(update={"every": 1})
 
     def crop(self, job: Job, emit: Emit) -> None:
         """Emit the rows of a job, and its end."""
@@ -65,8 +64,9 @@ class FaceCropper:
         emit(Message("end", frames=report.frames, frames_with_face=report.with_face, problems=report.summary()))
 
     def close(self) -> None:
-        """Stop the threads of the detector."""
+        """Stop the threads of the detector, and give OpenCV back its own."""
         self._detector.close()
+        cv2.setNumThreads(self._opencv_threads)
 
     def _crop(self, recordings: list[RecordedSequence], report: "_Report", emit: Emit) -> None:
         if recordings[0].is_single_image:
@@ -87,7 +87,7 @@ class FaceCropper:
             raise ClefError(f"no frame from {self._start:g} s on{f' to {self._end:g} s' if self._end else ''}")
 
     def _read(self, video: RecordedSequence) -> Iterator[Frame]:
-        return read_ahead(self._in_time(read_frames(Path(), video)), FRAMES_READ_AHEAD)
+        return read_ahead(self._in_time(read_frames(Path(), video, self._start)), FRAMES_READ_AHEAD)
 
     def _in_time(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         if not self._start and self._end is None:

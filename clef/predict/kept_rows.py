@@ -28,10 +28,13 @@ def keep_rows(batches: Iterable[pa.RecordBatch], layout: Layout, target: Path, n
                 notice("%s: %d frames, %.1f frames/s", name, frames, frames / (now - began))
 
 
-def kept_layout(source: Path) -> Layout:
-    """Return the layout of kept rows."""
-    with pa.OSFile(str(source), "rb") as file, pa.ipc.open_stream(file) as stream:
-        return Layout(**json.loads(stream.schema.metadata[METADATA]))
+def kept_layout(source: Path) -> Layout | None:
+    """Return the layout of kept rows, or None if a crash left no whole one."""
+    try:
+        with pa.OSFile(str(source), "rb") as file, pa.ipc.open_stream(file) as stream:
+            return Layout(**json.loads(stream.schema.metadata[METADATA]))
+    except pa.ArrowInvalid:
+        return None
 
 
 def kept_rows(source: Path) -> Iterator[pa.RecordBatch]:

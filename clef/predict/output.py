@@ -61,11 +61,13 @@ def write_table(batches: Iterable[pa.RecordBatch], layout: Layout, target: Path,
 def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Join the small batches of parts, which are fast to write but slow to read."""
     group: list[pa.RecordBatch] = []
+    rows = 0
     for batch in batches:
         group.append(batch)
-        if sum(map(len, group)) >= ROWS_PER_GROUP:
+        rows += len(batch)
+        if rows >= ROWS_PER_GROUP:
             yield pa.Table.from_batches(group, schema).combine_chunks()
-            group = []
+            group, rows = [], 0
     if group:
         yield pa.Table.from_batches(group, schema).combine_chunks()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from clef.errors import ClefError
+from clef.plots.style import PERSON_COLOURS
 from clef.predict.table import POINTS, Layout
 from clef.recordings.frames import read_frames
 from clef.recordings.sequence import RecordedSequence
@@ -21,11 +22,11 @@ from clef.trained.columns import EXPRESSION, PROBABILITY
 CODECS = ("libx264", "libvpx-vp9", "mpeg4")  # the first that this build of FFmpeg can write
 TICKS_PER_SECOND = 90_000
 FRAMES_PER_SECOND = 25  # of recordings without times
-COLOURS = ((0, 158, 115), (213, 94, 0), (0, 114, 178), (204, 121, 167), (230, 159, 0), (86, 180, 233))  # RGB
+COLOURS = [tuple(bytes.fromhex(colour[1:])) for colour in PERSON_COLOURS]  # RGB
 DARK, GREY, LIGHT, WHITE = (30, 30, 30), (90, 90, 90), (170, 170, 170), (255, 255, 255)
 
 Row = dict[str, Any]
-Colour = tuple[int, int, int]
+Colour = tuple[int, ...]
 
 
 def check_overlay(target: Path, recordings: Sequence[RecordedSequence]) -> None:
@@ -43,6 +44,10 @@ def write_overlay(target: Path, recording: RecordedSequence, rows: Iterable[pa.R
     Frames keep their times. Sound is left out. `rows` are those of the recording in the table of predictions.
     """
     drawn = _drawn(recording, rows, layout)
+    first = next(drawn, None)
+    if first is None:
+        raise ClefError(f"--overlay: {recording.source} has no frame to draw")
+    drawn = chain([first], drawn)
     with atomic_write(target) as partial:
         if recording.kind != "video":
             for _, image in drawn:
@@ -116,13 +121,11 @@ def _encode(container: "av.container.OutputContainer", drawn: Iterable[tuple[flo
         height, width = image.shape[:2]
         if last < 0:
             stream.height, stream.width = height + height % 2, width + width % 2
-        fitted = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        fitted: np.ndarray = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         if fitted.shape[:2] != (stream.height, stream.width):  # the size of a video may change
             fitted = cv2.resize(image, (stream.width, stream.height))
-        frame = av.VideoFrame.from_ndarray(fitted.astype(np.uint8, copy=False), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(fitted, format="rgb24")
         last = max(last + 1, round(time * TICKS_PER_SECOND))
         frame.pts, frame.time_base = last, stream.codec_context.time_base
         container.mux(stream.encode(frame))
-    if last < 0:
-        raise ClefError("--overlay: the video has no frame to draw")
     container.mux(stream.encode())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from clef.faces.shard_part import file_states
 from clef.params.schema import digest
 from clef.predict.face_cropper import Job
 from clef.predict.messages import NO_ROWS, Message
@@ -20,7 +21,7 @@ class Part:
     """
 
     def __init__(self, work: Path, job: Job, schema: pa.Schema, key: dict[str, Any]) -> None:
-        files = [(recording.source, *_state(recording.source)) for recording in job.recordings]
+        files = [(recording.source, file_states(Path(recording.source))) for recording in job.recordings]
         name = digest({"key": key, "files": files}, length=32)
         self.job = job
         self._rows, self._partial, self._finished = (work / f"{name}.{end}" for end in ("arrow", "partial", "json"))
@@ -64,8 +65,3 @@ class Part:
         if self._writer is None:
             self._writer = pa.ipc.new_file(str(self._partial), self._schema)
         return self._writer
-
-
-def _state(source: str) -> tuple[int, int]:
-    state = os.stat(source)
-    return state.st_size, state.st_mtime_ns

@@ -17,12 +17,12 @@ from clef.predict.batches import predict_messages
 from clef.predict.face_cropper import Job
 from clef.predict.inputs import Problem
 from clef.predict.parts import Part
+from clef.predict.prepare import prepare
 from clef.predict.table import Layout
 from clef.predict.workers import crop_jobs
 from clef.recordings.sequence import RecordedSequence
 from clef.recordings.video import declared_length
-from clef.runtime.progress import notice, progress
-from clef.trained.crop_settings import crop_settings
+from clef.runtime.progress import progress
 from clef.trained.trained_model import TrainedModel
 
 IMAGES_PER_JOB = 32
@@ -33,7 +33,6 @@ class Options:
     """How to predict."""
 
     cores: int
-    asked: Sequence[str] = ()
     start: float = 0.0
     """Seconds of each video to skip."""
     end: float | None = None
@@ -78,17 +77,15 @@ def predict_files(
     Raises:
         ClefError: The model cannot be asked in words, or its face detector is missing or another one.
     """
-    sentences = model.encode_sentences(options.asked) if options.asked else None
-    settings, notices = crop_settings(model.config.crop, options.detector_weights, model.device.type)
-    for line in notices:
-        notice("%s", line)
+    sentences, settings = prepare(model, layout, options.detector_weights)
     key = _key(model, layout, options)
     work.mkdir(parents=True, exist_ok=True)
     parts = [Part(work, job, layout.schema, key) for job in _jobs(recordings)]
     totals = Totals(len(recordings))
     todo = {id(part.job): part for part in parts if not part.is_finished()}
-    lengths = {id(part.job): _declared_frames(part.job, options) for part in parts}
-    done = sum(frames for job, frames in lengths.items() if job not in todo)
+    lengths = {job: _declared_frames(part.job, options) for job, part in todo.items()}
+    done = sum(part.end().frames for part in parts if id(part.job) not in todo)
+    expected = done + sum(lengths.values())
     began = time.monotonic()
     # The longest first, so that no process has to wait for one that began late.
     jobs = sorted((part.job for part in todo.values()), key=lambda job: -lengths[id(job)])
@@ -106,7 +103,7 @@ def predict_files(
                 done += message.frames
                 totals.new_frames += message.frames
                 rate = totals.new_frames / (time.monotonic() - began)
-                report(done, max(done, sum(lengths.values())), f"{rate:.1f} frames/s")
+                report(done, max(done, expected), f"{rate:.1f} frames/s")
     totals.seconds = time.monotonic() - began
     for part in parts:
         end = part.end()

@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -36,7 +37,8 @@ def read_ahead(items: Iterable[Item], number: int) -> Iterator[Item]:
         except StoppedError:
             return
         except BaseException as error:
-            results.put(error)
+            with suppress(StoppedError):
+                put(results, error, stop)
 
     thread = threading.Thread(target=fetch, name="read ahead", daemon=True)
     thread.start()

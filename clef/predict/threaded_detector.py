@@ -17,6 +17,7 @@ class ThreadedDetector(Detector):
         self._pool = ThreadPoolExecutor(len(detectors), thread_name_prefix="detector")
         self.finds_landmarks = detectors[0].finds_landmarks
         self.upright_score = detectors[0].upright_score
+        self.skips_frames = detectors[0].skips_frames
         self.fingerprint = detectors[0].fingerprint
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:

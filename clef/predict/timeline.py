@@ -9,14 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clef.errors import ClefError
-from clef.plots.style import BLUE, GREEN, GREY, METADATA, ORANGE, plot_style
+from clef.plots.style import BLUE, GREY, METADATA, PERSON_COLOURS, plot_style
 from clef.predict.table import Layout
 from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import atomic_write
 from clef.trained.columns import ASKED, EXPRESSION, PROBABILITY
 
-COLOURS = (BLUE, ORANGE, GREEN, GREY)
-"""Of the first people; others are left out."""
 MOST_POINTS = 2000  # of a curve; those of a longer video are means
 
 
@@ -31,9 +29,11 @@ def check_plot(target: Path, recordings: Sequence[RecordedSequence]) -> None:
 def write_timeline(target: Path, rows: Iterable[pa.RecordBatch], layout: Layout) -> None:
     """Draw a curve for each label, sentence and person, with the decisions about the main person shaded."""
     table = pa.Table.from_batches(rows, layout.schema)
+    if set(table["status"].unique().to_pylist()) <= {"undecodable"}:
+        raise ClefError("--plot: the video has no frame to draw")
     times = table["time"].to_numpy()
     faces = table["face"].to_numpy()
-    people = [face for face in range(len(COLOURS)) if face in faces]
+    people = [face for face in range(len(PERSON_COLOURS)) if face in faces]  # others are left out
     shown, first_rows = _shown(table), _first_rows(table)
     with plot_style():
         names = [*layout.labels, *layout.asked]
@@ -43,8 +43,8 @@ def write_timeline(target: Path, rows: Iterable[pa.RecordBatch], layout: Layout)
             is_label = name in layout.labels
             values = table[f"{PROBABILITY}{name}" if is_label else f"{ASKED}{name}"].to_numpy()
             for face in people:
-                own = faces == face
-                axes.plot(*_curve(times[own], values[own]), color=COLOURS[face], linewidth=0.9, label=f"person {face}")
+                own, colour = faces == face, PERSON_COLOURS[face]
+                axes.plot(*_curve(times[own], values[own]), color=colour, linewidth=0.9, label=f"person {face}")
             if is_label:
                 _decorate(axes, layout, name)
                 _shade(axes, shown, (_decisions(table, layout, name) & (faces == 0))[first_rows])

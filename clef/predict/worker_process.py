@@ -35,12 +35,14 @@ class WorkerProcess:
         process = self._process = self._process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
+        finished = False
         try:
             self._send(process.stdin, job.to_plain())
             with pa.ipc.open_stream(process.stdout) as stream:
                 for rows, metadata in stream.iter_batches_with_custom_metadata():
-                    emit(Message.parse(rows, metadata))
-                    finished = b'"end"' in metadata[b"message"]
+                    message = Message.parse(rows, metadata)
+                    emit(message)
+                    finished = message.event == "end"
             if finished:
                 return
         except (pa.ArrowInvalid, OSError):

@@ -4,6 +4,7 @@ import os
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 from clef.params.schema import CropParams
@@ -43,12 +44,14 @@ def crop_jobs(
                 with lock:
                     job = next(waiting, None)
                 if job is None:
-                    return put(results, None, stop)
+                    put(results, None, stop)
+                    return
                 cropper.crop(job, partial(_put_message, results, stop, job))
         except StoppedError:
-            return None
+            return
         except BaseException as error:
-            return put(results, error, stop)
+            with suppress(StoppedError):
+                put(results, error, stop)
 
     threads = [threading.Thread(target=work, args=[cropper], daemon=True) for cropper in croppers]
     for thread in threads:

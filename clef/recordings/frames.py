@@ -51,8 +51,8 @@ class Frame:
     """Presentation time in seconds since the start of the recording, if it is a video."""
 
 
-def read_frames(root: Path, sequence: RecordedSequence) -> Iterator[Frame]:
-    """Read a recording frame by frame.
+def read_frames(root: Path, sequence: RecordedSequence, start: float = 0.0) -> Iterator[Frame]:
+    """Read a recording frame by frame. Frames of a video before `start` seconds may be left out.
 
     Yields:
         Every input frame once, in order of number. Frames that cannot be decoded have no image. A source that cannot
@@ -63,7 +63,7 @@ def read_frames(root: Path, sequence: RecordedSequence) -> Iterator[Frame]:
     first = sequence.first_frame
     try:
         if sequence.kind == "video":
-            for frame in read_video(path, sequence.frames):
+            for frame in read_video(path, sequence.frames, start):
                 yield Frame(first + frame.number, frame.image, frame.problem, time=frame.time)
         elif sequence.kind == "images":
             for number, file in numbered_images(path):

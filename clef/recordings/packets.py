@@ -79,6 +79,26 @@ def is_hidden(codec: str, packet: av.Packet) -> bool:
     return False
 
 
+def restarts(codec: str, extradata: bytes | None, packet: av.Packet) -> bool:
+    """Whether a decoder that starts at this packet gives the same later pictures as one that started earlier.
+
+    Not every key frame does: H.264 allows pictures after some that refer to others before. See ITU-T H.264, section
+    7.4.1.2.4, and ITU-T H.265, section 7.4.2.2, where such pictures come only before a key frame in order of display.
+    """
+    if not packet.is_keyframe or codec not in ("h264", "hevc"):
+        return packet.is_keyframe and codec in ("mjpeg", "vp9")
+    header = extradata or b""
+    if header[:1] != b"\1" or len(header) < 22:  # units without lengths, as in streams
+        return False
+    prefix = (header[4 if codec == "h264" else 21] & 3) + 1
+    content, start, kinds = memoryview(packet), 0, set()
+    while start + prefix < len(content):
+        first = content[start + prefix]
+        kinds.add(first & 31 if codec == "h264" else first >> 1 & 63)
+        start += prefix + int.from_bytes(content[start : start + prefix])
+    return 5 in kinds if codec == "h264" else not kinds.isdisjoint(range(16, 22))
+
+
 def allows_fields(extradata: bytes | None) -> bool:
     """Whether an H.264 stream may have a packet for each field: ITU-T H.264, section 7.3.2.1.1.
 

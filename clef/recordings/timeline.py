@@ -5,15 +5,26 @@ file this equals plain decoding order, also at a variable frame rate.
 """
 
 import itertools
+from bisect import bisect
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 import av
 
-from clef.recordings.packets import BROADCAST, allows_fields, decode, is_hidden, open_video, read_packets, video_stream
+from clef.recordings.packets import (
+    BROADCAST,
+    allows_fields,
+    decode,
+    is_hidden,
+    open_video,
+    read_packets,
+    restarts,
+    video_stream,
+)
 
 FIELD_CODECS = {"h264", "hevc", "mpeg2video", "vc1", "wmv3"}
+INDEXED = ("mov", "matroska")  # formats whose packets have the same times after a seek
 SMALLEST_PICTURE = 16  # bytes; smaller MPEG-4 packets only fill in for frames in other packets, or for skipped ones
 
 
@@ -39,6 +50,8 @@ class Timeline(NamedTuple):
     one for each frame: then only decoding order counts."""
     total: int
     clock: Clock
+    restart: int | None = None
+    """Time of a frame at which decoding can start so that no later frame differs, if it need not be the first."""
 
 
 class _Packet(NamedTuple):
@@ -48,10 +61,14 @@ class _Packet(NamedTuple):
     is_key: bool
     is_hidden: bool
     """Removed by an edit list, or only for reference."""
+    restarts: bool
 
 
-def read_timeline(path: Path, declared: int) -> Timeline:
-    """List the frames of a file from its packets, without decoding if there is one for each frame."""
+def read_timeline(path: Path, declared: int, start: float = 0.0) -> Timeline:
+    """List the frames of a file from its packets, without decoding if there is one for each frame.
+
+    `restart` is the last possible one before `start` seconds.
+    """
     with open_video(path) as container:
         stream = video_stream(container, path)
         rate, unit, context = stream.average_rate, stream.time_base, stream.codec_context
@@ -60,7 +77,14 @@ def read_timeline(path: Path, declared: int) -> Timeline:
         # AVI has no presentation times. FFmpeg derives them, in the wrong order where it has to reorder.
         reordered = container_format == "avi" and codec != "mpeg4" and context.has_b_frames
         packets = [
-            _Packet(item.pts, item.dts, item.size, item.is_keyframe, item.is_discard or is_hidden(codec, item))
+            _Packet(
+                item.pts,
+                item.dts,
+                item.size,
+                item.is_keyframe,
+                item.is_discard or is_hidden(codec, item),
+                restarts(codec, extradata, item),
+            )
             for item in read_packets(container, stream)
             if item.size
         ]
@@ -74,8 +98,8 @@ def read_timeline(path: Path, declared: int) -> Timeline:
     broadcast = container_format in BROADCAST
     first = _first_frame(path) if codec in FIELD_CODECS or broadcast else None
     if first is not None and container_format != "avi":
-        start = _start(packets[0], first, broadcast)
-        shown = [packet for packet in shown if packet.time is None or packet.time >= start]
+        opening = _start(packets[0], first, broadcast)
+        shown = [packet for packet in shown if packet.time is None or packet.time >= opening]
     times = [packet.time for packet in shown]
     interlaced = codec in FIELD_CODECS and first is not None and first.interlaced_frame
     fields = allows_fields(extradata) if codec == "h264" else interlaced
@@ -93,7 +117,43 @@ def read_timeline(path: Path, declared: int) -> Timeline:
         return Timeline(None, total, clock._replace(unit=None) if reordered else clock)
     end = shown[-1].decoded_at if shown else None
     numbers = _number(known, lost, end, rate * unit if rate and unit else None)
-    return Timeline(dict(zip(known, numbers, strict=True)), total, clock)
+    restart = None
+    if start > 0 and container_format.startswith(INDEXED) and not lost and unit:
+        early = {time for time in known if (clock.seconds(time, 0) or 0.0) <= start}
+        restart = _restart(packets, early, _delay(path) if codec == "h264" else None)
+    return Timeline(dict(zip(known, numbers, strict=True)), total, clock, restart)
+
+
+def _restart(packets: list[_Packet], early: set[int], delay: int | None) -> int | None:
+    """The last of some times at which decoding can start: no packet before it is shown after it.
+
+    None if more frames than `delay` are reordered. A decoder that finds this out loses a frame, and another one if it
+    starts elsewhere.
+    """
+    found = None
+    seen: list[int] = []  # sorted
+    for packet in packets:
+        if packet.time is None:
+            return None
+        place = bisect(seen, packet.time)
+        if delay is not None and len(seen) - place > delay:
+            return None
+        if seen and packet.restarts and packet.time in early and place == len(seen):
+            found = packet.time
+        seen.insert(place, packet.time)
+    return found
+
+
+def _delay(path: Path) -> int:
+    """Number of packets that a decoder holds back to reorder their frames; 0 if it is unknown."""
+    with open_video(path) as container:
+        for number, packet in enumerate(read_packets(container, video_stream(container, path))):
+            try:
+                if packet.decode():
+                    return number
+            except av.FFmpegError:
+                return 0
+    return 0
 
 
 def _start(packet: _Packet, first: av.VideoFrame, broadcast: bool) -> int:

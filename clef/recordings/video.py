@@ -20,7 +20,7 @@ from av.video.plane import VideoPlane
 
 from clef.errors import ClefError
 from clef.recordings.hdr import is_hdr, to_sdr
-from clef.recordings.packets import Decoded, decode, open_video, video_stream
+from clef.recordings.packets import Decoded, decode, open_video, read_packets, video_stream
 from clef.recordings.timeline import Timeline, read_timeline
 
 DIRECT_FORMATS = {"yuv420p", "yuvj420p", "yuva420p", "yuv422p", "yuvj422p"}
@@ -97,14 +97,19 @@ def frame_times(path: Path) -> np.ndarray | None:
     return None if not times or None in times else np.array(times)
 
 
-def read_video(path: Path, declared: int | None = None) -> Iterator[VideoFrame]:
+def read_video(path: Path, declared: int | None = None, start: float = 0.0) -> Iterator[VideoFrame]:
     """Decode a video frame by frame.
+
+    Args:
+        path: The file.
+        declared: Number of frames that a file must have, if it is known.
+        start: Seconds before which frames may be left out, where that saves time.
 
     Yields:
         Every number once, in order, up to the count that the container or `declared` gives. A frame that cannot be
         decoded has no image.
     """
-    timeline = read_timeline(path, declared or 0)
+    timeline = read_timeline(path, declared or 0, start)
     times = {number: time for time, number in (timeline.numbers or {}).items() if number is not None}
     expected = 0
 
@@ -114,13 +119,28 @@ def read_video(path: Path, declared: int | None = None) -> Iterator[VideoFrame]:
 
     with open_video(path) as container:
         stream = video_stream(container, path)
-        for number, item in _sort_by_number(_number_frames(decode(container, stream), timeline)):
+        if timeline.restart is not None and _can_seek(path, timeline.restart):
+            container.seek(timeline.restart, stream=stream)
+            expected = next(number for number, time in times.items() if time == timeline.restart)
+        for number, item in _sort_by_number(_number_frames(decode(container, stream), timeline), expected):
             yield from lost(range(expected, number))
             time = times.get(number) if isinstance(item, str) else item.pts
             image, problem = (None, item) if isinstance(item, str) else _to_rgb(item)
             yield VideoFrame(number, image, problem, timeline.clock.seconds(time, number))
             expected = number + 1
     yield from lost(range(expected, timeline.total))
+
+
+def _can_seek(path: Path, time: int) -> bool:
+    """Whether a seek to the time of a key frame leads to it: an index may be wrong."""
+    with open_video(path) as container:
+        stream = video_stream(container, path)
+        try:
+            container.seek(time, stream=stream)
+        except av.FFmpegError:
+            return False
+        first = next(read_packets(container, stream), None)
+        return first is not None and first.pts == time
 
 
 def _number_frames(decoded: Iterable[Decoded], timeline: Timeline) -> Iterator[tuple[int, Decoded]]:
@@ -137,10 +157,12 @@ def _number_frames(decoded: Iterable[Decoded], timeline: Timeline) -> Iterator[t
             expected = number + 1
 
 
-def _sort_by_number(numbered: Iterable[tuple[int, Decoded]]) -> Iterator[tuple[int, Decoded]]:
-    """Sort frames and drop duplicates, as damaged streams give them. Frames in order pass without delay."""
+def _sort_by_number(numbered: Iterable[tuple[int, Decoded]], expected: int) -> Iterator[tuple[int, Decoded]]:
+    """Sort frames from number `expected` on, and drop duplicates, as damaged streams give them.
+
+    Frames in order pass without delay.
+    """
     waiting: list[tuple[int, int, Decoded]] = []
-    expected = 0
     for arrival, frame in enumerate(itertools.chain(numbered, [None])):
         if frame is not None:
             heapq.heappush(waiting, (frame[0], arrival, frame[1]))

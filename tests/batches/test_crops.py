@@ -87,6 +87,19 @@ def test_workers_need_no_more_shared_memory_than_docker_gives(crops):
     assert ran.stderr.count(b"/dev/shm is too small for crops") == 1
 
 
+def test_the_size_of_crops_is_looked_up_once(crops, monkeypatch):
+    decode, decoded = Crops.decode, []
+
+    def counted(self, indices):
+        decoded.append(len(indices))
+        return decode(self, indices)
+
+    monkeypatch.setattr(Crops, "decode", counted)
+    for _ in range(3):
+        load_steps(crops, BATCHES.__getitem__, range(2), 1)
+    assert decoded == [1]
+
+
 def test_shards_that_do_not_match_the_manifest_are_refused(crops, tmp_path):
     shards, frames = crops._paths, pd.DataFrame({"shard": ["a"], "sequence": ["a"], "row": [1], "frame": [1]})
     Crops(shards, frames, {})

@@ -43,6 +43,10 @@ def search(images, detector, stills=False, step=1, **settings):
     return [item.faces for item in search_frames(frames, detector, CropParams(detector="none", **settings), stills)]
 
 
+def test_frames_are_not_skipped_where_the_face_is_the_whole_image():
+    assert all(search([draw()] * 7, build_detector(SETTINGS), every=5))
+
+
 @pytest.mark.parametrize(
     ("second", "kept"),
     [

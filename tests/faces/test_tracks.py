@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from clef.faces import tracks as tracks_module
 from clef.faces.detectors import Face
-from clef.faces.search import SearchedFrame
-from clef.faces.tracks import Tracks, find_tracks
+from clef.faces.search import SearchedFrame, box_difference, difference, search_frames
+from clef.faces.tracks import Track, Tracks
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame
 from tests.faces.rectangles import SIZE, RectangleDetector, draw
@@ -26,7 +27,9 @@ def test_all_people_of_a_recording_are_kept_as_tracks():
     images = [draw((20, 30), (120, SIZE)) if n % 10 < 6 else draw((120, SIZE)) for n in range(20)]
     images[3] = None
     frames = [Frame(number, image) for number, image in enumerate(images)]
-    found = find_tracks(iter(frames), RectangleDetector(), CropParams(detector="none"))
+    found = Tracks()
+    for searched in search_frames(iter(frames), RectangleDetector(), CropParams(detector="none")):
+        found.add(searched)
     left, right = sorted(found.tracks, key=len)
     assert list(left.numbers) == [0, 1, 2, 4, 5, *range(10, 16)]
     assert list(right.numbers) == [0, 1, 2, *range(4, 20)]
@@ -75,3 +78,67 @@ def test_every_track_belongs_to_one_person_and_the_first_is_the_person(rule):
     for person in people:
         numbers = [number for track in person for number in track.numbers]
         assert len(set(numbers)) == len(numbers)
+
+
+def random_tracks(rng, number, length, frames):
+    """Short tracks at random times and places."""
+    tracks = Tracks()
+    for _ in range(number):
+        track, first = Track(), int(rng.integers(frames))
+        left, top, side = rng.uniform((0, 0, 10), (500, 500, 200))
+        for number in range(first, first + int(rng.integers(1, length + 1))):
+            track.append(number, Face((left, top, side, side), 0.9), float(np.hypot(left, top)))
+            left += 2
+        tracks.tracks.append(track)
+    return tracks
+
+
+def person_as_documented(tracks, rule):
+    """A slow, simple version of `Tracks.person`."""
+
+    def coincide(one, other):
+        return not set(one.numbers).isdisjoint(other.numbers)
+
+    def differs(track, fragment):
+        found = []
+        for end in (fragment.numbers[0], fragment.numbers[-1]):
+            before, after = ([n for n in track.numbers if (n < end) == is_before] for is_before in (True, False))
+            found += [difference(track.face(n), fragment.face(end)) for n in (*before[-1:], *after[:1])]
+        return min(found)
+
+    if rule == "largest":
+        chosen = max(tracks, key=Track.total_area)
+    else:
+        longest = max(map(len, tracks))
+        chosen = min((track for track in tracks if 2 * len(track) >= longest), key=Track.mean_distance)
+    person, others = [chosen], [track for track in tracks if track is not chosen and coincide(track, chosen)]
+    fragments = [track for track in tracks if not coincide(track, chosen)]
+    for fragment in sorted(fragments, key=lambda fragment: differs(chosen, fragment)):
+        absent = [track for track in person + others if not coincide(track, fragment)]
+        nearest = min(absent, key=lambda track: differs(track, fragment))
+        joins = nearest in person and not any(coincide(track, fragment) for track in person)
+        (person if joins else others).append(fragment)
+    return person
+
+
+@pytest.mark.parametrize("rule", ["largest", "central"])
+def test_people_are_those_of_the_simple_version(rule):
+    rng = np.random.default_rng(0)
+    for _ in range(150):
+        tracks = random_tracks(rng, int(rng.integers(1, 12)), 6, int(rng.integers(2, 40)))
+        rest, expected = tracks.tracks, []
+        while rest:
+            expected.append(person_as_documented(rest, rule))
+            rest = [track for track in rest if track not in expected[-1]]
+        assert tracks.people(rule) == expected
+        assert tracks.person(rule) == expected[0]
+
+
+def test_a_thousand_tracks_are_divided_without_comparing_any_two_anew(monkeypatch):
+    """Comparing them for each person again takes minutes."""
+    compared = []
+    monkeypatch.setattr(tracks_module, "box_difference", lambda *boxes: compared.append(1) or box_difference(*boxes))
+    tracks = random_tracks(np.random.default_rng(0), 1000, 5, 500)
+    people = tracks.people("largest")
+    assert sum(map(len, people)) == 1000 > len(people) > 10
+    assert len(compared) == 1000

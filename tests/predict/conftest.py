@@ -64,8 +64,8 @@ def make_model(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def whole_image_model(make_model) -> Path:
-    """Takes each image as a face."""
-    return make_model()
+    """Takes each image as a face, so `every` does not apply."""
+    return make_model(every=5)
 
 
 @pytest.fixture(scope="session")

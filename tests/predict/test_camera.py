@@ -9,6 +9,7 @@ import threading
 import cv2
 import pandas as pd
 import pyarrow as pa
+import pytest
 
 from clef.params.schema import CropParams
 from clef.predict import camera, kept_rows, output
@@ -100,6 +101,10 @@ class EndlessCamera:
         return True, self.image
 
 
+def killed(*arguments):
+    raise MemoryError
+
+
 def test_ctrl_c_ends_with_a_whole_file_and_code_0(clef_here, face_model, tmp_path, monkeypatch):
     write_video(tmp_path / "clip.mp4", [picture((20, 20))])
     monkeypatch.setattr(camera, "open_camera", lambda number: EndlessCamera(tmp_path / "clip.mp4"))
@@ -126,14 +131,13 @@ def test_rows_outlast_a_crash(clef_here, face_model, tmp_path, monkeypatch, capl
     monkeypatch.setattr(kept_rows, "SECONDS_PER_LINE", 0)
     caplog.set_level("INFO", "clef")
     rows, counted = Layout.rows, itertools.count(1)
+    kept, sizes = tmp_path / "out.parquet.work" / "webcam.arrows", []
 
     def interrupted(*arguments):
+        sizes.append(kept.stat().st_size)
         if next(counted) in (3, 6):
             os.kill(os.getpid(), signal.SIGINT)
         return rows(*arguments)
-
-    def killed(*arguments):
-        raise MemoryError
 
     monkeypatch.setattr(Layout, "rows", interrupted)
     arguments = ["predict", "0", "--model", str(face_model), "--out", "out.parquet"]
@@ -141,12 +145,31 @@ def test_rows_outlast_a_crash(clef_here, face_model, tmp_path, monkeypatch, capl
         patch.setattr(output, "write_table", killed)
         assert clef_here(*arguments, folder=tmp_path).returncode == 1
     assert re.search(r"webcam 0: 2 frames, \d+\.\d frames/s", caplog.text)
-    kept = tmp_path / "out.parquet.work" / "webcam.arrows"
+    assert sizes[0] < sizes[1] < sizes[2], "rows are on disk while the webcam still runs"
     os.truncate(kept, kept.stat().st_size - 100)  # as a kill in the middle of a row leaves it
     assert clef_here(*arguments, folder=tmp_path).returncode == 0
     assert len(pd.read_parquet(tmp_path / "out-interrupted.parquet")) == 2
     assert len(pd.read_parquet(tmp_path / "out.parquet")) == 3
     assert not kept.exists()
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_webcam_that_was_killed_before_its_first_row_starts_again(
+    clef_here, face_model, tmp_path, monkeypatch, caplog, size
+):
+    write_video(tmp_path / "clip.mp4", [picture((20, 20))])
+    monkeypatch.setattr(camera, "open_camera", lambda number: OneFrame(cv2.VideoCapture(str(tmp_path / "clip.mp4"))))
+    caplog.set_level("INFO", "clef")
+    arguments = ["predict", "0", "--model", str(face_model), "--out", "out.parquet"]
+    kept = tmp_path / "out.parquet.work" / "webcam.arrows"
+    with monkeypatch.context() as patch:
+        patch.setattr(output, "write_table", killed)
+        assert clef_here(*arguments, folder=tmp_path).returncode == 1
+    os.truncate(kept, size)
+    assert clef_here(*arguments, folder=tmp_path).returncode == 0
+    assert caplog.text.count("nothing was kept before an interruption") == 1
+    assert len(pd.read_parquet(tmp_path / "out.parquet")) == 1
+    assert not (tmp_path / "out-interrupted.parquet").exists()
 
 
 def test_the_interrupt_is_restored():

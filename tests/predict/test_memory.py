@@ -1,19 +1,8 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import pyarrow.parquet as pq
 import pytest
 
+from tests.predict.peak_memory import peak_kilobytes
 from tests.recordings.sample_recordings import numbered_image, write_video
-
-ROOT = Path(__file__).parents[2]
-# The peak of a process's children is known when they have ended, so each command runs in a parent of its own.
-MEASURE = """
-import resource, subprocess, sys
-subprocess.run([sys.executable, "-m", "clef", "predict", *sys.argv[1:]], check=True, capture_output=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
 
 
 @pytest.mark.slow
@@ -24,8 +13,7 @@ def test_memory_does_not_grow_with_the_length_of_a_video(whole_image_model, tmp_
         video = write_video(tmp_path / f"{frames}.mp4", images, options={"preset": "ultrafast"})
         out = tmp_path / f"{frames}.parquet"
         arguments = [str(video), "--model", str(whole_image_model), "--out", str(out), "--workers", "1"]
-        command = [sys.executable, "-c", MEASURE, *arguments]
-        peaks.append(int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout))
+        peaks.append(peak_kilobytes(*arguments))
         assert pq.read_metadata(out).num_rows == frames
     # Only the images of the longer video would take 400,000 KB, about as much as the imported packages.
     assert peaks[1] < 1.2 * peaks[0]

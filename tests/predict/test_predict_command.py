@@ -204,6 +204,23 @@ def test_bad_files_are_named_and_good_ones_are_done(predict, whole_image_model, 
     assert "empty.mov: cannot be opened (the file is empty); expected a video file; replace it" in errors
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "drawn"),
+    [("bad.png", "--overlay", "o.png"), ("bad.mp4", "--overlay", "o.mp4"), ("bad.mp4", "--plot", "o.png")],
+)
+def test_an_only_file_without_an_image_says_why_it_is_not_drawn(
+    clef_here, whole_image_model, tmp_path, caplog, name, option, drawn
+):
+    (tmp_path / name).write_bytes(b"nothing to see")
+    done = clef_here("predict", name, option, drawn, "--model", str(whole_image_model), folder=tmp_path)
+    assert done.returncode == 1
+    (error,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert error.startswith(f"{name}: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert re.search(f"{option}: .* has no frame to draw", done.stderr)
+    assert not (tmp_path / drawn).exists()
+
+
 def test_folders_patterns_odd_names_and_files_given_twice(predict, whole_image_model, tmp_path):
     folder = tmp_path / "mes vidéos" / "été 1"
     folder.mkdir(parents=True)
@@ -220,9 +237,11 @@ def test_folders_patterns_odd_names_and_files_given_twice(predict, whole_image_m
 
 
 def test_a_part_of_a_video(predict, whole_image_model, tmp_path, caplog):
-    write_video(tmp_path / "clip.mp4", numbered_images(20), rate=10)
+    write_video(tmp_path / "clip.mp4", numbered_images(20), rate=10, options={"g": "4", "sc_threshold": "0"})
+    whole, _ = predict(whole_image_model, "clip.mp4")
     table, _ = predict(whole_image_model, "clip.mp4", "--start", "0.5", "--end", "1.2")
     assert table["frame"].tolist() == list(range(5, 12))
+    pd.testing.assert_frame_equal(table, whole[5:12].reset_index(drop=True), rtol=0, atol=1e-6)
     before, _ = predict(whole_image_model, "clip.mp4", "--start", "7", "--end", "9", code=1)
     assert len(before) == 7, "an older table is kept where there is no new one"
     assert "clip.mp4: no frame from 7 s on to 9 s" in [record.getMessage() for record in caplog.records]

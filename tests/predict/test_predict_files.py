@@ -5,6 +5,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,10 +18,11 @@ from clef.errors import ClefError
 from clef.faces.crop import crop_shard
 from clef.faces.shard import open_shard
 from clef.params.schema import CropParams, RenderParams
-from clef.predict.face_cropper import _Report
+from clef.predict.face_cropper import FaceCropper, Job, _Report
 from clef.predict.inputs import find_recordings
 from clef.predict.predict_files import Options, all_rows, predict_files
 from clef.predict.table import Layout
+from clef.predict.worker_process import WorkerProcess
 from clef.recordings.frames import Frame
 from clef.trained.load import load_model
 from tests.predict.conftest import picture, write_image
@@ -35,7 +37,7 @@ def predicted(model, *names, work, cores=1, asked=(), **options):
     layout = Layout.of(trained.config, str(model), asked)
     recordings, problems = find_recordings([str(name) for name in names])
     assert not problems
-    parts, totals = predict_files(trained, layout, recordings, Options(cores, asked, **options), work)
+    parts, totals = predict_files(trained, layout, recordings, Options(cores, **options), work)
     return recordings[0], layout, all_rows(parts), totals
 
 
@@ -171,6 +173,23 @@ def test_a_process_that_dies_costs_only_its_file(whole_image_model, tmp_path, mo
     assert totals.problems == [(str(tmp_path / "deadly.mp4"), problem)]
 
 
+class DiesAtOnce(WorkerProcess):
+    """Its process fails before the first message, as when memory is short; the stream is closed on the way out."""
+
+    def _start(self):
+        close = "pa.ipc.new_stream(sys.stdout.buffer, pa.schema([])).close()"
+        code = f"import pyarrow as pa, sys; sys.stdin.readline(); {close}"
+        return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def test_a_process_that_dies_before_its_first_message_costs_only_its_file(tmp_path):
+    ((recording,), _) = find_recordings([str(write_video(tmp_path / "a.mp4", numbered_images(3)))])
+    messages = []
+    DiesAtOnce(CropParams(), 0.0, None, 1).crop(Job([recording]), messages.append)
+    assert [message.event for message in messages] == ["restart", "end"]
+    assert [name for name, _ in messages[-1].problems] == [str(tmp_path / "a.mp4")]
+
+
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
@@ -213,10 +232,12 @@ def test_a_killed_command_resumes_with_the_same_rows(face_model, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("*.work")) == []
 
 
-def test_parts_count_only_for_the_same_files_and_options(whole_image_model, tmp_path):
+def test_parts_count_only_for_the_same_files_and_options(whole_image_model, tmp_path, monkeypatch):
     write_video(tmp_path / "a.mp4", numbered_images(5))
     first, _ = table_of(whole_image_model, tmp_path / "a.mp4", work=tmp_path / "work")
-    _, again = table_of(whole_image_model, tmp_path / "a.mp4", work=tmp_path / "work")
+    with monkeypatch.context() as patch:
+        patch.setattr("clef.predict.predict_files.declared_length", None)  # a finished file is not opened
+        _, again = table_of(whole_image_model, tmp_path / "a.mp4", work=tmp_path / "work")
     assert (again.new_frames, again.frames) == (0, 5)
     _, shorter = table_of(whole_image_model, tmp_path / "a.mp4", work=tmp_path / "work", end=0.1)
     assert (shorter.new_frames, shorter.frames) == (3, 3)
@@ -258,6 +279,15 @@ def test_the_python_call_refuses_nonsense(whole_image_model, tmp_path, monkeypat
     write_image(tmp_path / "a.png", picture((20, 20)))
     with pytest.raises(ClefError, match=f"^{message}"):
         clef.load(whole_image_model, device="cpu").predict(paths, **options)
+
+
+def test_opencv_gets_its_threads_back():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    FaceCropper(CropParams(detector="none"), 0.0, None, 1).close()
+    after = cv2.getNumThreads()
+    cv2.setNumThreads(before)
+    assert after == 3
 
 
 def test_lost_frames_are_counted_with_their_reason():

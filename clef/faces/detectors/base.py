@@ -47,6 +47,8 @@ class Detector(ABC):
     """Whether faces have landmarks. Faces that lie on their side are only searched for if crops can become upright."""
     upright_score = math.inf
     """A score that no face has which lies on its side or upside down: such faces often get upright landmarks."""
+    skips_frames = True
+    """Whether `crop.every` applies: not where a search takes no time."""
     fingerprint: dict[str, str | None]
     """Name, library with version, and SHA-256 of the weights: all that distinguishes its results from others."""
 
@@ -59,6 +61,7 @@ class WholeImage(Detector):
     """Returns one face as large as the image, with score 1, for images that are already cropped."""
 
     finds_landmarks = False
+    skips_frames = False
     fingerprint = {"name": "none", "library": None, "weights": None}  # noqa: RUF012
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
