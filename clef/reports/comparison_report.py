@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from clef.comparison.comparison_table import chance_alone, intervals_are, metric_name, points, points_interval
+from clef.comparison.comparison_table import (
+    chance_alone,
+    differences_by_seed,
+    intervals_are,
+    metric_name,
+    points,
+    points_interval,
+)
 from clef.comparison.differences import ComparedRun, Comparison
 from clef.comparison.finished_run import FinishedRun
 from clef.comparison.setting_differences import SettingDifferences
@@ -67,10 +74,13 @@ def _headline_table(comparison: Comparison, folds: int) -> Table:
     for other in comparison.others:
         row = other.rows[comparison.headline]
         won = [f"{other.folds_won} of {folds}", f"{other.labels_won} of {len(comparison.labels)}"]
-        rows.append([other.run, points(row.difference), points_interval(row), *won])
+        rows.append([other.run, points(row.difference), points_interval(row), *won, differences_by_seed(other)])
     value = "accuracy" if comparison.headline == "accuracy" else f"mean {metric_name(comparison)}"
     caption = f"{value[0].upper()}{value[1:]}, minus that of {comparison.first}, in percentage points."
-    return Table(caption, ["run", "difference", "95 % interval", "folds won", "labels won"], rows, "lrrrr")
+    columns = ["run", "difference", "95 % interval", "folds won", "labels won", "difference (seed)"]
+    if not any(row[-1] for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    return Table(caption, columns, rows, "lrrrrl"[: len(columns)])
 
 
 def _labels_table(comparison: Comparison, other: ComparedRun, totals: int) -> Table:

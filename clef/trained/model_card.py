@@ -12,6 +12,7 @@ from clef import __version__
 from clef.evaluation.fold import metrics
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import Floats
+from clef.evaluation.run.rows import TOTALS
 from clef.evaluation.run.summary import OPTIMISTIC
 from clef.evaluation.run.terminal_summary import verdict
 from clef.params.schema import MODEL_SUFFIXES
@@ -20,8 +21,6 @@ from clef.trained.config import TrainedConfig
 from clef.trained.run_members import RENDERED
 
 TEMPLATE = "model_card.md.j2"
-TOTALS = ("mean", "accuracy")
-"""Rows of a summary that are no label."""
 QUARTILES = (0, 25, 50, 75, 100)
 
 
