@@ -122,13 +122,13 @@ def intervals_are(runs: Sequence[FinishedRun], comparison: Comparison) -> str:
     numbers = {len(run.grid) for run in runs}
     method = f"paired BCa bootstrap over {runs[0].summary['resampled']} within folds"
     if runs[0].summary["resampled"] == "images":
-        method = "BCa bootstrap over the images of each run separately, as pairs are unknown; wider than a paired one"
-    seeds = "conditional on the trained models"
+        method = "BCa bootstrap over the images of each run (wider than a paired one, but pairs are unknown)"
+    seeds = "; conditional on the trained models"
     if max(numbers) > 1:
         same = all(list(run.grid) == list(runs[0].grid) for run in runs)
-        seeds = f"and over seeds, {'paired' if same else 'separately for each list of seeds'}"
+        seeds = f" and over seeds, {'paired' if same else 'separately for each list of seeds'}"
     one_seed = ". With one seed, they cannot tell a better method from a luckier start" if 1 in numbers else ""
-    return f"Intervals: 95 %, {comparison.resamples} draws, {method}; {seeds}{one_seed}."
+    return f"Intervals: 95 %, {comparison.resamples} draws, {method}{seeds}{one_seed}."
 
 
 def chance_alone(comparison: Comparison) -> str:

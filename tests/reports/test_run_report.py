@@ -68,7 +68,8 @@ def test_only_results_change_the_page(make_run):
     tables = {path.name: path.read_bytes() for path in (run.folder / "tables").iterdir()}
     assert run.write() == first
     assert {path.name: path.read_bytes() for path in (run.folder / "tables").iterdir()} == tables
-    assert set(tables) == {f"{name}.{suffix}" for name in ("summary", "published") for suffix in ("tex", "md")}
+    for_papers = {f"{name}.{suffix}" for name in ("summary", "published") for suffix in ("tex", "md")}
+    assert set(tables) == {"subjects.csv", "activities.csv", *for_papers}
     assert "secret" not in first, "the host of a training"
 
 
