@@ -11,9 +11,10 @@ from rich.console import JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clef.comparison.differences import Comparison, Difference
+from clef.comparison.differences import ComparedRun, Comparison, Difference
 from clef.comparison.finished_run import FinishedRun
 from clef.comparison.setting_differences import SettingDifferences
+from clef.evaluation.fold.metrics import ACCURACIES
 from clef.evaluation.run.rows import interval, percent
 from clef.runtime.files import atomic_write
 
@@ -50,7 +51,7 @@ def write_differences(target: Path, comparison: Comparison) -> None:
         writer.writerow(["first", "run", "label", "metric", "value_first", "value", "difference", "ci_low", "ci_high"])
         for other in comparison.others:
             for label, row in other.rows.items():
-                metric = "accuracy" if label == "accuracy" else comparison.metric
+                metric = label if label in ACCURACIES else comparison.metric
                 values = (row.first, row.other, row.difference, row.low, row.high)
                 # Adding 0.0 turns -0.0 into 0.0.
                 texts = ["" if math.isnan(value) else f"{round(value, 4) + 0.0:.4f}" for value in values]
@@ -81,6 +82,9 @@ def _headline(comparison: Comparison, folds: int) -> Iterator[RenderableType]:
     for run, *cells in rows:
         table.add_row(_lines(run), *cells)
     yield table
+    for other in comparison.others:
+        if by_seed := differences_by_seed(other):
+            yield _dim(f"{other.run} by seed: {by_seed}")
 
 
 def _labels(comparison: Comparison, width: int) -> Iterator[RenderableType]:
@@ -124,14 +128,16 @@ def headline_differences(comparison: Comparison, folds: int) -> tuple[str, list[
 
 def intervals_are(runs: Sequence[FinishedRun], comparison: Comparison) -> str:
     """Say how the intervals were drawn and what they do not cover."""
-    one_seed = all(len(run.grid) == 1 for run in runs)
-    method = f"paired bootstrap over {runs[0].summary['resampled']} within folds"
+    numbers = {len(run.grid) for run in runs}
+    method = f"paired BCa bootstrap over {runs[0].summary['resampled']} within folds"
     if runs[0].summary["resampled"] == "images":
-        method = "bootstrap over the images of each run separately, as their pairs are unknown; wider than a paired one"
-    return (
-        f"Intervals: 95 %, {comparison.resamples} draws, {method}; conditional on the trained models"
-        f"{'. With one seed, they cannot tell a better method from a luckier start' if one_seed else ''}."
-    )
+        method = "BCa bootstrap over the images of each run (wider than a paired one, but pairs are unknown)"
+    seeds = "; conditional on the trained models"
+    if max(numbers) > 1:
+        same = all(list(run.grid) == list(runs[0].grid) for run in runs)
+        seeds = f" and over seeds, {'paired' if same else 'separately for each list of seeds'}"
+    one_seed = ". With one seed, they cannot tell a better method from a luckier start" if 1 in numbers else ""
+    return f"Intervals: 95 %, {comparison.resamples} draws, {method}{seeds}{one_seed}."
 
 
 def chance_alone(comparison: Comparison) -> str:
@@ -182,6 +188,12 @@ def _table(first: str, *others: str, justify: JustifyMethod = "right", wrap: boo
 def metric_name(comparison: Comparison) -> str:
     """What is compared, such as `strict F1`."""
     return "strict F1" if comparison.metric == "f1" else f"strict {comparison.metric}"
+
+
+def differences_by_seed(other: ComparedRun) -> str:
+    """The difference of the headline under each seed; empty with fewer than two."""
+    by_seed = [f"{points(difference)} ({seed})" for seed, difference in other.seeds.items()]
+    return ", ".join(by_seed) if len(by_seed) > 1 else ""
 
 
 def points_interval(row: Difference) -> str:

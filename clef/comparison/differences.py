@@ -1,15 +1,16 @@
 """Differences between runs, with intervals from a paired bootstrap.
 
 Each draw resamples the test subjects of every fold with replacement, the *same* subjects for all runs, and scores each
-run on them as its summary does: per fold, mean over seeds, mean over folds. The interval contains the middle 95 % of
-the differences. Subjects that are easy or hard for both runs cancel out, so the interval is narrower than two separate
-intervals suggest. Like the summary's intervals, it is conditional on the trained models.
+run on them as its summary does: per fold, mean over seeds, mean over folds. It resamples the seeds as well, the *same*
+ones for runs with the same list of seeds, and separately otherwise. The interval is a 95 % BCa interval of the
+differences (see `clef.evaluation.run.bootstrap`). Subjects that are easy or hard for both runs cancel out, so it is
+narrower than two separate intervals suggest.
 
 Images without named subjects are counted by true and predicted class only. It is not known which of them both runs
 classify correctly, so each run is resampled separately, and the interval is wider than a paired one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +19,9 @@ from clef.comparison.comparability import align
 from clef.comparison.finished_run import FinishedRun
 from clef.errors import ClefError
 from clef.evaluation.fold import metrics
-from clef.evaluation.fold.bootstrap_units import BootstrapUnits, stack_labels
-from clef.evaluation.fold.metrics import Counts, Floats, mean_known, with_mean
-from clef.evaluation.run.bootstrap import bootstrap_values, percentile_interval
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits
+from clef.evaluation.fold.metrics import Counts, Floats, mean_known
+from clef.evaluation.run.bootstrap import estimate, interval
 
 METRICS = {"f1": metrics.f1, "precision": metrics.precision, "recall": metrics.recall}
 """Metrics that follow from the confusion counts of each subject. Areas under curves do not."""
@@ -52,10 +53,12 @@ class ComparedRun:
 
     run: str
     rows: dict[str, Difference]
-    """Each common label, `mean`, and `accuracy` for expressions."""
+    """Each common label, `mean`, and the accuracies for expressions."""
     folds_won: int
     labels_won: int
     """Folds in which its headline is higher, and labels in which it is."""
+    seeds: dict[int, float]
+    """The difference of the headline under each seed that both runs have."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Comparison:
     others: list[ComparedRun]
 
 
-def compare(runs: Sequence[FinishedRun], metric: str = "f1", resamples: int = 2000, seed: int = 0) -> Comparison:
+def compare(runs: Sequence[FinishedRun], metric: str = "f1", resamples: int = 2000) -> Comparison:
     """Compare two or more runs with the first of them; without intervals if `resamples` is 0.
 
     Raises:
@@ -83,51 +86,33 @@ def compare(runs: Sequence[FinishedRun], metric: str = "f1", resamples: int = 20
             f"results contain; expected one of {', '.join(METRICS)}"
         )
     labels, units = align(runs)
-    rows = [*labels, "mean", *(["accuracy"] if runs[0].summary["kind"] == "expressions" else [])]
-    scores = [_fold_scores(run_units, metric, len(rows)) for run_units in units]  # each (folds, rows)
-    drawn = _draws(units, metric, len(rows), resamples, seed)  # each (resamples, rows)
+    expressions = runs[0].summary["kind"] == "expressions"
+    rows = [*labels, "mean", *(metrics.ACCURACIES if expressions else ())]
+
+    def statistic(counts: Counts) -> Floats:
+        return metrics.with_totals(METRICS[metric](counts), counts, expressions)
+
+    paired = bool(units[0][0][0].names)
+    estimates = [
+        estimate(of_run, list(run.grid), statistic, resamples, stream=0 if paired else number)
+        for number, (run, of_run) in enumerate(zip(runs, units, strict=True))
+    ]
+    headlines = [_headlines(of_run, statistic) for of_run in units]  # each (folds, seeds)
+    by_seed = [
+        dict(zip(run.grid, mean_known(values, axis=0).tolist(), strict=True))
+        for run, values in zip(runs, headlines, strict=True)
+    ]
     others = []
-    for run, own, values in zip(runs[1:], scores[1:], drawn[1:], strict=True):
-        low, high = percentile_interval(values - drawn[0])
-        columns = zip(rows, mean_known(scores[0], axis=0), mean_known(own, axis=0), low, high, strict=True)
+    for run, own, values, of_seeds in zip(runs[1:], estimates[1:], headlines[1:], by_seed[1:], strict=True):
+        columns = zip(rows, estimates[0].point, own.point, *interval(own - estimates[0]), strict=True)
         differences = {row: Difference(*map(float, numbers)) for row, *numbers in columns}
-        folds_won = int((own[:, -1] > scores[0][:, -1]).sum())  # the headline is the last row
+        folds_won = int((mean_known(values, axis=1) > mean_known(headlines[0], axis=1)).sum())
         labels_won = sum(differences[label].difference > 0 for label in labels)
-        others.append(ComparedRun(run.name, differences, folds_won, labels_won))
+        seeds = {seed: value - by_seed[0][seed] for seed, value in of_seeds.items() if seed in by_seed[0]}
+        others.append(ComparedRun(run.name, differences, folds_won, labels_won, seeds))
     return Comparison(runs[0].name, metric, labels, rows[-1], resamples, others)
 
 
-def _draws(units: list[list[list[BootstrapUnits]]], metric: str, rows: int, resamples: int, seed: int) -> list[Floats]:
-    """The rows of each run under each draw, (resamples, rows); NaN without draws."""
-    if not resamples:
-        return [np.full((1, rows), np.nan) for _ in units]
-    if not units[0][0][0].names:
-        return [
-            bootstrap_values(folds, lambda counts: _rows(counts, metric, rows), resamples, seed=seed + number)
-            for number, folds in enumerate(units)
-        ]
-    # Put the counts of all runs and seeds side by side in each unit, so that all of them draw the same units.
-    together = [[stack_labels([u for folds in units for u in folds[fold]])] for fold in range(len(units[0]))]
-    ends = np.cumsum([len(folds[0]) for folds in units])[:-1]
-
-    def statistic(counts: Floats) -> Floats:
-        """(draws, runs and seeds x labels, 4) to (draws, runs x rows), each run's mean over its seeds."""
-        trainings = counts.reshape(len(counts), -1, units[0][0][0].counts.shape[1], 4)
-        by_run = np.split(_rows(trainings, metric, rows), ends, axis=1)
-        return np.concatenate([mean_known(values, axis=1) for values in by_run], axis=1)
-
-    return np.split(bootstrap_values(together, statistic, resamples, seed), len(units), axis=1)
-
-
-def _fold_scores(folds: list[list[BootstrapUnits]], metric: str, rows: int) -> Floats:
-    """The rows of a run in each fold, mean over seeds: (folds, rows)."""
-    totals = [np.stack([units.total() for units in seeds]) for seeds in folds]
-    return np.stack([mean_known(_rows(counts, metric, rows), axis=0) for counts in totals])
-
-
-def _rows(counts: Counts, metric: str, rows: int) -> Floats:
-    """Convert confusion counts (..., labels, 4) to the metric of each label, their mean, and accuracy if needed."""
-    values = with_mean(METRICS[metric](counts))
-    if rows == values.shape[-1]:
-        return values
-    return np.concatenate([values, metrics.accuracy(counts)[..., None]], axis=-1)
+def _headlines(folds: list[list[BootstrapUnits]], statistic: Callable[[Counts], Floats]) -> Floats:
+    """The headline, which is the last row, of each fold and seed: (folds, seeds)."""
+    return np.stack([statistic(np.stack([units.total() for units in seeds]))[:, -1] for seeds in folds])

@@ -57,7 +57,7 @@ def f1_figure(summary: dict[str, Any], width: float = 6.0) -> Figure:
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("F1 and, in its row, accuracy (%)" if "accuracy" in totals else "F1 (%)")
+    axes.set_xlabel("F1 or accuracy (%)" if "accuracy" in totals else "F1 (%)")
     threshold = "" if summary["threshold"] is None else f", threshold {summary['threshold']:g}"
     title = f"{summary['run']}: strict F1 (last epoch{threshold})\n{subtitle(summary)}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
@@ -83,7 +83,7 @@ def _legend(figure: Figure, summary: dict[str, Any], columns: int) -> None:
     rows = summary["rows"].values()
     handles = [Line2D([], [], **POINT, markersize=5.5, label="F1")]
     if any(row["ci_low"] is not None for row in rows):
-        label = f"95 % interval over test {summary['resampled']}"
+        label = f"95 % interval over test {summary['resampled']}{' and seeds' if len(summary['seeds']) > 1 else ''}"
         handles.append(Line2D([], [], **INTERVAL, linewidth=1.8, label=label))
     floor = "always present" if summary["kind"] == "action_units" else "always the most frequent"
     handles.append(Line2D([], [], **FLOOR, label=floor))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from clef.comparison.comparison_table import (
     chance_alone,
+    differences_by_seed,
     headline_differences,
     intervals_are,
     metric_name,
@@ -75,7 +76,13 @@ def _runs_table(runs: Sequence[FinishedRun], comparison: Comparison) -> Table:
 def _headline_table(comparison: Comparison, folds: int) -> Table:
     value, columns, rows = headline_differences(comparison, folds)
     caption = f"{value[0].upper()}{value[1:]}, minus that of {comparison.first}, in percentage points."
-    return Table(caption, columns, rows, "lrrrr")
+    by_seed = [differences_by_seed(other) for other in comparison.others]
+    if any(by_seed):
+        columns, rows = (
+            [*columns, "difference (seed)"],
+            [[*row, seeds] for row, seeds in zip(rows, by_seed, strict=True)],
+        )
+    return Table(caption, columns, rows, "lrrrrl"[: len(columns)])
 
 
 def _labels_table(comparison: Comparison, other: ComparedRun, totals: int) -> Table:

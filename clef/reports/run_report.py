@@ -19,6 +19,7 @@ from clef.evaluation.run.fold_metrics import MetricsGrid, cross_validation
 from clef.evaluation.run.rows import interval, percent, row_names
 from clef.evaluation.run.spread import Spread, spread
 from clef.evaluation.run.terminal_summary import verdict
+from clef.evaluation.run.unit_scores import write_unit_tables
 from clef.params.schema import Params
 from clef.plots.f1 import f1_figure
 from clef.plots.panels import calibration_panel, precision_recall_panel, spread_panel
@@ -78,6 +79,7 @@ def write_report(
             published=tables["published"],
             with_folds=with_folds,
             curves=_curves(summary, grid, with_folds),
+            tuned=run_tables.tuned_table(summary),
             confusion=run_tables.confusion_shares(scores) if summary["kind"] == "expressions" else None,
             spread=_spread(summary, found),
             subjects=run_tables.subjects_table(found, summary["resampled"]) if found.unit_names else None,
@@ -99,6 +101,7 @@ def write_report(
         if table is not None:
             write_text(folder / "tables" / f"{name}.tex", latex(table))
             write_text(folder / "tables" / f"{name}.md", markdown(table))
+    write_unit_tables(folder / "tables", grid, summary)
     write_text(folder / "report.html", page)
 
 
@@ -110,7 +113,6 @@ def _curves(summary: dict[str, Any], grid: MetricsGrid, with_folds: bool) -> dic
     by_fold = [precision_recall(threshold_counts(of_fold)) for of_fold in of_folds if with_folds]
     precision, recall = precision_recall(together)
     calibrated = calibration(together)
-    errors = calibrated.error()
     strict = np.sum([BootstrapUnits.from_records(m["resampled"], m["counts"]).total() for m in scores], axis=0)
     points = list(zip(metrics.recall(strict), metrics.precision(strict), strict=True))
     panels: dict[str, list[Panel]] = {"precision_recall": [], "calibration": []}
@@ -123,7 +125,7 @@ def _curves(summary: dict[str, Any], grid: MetricsGrid, with_folds: bool) -> dic
         panels["precision_recall"].append((label, f"AP {percent(row['ap'])}", svg))
         figure = calibration_panel(calibrated.predicted[i], calibrated.observed[i], calibrated.frames[i])
         svg = inline_svg(figure, f"calibration-{i}", f"calibration of {label}")
-        panels["calibration"].append((label, f"error {percent(errors[i])}", svg))
+        panels["calibration"].append((label, f"error {percent(row['calibration_error'])}", svg))
     return panels
 
 

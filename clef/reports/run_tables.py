@@ -26,6 +26,7 @@ MORE = {
     "recall": "recall",
     "ap": "average precision",
     "auc_description": "AUC of descriptions",
+    "calibration_error": "calibration error",
     "f1_faces": "F1 of frames with a face",
     "sd_folds": "SD over folds",
     "sd_seeds": "SD over seeds",
@@ -47,7 +48,7 @@ def headline_table(summary: dict[str, Any]) -> Table:
     threshold = "" if summary["threshold"] is None else f", threshold {summary['threshold']:g}"
     caption = f"Results of {summary['run']} in per cent. F1 is strict: last epoch{threshold}."
     if "accuracy" in rows:
-        caption += " In the row accuracy, the columns F1 are accuracies."
+        caption += " In the rows of accuracies, the columns F1 are accuracies."
     columns = ["", "F1", "95 % interval", *(HEADLINE[key] for key in shown)]
     return Table(caption, columns, cells, "l" + "r" * (len(columns) - 1), len(names) - len(summary["labels"]))
 
@@ -105,6 +106,24 @@ def subjects_table(found: Spread, kind: str) -> Table:
     rows = [[found.unit_names[i], *map(percent, found.units[i])] for i in order]
     caption = f"F1 of test {kind} in per cent, the lowest last column first; empty if a label never occurs."
     return Table(caption, ["", *found.names], rows, "l" + "r" * len(found.names))
+
+
+def tuned_table(summary: dict[str, Any]) -> Table | None:
+    """The temperature of each seed and fold, and what it changes; None for runs without a `tune` section."""
+    if not summary["tuned"]:
+        return None
+    rows = [
+        [
+            *(str(tuned[key]) for key in ("seed", "fold")),
+            f"{tuned['temperature']:.2f}",
+            *("" if tuned[key] is None else f"{tuned[key]:.3f}" for key in ("log_loss", "log_loss_tempered")),
+            *(percent(tuned[key]) for key in ("calibration_error", "calibration_error_tempered")),
+        ]
+        for tuned in summary["tuned"]
+    ]
+    columns = ["seed", "fold", "temperature", "log loss", "after it", "calibration error, %", "after it, %"]
+    caption = "Temperatures chosen on held-out training subjects, and scores of the test frames before and after them."
+    return Table(caption, columns, rows, "rrrrrrr")
 
 
 def status_table(summary: dict[str, Any]) -> Table:

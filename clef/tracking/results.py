@@ -51,8 +51,8 @@ def scores(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         elif name not in ("frames", "positives"):
             found[f"test/f1_{name}" if name.startswith(("ci_", "sd_")) else f"test/{name}"] = mean[name]
     for label, row in rows.items():
-        if label == "accuracy":
-            found["test/accuracy"] = row["f1"]
+        if label in ("mean_class_accuracy", "accuracy"):
+            found[f"test/{label}"] = row["f1"]
         elif label != "mean":
             found[f"test/f1_{label}"] = row["f1"]
     return {name: float(value) for name, value in found.items() if value is not None}

@@ -52,7 +52,7 @@ class TrainedConfig(Section):
     """Whether the thresholds are chosen on held-out training subjects of each member, and averaged."""
     members: list[Member]
     scores: dict[str, dict[str, Any]]
-    """Rows of the run's `summary.json` by label, `mean` or `accuracy`; empty if the run is not finished. No member saw
+    """Rows of the run's `summary.json` by label, `mean` or accuracies; empty if the run is not finished. No member saw
     the subjects that it was scored on."""
     notice: str | None = None
     """What users must know before they believe a prediction."""

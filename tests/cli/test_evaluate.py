@@ -33,6 +33,7 @@ def test_summarize_writes_the_same_summary_and_plots_each_time(run, clef_here, t
     assert "Mean strict F1" in ran.stdout
     first = written(run)
     tables = {"plots/f1.csv", "plots/f1.svg", "plots/f1.png", "tables/summary.tex", "tables/summary.md"}
+    tables |= {"tables/subjects.csv", "tables/activities.csv"}
     assert set(first) == {"summary.csv", "summary.json", "report.html", *tables}
     assert clef_here("show", "mine", folder=tmp_path).stdout == ran.stdout
 

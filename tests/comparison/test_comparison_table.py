@@ -11,15 +11,17 @@ from tests.comparison.conftest import two_runs
 ROW = {"f1": 0.5, "ci_low": 0.4, "ci_high": 0.6, "f1_field": 0.52, "auc": 0.7, "floor": 0.3, "activity_only": None}
 
 
-def make_comparison(others=("other",), labels=("AU01", "AU02"), resamples=100):
+def make_comparison(others=("other",), labels=("AU01", "AU02"), resamples=100, seeds=None):
     rows = {"AU01": Difference(0.5, 0.62, 0.05, 0.2), "AU02": Difference(0.5, 0.4996, -0.1, 0.1)}
     rows |= {label: Difference(0.5, 0.3, -0.35, -0.1) for label in labels if label not in rows}
     rows["mean"] = Difference(0.5, 0.55, -0.01, 0.1)
-    return Comparison("first", "f1", list(labels), "mean", resamples, [ComparedRun(n, rows, 1, 1) for n in others])
+    return Comparison(
+        "first", "f1", list(labels), "mean", resamples, [ComparedRun(n, rows, 1, 1, seeds or {}) for n in others]
+    )
 
 
-def output(comparison, values=None, notes=(), width=80, resampled="subjects"):
-    first, other = two_runs(0, labels=len(comparison.labels))
+def output(comparison, values=None, notes=(), width=80, resampled="subjects", seeds=(0,)):
+    first, other = two_runs(0, labels=len(comparison.labels), seeds=seeds)
     settings = SettingDifferences(values or {}, list(notes))
     for run in (first, other):
         run.summary.update(rows={"mean": ROW}, resampled=resampled)
@@ -69,10 +71,17 @@ def test_limits_of_the_comparison_are_explained():
     text = " ".join(output(make_comparison()).split())
     assert "conditional on the trained models. With one seed, they cannot tell a better method" in text
     assert "not corrected for 2 comparisons" in text
+    several = " ".join(output(make_comparison(), seeds=(0, 1)).split())
+    assert "within folds and over seeds, paired." in several
     assert "wider than a paired one" in " ".join(output(make_comparison(), resampled="images").split())
     assert "no intervals" in output(make_comparison(resamples=0))
     text = output(make_comparison(labels=("AU02", "AU05")))
     assert "first also has AU01: included in its row above, not compared below" in text
+
+
+def test_differences_by_seed_are_shown_if_there_are_several():
+    assert "other by seed: +1.2 (0), -0.3 (4)" in output(make_comparison(seeds={0: 0.012, 4: -0.0034}))
+    assert "by seed" not in output(make_comparison(seeds={0: 0.012}))
 
 
 def test_settings_that_differ_are_listed():
@@ -85,7 +94,7 @@ def test_settings_that_differ_are_listed():
 def test_each_run_and_label_is_one_row_of_the_csv_file_with_four_decimals(tmp_path):
     nan = float("nan")
     rows = {"AU01": Difference(0.5, 0.61234, 0.05, 0.2), "mean": Difference(0.4, 0.39999, nan, nan)}
-    others = [ComparedRun(name, rows, 1, 1) for name in ("b", "c")]
+    others = [ComparedRun(name, rows, 1, 1, {}) for name in ("b", "c")]
     write_differences(tmp_path / "d.csv", Comparison("demo", "f1", ["AU01"], "mean", 10, others))
     assert (tmp_path / "d.csv").read_text().splitlines() == [
         "first,run,label,metric,value_first,value,difference,ci_low,ci_high",

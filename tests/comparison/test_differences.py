@@ -1,7 +1,11 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from clef.comparison.differences import METRICS, compare
 from clef.comparison.finished_run import FinishedRun, read_run
@@ -18,26 +22,58 @@ def counts_of(run, seed, fold):
 
 def interval_in_loops(first, other):
     """The interval of the difference in mean F1, one draw at a time."""
-    differences = []
-    generators = {fold: np.random.default_rng([0, fold]) for fold in first.folds}
-    for _ in range(RESAMPLES):
+    seeds = list(first.grid)
+
+    def difference(*picked):
         by_fold = []
-        for fold in first.folds:
-            number = len(counts_of(first, 0, fold))
-            drawn = generators[fold].integers(number, size=number)
+        for fold, subjects in zip(first.folds, picked[:-1], strict=True):
             own, others = (
-                np.mean([f1(counts_of(run, seed, fold)[drawn].sum(axis=0)) for seed in run.grid])
+                np.mean([f1(counts_of(run, seeds[i], fold)[subjects].sum(axis=0)) for i in picked[-1]])
                 for run in (first, other)
             )
             by_fold.append(others - own)
-        differences.append(np.mean(by_fold))
-    return np.quantile(differences, [0.025, 0.975])
+        return np.mean(by_fold)
+
+    numbers = [len(counts_of(first, seeds[0], fold)) for fold in first.folds]
+    generators = [np.random.default_rng([0, i]) for i in range(len(numbers))]
+    subjects = [rng.integers(n, size=(RESAMPLES, n)) for rng, n in zip(generators, numbers, strict=True)]
+    rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=tuple(seeds)))
+    drawn_seeds = rng.integers(len(seeds), size=(len(seeds), RESAMPLES)).T
+    draws = np.array([difference(*picked) for picked in zip(*subjects, drawn_seeds, strict=True)])
+    samples = [np.arange(n) for n in (*numbers, len(seeds))]
+    options = {"vectorized": False, "n_resamples": 0, "bootstrap_result": SimpleNamespace(bootstrap_distribution=draws)}
+    return stats.bootstrap(samples, difference, method="BCa", **options).confidence_interval
 
 
-def test_the_paired_interval_equals_one_computed_in_loops():
-    first, other = two_runs(1, seeds=(0, 3))
+def test_the_paired_interval_equals_one_computed_in_loops_and_by_scipy():
+    first, other = two_runs(1, seeds=(0, 3, 4))
     row = compare([first, other], resamples=RESAMPLES).others[0].rows["mean"]
     np.testing.assert_allclose([row.low, row.high], interval_in_loops(first, other), rtol=1e-10)
+
+
+def test_differences_by_seed_are_those_of_runs_with_one_seed():
+    first, other = two_runs(3, seeds=(0, 1, 5))
+    compared = compare([first, other], resamples=20).others[0]
+    assert list(compared.seeds) == [0, 1, 5]
+    for seed, difference in compared.seeds.items():
+        alone = [replace(run, grid={seed: run.grid[seed]}) for run in (first, other)]
+        assert compare(alone, resamples=0).others[0].rows["mean"].difference == pytest.approx(difference)
+    assert np.mean([*compared.seeds.values()]) == pytest.approx(compared.rows["mean"].difference)
+    assert list(compare([first, replace(other, grid={5: other.grid[5]})], resamples=20).others[0].seeds) == [5]
+
+
+def test_more_seeds_that_differ_widen_the_interval_unless_both_runs_share_them():
+    """The other run is better by a constant, but each seed shifts both runs alike."""
+
+    def run(name, hits):
+        counts = {seed: {0: np.array([[[n, 60 - n, 60 - n, n]]] * 4)} for seed, n in hits.items()}
+        return make_run(name, counts)
+
+    first, other = run("first", {0: 20, 1: 30, 2: 40}), run("other", {0: 25, 1: 35, 2: 45})
+    unpaired = run("other", {0: 25, 1: 35, 3: 45})
+    rows = [compare([first, each], resamples=200).others[0].rows["mean"] for each in (other, unpaired)]
+    assert rows[0].high - rows[0].low < 0.01
+    assert rows[1].high - rows[1].low > 0.2
 
 
 @settings(max_examples=25)

@@ -15,7 +15,7 @@ def test_differences_and_intervals_are_at_their_values_and_undefined_ones_are_le
         "mean": Difference(0.5, 0.5, -0.02, 0.02),
     }
     with plot_style():
-        axes = differences_figure(ComparedRun("other", rows, 1, 1), totals=1).axes[0]
+        axes = differences_figure(ComparedRun("other", rows, 1, 1, {}), totals=1).axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == list(rows)
     points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "o"]
     assert points == [(pytest.approx(10), 0), (pytest.approx(-10), 2), (0, 3.5)]

@@ -96,7 +96,8 @@ def test_only_results_change_the_page(make_run, tmp_path, tmp_path_factory, monk
     monkeypatch.setenv("LOGNAME", "another-user")
     assert run.changed(folder=folder, fold_metrics=moved).write() == first
     assert {path.name: path.read_bytes() for path in (folder / "tables").iterdir()} == tables
-    assert set(tables) == {f"{name}.{suffix}" for name in ("summary", "published") for suffix in ("tex", "md")}
+    for_papers = {f"{name}.{suffix}" for name in ("summary", "published") for suffix in ("tex", "md")}
+    assert set(tables) == {"subjects.csv", "activities.csv", *for_papers}
     assert "secret" not in first, "the host of a training"
     assert not re.search(rf"\b{re.escape(os.uname().nodename)}\b", first), "the host of this test"
 

@@ -38,6 +38,16 @@ def test_the_auc_of_descriptions_is_shown_where_it_is_known(make_run):
     assert numbers(run_tables.more_table(summary))["mean"]["AUC of descriptions"] == "62.5"
 
 
+def test_temperatures_are_shown_if_the_run_tuned_any(make_run):
+    run = make_run()
+    assert run_tables.tuned_table(run.summary) is None
+    values = {"temperature": 1.514, "log_loss": 0.61, "log_loss_tempered": 0.5}
+    values |= {"calibration_error": 0.0912, "calibration_error_tempered": None}
+    run.summary["tuned"] = [{"seed": 0, "fold": 1, "frames": 9} | values]
+    assert run_tables.tuned_table(run.summary).rows == [["0", "1", "1.51", "0.610", "0.500", "9.1", ""]]
+    assert "Temperatures chosen on held-out training subjects" in run.write()
+
+
 def test_the_run_is_ranked_among_published_results_with_their_sources(make_run):
     run = make_run("expressions", published="rafdb")
     assert run_tables.ranking_table(run.summary) is None, "three classes are not the seven of the published results"

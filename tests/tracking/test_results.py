@@ -11,5 +11,6 @@ def test_scores_have_grouped_names_and_the_strict_f1_comes_first():
 
 
 def test_the_accuracy_of_expressions_is_not_an_f1():
-    found = scores({"anger": {"f1": 0.2}, "mean": {"f1": 0.3}, "accuracy": {"f1": 0.4}})
-    assert found == {"test/f1": 0.3, "test/f1_anger": 0.2, "test/accuracy": 0.4}
+    rows = {"anger": {"f1": 0.2}, "mean": {"f1": 0.3}, "mean_class_accuracy": {"f1": 0.5}, "accuracy": {"f1": 0.4}}
+    expected = {"test/f1": 0.3, "test/f1_anger": 0.2, "test/mean_class_accuracy": 0.5, "test/accuracy": 0.4}
+    assert scores(rows) == expected

@@ -71,7 +71,8 @@ rule summarize:
     output:
         table="results/{run}/summary.csv",
         details="results/{run}/summary.json",
-        # The job also writes training.svg, which holds no result, and confusion.svg for expressions.
+        # The job also writes training.svg, which holds no result, and confusion.svg for expressions; and in tables/,
+        # published, subjects.csv and activities.csv, for data sets that have these.
         plots=multiext("results/{run}/plots/f1", ".csv", ".svg", ".png"),
         # The page also names device, time and commit of the trainings, so it can differ where the table is the same.
         report="results/{run}/report.html",

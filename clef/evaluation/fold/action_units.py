@@ -24,6 +24,7 @@ def score_action_units(
         `tuned`: temperature and thresholds chosen on held-out training subjects.
         `confusions`: counts (labels, 4) behind columns other than `f1`, to be summed over folds.
         `resampled`, `counts` and `counts_activity_only`: input of the bootstrap.
+        `counts_by_activity`: activity to counts (labels, 4).
     """
     truth, probability = fold.truth, fold.probability
     has_crop = any_known(probability)
@@ -58,6 +59,7 @@ def score_action_units(
         "auc": metrics.auc(truth, probability),
         "ap": metrics.average_precision(truth, probability),
         "auc_description": undefined if fold.similarity is None else metrics.auc(truth, fold.similarity),
+        "calibration_error": metrics.calibration_error(truth, probability),
         "f1_within_activity": metrics.within_activity_f1(truth, probability, fold.activity, threshold),
         "base_rate": rate,
         "floor": metrics.always_positive_f1(rate),
@@ -78,14 +80,18 @@ def score_action_units(
         "resampled": units.kind,
         "counts": units.to_records(),
         "counts_activity_only": baseline_units,
+        "counts_by_activity": metrics.counts_by_name(fold.activity, truth, probability, threshold),
     }
 
 
 def _tuned(fold: FoldArrays, names: list[str], tuning: Tuning) -> dict[str, Any]:
+    tempered = temper(fold.probability, tuning.temperature)
     return {
         "frames": tuning.frames,
         "temperature": tuning.temperature,
         "thresholds": dict(zip(names, tuning.thresholds, strict=True)),
         "log_loss": log_loss(fold.truth, fold.probability),
-        "log_loss_tempered": log_loss(fold.truth, temper(fold.probability, tuning.temperature)),
+        "log_loss_tempered": log_loss(fold.truth, tempered),
+        "calibration_error": mean_known(metrics.calibration_error(fold.truth, fold.probability)),
+        "calibration_error_tempered": mean_known(metrics.calibration_error(fold.truth, tempered)),
     }

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clef.evaluation.fold.metrics import FN, FP, TN, TP, Floats, confusion_counts
+from clef.evaluation.fold.metrics import FN, FP, TN, TP, Floats, counts_by_name
 
 CELLS = {"tp": TP, "fp": FP, "fn": FN, "tn": TN}
 
@@ -66,22 +66,14 @@ def concatenate_units(folds: Sequence[BootstrapUnits]) -> BootstrapUnits:
     )
 
 
-def stack_labels(units: Sequence[BootstrapUnits]) -> BootstrapUnits:
-    """Put the labels of several predictions for the same units one after the other."""
-    counts = np.concatenate([each.counts for each in units], axis=1)
-    return BootstrapUnits(units[0].kind, units[0].names, units[0].number, counts)
-
-
 def units_by_subject(
     truth: Floats, probability: Floats, threshold: float, subject: NDArray, sequence: NDArray
 ) -> BootstrapUnits:
     """Count by subject, or by sequence if the subject of any frame is None."""
     anonymous = any(name is None for name in subject)
-    names, unit = np.unique((sequence if anonymous else subject).astype(str), return_inverse=True)
-    by_unit = [unit == i for i in range(len(names))]
-    counts = np.stack([confusion_counts(truth[rows], probability[rows], [threshold])[0] for rows in by_unit])
+    counts = counts_by_name(sequence if anonymous else subject, truth, probability, threshold)
     kind: UnitKind = "sequences" if anonymous else "subjects"
-    return BootstrapUnits(kind, tuple(names.tolist()), np.ones(len(names), dtype=np.int64), counts)
+    return BootstrapUnits(kind, tuple(counts), np.ones(len(counts), dtype=np.int64), np.stack([*counts.values()]))
 
 
 def units_by_image(confusion: NDArray[np.int64]) -> BootstrapUnits:

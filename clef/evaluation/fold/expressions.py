@@ -14,16 +14,16 @@ ONE_HOT_THRESHOLD = 0.5
 
 
 def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
-    """Score every class, their mean, and overall accuracy.
+    """Score every class, their mean, mean class accuracy, and overall accuracy.
 
     The prediction is the most probable class; a frame without a crop is wrong. The floor always predicts the most
     frequent class of the training frames, or of the test frames if no training frame has such labels.
 
     Returns:
-        `rows`: class, `mean` or `accuracy` to metrics, see `clef.evaluation.fold.score_fold`. The row `accuracy` holds
-        accuracies under the same keys.
+        `rows`: class, `mean`, `mean_class_accuracy` or `accuracy` to metrics, see `clef.evaluation.fold.score_fold`.
+        The last two hold accuracies under the same keys.
         `confusion`: true class by predicted class; the last column is "no crop".
-        `field`, `field_max`, `confusions`, `resampled` and `counts`: as for action units.
+        `field`, `field_max`, `confusions`, `resampled`, `counts` and `counts_by_activity`: as for action units.
     """
     truth = fold.truth
     predicted = one_hot_prediction(fold.probability)
@@ -49,6 +49,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
         "auc": metrics.auc(truth, fold.probability),
         "ap": metrics.average_precision(truth, fold.probability),
         "auc_description": undefined if fold.similarity is None else metrics.auc(truth, fold.similarity),
+        "calibration_error": metrics.calibration_error(truth, fold.probability),
         "f1_within_activity": metrics.within_activity_f1(truth, predicted, fold.activity, ONE_HOT_THRESHOLD),
         "base_rate": metrics.base_rate(strict),
     }
@@ -61,7 +62,8 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     rows = {name: {key: values[i] for key, values in (columns | about).items()} for i, name in enumerate(names)}
     overall = {"coverage": float(has_crop.mean()), "frames": len(truth), "positives": None}
     rows["mean"] = {key: mean_known(values) for key, values in columns.items()} | overall
-    rows["accuracy"] = {key: metrics.accuracy(counts) for key, counts in variants.items()} | overall
+    for name, score in metrics.ACCURACIES.items():
+        rows[name] = {key: score(counts) for key, counts in variants.items()} | overall
     confusion = _confusion(truth.argmax(axis=1), predicted)
     if all(name is None for name in fold.subject):
         units = units_by_image(confusion)
@@ -75,6 +77,7 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
         "confusions": {key: variants[key] for key in ("f1_faces", "floor")},
         "resampled": units.kind,
         "counts": units.to_records(),
+        "counts_by_activity": metrics.counts_by_name(fold.activity, truth, predicted, ONE_HOT_THRESHOLD),
     }
 
 

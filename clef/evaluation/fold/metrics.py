@@ -17,6 +17,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 TP, FP, FN, TN = range(4)
 
+CALIBRATION_BINS = 10
+"""Bins of probability, of equal width."""
+
 Floats = NDArray[np.floating]
 Counts = NDArray[np.integer] | NDArray[np.floating]
 
@@ -38,6 +41,12 @@ def confusion_counts(truth: Floats, probability: Floats, thresholds: Sequence[fl
     return counts
 
 
+def counts_by_name(names: NDArray, truth: Floats, probability: Floats, threshold: float) -> dict[str, Counts]:
+    """Each subject or activity to the counts (labels, 4) of its frames, by name; None is left out."""
+    known = sorted({name for name in names if name is not None})
+    return {name: confusion_counts(truth[names == name], probability[names == name], [threshold])[0] for name in known}
+
+
 def f1(counts: Counts) -> Floats:
     """2 tp / (2 tp + fp + fn), shape counts.shape[:-1]; see the module docstring for 0 and NaN."""
     doubled = 2 * counts[..., TP]
@@ -50,7 +59,7 @@ def precision(counts: Counts) -> Floats:
 
 
 def recall(counts: Counts) -> Floats:
-    """Tp / (tp + fn); NaN for a label that never occurs. Its mean over classes is the mean class accuracy."""
+    """Tp / (tp + fn); NaN for a label that never occurs."""
     return ratio(counts[..., TP], counts[..., TP] + counts[..., FN])
 
 
@@ -58,6 +67,15 @@ def accuracy(counts: Counts) -> Floats:
     """Share of frames with the right class, from the one-hot counts of all classes."""
     right = counts[..., TP].sum(axis=-1)
     return ratio(right, right + counts[..., FN].sum(axis=-1))
+
+
+def mean_class_accuracy(counts: Counts) -> Floats:
+    """Mean recall of the classes that occur, also called balanced accuracy or unweighted average recall."""
+    return mean_known(recall(counts))
+
+
+ACCURACIES = {"mean_class_accuracy": mean_class_accuracy, "accuracy": accuracy}
+"""Scores of all classes together. Their rows come last in every table of expressions."""
 
 
 def base_rate(counts: Counts) -> Floats:
@@ -89,23 +107,43 @@ def average_precision(truth: Floats, probability: Floats) -> Floats:
     return _ranked(average_precision_score, truth, probability)
 
 
+def calibration_error(truth: Floats, probability: Floats) -> Floats:
+    """Expected calibration error of each label: by bin, how far the mean probability is from the share of positives.
+
+    The mean over bins is weighted by frames (Naeini et al., AAAI 2015). Only frames with a crop have a probability; NaN
+    without any. An average over few frames is above 0 even for a calibrated model.
+    """
+    known = ~np.isnan(truth) & ~np.isnan(probability)
+    bin_of = np.digitize(probability.astype(np.float64), np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
+    excess = np.where(known, probability - truth, 0.0)
+    distances = [np.abs(np.where(bin_of == i, excess, 0.0).sum(axis=0)) for i in range(CALIBRATION_BINS)]
+    return ratio(np.sum(distances, axis=0), known.sum(axis=0))
+
+
 def within_activity_f1(truth: Floats, probability: Floats, activity: NDArray, threshold: float) -> Floats:
     """Mean of each label's F1 within single activities, over the activities in which the label occurs.
 
     Knowing the activity does not help here. All activities weigh the same. Frames without an activity are left out. A
     label that occurs in no activity has NaN.
     """
-    per_activity = []
-    for name in sorted({name for name in activity if name is not None}):
-        rows = activity == name
-        counts = confusion_counts(truth[rows], probability[rows], [threshold])[0]
-        per_activity.append(np.where(counts[:, TP] + counts[:, FN] > 0, f1(counts), np.nan))
-    return mean_known(np.array(per_activity).reshape(-1, truth.shape[1]), axis=0)
+    by_activity = counts_by_name(activity, truth, probability, threshold)
+    return mean_known(f1_where_shown(np.array([*by_activity.values()]).reshape(-1, truth.shape[1], 4)), axis=0)
+
+
+def f1_where_shown(counts: Counts) -> Floats:
+    """F1, or NaN for a label that never occurs, because it would be 0 however good the model is."""
+    return np.where(counts[..., TP] + counts[..., FN] > 0, f1(counts), np.nan)
 
 
 def with_mean(values: Floats) -> Floats:
     """Append the mean over labels to values (..., labels)."""
     return np.concatenate([values, mean_known(values)[..., None]], axis=-1)
+
+
+def with_totals(values: Floats, counts: Counts, expressions: bool) -> Floats:
+    """Append the mean over labels to values (..., labels), and for expressions the accuracies from their counts."""
+    totals = [function(counts)[..., None] for function in ACCURACIES.values()] if expressions else []
+    return np.concatenate([with_mean(values), *totals], axis=-1)
 
 
 def any_known(values: Floats) -> NDArray[np.bool_]:

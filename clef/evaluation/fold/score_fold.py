@@ -1,21 +1,23 @@
 """Score one seed and fold. The result is the content of `metrics.json`.
 
-`rows` maps a label or `mean`, and for expressions `accuracy`, to metrics between 0 and 1, null if undefined:
+`rows` maps a label or `mean`, and for expressions `mean_class_accuracy` and `accuracy`, to metrics between 0 and 1,
+null if undefined:
 
 - `f1`: the strict headline, with the last epoch and a fixed threshold; nothing is chosen on the test fold. A labelled
   frame without a crop counts as absent for every label, or as a wrong expression. `precision` and `recall` belong to
-  it; the mean recall of expressions is the mean class accuracy.
+  it.
 - `f1_faces`: the same on frames with a crop only.
 - `f1_field`: optimistic; the epoch with the best mean F1 on the test fold (expressions: accuracy), at the fixed
   threshold. The mean cannot be below the strict one, but a single label can.
 - `f1_field_max`: optimistic; one threshold of 99, the same for all labels, is chosen as well. Action units only.
 - `f1_tuned`: last epoch, with each label's threshold chosen on held-out training subjects; null without a `tune`
   section. Action units only. The key `tuned` beside `rows` has the thresholds, the temperature, the number of frames
-  used, and the log loss of the test frames with a crop before and after the temperature.
+  used, and log loss and mean calibration error of the test frames with a crop before and after the temperature.
 - `auc`, `ap`: need no threshold; a frame without a crop has probability 0.
 - `auc_description`: AUC of the cosine between the image and the label's description, a sentence that no image was
   matched with in training. It says what asking the run in words is worth. Null for linear heads, and for runs that
   match images with descriptions.
+- `calibration_error`: expected calibration error of the frames with a crop, in ten bins.
 - `f1_within_activity`: F1 within single activities, mean over the activities in which the label occurs.
 - `base_rate`, `coverage`, `frames`, `positives`: share of frames with the label, share of frames with a crop, number of
   known frames, number of frames with the label.
@@ -23,10 +25,12 @@
 - `activity_only`: F1 of the activity-only baseline at thresholds tuned on the training subjects;
   `activity_only_untuned` at the run's threshold; `activity_only_auc`. Action units with activities only.
 
-The mean is over labels with a value, equally weighted. In the row `accuracy` the keys hold accuracies.
+The mean is over labels with a value, equally weighted. In the row `accuracy` the keys hold accuracies, and in
+`mean_class_accuracy` the means of the accuracies within each true class.
 
 `frames` beside `rows` is the number of frames with a known label, and `unknown_frames` that of labelled frames with
-none; `status` counts the former. For `by_threshold` see `clef.evaluation.fold.threshold_counts`.
+none; `status` counts the former. `counts_by_activity` has the strict counts (labels, 4) of each activity. For
+`by_threshold` see `clef.evaluation.fold.threshold_counts`.
 """
 
 from typing import Any

@@ -4,42 +4,39 @@ F1 and both baselines depend on the same test subjects: a fold whose subjects sm
 bootstrap draws their difference, instead of checking whether a baseline is inside the interval of F1.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from clef.evaluation.fold import metrics
-from clef.evaluation.fold.bootstrap_units import BootstrapUnits, stack_labels
-from clef.evaluation.fold.metrics import Floats, with_mean
-from clef.evaluation.run.bootstrap import bootstrap_values, percentile_interval
+from clef.evaluation.fold.bootstrap_units import BootstrapUnits
+from clef.evaluation.fold.metrics import Counts, Floats, with_mean
+from clef.evaluation.run.bootstrap import Estimate, estimate, interval
 
 BASELINES = ("floor", "activity_only")
 
 
 def margins(
-    model: list[list[BootstrapUnits]],
-    activity_only: list[list[BootstrapUnits]] | None,
+    f1: Estimate,
+    model: Sequence[Sequence[BootstrapUnits]],
+    activity_only: Sequence[Sequence[BootstrapUnits]] | None,
+    seeds: Sequence[int],
     names: list[str],
     bootstrap: int,
 ) -> dict[str, dict[str, list[float]]]:
     """Compute intervals of F1 minus each baseline: baseline to label or `mean` to lower and upper end.
 
-    `model` has, for each fold under each seed, the units with the counts of the run's predictions; `activity_only` has
-    the same units with the counts of that baseline, or is None without activities.
+    `f1` is that of each label and their mean. `model` has, for each fold under each seed, the units behind it;
+    `activity_only` has the same units with the counts of that baseline, or is None without activities.
     """
-    labels = len(names)
 
-    def differences(counts: Floats) -> Floats:
-        model_counts = counts[..., :labels, :]
-        f1 = metrics.f1(model_counts)
-        above = [f1 - metrics.always_positive_f1(metrics.base_rate(model_counts))]
-        if activity_only is not None:
-            above.append(f1 - metrics.f1(counts[..., labels:, :]))
-        return np.concatenate([with_mean(difference) for difference in above], axis=-1)
+    def floor(counts: Counts) -> Floats:
+        return with_mean(metrics.always_positive_f1(metrics.base_rate(counts)))
 
-    folds = model
+    baselines = {"floor": estimate(model, seeds, floor, bootstrap)}
     if activity_only is not None:
-        pairs = [zip(*seeds, strict=True) for seeds in zip(model, activity_only, strict=True)]
-        folds = [[stack_labels(pair) for pair in seeds] for seeds in pairs]
-    ends = np.stack(percentile_interval(bootstrap_values(folds, differences, bootstrap)), axis=-1)
-    rows = [*names, "mean"]
-    per_baseline = ends.reshape(-1, len(rows), 2).tolist()
-    return {key: dict(zip(rows, part, strict=True)) for key, part in zip(BASELINES, per_baseline, strict=False)}
+        baselines["activity_only"] = estimate(
+            activity_only, seeds, lambda counts: with_mean(metrics.f1(counts)), bootstrap
+        )
+    ends = {key: np.stack(interval(f1 - baseline), axis=-1).tolist() for key, baseline in baselines.items()}
+    return {key: dict(zip([*names, "mean"], of_baseline, strict=True)) for key, of_baseline in ends.items()}

@@ -10,10 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from clef.evaluation.fold.metrics import Counts, Floats, ratio
-
-BINS = 10
-"""Bins of probability of a calibration curve, of equal width."""
+from clef.evaluation.fold.metrics import CALIBRATION_BINS, Counts, Floats, ratio
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def calibration(counts: ThresholdCounts) -> Calibration:
     centres = (edges[:-1] + edges[1:]) / 2
     present, absent = (-np.diff(cells, axis=1, append=0) for cells in (counts.tp, counts.fp))  # between two thresholds
     frames = present + absent
-    starts = np.searchsorted(counts.thresholds, np.arange(BINS) / BINS - 1e-9)
+    starts = np.searchsorted(counts.thresholds, np.arange(CALIBRATION_BINS) / CALIBRATION_BINS - 1e-9)
 
     def add_up(values: Counts | Floats) -> Floats:
         return np.add.reduceat(values, starts, axis=1)

@@ -2,8 +2,8 @@
 
 The confusion counts of all folds are summed before rates are computed. A subject that never shows a label then counts
 by its false alarms, not as a fold with F1 0. `auc` and `ap` compare probabilities, which different models do not share,
-so they remain means over folds. Columns chosen on the test fold are not pooled: on one subject, such a choice could
-reach almost any value.
+so they remain means over folds. The calibration error takes each probability as it is, so it can be pooled. Columns
+chosen on the test fold are not pooled: on one subject, such a choice could reach almost any value.
 """
 
 from typing import Any
@@ -12,7 +12,8 @@ import numpy as np
 
 from clef.evaluation.fold import metrics
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits, concatenate_units
-from clef.evaluation.fold.metrics import Floats, mean_known
+from clef.evaluation.fold.metrics import ACCURACIES, Floats, mean_known
+from clef.evaluation.run.curves import calibration, threshold_counts
 
 FROM_CONFUSIONS = ("f1_faces", "f1_tuned", "activity_only", "floor")
 """F1 columns with counts under `confusions` in every fold. For action units the floor follows from the base rate."""
@@ -38,10 +39,13 @@ def pooled_rows(folds: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
         "floor": metrics.always_positive_f1(rate),
         **{key: metrics.f1(summed) for key, summed in counts.items()},
     }
+    if (by_threshold := threshold_counts(folds)) is not None:
+        columns["calibration_error"] = calibration(by_threshold).error()
     rows = {label: {key: float(values[i]) for key, values in columns.items()} for i, label in enumerate(labels)}
     rows["mean"] = {key: float(mean_known(values)) for key, values in columns.items()}
-    if "accuracy" in folds[0]["rows"]:
-        rows["accuracy"] = {key: float(metrics.accuracy(summed)) for key, summed in {"f1": strict, **counts}.items()}
+    for name, score in ACCURACIES.items():
+        if name in folds[0]["rows"]:
+            rows[name] = {key: float(score(summed)) for key, summed in {"f1": strict, **counts}.items()}
     for name, row in rows.items():
         row["coverage"] = _mean_coverage(folds, name)
         row |= {key: float(mean_known(_values(folds, name, key))) for key in AVERAGED}

@@ -3,11 +3,13 @@
 import math
 from typing import Any
 
-TOTALS = ("mean", "accuracy")
+from clef.evaluation.fold.metrics import ACCURACIES
+
+TOTALS = ("mean", *ACCURACIES)
 
 
 def row_names(summary: dict[str, Any]) -> list[str]:
-    """Labels in the order of the params, then `mean`, and for expressions `accuracy`. JSON files sort them by name."""
+    """Labels in the order of the params, `mean`, and for expressions the accuracies. JSON files sort them by name."""
     return [*summary["labels"], *(name for name in TOTALS if name in summary["rows"])]
 
 

@@ -1,21 +1,24 @@
 """The summary of a run: the content of `summary.csv` and `summary.json`.
 
 Each metric is computed within a fold over all its frames, then averaged over labels, then over seeds and folds.
-`summary.csv` has one row per label, then `mean`, and for expressions `accuracy`, where the columns `f1` ... hold
-accuracies over all classes. Numbers are between 0 and 1, and empty if undefined. Columns:
+`summary.csv` has one row per label, then `mean`, and for expressions `mean_class_accuracy` and `accuracy`, where the
+columns `f1` ... hold the mean accuracy within the classes, and the accuracy over all frames. Numbers are between 0 and
+1, and empty if undefined. Columns:
 
-- `label`; `f1`: the strict headline; `ci_low`, `ci_high`: its 95 % bootstrap interval over test subjects;
+- `label`; `f1`: the strict headline; `ci_low`, `ci_high`: its 95 % bootstrap interval over test subjects
+  and seeds (see `clef.evaluation.run.bootstrap`);
 - `f1_fold0` ...: mean over seeds of each fold; `sd_folds`: standard deviation (n - 1) over these; `sd_seeds`: standard
   deviation over seeds of the means over folds, empty with one seed;
 - `precision`, `recall`, `f1_faces`, `f1_field`, `f1_field_max`, `f1_tuned`, `auc`, `ap`, `auc_description`,
-  `f1_within_activity`, `base_rate`, `floor`, `activity_only` and `coverage`: means over folds and seeds of the metrics
-  that `clef.evaluation.fold.score_fold` defines;
+  `calibration_error`, `f1_within_activity`, `base_rate`, `floor`, `activity_only` and `coverage`: means over folds and
+  seeds of the metrics that `clef.evaluation.fold.score_fold` defines;
 - `frames`, `positives`: test frames with a known label, and those that show the label, over all folds. A label with
   code 9 (not codable) is unknown. `positives` is empty in the row `mean`.
 
 `summary.json` holds the same rows and, under `margins`, the intervals of F1 minus `floor` and minus `activity_only`
 (see `clef.evaluation.run.baseline_margins`), which decide the verdict. With few test subjects per fold all intervals
-are somewhat too narrow.
+are somewhat too narrow. `tuned` has the temperature of each seed and fold, and what it changes; null without a `tune`
+section.
 
 With folds of one subject each (`leave_one_out`), `pooled` is true: only `auc` and `ap` are means over folds, all other
 columns come from the counts of all folds together (see `clef.evaluation.run.pooled_folds`), and columns chosen on the
@@ -32,9 +35,9 @@ import pandas as pd
 from clef.evaluation.fold import metrics
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits, concatenate_units
 from clef.evaluation.fold.json_data import json_data, write_json
-from clef.evaluation.fold.metrics import Floats, mean_known, with_mean
+from clef.evaluation.fold.metrics import ACCURACIES, Floats, mean_known
 from clef.evaluation.run.baseline_margins import margins
-from clef.evaluation.run.bootstrap import bootstrap_values, percentile_interval
+from clef.evaluation.run.bootstrap import Estimate, estimate, interval
 from clef.evaluation.run.fold_metrics import MetricsGrid, cross_validation
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.published import published_methods
@@ -43,7 +46,7 @@ from clef.runtime.files import write_text
 DECIMALS = 4
 OPTIMISTIC = ["f1_field", "f1_field_max"]
 AVERAGED = ["precision", "recall", "f1_faces", *OPTIMISTIC, "f1_tuned", "auc", "ap", "auc_description"]
-AVERAGED += ["f1_within_activity", "base_rate", "floor", "activity_only", "coverage"]
+AVERAGED += ["calibration_error", "f1_within_activity", "base_rate", "floor", "activity_only", "coverage"]
 SUMMED = ["frames", "positives"]
 
 
@@ -59,12 +62,14 @@ def summarize(
     grid = cross_validation(fold_metrics)
     first_seed = next(iter(grid.values()))
     first = next(iter(first_seed.values()))
-    names = [*first["labels"], *(name for name in ("mean", "accuracy") if name in first["rows"])]
+    expressions = first["kind"] == "expressions"
+    names = [*first["labels"], "mean", *(ACCURACIES if expressions else ())]
     units = _units(grid, "counts", pooled)
     pooled_seeds = [pooled_rows(list(of_seed.values())) for of_seed in grid.values()] if pooled else None
-    drawn = bootstrap_values(units, lambda counts: _headline(counts, "accuracy" in names), bootstrap)
-    low, high = percentile_interval(drawn)
-    intervals = zip(names, low, high, strict=True)
+    f1 = estimate(
+        units, list(grid), lambda counts: metrics.with_totals(metrics.f1(counts), counts, expressions), bootstrap
+    )
+    intervals = zip(names, *interval(f1), strict=True)
     rows = json_data([_row(grid, name, ends, pooled_seeds) for name, *ends in intervals], DECIMALS)
     table = pd.DataFrame(rows)
     numbers = [column for column in table if column not in ("label", *SUMMED)]
@@ -79,13 +84,14 @@ def summarize(
         "status": sum((Counter(m["status"]) for m in first_seed.values()), Counter()),
         "bootstrap": bootstrap,
         "optimistic": OPTIMISTIC,
-        "margins": _margins(grid, units, pooled, bootstrap) if first["kind"] == "action_units" else None,
+        "margins": None if expressions else _margins(grid, f1, units, pooled, bootstrap),
         "rows": {row.pop("label"): row for row in rows},
         "chosen_on_test": [
             {"seed": seed, "fold": fold, **{key: m[key] for key in ("field", "field_max", "last_epoch")}}
             for seed, of_seed in grid.items()
             for fold, m in of_seed.items()
         ],
+        "tuned": _tuned(grid),
         "published": [] if published is None else published_methods(published, first["labels"]),
     }
     return table, json_data(summary, DECIMALS)
@@ -121,12 +127,6 @@ def _row(
     return row
 
 
-def _headline(counts: Floats, with_accuracy: bool) -> Floats:
-    """Map confusion counts (..., labels, 4) to the table's rows: F1 of each label, their mean, accuracy."""
-    rows = with_mean(metrics.f1(counts))
-    return np.concatenate([rows, metrics.accuracy(counts)[..., None]], axis=-1) if with_accuracy else rows
-
-
 def _units(grid: MetricsGrid, key: str, pooled: bool) -> list[list[BootstrapUnits]]:
     """Per fold, or once for all folds together, the units under each seed."""
     folds = zip(*(of_seed.values() for of_seed in grid.values()), strict=True)
@@ -134,11 +134,24 @@ def _units(grid: MetricsGrid, key: str, pooled: bool) -> list[list[BootstrapUnit
     return [[concatenate_units(of_seed) for of_seed in zip(*units, strict=True)]] if pooled else units
 
 
-def _margins(grid: MetricsGrid, units: list[list[BootstrapUnits]], pooled: bool, bootstrap: int) -> dict[str, Any]:
+def _margins(
+    grid: MetricsGrid, f1: Estimate, units: list[list[BootstrapUnits]], pooled: bool, bootstrap: int
+) -> dict[str, Any]:
     every = [m for of_seed in grid.values() for m in of_seed.values()]
     with_activities = all(m["counts_activity_only"] is not None for m in every)
     activity_only = _units(grid, "counts_activity_only", pooled) if with_activities else None
-    return margins(units, activity_only, every[0]["labels"], bootstrap)
+    return margins(f1, units, activity_only, list(grid), every[0]["labels"], bootstrap)
+
+
+def _tuned(grid: MetricsGrid) -> list[dict[str, Any]] | None:
+    """What was tuned for each seed and fold, without the thresholds, which `metrics.json` has."""
+    found = [
+        {"seed": seed, "fold": fold, **{key: value for key, value in m["tuned"].items() if key != "thresholds"}}
+        for seed, of_seed in grid.items()
+        for fold, m in of_seed.items()
+        if m.get("tuned")
+    ]
+    return found or None
 
 
 def _values(grid: MetricsGrid, row: str, key: str) -> Floats:

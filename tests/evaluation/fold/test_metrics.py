@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
@@ -74,6 +74,59 @@ def test_ranking_metrics_count_every_pair(case):
             expected += (found / len(present) - last_recall) * found / (found + (absent >= threshold).sum())
             last_recall = found / len(present)
         assert precisions[label] == pytest.approx(expected)
+
+
+@given(frames())
+def test_the_calibration_error_agrees_with_a_plain_loop(case):
+    truth, probability = case
+    found = metrics.calibration_error(truth, probability)
+    for label in range(truth.shape[1]):
+        bins = [[] for _ in range(10)]
+        for present, value in zip(truth[:, label], probability[:, label], strict=True):
+            if not np.isnan(present) and not np.isnan(value):
+                bins[min(int(round(10 * value, 6)), 9)].append((present, value))
+        number = sum(map(len, bins))
+        distances = [len(pairs) * abs(np.subtract(*np.mean(pairs, axis=0))) for pairs in bins if pairs]
+        assert found[label] == pytest.approx(sum(distances) / number if number else np.nan, nan_ok=True)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(2, 5))
+def test_accuracies_agree_with_scikit_learn(seed, classes):
+    rng = np.random.default_rng(seed)
+    true, predicted = rng.integers(0, classes, size=(2, 30))
+    true[:classes] = range(classes)
+    counts = confusion_counts(np.eye(classes)[true], np.eye(classes)[predicted], [0.5])[0]
+    assert metrics.accuracy(counts) == pytest.approx(sklearn.accuracy_score(true, predicted))
+    assert metrics.mean_class_accuracy(counts) == pytest.approx(sklearn.balanced_accuracy_score(true, predicted))
+    rows = metrics.with_totals(metrics.f1(counts), counts, expressions=True)
+    expected = sklearn.f1_score(true, predicted, average=None, zero_division=0)
+    totals = expected.mean(), metrics.mean_class_accuracy(counts), metrics.accuracy(counts)
+    np.testing.assert_allclose(rows, [*expected, *totals])
+
+
+def test_a_class_that_never_occurs_has_no_accuracy():
+    counts = confusion_counts(np.eye(3)[[0, 0, 1]], np.eye(3)[[0, 2, 1]], [0.5])[0]
+    assert metrics.mean_class_accuracy(counts) == pytest.approx((0.5 + 1) / 2)
+
+
+@given(frames(), st.integers(0, 10_000))
+def test_coverage_and_f1_within_activities_agree_with_plain_loops(case, seed):
+    truth, probability = case
+    activity = np.random.default_rng(seed).choice(np.array(["T1", "T2", None], dtype=object), size=len(truth))
+    coverage = metrics.coverage(truth, probability)
+    within = metrics.within_activity_f1(truth, probability, activity, 0.5)
+    for label in range(truth.shape[1]):
+        known = ~np.isnan(truth[:, label])
+        with_crop = [not np.isnan(value) for value in probability[known, label]]
+        assert coverage[label] == pytest.approx(np.mean(with_crop) if with_crop else np.nan, nan_ok=True)
+        scores = []
+        for name in ("T1", "T2"):
+            rows = known & (activity == name)
+            if (truth[rows, label] == 1).any():
+                predicted = np.nan_to_num(probability[rows, label]) >= 0.5
+                scores.append(sklearn.f1_score(truth[rows, label], predicted, zero_division=0))
+        assert within[label] == pytest.approx(np.mean(scores) if scores else np.nan, nan_ok=True)
 
 
 @given(frames())

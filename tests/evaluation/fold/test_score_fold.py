@@ -18,6 +18,16 @@ def test_metrics_are_json_data_about_the_fold(tables):
     assert metrics["status"] == tables.predictions.loc[known, "status"].value_counts().to_dict()
 
 
+def test_activities_add_up_to_the_counts_of_all_frames(tables):
+    metrics = tables.score()
+    by_activity, by_subject = metrics["counts_by_activity"], metrics["counts"]
+    assert list(by_activity) == ["T1", "T2", "T3"]
+    total = np.sum([*by_activity.values()], axis=0)
+    for cell, name in enumerate(("tp", "fp", "fn", "tn")):
+        assert total[:, cell].tolist() == np.sum([unit[name] for unit in by_subject], axis=0).tolist()
+    assert expression_tables().score()["counts_by_activity"] == {}
+
+
 def test_the_order_of_rows_changes_nothing(tables):
     for each in (tables, expression_tables()):
         names = ("predictions", "epochs", "test_labels", "train_labels")

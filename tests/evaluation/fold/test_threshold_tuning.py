@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
+from clef.evaluation.fold.action_units import score_action_units
 from clef.evaluation.fold.metrics import confusion_counts, f1
 from clef.evaluation.fold.threshold_tuning import Tuning, log_loss, temper, tune
 
@@ -36,6 +40,31 @@ def test_the_temperature_undoes_a_factor_of_the_logits(factor):
     temperature = tune(truth, probability, 0.5).temperature
     assert temperature == pytest.approx(factor, rel=0.05)
     assert log_loss(truth, temper(probability, temperature)) <= log_loss(truth, probability)
+
+
+def test_the_log_loss_is_the_one_of_scikit_learn_for_known_labels_of_frames_with_a_crop():
+    truth, logits = calibrated(2)
+    probability = expit(logits)
+    truth[::7, 0], probability[::5] = np.nan, np.nan
+    known = ~np.isnan(truth) & ~np.isnan(probability)
+    assert log_loss(truth, probability) == pytest.approx(sklearn.metrics.log_loss(truth[known], probability[known]))
+
+
+def test_a_temperature_brings_the_calibration_error_of_overconfident_predictions_near_0(tables):
+    arrays = tables.arrays()
+    truth, logits = calibrated(3, frames=4000)
+    tuning = tune(truth, expit(4 * logits), 0.5)
+    tuned = score_action_units(_with(arrays, truth, expit(4 * logits)), ["AU01", "AU02"], 0.5, tuning)["tuned"]
+    assert tuned["calibration_error"] > 0.08
+    assert tuned["calibration_error_tempered"] < 0.03
+    assert tuned["log_loss_tempered"] < tuned["log_loss"]
+
+
+def _with(arrays, truth, probability):
+    """These frames, of one subject."""
+    columns = ("subject", "activity", "sequence", "train_activity")
+    names = dict.fromkeys(columns, np.full(len(truth), "F001", dtype=object))
+    return replace(arrays, truth=truth, probability=probability, train_truth=truth, epochs={}, **names)
 
 
 @pytest.mark.parametrize("value", [0, np.nan], ids=["never present", "never known"])

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, precision_score
 
+from clef.evaluation.fold.metrics import calibration_error
 from clef.evaluation.run.pooled_folds import pooled_rows
 from clef.evaluation.run.summary import summarize
 from clef.evaluation.run.terminal_summary import format_summary
@@ -37,6 +38,16 @@ def test_f1_is_that_of_all_test_frames_together(tables, metrics):
         expected["coverage"] = (predictions["status"] == "detected")[known].mean()
         assert {key: rows[name][key] for key in expected} == pytest.approx(expected)
     assert rows["mean"]["f1"] == pytest.approx(np.mean([rows[name]["f1"] for name in names]))
+
+
+def test_the_calibration_error_is_that_of_all_test_frames_together(tables, metrics):
+    arrays = [fold.arrays() for fold in tables]
+    truth, probability = (np.concatenate([getattr(a, name) for a in arrays]) for name in ("truth", "probability"))
+    expected = calibration_error(truth, probability)
+    rows = pooled_rows(metrics)
+    found = [rows[name]["calibration_error"] for name in tables[0].labels.names]
+    assert found == pytest.approx(expected, abs=0.005), "probabilities are known to half the distance of two thresholds"
+    assert rows["mean"]["calibration_error"] == pytest.approx(np.mean(found))
 
 
 def test_the_summary_of_pooled_folds(tables, metrics):

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from clef.evaluation.run.fold_metrics import cross_validation
 from clef.evaluation.run.pooled_folds import pooled_rows
@@ -59,10 +59,10 @@ def test_pooled_folds_are_subjects_so_only_seeds_and_subjects_remain():
 
 
 def test_images_have_no_names_and_a_subject_with_expressions_has_an_accuracy():
-    rows = ["happiness", "sadness", "fear", "mean", "accuracy"]
+    rows = ["happiness", "sadness", "fear", "mean", "mean_class_accuracy", "accuracy"]
     tables = expression_tables()
     found = spread(cross_validation([tables.score()]), rows, pooled=False)
-    assert (found.unit_names, found.units.shape) == ([], (0, 5))
+    assert (found.unit_names, found.units.shape) == ([], (0, 6))
     subjects = np.where(np.arange(200) < 120, "ann", "bob")
     tables = tables.changed(predictions=tables.predictions.assign(subject=subjects))
     found = spread(cross_validation([tables.score()]), rows, pooled=False)
@@ -71,5 +71,6 @@ def test_images_have_no_names_and_a_subject_with_expressions_has_an_accuracy():
     truth = tables.test_labels["expression"].map({"happiness": 0, "sadness": 1, "fear": 2}).to_numpy()
     for subject, values in zip(found.unit_names, found.units, strict=True):
         own = subjects == subject
-        assert values[4] == pytest.approx(accuracy_score(truth[own], predicted[own]))
+        assert values[4] == pytest.approx(balanced_accuracy_score(truth[own], predicted[own]))
+        assert values[5] == pytest.approx(accuracy_score(truth[own], predicted[own]))
         assert values[0] == pytest.approx(f1_score(truth[own] == 0, predicted[own] == 0))

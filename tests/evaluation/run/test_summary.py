@@ -30,7 +30,16 @@ def test_the_table_has_its_columns_and_the_summary_the_same_rows(metrics):
     assert table.columns.tolist() == [
         *("label", "f1", "ci_low", "ci_high", "f1_fold0", "f1_fold1", "sd_folds", "sd_seeds"),
         *("precision", "recall", "f1_faces", "f1_field", "f1_field_max", "f1_tuned", "auc", "ap", "auc_description"),
-        *("f1_within_activity", "base_rate", "floor", "activity_only", "coverage", "frames", "positives"),
+        *(
+            "calibration_error",
+            "f1_within_activity",
+            "base_rate",
+            "floor",
+            "activity_only",
+            "coverage",
+            "frames",
+            "positives",
+        ),
     ]
     assert ((table["ci_low"] < table["f1"]) & (table["f1"] < table["ci_high"])).all()
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
@@ -43,10 +52,14 @@ def test_the_table_has_its_columns_and_the_summary_the_same_rows(metrics):
         assert isinstance(row["frames"], int)
 
 
-def test_expressions_have_a_row_for_accuracy():
+def test_expressions_have_rows_for_accuracies():
     metrics = [expression_tables(seed).score() | {"seed": seed} for seed in (0, 1)]
     table, summary = summarize(metrics, "raf_db", 300)
-    assert table["label"].tolist() == ["happiness", "sadness", "fear", "mean", "accuracy"]
+    assert table["label"].tolist() == ["happiness", "sadness", "fear", "mean", "mean_class_accuracy", "accuracy"]
+    row, mean = table.set_index("label").loc["mean_class_accuracy"], table.set_index("label").loc["mean"]
+    assert row["f1"] == pytest.approx(mean["recall"], abs=HALF_A_UNIT)
+    assert row["ci_low"] < row["f1"] < row["ci_high"]
+    assert row["floor"] == pytest.approx(1 / 3, abs=HALF_A_UNIT)
     row = table.set_index("label").loc["accuracy"]
     correct = [np.trace(m["confusion"]) / m["frames"] for m in metrics]
     assert row["f1"] == pytest.approx(np.mean(correct), abs=HALF_A_UNIT)
@@ -56,6 +69,16 @@ def test_expressions_have_a_row_for_accuracy():
     assert row["f1"] < row["f1_field"]
     assert pd.isna(row["activity_only"])
     assert summary["resampled"] == "images"
+
+
+def test_temperatures_are_listed_with_what_they_change(metrics):
+    assert summarize(metrics, "run", 0)[1]["tuned"] is None
+    tuned = {"frames": 9, "temperature": 2.0, "log_loss": 0.8, "log_loss_tempered": 0.5, "thresholds": {"AU01": 0.3}}
+    tuned |= {"calibration_error": 0.123456, "calibration_error_tempered": 0.02}
+    listed = summarize([m | {"tuned": tuned} for m in metrics], "run", 0)[1]["tuned"]
+    assert [(each["seed"], each["fold"]) for each in listed] == [(seed, fold) for seed in (0, 1, 2) for fold in (0, 1)]
+    assert listed[0]["calibration_error"] == 0.1235
+    assert "thresholds" not in listed[0]
 
 
 def test_files_can_be_read_and_are_always_the_same(metrics, tmp_path):

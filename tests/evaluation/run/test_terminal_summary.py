@@ -42,7 +42,12 @@ def test_the_table_shows_percent(tables):
 def test_rows_have_the_order_of_the_params_after_reading_the_file_and_fit_into_80_columns():
     summary = json.loads(json.dumps(summary_of(expression_tables().score()), sort_keys=True))
     text = printed(format_summary(summary), width=80)
-    assert re.findall(r"^(\w+) .*\d$", text, re.MULTILINE) == ["happiness", "sadness", "fear", "mean", "accuracy"]
+    assert re.findall(r"^(\w+) .*\d$", text, re.MULTILINE) == [
+        *summary["labels"],
+        "mean",
+        "mean_class_accuracy",
+        "accuracy",
+    ]
     assert "activity" not in text, "a column without values"
     for row in summary["rows"].values():
         row.update(dict.fromkeys(("ci_low", "ci_high", "f1", *COLUMNS), 1.0))
