@@ -7,9 +7,9 @@ files. The Snakefile and every subcommand import this module, so it must not imp
 import hashlib
 import json
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from clef.errors import ClefError
@@ -42,6 +42,21 @@ def _weights(value: str) -> str:
     return value
 
 
+def _normalisation(value: Any) -> Any:
+    """The name of published statistics, or mean and standard deviation of three channels."""
+    names = get_args(PublishedNormalisation)
+    if isinstance(value, dict):
+        channels = [value.get(name) for name in ("mean", "std")]
+        numbers = [n for three in channels if isinstance(three, list) and len(three) == 3 for n in three]
+        fits = len(value) == 2 and len(numbers) == 6 and all(type(n) in (int, float) and 0 <= n <= 1 for n in numbers)
+        fits = fits and min(value["std"]) > 0
+    else:
+        fits = value is None or value in names
+    if not fits:
+        raise ValueError(f"expected {', '.join(names)}, or mean and std, each a list of 3 numbers from 0 to 1")
+    return value
+
+
 def _distinct(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
         raise ValueError("expected no duplicates")
@@ -54,6 +69,7 @@ def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
     return limits
 
 
+PublishedNormalisation = Literal["clip", "imagenet", "inception"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -294,12 +310,24 @@ class ModelParams(Section):
     """An open_clip model name, or one of `clef/model/configs/`."""
     pretrained: Annotated[str, AfterValidator(_weights)] | None = None
     """An open_clip pretrained tag, or a path to weights; null trains from scratch."""
+    normalisation: Annotated[
+        PublishedNormalisation | dict[str, list[float]] | None, BeforeValidator(_normalisation)
+    ] = Field(default=None, exclude_if=lambda given: given is None)
+    """Mean and standard deviation of the images that `pretrained` was trained with, if it is a file that does not say:
+    a published pair, or {mean: [...], std: [...]} per channel. A tag, and a file with its `open_clip_config.json`,
+    need none."""
     image_size: Annotated[int, Field(ge=32)] = 224
     """Height and width of the model's input in pixels."""
     gradient_checkpointing: bool = False
     """Save memory at the cost of speed."""
     compile: bool = False
     """Compile the image tower with torch.compile."""
+
+    @model_validator(mode="after")
+    def _check_normalisation(self) -> "ModelParams":
+        if self.normalisation is not None and self.pretrained is None:
+            raise ValueError("normalisation needs pretrained; leave it out")
+        return self
 
     @property
     def takes(self) -> dict[str, Any]:
