@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from clef.errors import ClefError
 from clef.model.weights_file import differences
 from clef.params.schema import ModelParams
-from clef.weights.normalisation import CONFIG, agreed, config_beside, file_normalisation
+from clef.weights.normalisation import CONFIG, agreed, config_beside, file_normalisation, statistics_of
 from clef.weights.open_clip import download_error
 from clef.weights.pretrained_file import read_pretrained
 
@@ -49,7 +49,7 @@ def create_model(settings: ModelParams) -> nn.Module:
 
 def _from_tag(settings: ModelParams, tag: str) -> nn.Module:
     source = open_clip.get_pretrained_cfg(settings.name, tag)
-    agreed(settings, {name: list(source[name]) for name in ("mean", "std")}, f"the tag {tag} of {settings.name}")
+    agreed(settings, statistics_of(source), f"the tag {tag} of {settings.name}")
     _check_activation(settings.name, tag, source.get("quick_gelu", False))
     try:
         with _without_warnings():
@@ -96,7 +96,7 @@ def _architecture(config: dict[str, Any]) -> list[Any]:
     return [config.get("embed_dim"), *map(tower.get, ("timm_model_name", "layers", "width", "patch_size"))]
 
 
-def _load(model: nn.Module, tensors: dict[str, Tensor]) -> str | None:
+def _load(model: Any, tensors: dict[str, Tensor]) -> str | None:
     """Load tensors with open_clip's conversions; return what does not fit, if anything."""
     try:
         tensors = convert_state_dict(model, tensors)

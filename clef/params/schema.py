@@ -9,7 +9,17 @@ import json
 import re
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from clef.errors import ClefError
@@ -42,19 +52,16 @@ def _weights(value: str) -> str:
     return value
 
 
-def _normalisation(value: Any) -> Any:
-    """The name of published statistics, or mean and standard deviation of three channels."""
-    names = get_args(PublishedNormalisation)
-    if isinstance(value, dict):
-        channels = [value.get(name) for name in ("mean", "std")]
-        numbers = [n for three in channels if isinstance(three, list) and len(three) == 3 for n in three]
-        fits = len(value) == 2 and len(numbers) == 6 and all(type(n) in (int, float) and 0 <= n <= 1 for n in numbers)
-        fits = fits and min(value["std"]) > 0
-    else:
-        fits = value is None or value in names
-    if not fits:
-        raise ValueError(f"expected {', '.join(names)}, or mean and std, each a list of 3 numbers from 0 to 1")
-    return value
+def _normalisation(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Describe all alternatives in one message."""
+    try:
+        valid = validate(value)
+    except ValidationError:
+        valid = {}
+    if isinstance(valid, dict) and (len(valid) < 2 or min(valid["std"]) == 0):
+        names = ", ".join(get_args(PublishedNormalisation))
+        raise ValueError(f"expected {names}, or mean and std, each a list of 3 numbers from 0 to 1")
+    return valid
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -69,12 +76,14 @@ def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
     return limits
 
 
-PublishedNormalisation = Literal["clip", "imagenet", "inception"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Limits = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Count = Annotated[int, Field(ge=1)]
+PublishedNormalisation = Literal["clip", "imagenet", "inception"]
+Statistics = dict[Literal["mean", "std"], Annotated[list[Fraction], Field(min_length=3, max_length=3)]]
+"""Mean and standard deviation of the red, green and blue channel, for values from 0 to 1."""
 
 
 class ParamsError(ClefError):
@@ -310,9 +319,9 @@ class ModelParams(Section):
     """An open_clip model name, or one of `clef/model/configs/`."""
     pretrained: Annotated[str, AfterValidator(_weights)] | None = None
     """An open_clip pretrained tag, or a path to weights; null trains from scratch."""
-    normalisation: Annotated[
-        PublishedNormalisation | dict[str, list[float]] | None, BeforeValidator(_normalisation)
-    ] = Field(default=None, exclude_if=lambda given: given is None)
+    normalisation: Annotated[PublishedNormalisation | Statistics | None, WrapValidator(_normalisation)] = Field(
+        default=None, exclude_if=lambda given: given is None
+    )
     """Mean and standard deviation of the images that `pretrained` was trained with, if it is a file that does not say:
     a published pair, or {mean: [...], std: [...]} per channel. A tag, and a file with its `open_clip_config.json`,
     need none."""

@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from clef.errors import ClefError
-from clef.params.schema import ModelParams
+from clef.params.schema import ModelParams, PublishedNormalisation, Statistics
 
-Statistics = dict[str, list[float]]
-"""`mean` and `std` of the red, green and blue channel, for values from 0 to 1."""
-
-PUBLISHED: dict[str, Statistics] = {
+PUBLISHED: dict[PublishedNormalisation, Statistics] = {
     "clip": {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]},
     "imagenet": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
     "inception": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
@@ -47,15 +44,19 @@ def file_normalisation(model: ModelParams) -> Statistics:
     """
     weights = Path(model.pretrained or "")
     preprocessing = config_beside(weights).get("preprocess_cfg", {})
-    stated = {name: preprocessing[name] for name in ("mean", "std") if preprocessing.get(name)}
-    if len(stated) == 2:
-        return agreed(model, stated, str(weights.with_name(CONFIG)))
+    if preprocessing.get("mean") and preprocessing.get("std"):
+        return agreed(model, statistics_of(preprocessing), str(weights.with_name(CONFIG)))
     if model.normalisation is None:
         raise ClefError(
             f"model.normalisation: missing, and {weights} does not say how its images were normalised; give clip (also "
             f"for FaRL), imagenet, inception, or mean and std as lists, or put its {CONFIG} beside it"
         )
     return _given(model.normalisation)
+
+
+def statistics_of(preprocessing: dict[str, Any]) -> Statistics:
+    """Return the statistics in a preprocessing config of open_clip."""
+    return {"mean": list(preprocessing["mean"]), "std": list(preprocessing["std"])}
 
 
 def agreed(model: ModelParams, stated: Statistics, source: str) -> Statistics:
@@ -68,5 +69,5 @@ def agreed(model: ModelParams, stated: Statistics, source: str) -> Statistics:
     return stated
 
 
-def _given(value: str | Statistics) -> Statistics:
+def _given(value: PublishedNormalisation | Statistics) -> Statistics:
     return PUBLISHED[value] if isinstance(value, str) else value

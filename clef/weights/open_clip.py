@@ -9,9 +9,9 @@ import open_clip
 from huggingface_hub import hf_hub_url, try_to_load_from_cache
 
 from clef.errors import ClefError
-from clef.params.schema import ModelParams
+from clef.params.schema import ModelParams, Statistics
 from clef.runtime.files import file_hash
-from clef.weights.normalisation import PUBLISHED, Statistics
+from clef.weights.normalisation import PUBLISHED, statistics_of
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TIMEOUT_SECONDS = 30
@@ -88,7 +88,7 @@ def download_error(name: str, tag: str, error: Exception) -> ClefError:
 
 
 def _normalisation(source: dict[str, Any]) -> str | Statistics:
-    statistics = {name: list(source[name]) for name in ("mean", "std")}
+    statistics = statistics_of(source)
     return next((name for name, published in PUBLISHED.items() if published == statistics), statistics)
 
 

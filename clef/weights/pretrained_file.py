@@ -27,7 +27,7 @@ OPENAI_CONSTANTS = {"input_resolution", "context_length", "vocab_size"}
 """Numbers among the weights of OpenAI's archives."""
 
 _SCALAR = np.float64().__reduce__()[0]
-NUMPY_NUMBERS = [
+NUMPY_NUMBERS: list[Any] = [
     *((_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),  # numpy 1 and 2
     np.dtype,
     *{type(np.dtype(code)) for code in "?" + np.typecodes["AllInteger"] + np.typecodes["Float"]},
@@ -95,7 +95,8 @@ def _read_torchscript(archive: zipfile.ZipFile) -> dict[str, Tensor]:
     `torch.jit.load` would run the archive's `__setstate__` methods, which can write files. Without its code and
     constants, the archive is a checkpoint of modules.
     """
-    checkpoint, state_names = io.BytesIO(), {}
+    checkpoint = io.BytesIO()
+    state_names: dict[str, list[str]] = {}
     with zipfile.ZipFile(checkpoint, "w") as copy:
         for name in archive.namelist():
             inner = name.partition("/")[2]

@@ -217,6 +217,13 @@ def test_plain_files_load_as_open_clip_loads_them_at_any_size(tmp_path, name, im
     assert all(torch.equal(tensor, expected[key]) for key, tensor in found.items())
 
 
+def test_an_unknown_model_or_tag_is_an_error():
+    with pytest.raises(ClefError, match="no model ViT-Z"):
+        create_model(ModelParams(name="ViT-Z"))
+    with pytest.raises(ClefError, match=r"openay: no such file, and no tag of ViT-B-16-quickgelu .*openai"):
+        create_model(ModelParams(pretrained="openay"))
+
+
 def other_model(path: Path) -> None:
     save_safetensors(writer("clef-tiny"), path.with_suffix(".safetensors")).rename(path)
 

@@ -63,3 +63,11 @@ def test_a_note_without_its_weights_does_not_count_as_fetched(tmp_path, monkeypa
         require_weights(model)
     cached.touch()
     require_weights(model)
+
+
+def test_a_file_that_does_not_say_its_normalisation_needs_it_before_the_first_job(tmp_path):
+    path = tmp_path / "FaRL.pth"
+    path.touch()
+    with pytest.raises(ClefError, match=r"^model\.normalisation: missing, and .*FaRL\.pth does not say"):
+        require_weights(ModelParams(pretrained=str(path)))
+    require_weights(ModelParams(pretrained=str(path), normalisation="clip"))
