@@ -85,10 +85,7 @@ def save_openai(model: nn.Module, path: Path) -> Path:
     for name, value in {"input_resolution": 32, "context_length": 16, "vocab_size": 49408}.items():
         vars(model).pop(name, None)
         model.register_buffer(name, torch.tensor(value))
-    # OpenAI's mask is a plain attribute and no buffer.
-    mask = model.attn_mask
-    del model.attn_mask
-    model.attn_mask = mask
+    model.transformer.mask = torch.zeros(16, 16)  # a plain attribute, which is no weight
     examples = {"encode_image": IMAGES[:1].half(), "encode_text": TOKENS[:1]}
     torch.jit.trace_module(model, examples, check_trace=False).save(path)
     with zipfile.ZipFile(path) as archive:
