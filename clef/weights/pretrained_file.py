@@ -7,7 +7,7 @@ The kinds are safetensors, checkpoints of `torch.save` (tensors by name, or belo
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,35 +96,23 @@ def _read_torchscript(archive: zipfile.ZipFile) -> dict[str, Tensor]:
     constants, the archive is a checkpoint of modules.
     """
     checkpoint = io.BytesIO()
-    state_names: dict[str, list[str]] = {}
     with zipfile.ZipFile(checkpoint, "w") as copy:
         for name in archive.namelist():
-            inner = name.partition("/")[2]
-            if inner.startswith("code/") and inner.endswith(".py"):
-                state_names |= _state_names(inner, archive.read(name).decode())
-            elif not inner.startswith(("code/", "constants")):
+            if not name.partition("/")[2].startswith(("code/", "constants")):
                 copy.writestr(name, archive.read(name))
     checkpoint.seek(0)
     classes = [name for name in get_unsafe_globals_in_checkpoint(checkpoint) if name.startswith("__torch__.")]
     checkpoint.seek(0)
     with safe_globals([(type(name, (_Module,), {}), name) for name in classes]):
-        module = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    return dict(_state(module, "", state_names))
+        return dict(_state(torch.load(checkpoint, map_location="cpu", weights_only=True), ""))
 
 
-def _state_names(file: str, code: str) -> dict[str, list[str]]:
-    """Find the names of parameters and buffers of each class in a file of TorchScript code."""
-    package = file.removeprefix("code/").removesuffix(".py").replace("/", ".")
-    declared = re.findall(r"class (\w+)\(Module\):\n  __parameters__ = \[(.*)\]\n(?:  __buffers__ = \[(.*)\])?", code)
-    return {f"{package}.{name}": re.findall('"(.*?)"', " ".join(lists)) for name, *lists in declared}
-
-
-def _state(module: _Module, prefix: str, state_names: Mapping[str, list[str]]) -> Iterator[tuple[str, Tensor]]:
+def _state(module: _Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
     """Name the tensors of a module like its checkpoint, which leaves out the mask that a text tower computes."""
     for name, value in vars(module).items():
         if isinstance(value, _Module):
-            yield from _state(value, f"{prefix}{name}.", state_names)
-        elif isinstance(value, Tensor) and name in state_names[type(module).__name__] and name != "attn_mask":
+            yield from _state(value, f"{prefix}{name}.")
+        elif isinstance(value, Tensor) and name != "attn_mask":
             yield f"{prefix}{name}", value
 
 

@@ -85,7 +85,9 @@ def save_openai(model: nn.Module, path: Path) -> Path:
     for name, value in {"input_resolution": 32, "context_length": 16, "vocab_size": 49408}.items():
         vars(model).pop(name, None)
         model.register_buffer(name, torch.tensor(value))
-    model.transformer.mask = torch.zeros(16, 16)  # a plain attribute, which is no weight
+    mask = model.attn_mask
+    del model.attn_mask
+    model.attn_mask = mask  # no buffer, but a plain attribute, which becomes a constant
     examples = {"encode_image": IMAGES[:1].half(), "encode_text": TOKENS[:1]}
     torch.jit.trace_module(model, examples, check_trace=False).save(path)
     with zipfile.ZipFile(path) as archive:
