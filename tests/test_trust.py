@@ -77,10 +77,44 @@ def test_weights_run_no_code(tmp_path, evidence, read, packing):
         with zipfile.ZipFile(tmp_path / "weights.zip", "w") as archive:
             archive.write(path, "../evil.pt")
         path = tmp_path / "weights.zip"
-    with pytest.raises(ClefError, match="does not fit"):
+    with pytest.raises(ClefError, match=r"does not fit|cannot be read as weights|could run code"):
         read(str(path))
     assert not evidence.exists()
     assert not (tmp_path.parent / "evil.pt").exists()
+
+
+class WritesWhenLoaded(torch.nn.Module):
+    """A TorchScript module whose code runs in `torch.jit.load`."""
+
+    def __init__(self, evidence: str) -> None:
+        super().__init__()
+        self.evidence = evidence
+        self.training = True
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[str, bool]:
+        return self.evidence, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]) -> None:
+        self.evidence = state[0]
+        self.training = state[1]
+        torch.save(torch.zeros(1), state[0])
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+def test_a_torchscript_archive_runs_no_code(tmp_path, evidence):
+    path = tmp_path / "ViT.pt"
+    torch.jit.script(WritesWhenLoaded(str(evidence))).save(path)
+    torch.jit.load(path)
+    assert evidence.exists()  # the attack works with torch's own loader
+    evidence.unlink()
+    with pytest.raises(ClefError, match=r"ViT\.pt cannot be read as weights"):
+        read_model(str(path))
+    assert not evidence.exists()
 
 
 def test_npy_labels_run_no_code(tmp_path, evidence):

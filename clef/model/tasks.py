@@ -3,10 +3,8 @@
 The training loop only knows `Task`.
 """
 
-import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,9 @@ from torch.nn import functional as F
 from clef.batches.randomness import integers
 from clef.errors import ClefError
 from clef.model import losses
+from clef.model.open_clip_model import create_model
 from clef.model.texts import LabelTexts, Templates, fill
 from clef.params.schema import FinetuneParams, LabelParams, ModelParams, PretrainParams
-from clef.weights.open_clip import download_error
-
-open_clip.add_model_config(Path(__file__).with_name("configs"))
 
 MAX_LOGIT_SCALE = 100.0
 """CLIP's limit of the learnt scale (Radford et al. 2021, section 2.5)."""
@@ -84,7 +80,7 @@ class Encoders(nn.Module):
     def __init__(self, settings: ModelParams) -> None:
         super().__init__()
         self.name = settings.name
-        self.clip = _create(settings)
+        self.clip = create_model(settings)
         self.clip.visual.to(memory_format=torch.channels_last)  # speeds up convolutions by half
         self.clip.logit_scale.requires_grad_(False)  # each task learns its own scale
         self.tokenizer = open_clip.get_tokenizer(settings.name)
@@ -148,45 +144,6 @@ class Encoders(nn.Module):
 def architecture(name: str) -> dict[str, Any] | None:
     """Return the open_clip config of a model."""
     return open_clip.get_model_config(name)
-
-
-def _create(settings: ModelParams) -> nn.Module:
-    if settings.name not in open_clip.list_models():
-        raise ClefError(f"model.name: open_clip has no model {settings.name}; see open_clip.list_models()")
-    pretrained = settings.pretrained
-    tags = open_clip.list_pretrained_tags_by_model(settings.name)
-    is_file = pretrained is not None and pretrained not in tags and Path(pretrained).is_file()
-    if pretrained is not None and pretrained not in tags and not is_file:
-        known = ", ".join(tags) or "none"
-        raise ClefError(f"model.pretrained: {pretrained}: no such file, and no tag of {settings.name} (it has {known})")
-    try:
-        with _without_warning():
-            return open_clip.create_model(settings.name, pretrained=pretrained, force_image_size=settings.image_size)
-    except Exception as error:  # torch, pickle and safetensors raise errors of many classes
-        if is_file:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise ClefError(
-                f"model.pretrained: {pretrained} does not fit {settings.name} at {settings.image_size} pixels "
-                f"({reason}); expected all weights of that model: restore the file, or give its model.name"
-            ) from None
-        if pretrained is None or not isinstance(error, OSError | RuntimeError):
-            raise
-        raise download_error(settings.name, pretrained, error) from None
-
-
-@contextmanager
-def _without_warning() -> Iterator[None]:
-    """Drop open_clip's warning about random weights, which the params ask for or an earlier stage replaces."""
-
-    def wanted(record: logging.LogRecord) -> bool:
-        return "initialized randomly" not in record.getMessage()
-
-    root = logging.getLogger()
-    root.addFilter(wanted)
-    try:
-        yield
-    finally:
-        root.removeFilter(wanted)
 
 
 def _full_precision(features: Tensor) -> torch.autocast:

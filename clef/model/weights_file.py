@@ -27,8 +27,8 @@ def read_weights(path: Path, sha256: str | None, recorded_in: str) -> dict[str, 
     return weights
 
 
-def restore(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Load weights into a model; raise a ClefError that names their file if names or shapes differ."""
+def differences(module: nn.Module, weights: Mapping[str, Tensor]) -> str | None:
+    """Describe the first difference in names or shapes between a model and weights; None if they fit."""
     own = module.state_dict()
     wrong = [f"{name} is missing" for name in own if name not in weights]
     wrong += [f"{name} is unknown" for name in weights if name not in own]
@@ -37,7 +37,12 @@ def restore(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> Non
         for name, tensor in own.items()
         if name in weights and weights[name].shape != tensor.shape
     ]
-    if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise ClefError(f"{path}: weights of a different model: {wrong[0]}{more}; restore the run's `model:`")
+    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f"{wrong[0]}{more}" if wrong else None
+
+
+def restore(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Load weights into a model; raise a ClefError that names their file if names or shapes differ."""
+    if problem := differences(module, weights):
+        raise ClefError(f"{path}: weights of a different model: {problem}; restore the run's `model:`")
     module.load_state_dict(weights)

@@ -7,9 +7,19 @@ files. The Snakefile and every subcommand import this module, so it must not imp
 import hashlib
 import json
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from clef.errors import ClefError
@@ -47,6 +57,18 @@ def _weights(value: str) -> str:
     return value
 
 
+def _normalisation(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Describe all alternatives in one message."""
+    try:
+        valid = validate(value)
+    except ValidationError:
+        valid = {}
+    if isinstance(valid, dict) and (len(valid) < 2 or min(valid["std"]) == 0):
+        names = ", ".join(get_args(PublishedNormalisation))
+        raise ValueError(f"expected {names}, or mean and std, each a list of 3 numbers from 0 to 1")
+    return valid
+
+
 def _distinct(values: list[Any]) -> list[Any]:
     if len(set(values)) < len(values):
         raise ValueError("expected no duplicates")
@@ -64,6 +86,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Limits = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Count = Annotated[int, Field(ge=1)]
+PublishedNormalisation = Literal["clip", "imagenet", "inception"]
+Statistics = dict[Literal["mean", "std"], Annotated[list[Fraction], Field(min_length=3, max_length=3)]]
+"""Mean and standard deviation of the red, green and blue channel, for values from 0 to 1."""
 
 
 def _added(default: Any) -> Any:
@@ -331,12 +356,24 @@ class ModelParams(Section):
     """An open_clip model name, or one of `clef/model/configs/`."""
     pretrained: Annotated[str, AfterValidator(_weights)] | None = None
     """An open_clip pretrained tag, or a path to weights; null trains from scratch."""
+    normalisation: Annotated[PublishedNormalisation | Statistics | None, WrapValidator(_normalisation)] = Field(
+        default=None, exclude_if=lambda given: given is None
+    )
+    """Mean and standard deviation of the images that `pretrained` was trained with, if it is a file that does not say:
+    a published pair, or {mean: [...], std: [...]} per channel. A tag, and a file with its `open_clip_config.json`,
+    need none."""
     image_size: Annotated[int, Field(ge=32)] = 224
     """Height and width of the model's input in pixels."""
     gradient_checkpointing: bool = False
     """Save memory at the cost of speed."""
     compile: bool = False
     """Compile the image tower with torch.compile."""
+
+    @model_validator(mode="after")
+    def _check_normalisation(self) -> "ModelParams":
+        if self.normalisation is not None and self.pretrained is None:
+            raise ValueError("normalisation needs pretrained; leave it out")
+        return self
 
     @property
     def takes(self) -> dict[str, Any]:

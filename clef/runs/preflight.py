@@ -15,7 +15,7 @@ from clef.runs.requested import RequestedRuns
 from clef.runtime.gpus import NO_GPU
 from clef.runtime.paths import link_target
 from clef.tracking.location import store_uri
-from clef.weights.releases import require_fetched
+from clef.weights.releases import require_weights
 
 TRAINING_RULES = ("pretrain", "finetune", "finetune_inner")
 
@@ -30,7 +30,7 @@ def check_before_start(jobs: Sequence[PlannedJob], runs: RequestedRuns, remote: 
     for job in jobs:
         if job.rule in TRAINING_RULES:
             params = runs[job.wildcards["run"]].params
-            require_fetched(params.model)
+            require_weights(params.model)
             if params.tracking.mlflow:
                 store_uri(Path())
     require_writable({Path(file).parent for job in jobs for file in (*job.outputs, *job.logs)})

@@ -9,12 +9,28 @@ import open_clip
 from huggingface_hub import hf_hub_url, try_to_load_from_cache
 
 from clef.errors import ClefError
+from clef.params.schema import ModelParams, Statistics
 from clef.runtime.files import file_hash
+from clef.weights.normalisation import PUBLISHED, statistics_of
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TIMEOUT_SECONDS = 30
 DEFAULT_FILE = "open_clip_model.safetensors"
 """The file that open_clip takes from a repository of the Hugging Face hub if its entry names none."""
+FALLBACK_FILE = "open_clip_pytorch_model.bin"
+"""The file that it takes if that one does not exist."""
+
+
+def weights_present(model: ModelParams) -> bool:
+    """Whether the weights that a model starts from are on this machine: its file, or its tag in open_clip's cache.
+
+    A model that starts from scratch needs none. Nothing is downloaded.
+    """
+    if model.pretrained is None:
+        return True
+    if model.pretrained in open_clip.list_pretrained_tags_by_model(model.name):
+        return _cached(open_clip.get_pretrained_cfg(model.name, model.pretrained)) is not None
+    return Path(model.pretrained).is_file()
 
 
 def fetch_pretrained(name: str, tag: str) -> tuple[Path, str]:
@@ -67,8 +83,13 @@ def download_error(name: str, tag: str, error: Exception) -> ClefError:
     return ClefError(
         f"model.pretrained: cannot download {tag} of {name} ({reason}); on a machine with a network run "
         f"`clef fetch-weights {name}/{tag}` and copy the file it prints, or get {' or '.join(places)}; put it in "
-        "weights/ and give its path as model.pretrained"
+        f"weights/ and give its path as model.pretrained, with model.normalisation: {_normalisation(source)}"
     )
+
+
+def _normalisation(source: dict[str, Any]) -> str | Statistics:
+    statistics = statistics_of(source)
+    return next((name for name, published in PUBLISHED.items() if published == statistics), statistics)
 
 
 def _address(source: dict[str, Any]) -> str:
@@ -84,7 +105,10 @@ def _hub_file(source: dict[str, Any]) -> tuple[str, str]:
 def _cached(source: dict[str, Any]) -> Path | None:
     """Return the file in the cache that open_clip reads, or None."""
     if source.get("hf_hub"):
-        path = try_to_load_from_cache(*_hub_file(source))
-        return Path(path) if isinstance(path, str) else None
+        repository, file = _hub_file(source)
+        # open_clip prefers safetensors to the file that an entry names.
+        files = [str(Path(file).with_suffix(".safetensors")), FALLBACK_FILE if file == DEFAULT_FILE else file]
+        paths = [try_to_load_from_cache(repository, file) for file in files]
+        return next((Path(path) for path in paths if isinstance(path, str)), None)
     path = Path.home() / ".cache" / "clip" / Path(source["url"]).name
     return path if path.is_file() else None

@@ -10,6 +10,7 @@ from clef.errors import ClefError
 from clef.params.schema import ModelParams, is_weights_path
 from clef.runtime.files import file_hash
 from clef.runtime.paths import WEIGHTS
+from clef.weights.normalisation import file_normalisation
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +98,13 @@ def model_note(name: str, pretrained: str | None) -> Path | None:
     return WEIGHTS / f"{name}.{pretrained}.json"
 
 
-def require_fetched(model: ModelParams) -> None:
-    """Raise a ClefError if the file that a model's note names was removed since, as from an emptied cache."""
+def require_weights(model: ModelParams) -> None:
+    """Raise a ClefError if a model's weights cannot be used.
+
+    The file that its note names was removed, as from an emptied cache, or its own file needs `model.normalisation`.
+    """
+    if model.pretrained is not None and Path(model.pretrained).is_file():
+        file_normalisation(model)
     note = model_note(model.name, model.pretrained)
     if note is not None and note.is_file():
         file = json.loads(note.read_text(encoding="utf-8"))["file"]

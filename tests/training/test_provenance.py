@@ -96,7 +96,7 @@ def test_the_key_of_each_stage_depends_on_its_own_settings(key_of):
 
 def test_the_keys_depend_on_the_weights_file_and_on_the_architecture(key, plain_key, monkeypatch, tmp_path):
     path, weights = tmp_path / "published.safetensors", Encoders(PLAIN.model).clip.state_dict()
-    params = changed("model", {"pretrained": str(path)})
+    params = changed("model", {"pretrained": str(path), "normalisation": "clip"})
     keys = set()
     for factor in (1, 2):
         save_weights(path, {name: factor * value for name, value in weights.items()}, {})

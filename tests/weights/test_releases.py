@@ -7,7 +7,7 @@ from clef.errors import ClefError
 from clef.params.schema import ModelParams
 from clef.runtime.files import file_hash
 from clef.runtime.paths import WEIGHTS
-from clef.weights.releases import DETECTOR_RELEASES, detector_weights, model_note, require_fetched
+from clef.weights.releases import DETECTOR_RELEASES, detector_weights, model_note, require_weights
 
 
 def test_a_file_with_the_name_of_the_release_must_be_the_release(tmp_path, monkeypatch):
@@ -54,12 +54,20 @@ def test_a_model_from_a_file_or_from_scratch_has_no_note(tmp_path):
 def test_a_note_without_its_weights_does_not_count_as_fetched(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = ModelParams(pretrained="openai")
-    require_fetched(model)  # nothing was fetched yet: the workflow fetches it
+    require_weights(model)  # nothing was fetched yet: the workflow fetches it
     cached, note = tmp_path / "cache.safetensors", model_note(model.name, "openai")
     assert note == WEIGHTS / "ViT-B-16-quickgelu.openai.json"
     note.parent.mkdir()
     note.write_text(json.dumps({"file": str(cached)}))
     with pytest.raises(ClefError, match=f"is gone; run `clef fetch-weights ViT-B-16-quickgelu/openai --to {note}`"):
-        require_fetched(model)
+        require_weights(model)
     cached.touch()
-    require_fetched(model)
+    require_weights(model)
+
+
+def test_a_file_that_does_not_say_its_normalisation_needs_it_before_the_first_job(tmp_path):
+    path = tmp_path / "FaRL.pth"
+    path.touch()
+    with pytest.raises(ClefError, match=r"^model\.normalisation: missing, and .*FaRL\.pth does not say"):
+        require_weights(ModelParams(pretrained=str(path)))
+    require_weights(ModelParams(pretrained=str(path), normalisation="clip"))

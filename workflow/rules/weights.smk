@@ -1,6 +1,7 @@
 # Weights of face detectors and models, as inputs.
 from clef.runs.source_files import package_files
 from clef.runtime.paths import crops_folder
+from clef.weights.normalisation import CONFIG
 from clef.weights.releases import (
     DETECTOR_RELEASES,
     detector_weights,
@@ -33,11 +34,13 @@ def model_weights(wildcards):
 
 
 def model_files(wildcards):
-    """The weights file if `model.pretrained` is a path, and the architecture file if it is one of CLEF's."""
+    """The weights file if `model.pretrained` is a path, with its config, and the architecture file if it is CLEF's."""
     model = of_run(wildcards).params.model
-    is_file = model.pretrained is not None and Path(model.pretrained).is_file()
     architecture = package_files(f"clef/model/configs/{model.name}.json")
-    return [model.pretrained, *architecture] if is_file else architecture
+    if model.pretrained is None or not Path(model.pretrained).is_file():
+        return architecture
+    beside = Path(model.pretrained).with_name(CONFIG)
+    return [model.pretrained, *([str(beside)] if beside.is_file() else []), *architecture]
 
 
 def published_name(wildcards):
