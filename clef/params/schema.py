@@ -595,8 +595,8 @@ class AblationParams(Section):
     """Weights that rows of the ablation start from; see `results/{run}/ablation.csv`."""
 
     farl: str
-    """The file of FaRL's weights, a ViT-B/16 (Zheng et al.: General Facial Representation Learning in a
-    Visual-Linguistic Manner, CVPR 2022)."""
+    """The file of FaRL's weights, `FaRL-Base-Patch16-LAIONFace20M-ep16.pth` (Zheng et al.: General Facial
+    Representation Learning in a Visual-Linguistic Manner, CVPR 2022)."""
 
 
 class Params(Section):

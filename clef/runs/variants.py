@@ -5,7 +5,7 @@ They need no params files of their own, so an ablation or a control can be made 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from clef.params.schema import ParamsError
 from clef.params.strict_yaml import parse_yaml
 
 TABLE = Path(__file__).with_name("variants.yaml")
-FARL_MODEL = {"name": "ViT-B-16-quickgelu", "image_size": 224}
+FARL_MODEL = {"name": "ViT-B-16-quickgelu", "image_size": 224, "normalisation": "clip"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,35 @@ class Change:
     params: Mapping[str, Any]
     weights: Literal["clip", "farl"] | None = None
     """Published weights that a row starts from."""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a table of variants."""
+
+    row: str
+    """Name of the row; `full` is the run itself."""
+    parts: str = ""
+    """Parts of the method that the row uses, as in the paper."""
+    published: Mapping[str, float] = field(default_factory=dict)
+    """The paper's result in per cent, by data set."""
+
+    @property
+    def about(self) -> str:
+        """What the row is."""
+        return _table()["rows"][self.row].about
+
+
+@dataclass(frozen=True)
+class VariantTable:
+    """Rows that are compared with the first of them, under the params of the run and under each setting."""
+
+    rows: list[TableRow]
+    settings: list[str]
+
+    def variant(self, run: str, row: TableRow, setting: str | None) -> str:
+        """Name of the run of a row under a setting."""
+        return str(Variant(run, None if row.row == "full" else row.row, setting))
 
 
 @dataclass(frozen=True)
@@ -52,13 +81,21 @@ class Variant:
 
 
 def rows() -> dict[str, Change]:
-    """Rows by name."""
-    return _table()["rows"]
+    """Rows by name, without that of the run itself."""
+    return {name: row for name, row in _table()["rows"].items() if name != "full"}
 
 
 def settings() -> dict[str, Change]:
     """Settings by name."""
     return _table()["settings"]
+
+
+def tables() -> dict[str, VariantTable]:
+    """Tables by name."""
+    return {
+        name: VariantTable([TableRow(**row) for row in table["rows"]], table["settings"])
+        for name, table in _file()["tables"].items()
+    }
 
 
 def name_pattern(runs: list[str]) -> str:
@@ -77,7 +114,7 @@ def changes_of(variant: Variant, values: Mapping[str, Any]) -> list[Mapping[str,
     Raises:
         ParamsError: The run has no such weights, or no stage 1.
     """
-    row = rows()[variant.row] if variant.row else Change("", "own", {})
+    row = _table()["rows"][variant.row or "full"]
     setting = settings()[variant.setting] if variant.setting else Change("", "shared", {})
     if not variant.row and not variant.setting:
         return []
@@ -103,6 +140,8 @@ def _weights(variant: Variant, row: Change, values: Mapping[str, Any]) -> dict[s
     path = (values.get("ablation") or {}).get("farl")
     if path is None:
         raise ParamsError(f"{variant}: needs weights: {variant.base} has no ablation.farl; expected the file of FaRL")
+    if not Path(path).is_file():
+        raise ParamsError(f"{variant}: needs weights: ablation.farl: {path}: no such file")
     return {"model": {**FARL_MODEL, "pretrained": path}}
 
 
@@ -116,5 +155,9 @@ def _resolve(params: Mapping[str, Any], full: str) -> dict[str, Any]:
 
 @cache
 def _table() -> dict[str, dict[str, Change]]:
-    table = parse_yaml(TABLE.read_bytes(), TABLE)
-    return {kind: {name: Change(**values) for name, values in table[kind].items()} for kind in ("rows", "settings")}
+    return {kind: {name: Change(**values) for name, values in _file()[kind].items()} for kind in ("rows", "settings")}
+
+
+@cache
+def _file() -> dict[str, Any]:
+    return parse_yaml(TABLE.read_bytes(), TABLE)

@@ -77,8 +77,13 @@ def test_a_variant_that_cannot_be_is_one_line(folder, name, message):
         load_run(name, folder)
 
 
-def test_farl_starts_from_its_own_weights_and_model(tmp_path):
+def test_farl_starts_from_its_own_weights_and_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     write(tmp_path, "demo", **BASE, ablation={"farl": "weights/FaRL.pth"}, model={"pretrained": "openai"})
+    with pytest.raises(ParamsError, match=r"needs weights: ablation\.farl: weights/FaRL\.pth: no such file"):
+        load_params(tmp_path / "demo@farl-in.yaml")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "FaRL.pth").touch()
     params = load_params(tmp_path / "demo@farl-in.yaml")
     assert (params.model.name, params.model.pretrained) == ("ViT-B-16-quickgelu", "weights/FaRL.pth")
     assert (params.pretrain, params.finetune.names_descriptions) == (None, 0)

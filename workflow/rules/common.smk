@@ -116,14 +116,17 @@ def inner_predictions(wildcards):
     return str(folder / "inner.epochs.parquet") if of_run(wildcards).params.tune else []
 
 
-def all_metrics(wildcards):
-    """Scores of every seed and fold."""
-    run = of_run(wildcards)
+def metrics_of(run):
+    """Scores of every seed and fold of a run."""
     return [
         fold_folder(run.name, seed, fold.number) / "metrics.json"
         for seed in run.params.seeds
         for fold in run.folds
     ]
+
+
+def all_metrics(wildcards):
+    return metrics_of(of_run(wildcards))
 
 
 # True if jobs run on other machines, and within such a job.

@@ -1,0 +1,72 @@
+"""The subcommand that compares the variants of a run: its ablation, and controls."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from clef.cli.app import RESULTS_PANEL, JobCommand, app
+from clef.cli.find_run import run_params, settings
+from clef.cli.options import Out
+from clef.errors import ClefError
+from clef.params.schema import ParamsError
+from clef.runtime.lease import leased
+from clef.runtime.paths import fold_folder
+
+
+@app.command(
+    cls=JobCommand,
+    rich_help_panel=RESULTS_PANEL,
+    epilog="Example: clef variants ablation demo --out results/demo/ablation.csv",
+)
+def variants(
+    table: Annotated[str, typer.Argument(help="`ablation`, the rows of the paper, or `controls`.")],
+    runs: Annotated[list[str], typer.Argument(help="A run; or several that differ in their data, which count as one.")],
+    out: Out,
+) -> None:
+    """Compare the variants of a run, which `snakemake results/RUN/ablation.csv` or `controls.csv` trains."""
+    from rich.console import Console
+
+    from clef.comparison.variant_results import as_table, format_results, variant_results
+    from clef.plots.variants import write_variants_plot
+    from clef.runs.variants import tables
+    from clef.runtime.files import write_text
+
+    known = tables()
+    if table not in known:
+        raise ClefError(f"variants: no table {table}; expected {' or '.join(known)}")
+    params = [run_params(run) for run in runs]
+    if any(other.tracked("labels") != params[0].tracked("labels") for other in params):
+        raise ClefError(
+            f"variants: {' '.join(runs)}: have different labels; expected runs that differ in their data only"
+        )
+    pooled = params[0].folds.protocol == "leave_one_out"
+    resamples = params[0].evaluate.bootstrap
+    with leased(out):
+        results = variant_results(runs, known[table], _metrics, params[0].dataset.adapter, resamples, pooled)
+        text = as_table(results, known[table].settings).to_csv(index=False, float_format="%.4f", lineterminator="\n")
+        write_variants_plot(out.parent / "plots", table, " + ".join(runs), results, known[table].settings)
+        write_text(out, text)
+    for part in format_results(results, known[table].settings):
+        Console().print(part)
+
+
+def _metrics(run: str) -> Sequence[Mapping[str, Any]] | str:
+    """The scores of every seed and fold of a variant; or why it cannot be trained."""
+    from clef.datasets import open_dataset
+    from clef.manifest.folds import make_folds
+    from clef.runs.related_runs import load_run
+
+    try:
+        params = load_run(run, settings.params_folder)[run]
+    except ParamsError as error:
+        return str(error)
+    paths = [
+        fold_folder(run, seed, fold.number) / "metrics.json"
+        for seed in params.seeds
+        for fold in make_folds(open_dataset(params))
+    ]
+    if missing := next((path for path in paths if not path.exists()), None):
+        return f"not trained yet: {missing} is missing"
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]

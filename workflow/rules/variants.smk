@@ -1,0 +1,42 @@
+# The variants of a run, such as `demo@linear`: its ablation, results/{run}/ablation.csv, and its controls, controls.csv.
+from clef.params.schema import ParamsError
+from clef.runs.variants import tables
+
+VARIANTS_CODE = sorted(
+    {
+        *source_files("clef.comparison.variant_results"),
+        *source_files("clef.plots.variants"),
+        *package_files("clef/runs/variants.yaml"),
+    }
+)
+
+
+def variant_metrics(wildcards):
+    """Scores of every variant that can be trained; the table says why the others cannot."""
+    of_run(wildcards)
+    table, paths = tables()[wildcards.table], []
+    for setting in (None, *table.settings):
+        for row in table.rows:
+            try:
+                run = RUNS[table.variant(wildcards.run, row, setting)]
+            except ParamsError:
+                continue
+            paths += metrics_of(run)
+    return paths
+
+
+rule variants:
+    input:
+        metrics=variant_metrics,
+        code=VARIANTS_CODE,
+    output:
+        table="results/{run}/{table}.csv",
+        plots=multiext("results/{run}/plots/{table}", ".svg", ".png"),
+    log:
+        "results/{run}/{table}.log",
+    localrule: True
+    wildcard_constraints:
+        run="[^@/]+",
+        table="|".join(tables()),
+    shell:
+        "python -m clef --log {log:q} variants {wildcards.table:q} {wildcards.run:q} --out {output.table:q}"
