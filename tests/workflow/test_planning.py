@@ -48,6 +48,18 @@ def test_the_demo_is_planned(checkout):
     assert planned(snakemake(checkout, "-n", *variants)) == jobs | {"finetune": 9, "evaluate": 9, "summarize": 3}
 
 
+def test_variants_of_a_run_share_its_data_and_each_distinct_stage_1(checkout):
+    data = {"render_demo": 1, "ingest": 1, "crop": 18, "manifest": 1}
+    alone = planned(snakemake(checkout, "-n", "results/demo@pi-i@unseen/summary.csv"))
+    assert alone == data | {"pretrain": 3, "finetune": 3, "evaluate": 3, "summarize": 1}
+    # Seven of the thirteen rows start from no published weights; full CLEF and images only are the two stages 1.
+    ablation = planned(snakemake(checkout, "-n", "results/demo/ablation.csv"))
+    assert ablation == data | {"pretrain": 6, "finetune": 21, "evaluate": 21, "variants": 1}
+    assert "no variant lineer; did you mean linear?" in snakemake(
+        checkout, "-n", "results/demo@lineer/summary.csv", check=False
+    )
+
+
 def test_a_run_name_with_pattern_characters_is_taken_literally(checkout):
     (checkout / "params" / "demo+.yaml").write_text("extends: demo\ndataset: {name: demo+}\n")
     assert planned(snakemake(checkout, "-n", "results/demo+/summary.csv"))["crop"] == 18

@@ -1,0 +1,101 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from clef.comparison.differences import compare
+from clef.comparison.finished_run import FinishedRun
+from clef.comparison.variant_results import as_table, format_results, variant_results
+from clef.errors import ClefError
+from clef.evaluation.run.fold_metrics import cross_validation
+from clef.evaluation.run.summary import summarize
+from clef.runs.variants import TableRow, VariantTable
+from tests.evaluation.conftest import FOLDS, action_unit_tables, expression_tables
+
+TABLE = VariantTable(
+    [TableRow("full", "PA PI I N D", {"demo": 65.9}), TableRow("linear"), TableRow("clip-i", published={"rafdb": 80.0})],
+    ["labels10"],
+)
+NO_WEIGHTS = "run@clip-i: needs weights: run trains from scratch"
+
+
+def metrics_of(run: str) -> list[dict]:
+    """Every run has its own predictions for the same labels."""
+    return [
+        action_unit_tables(sum(map(ord, run)), *subjects).score() | {"seed": 0, "fold": fold}
+        for fold, subjects in enumerate(FOLDS)
+    ]
+
+
+def read(run: str):
+    return NO_WEIGHTS if "clip" in run else metrics_of(run)
+
+
+def test_each_row_is_compared_with_the_first_under_the_same_setting():
+    results = variant_results(["run"], TABLE, read, "demo", resamples=50)
+    for setting, names in {None: ("run", "run@linear"), "labels10": ("run@labels10", "run@linear@labels10")}.items():
+        finished = []
+        for name in names:
+            table, summary = summarize(metrics_of(name), name, 50)
+            finished.append(FinishedRun(name, None, summary, cross_validation(metrics_of(name))))
+            row, result = summary["rows"]["mean"], results[names.index(name)].cells[setting]
+            assert (result.f1, result.low, result.high) == (row["f1"], row["ci_low"], row["ci_high"])
+            assert result.within_activity == row["f1_within_activity"]
+        assert results[1].cells[setting].difference == compare(finished, resamples=50).others[0].rows["mean"]
+        assert results[0].cells[setting].difference is None
+    assert results[2].cells == {}
+    assert results[2].note == NO_WEIGHTS
+    assert [result.published for result in results] == [0.659, None, None]
+
+
+def test_the_table_has_a_column_per_setting_and_empty_cells_without_scores():
+    results = variant_results(["run"], TABLE, read, "demo", resamples=0)
+    table = pd.read_csv(io.StringIO(as_table(results, TABLE.settings).to_csv(index=False)))
+    assert list(table["row"]) == ["full", "linear", "clip-i"]
+    assert table["f1"].notna().tolist() == table["f1_labels10"].notna().tolist() == [True, True, False]
+    assert table["difference"].notna().tolist() == [False, True, False]
+    assert table["difference_low"].isna().all()  # without resamples
+    assert table["note"].fillna("").tolist() == ["", "", NO_WEIGHTS]
+    console = Console(file=io.StringIO(), width=80)
+    for part in format_results(results, TABLE.settings):
+        console.print(part)
+    text = console.file.getvalue()
+    assert text.count("needs weights") >= 2
+    assert "a tenth of the labelled frames" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_several_runs_are_one_cross_validation_with_all_of_their_folds():
+    results = variant_results(["one", "two"], TABLE, read, "demo", resamples=100)
+    for position, suffix in enumerate(("", "@linear")):
+        means = [summarize(metrics_of(run + suffix), run, 0)[1]["rows"]["mean"]["f1"] for run in ("one", "two")]
+        assert results[position].cells[None].f1 == pytest.approx(np.mean(means), abs=1e-4)
+    difference = results[1].cells[None].difference
+    alone = [variant_results([run], TABLE, read, "demo", 100)[1].cells[None].difference for run in ("one", "two")]
+    assert difference.difference == pytest.approx(np.mean([each.difference for each in alone]), abs=1e-9)
+    assert difference.high - difference.low < max(each.high - each.low for each in alone)
+
+
+def test_expressions_are_judged_by_accuracy():
+    def of_expressions(run: str):
+        return [expression_tables(sum(map(ord, run))).score() | {"seed": 0, "fold": 0}]
+
+    rows = VariantTable(TABLE.rows[:2], [])
+    result = variant_results(["run"], rows, of_expressions, "rafdb", resamples=0)[1]
+    summary = summarize(of_expressions("run@linear"), "run", 0)[1]
+    assert result.cells[None].f1 == summary["rows"]["accuracy"]["f1"]
+
+
+def test_variants_tested_on_other_frames_are_refused():
+    def fewer(run: str):
+        return metrics_of(run)[: 1 if "linear" in run else 2]
+
+    with pytest.raises(ClefError, match="folds 0, 1 against folds 0"):
+        variant_results(["run"], TABLE, fewer, "demo", resamples=0)
+
+
+def test_without_the_first_row_a_setting_has_no_results():
+    results = variant_results(["run"], TABLE, lambda run: NO_WEIGHTS, "demo", resamples=0)
+    assert all(not result.cells and result.note == NO_WEIGHTS for result in results)
