@@ -109,14 +109,18 @@ def inner_predictions(wildcards):
     return str(folder / "inner.epochs.parquet") if of_run(wildcards).params.tune else []
 
 
-def all_metrics(wildcards):
-    """Scores of every seed and fold."""
-    run = of_run(wildcards)
-    return [
-        fold_folder(run.name, seed, fold.number) / "metrics.json"
-        for seed in run.params.seeds
-        for fold in run.folds
-    ]
+def of_every_fold(file):
+    """A file of every seed and fold of a run."""
+
+    def files(wildcards):
+        run = of_run(wildcards)
+        return [
+            fold_folder(run.name, seed, fold.number) / file
+            for seed in run.params.seeds
+            for fold in run.folds
+        ]
+
+    return files
 
 
 # True if jobs run on other machines, and within such a job.
