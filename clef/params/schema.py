@@ -462,7 +462,7 @@ class ProbeParams(Section):
     """What `clef probe` reads from the frozen image features."""
 
     stride: Count = 5
-    """Use every n-th labelled frame of a clip, of the training and of the test subjects."""
+    """Use every n-th frame of a clip for identity and activity, and every n-th labelled frame for the labels."""
 
 
 class TuneParams(Section):

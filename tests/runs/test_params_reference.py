@@ -22,6 +22,7 @@ def flat(values: dict, prefix: str = "") -> dict[str, object]:
 def test_keys_and_defaults_are_those_of_a_run_that_sets_nothing():
     params = Params.model_validate({"dataset": {"adapter": "demo"}, "render": {}, "tune": {}})
     omitted = {"dataset.options": {}, "labels.votes": None, "folds.test_subjects": None, "folds.partition": None}
+    omitted["probe.stride"] = 5
     resolved = flat(params.model_dump(mode="json", by_alias=True)) | omitted
     rows = [row for rows in explain().values() for row in rows]
     explained = {name: default for name, _, default, _ in rows if not name.startswith("dataset.options.")}

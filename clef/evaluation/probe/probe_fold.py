@@ -21,7 +21,6 @@ from clef.evaluation.probe.probe import (
     read_expression,
     read_identity,
 )
-from clef.evaluation.probe.table import AFTER_STAGE_1, AFTER_STAGE_2, BEFORE, CEILING, CHANCE, DECIMALS
 from clef.faces.shard import CROPPED
 from clef.manifest import select
 from clef.manifest.folds import Fold, require_disjoint
@@ -34,6 +33,8 @@ from clef.runtime.files import file_hash
 from clef.runtime.progress import notice
 from clef.training.checkpoint import Stage, load_weights, require_fingerprint, require_model, require_same_crops
 from clef.training.inputs import EvaluationData, Inputs
+
+DECIMALS = 4
 
 
 def probe_fold(
@@ -58,13 +59,13 @@ def probe_fold(
     """
     device = prepare_device(params)
     data = other_dataset or EvaluationData(params.dataset.name, inputs, fold, params.labels)
-    trained = [(AFTER_STAGE_2, stage2, *_load(stage2, "finetune", params))]
+    trained = [("after stage 2", stage2, *_load(stage2, "finetune", params))]
     sidecar = trained[0][-1]
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_fingerprint(sidecar, fingerprint, stage2, inputs.manifest)
     require_same_crops(data.inputs.manifest, inputs.manifest)
     if stage1 is not None:
-        trained.insert(0, (AFTER_STAGE_1, stage1, *_load(stage1, "pretrain", params)))
+        trained.insert(0, ("after stage 1", stage1, *_load(stage1, "pretrain", params)))
         if file_hash(stage1) != sidecar["stage1"]:
             raise ClefError(
                 f"{stage1}: {stage2} started from another stage 1; restore that one, or train stage 2 again"
@@ -96,17 +97,17 @@ def probe_fold(
 
     torch.manual_seed(torch_seed(seed))
     encoders = Encoders(params.model).to(device)
-    readings = {BEFORE: probe(encoders)}
+    readings = probe(encoders)
+    rows = [{"weights": "before training", **_scores(readings)}]
     for name, path, state, sidecar in trained:
         restore(encoders, state, path)
         encoders.normalise_as(sidecar, path)
-        readings[name] = probe(encoders)
-    rows = {name: {key: one.score for key, one in row.items()} for name, row in readings.items()}
-    rows[CHANCE] = {key: one.chance for key, one in readings[BEFORE].items()}
+        rows.append({"weights": name, **_scores(probe(encoders))})
+    rows.append({"weights": "chance", **{key: reading.chance for key, reading in readings.items()}})
     known = test[["subject", "activity"]].notna().all(axis=1).to_numpy() & ~np.isnan(truth).any(axis=1)
     acted = test[known]
     ceiling = read_activity(truth[known], acted["subject"].to_numpy(), acted["activity"].to_numpy())
-    rows[CEILING] = {"activity": ceiling.score}
+    rows.append({"weights": "ceiling", "activity": ceiling.score})
     frames = {"training": len(train), "test": len(test), "clips": len(clips)}
     write_json(target, {"seed": seed, "fold": fold.number, "frames": frames, "rows": json_data(rows, DECIMALS)})
     notice("%d labelled training frames, %d labelled test frames, %d frames of clips", *frames.values())
@@ -120,6 +121,10 @@ def _load(path: Path, stage: Stage, params: Params) -> tuple[dict[str, Tensor], 
         prefix = "encoders."
         weights = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     return weights, sidecar
+
+
+def _scores(readings: dict[str, Reading]) -> dict[str, float]:
+    return {key: reading.score for key, reading in readings.items()}
 
 
 def _truth(frames: pd.DataFrame, labels: LabelParams) -> Floats:

@@ -18,18 +18,14 @@ from clef.evaluation.run.rows import percent
 from clef.runtime.files import write_text
 
 DECIMALS = 4
-BEFORE, AFTER_STAGE_1, AFTER_STAGE_2 = "before training", "after stage 1", "after stage 2"
-CHANCE, CEILING = "chance", "ceiling"
 HEADINGS = {"identity": "identity", "activity": "activity", "auc": "AU AUC", "accuracy": "expression"}
 
 
 def probe_table(folds: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Average the `probe.json` of every seed and fold."""
-    scores = pd.concat([pd.DataFrame.from_dict(fold["rows"], orient="index", dtype=float) for fold in folds])
-    rows = [name for name in (BEFORE, AFTER_STAGE_1, AFTER_STAGE_2, CHANCE, CEILING) if name in scores.index]
-    columns = [name for name in HEADINGS if name in scores]
-    by_row = scores[columns].groupby(level=0)
-    return by_row.mean().join(by_row.std().add_prefix("sd_")).loc[rows].rename_axis("weights").reset_index()
+    scores = pd.concat([pd.DataFrame(fold["rows"]) for fold in folds]).set_index("weights").astype("float64")
+    by_row = scores[[name for name in HEADINGS if name in scores]].groupby(level=0, sort=False)
+    return by_row.mean().join(by_row.std().add_prefix("sd_")).reset_index()
 
 
 def write_table(target: Path, table: pd.DataFrame) -> None:
@@ -45,7 +41,7 @@ def format_table(run: str, table: pd.DataFrame, folds: int) -> Table:
     for name in columns:
         shown.add_column(HEADINGS[name], justify="right", no_wrap=True)
     for row in table.to_dict("records"):
-        if row["weights"] == CHANCE:
+        if row["weights"] == "chance":
             shown.add_section()
         deviations = {name: percent(row[f"sd_{name}"]) for name in columns}
         shown.add_row(row["weights"], *(percent(row[c]) + (f" ± {sd}" if sd else "") for c, sd in deviations.items()))
