@@ -69,9 +69,7 @@ def test_a_fold_is_probed_before_training_and_after_each_stage(probed, tmp_path)
     assert "after stage 1" not in [row["weights"] for row in fewer["rows"]]
 
 
-def test_every_row_has_the_encoders_and_the_normalisation_of_its_weights(
-    probed, stage1, stage2, tmp_path, monkeypatch
-):
+def test_every_row_has_the_encoders_and_the_normalisation_of_its_weights(probed, stage1, stage2, tmp_path, monkeypatch):
     states, means = [], []
 
     def features(encoders, *arguments):
@@ -155,9 +153,12 @@ def test_expressions_without_subjects_and_activities_have_an_accuracy_only(tmp_p
     files, fold = stage2_files(tmp_path), Fold(0, (), ())
     finetune(params, 0, fold, inputs, None, *files)
     probe_fold(params, 0, fold, inputs, None, files[0], tmp_path / "probe.json")
+    tested = select.test_labels(inputs.manifest, fold, params.labels, params.probe.stride)["expression"]
+    assert tested.isna().any()
     rows = json.loads((tmp_path / "probe.json").read_text())["rows"]
     assert [row["weights"] for row in rows] == ["before training", "after stage 2", "chance", "ceiling"]
     for row in rows[:3]:
         assert (row["identity"], row["activity"]) == (None, None)
         assert 0 <= row["accuracy"] <= 1
+    assert rows[2]["accuracy"] == pytest.approx(tested.value_counts(normalize=True).max(), abs=1e-4)
     assert rows[3]["activity"] is None
