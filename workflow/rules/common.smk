@@ -103,6 +103,14 @@ def stage1(wildcards):
     return str(folder / "pretrain.safetensors")
 
 
+def probed_stage1(wildcards):
+    """Stage 1 that a fold starts from, unless it was removed after stage 2: a probe is not worth training it again."""
+    weights = stage1(wildcards)
+    stage2 = fold_folder(wildcards.run, wildcards.seed, wildcards.fold)
+    finished = (stage2 / "finetune.safetensors").exists()
+    return weights if not finished or (weights and Path(weights).exists()) else []
+
+
 def inner_predictions(wildcards):
     """Predictions for the training subjects that `tune` holds out, if the run tunes."""
     folder = fold_folder(wildcards.run, wildcards.seed, wildcards.fold)

@@ -4,14 +4,6 @@ PROBE_CODE = source_files("clef.evaluation.probe.probe_fold")
 PROBE_TABLE_CODE = source_files("clef.evaluation.probe.table")
 
 
-def probed_stage1(wildcards):
-    """Stage 1 that a fold starts from, unless it was removed after stage 2: a probe is not worth training it again."""
-    weights = stage1(wildcards)
-    stage2 = fold_folder(wildcards.run, wildcards.seed, wildcards.fold)
-    finished = (stage2 / "finetune.safetensors").exists()
-    return weights if not finished or (weights and Path(weights).exists()) else []
-
-
 rule probe_fold:
     input:
         lambda wildcards: of_run(wildcards).shards,
