@@ -4,8 +4,8 @@ Subcommands import heavy libraries only when they run, so `--help` and the many 
 """
 
 # `clef --help` lists the subcommands in the order of these imports.
-from clef.cli import data, train, evaluate, status, compare, variants, predict, view, export  # isort: skip  # noqa: F401
-from clef.cli import params, raw_data, clean, track, weights  # isort: skip  # noqa: F401
+from clef.cli import data, train, evaluate, probe, status, compare, variants  # isort: skip  # noqa: F401
+from clef.cli import predict, view, export, params, raw_data, clean, track, weights  # isort: skip  # noqa: F401
 from clef.cli.app import main
 
 __all__ = ["main"]

@@ -1,7 +1,6 @@
 """The subcommand that compares the variants of a run: its ablation, and controls."""
 
 import json
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -44,7 +43,7 @@ def variants(
     pooled = params[0].folds.protocol == "leave_one_out"
     resamples = params[0].evaluate.bootstrap
     with leased(out):
-        results = variant_results(runs, known[table], _metrics, params[0].dataset.adapter, resamples, pooled)
+        results = variant_results(runs, known[table], _scores, params[0].dataset.adapter, resamples, pooled)
         text = as_table(results, known[table].settings).to_csv(index=False, float_format="%.4f", lineterminator="\n")
         write_variants_plot(out.parent / "plots", table, " + ".join(runs), results, known[table].settings)
         write_text(out, text)
@@ -52,8 +51,8 @@ def variants(
         Console().print(part)
 
 
-def _metrics(run: str) -> Sequence[Mapping[str, Any]] | str:
-    """The scores of every seed and fold of a variant; or why it cannot be trained."""
+def _scores(run: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]] | str:
+    """Metrics and probes of every seed and fold of a variant; or why it cannot be trained."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import make_folds
     from clef.runs.related_runs import load_run
@@ -62,11 +61,11 @@ def _metrics(run: str) -> Sequence[Mapping[str, Any]] | str:
         params = load_run(run, settings.params_folder)[run]
     except ParamsError as error:
         return str(error)
-    paths = [
-        fold_folder(run, seed, fold.number) / "metrics.json"
-        for seed in params.seeds
-        for fold in make_folds(open_dataset(params))
-    ]
-    if missing := next((path for path in paths if not path.exists()), None):
+    folds = make_folds(open_dataset(params))
+    folders = [fold_folder(run, seed, fold.number) for seed in params.seeds for fold in folds]
+    metrics, probes = ([folder / name for folder in folders] for name in ("metrics.json", "probe.json"))
+    if missing := next((path for path in metrics if not path.exists()), None):
         return f"not trained yet: {missing} is missing"
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    found = [path for path in probes if path.exists()]
+    read = [[json.loads(path.read_text(encoding="utf-8")) for path in paths] for paths in (metrics, found)]
+    return read[0], read[1]

@@ -10,7 +10,9 @@ The CSV has one row per variant, with scores between 0 and 1, empty if there are
 - `f1`, `ci_low`, `ci_high`: mean strict F1, or accuracy for expressions, and its interval;
 - `difference`, `difference_low`, `difference_high`: minus that of the first row;
 - `f1_within_activity`;
-- these five with a setting as suffix, such as `f1_labels10`;
+- these with a setting as suffix, such as `f1_labels10`;
+- `identity_stage1`, `activity_stage1`, `auc_stage1`, and the same of stage 2: what a linear probe reads from the frozen
+  features, see `clef.evaluation.probe.table`;
 - `published`: the paper's result for the row on this data set;
 - `note`: why a row has no scores.
 """
@@ -27,6 +29,7 @@ from rich.table import Table
 from clef.comparison.comparison_table import points, points_interval
 from clef.comparison.differences import Difference, compare
 from clef.comparison.finished_run import FinishedRun
+from clef.evaluation.probe.table import HEADINGS, probe_table
 from clef.evaluation.run.fold_metrics import cross_validation
 from clef.evaluation.run.rows import percent
 from clef.evaluation.run.summary import summarize
@@ -53,11 +56,13 @@ class RowResults:
     row: TableRow
     published: float | None
     cells: Mapping[str | None, Cell]
+    probe: Mapping[str, float]
+    """Columns of the probes; empty if there are none."""
     note: str = ""
 
 
-Read = Callable[[str], Sequence[Mapping[str, Any]] | str]
-"""Returns the `metrics.json` of all seeds and folds of a run, or the reason why it cannot be trained."""
+Read = Callable[[str], tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]] | str]
+"""Returns `metrics.json` and `probe.json` of all seeds and folds of a run, or the reason why it cannot be trained."""
 
 
 def variant_results(
@@ -68,7 +73,7 @@ def variant_results(
     Args:
         runs: Runs of which the variants were made; more than one are put together.
         table: Rows and settings.
-        read: Finds the metrics of a variant.
+        read: Finds the metrics and probes of a variant.
         dataset: Adapter of the runs, which decides what published results are shown.
         resamples: Draws of the bootstrap, 0 for no intervals.
         pooled: Compute F1 from the counts of all folds together.
@@ -78,24 +83,29 @@ def variant_results(
     """
     notes: dict[str, str] = {}
     cells: dict[str, dict[str | None, Cell]] = {row.row: {} for row in table.rows}
+    probes: dict[str, dict[str, float]] = {row.row: {} for row in table.rows}
     for setting in (None, *table.settings):
-        finished = {}
+        finished: dict[str, FinishedRun] = {}
         for row in table.rows:
-            found = [read(table.variant(run, row, setting)) for run in runs]
-            if reasons := [reason for reason in found if isinstance(reason, str)]:
-                notes[row.row] = reasons[0]
-            else:
-                finished[row.row] = _together(row.row, runs, found, pooled, resamples)  # type: ignore[arg-type]
+            answers = [read(table.variant(run, row, setting)) for run in runs]
+            found = [answer for answer in answers if not isinstance(answer, str)]
+            if len(found) < len(answers):
+                notes[row.row] = next(answer for answer in answers if isinstance(answer, str))
+                continue
+            finished[row.row] = _together(row.row, runs, [metrics for metrics, _ in found], pooled, resamples)
+            if table.probe and setting is None:
+                probes[row.row] = _probe_columns([probe for _, of_run in found for probe in of_run])
         if table.rows[0].row not in finished:
             continue
         comparison = compare(list(finished.values()), resamples=resamples) if len(finished) > 1 else None
         differences = {} if comparison is None else {c.run: c.rows[comparison.headline] for c in comparison.others}
-        for name, run in finished.items():
-            score = run.summary["rows"]["accuracy" if run.summary["kind"] == "expressions" else "mean"]
-            within = run.summary["rows"]["mean"]["f1_within_activity"]
+        for name, merged in finished.items():
+            summary = merged.summary
+            score = summary["rows"]["accuracy" if summary["kind"] == "expressions" else "mean"]
+            within = summary["rows"]["mean"]["f1_within_activity"]
             cells[name][setting] = Cell(score["f1"], score["ci_low"], score["ci_high"], within, differences.get(name))
     return [
-        RowResults(row, _share(row.published.get(dataset)), cells[row.row], notes.get(row.row, ""))
+        RowResults(row, _share(row.published.get(dataset)), cells[row.row], probes[row.row], notes.get(row.row, ""))
         for row in table.rows
     ]
 
@@ -117,7 +127,7 @@ def as_table(results: Sequence[RowResults], settings: Sequence[str]) -> pd.DataF
                 f"difference_high{suffix}": difference and difference.high,
                 f"f1_within_activity{suffix}": cell and cell.within_activity,
             }
-        rows.append({**values, "published": result.published, "note": result.note})
+        rows.append({**values, **result.probe, "published": result.published, "note": result.note})
     table = pd.DataFrame(rows)
     texts = ("row", "about", "parts", "note")
     return table.astype({column: "float64" for column in table if column not in texts})
@@ -173,6 +183,20 @@ def _named_after(run: str, fold: Mapping[str, Any], dataset: str) -> dict[str, A
     changed["subjects"] = [f"{run}/{subject}" for subject in fold["subjects"]]
     changed |= {key: renamed(fold.get(key)) for key in ("counts", "counts_activity_only")}
     return {**fold, **changed}
+
+
+def _probe_columns(probes: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Means over seeds and folds of what is read from the features of both stages."""
+    if not probes:
+        return {}
+    table = probe_table(probes).set_index("weights")
+    columns = [name for name in HEADINGS if name in table]
+    return {
+        f"{column}_stage{stage}": float(table[column][f"after stage {stage}"])
+        for stage in (1, 2)
+        if f"after stage {stage}" in table.index
+        for column in columns
+    }
 
 
 def _share(per_cent: float | None) -> float | None:

@@ -64,6 +64,13 @@ def test_labels(manifest: Path, fold: Fold, labels: LabelParams, stride: int) ->
     return every_nth(_with_targets(frames, labels), stride).reset_index(drop=True)
 
 
+def test_clips(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:
+    """Keys of every n-th cropped frame of the test side that has a subject and an activity, labelled or not."""
+    frames = _side(manifest, fold, "test", KEYS)
+    frames = every_nth(frames[frames["status"].isin(CROPPED)], stride)
+    return frames.dropna(subset=["subject", "activity"]).reset_index(drop=True)
+
+
 def every_nth(frames: pd.DataFrame, stride: int) -> pd.DataFrame:
     """Every n-th of the frames of each sequence, starting with the first."""
     return frames[frames.groupby("sequence", sort=False).cumcount() % stride == 0]

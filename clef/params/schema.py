@@ -572,6 +572,13 @@ class EvaluateParams(Section):
     """Frames per prediction step. This affects at most the last bits of a result."""
 
 
+class ProbeParams(Section):
+    """What `clef probe` reads from the frozen image features."""
+
+    stride: Count = 5
+    """Use every n-th frame of a clip for identity and activity, and every n-th labelled frame for the labels."""
+
+
 class TuneParams(Section):
     """Add the score `f1_tuned`, with thresholds and temperature chosen on held-out training subjects.
 
@@ -625,6 +632,7 @@ class Params(Section):
     pretrain: PretrainParams | None = PretrainParams()
     finetune: FinetuneParams = FinetuneParams()
     evaluate: EvaluateParams = EvaluateParams()
+    probe: ProbeParams = Field(default=ProbeParams(), exclude_if=lambda probe: probe == ProbeParams())
     tracking: TrackingParams = TrackingParams()
     tune: TuneParams | None = None
     test: TestParams | None = _added(None)

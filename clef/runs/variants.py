@@ -52,6 +52,8 @@ class VariantTable:
 
     rows: list[TableRow]
     settings: list[str]
+    probe: bool = False
+    """Whether the features of each row are probed, under the params of the run."""
 
     def variant(self, run: str, row: TableRow, setting: str | None) -> str:
         """Name of the run of a row under a setting."""
@@ -93,7 +95,7 @@ def settings() -> dict[str, Change]:
 def tables() -> dict[str, VariantTable]:
     """Tables by name."""
     return {
-        name: VariantTable([TableRow(**row) for row in table["rows"]], table["settings"])
+        name: VariantTable([TableRow(**row) for row in table["rows"]], table["settings"], table["probe"])
         for name, table in _file()["tables"].items()
     }
 

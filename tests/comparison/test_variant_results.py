@@ -15,8 +15,13 @@ from clef.runs.variants import TableRow, VariantTable
 from tests.evaluation.conftest import FOLDS, action_unit_tables, expression_tables
 
 TABLE = VariantTable(
-    [TableRow("full", "PA PI I N D", {"demo": 65.9}), TableRow("linear"), TableRow("clip-i", published={"rafdb": 80.0})],
-    ["labels10"],
+    rows=[
+        TableRow("full", "PA PI I N D", {"demo": 65.9}),
+        TableRow("linear"),
+        TableRow("clip-i", published={"rafdb": 80.0}),
+    ],
+    settings=["labels10"],
+    probe=True,
 )
 NO_WEIGHTS = "run@clip-i: needs weights: run trains from scratch"
 
@@ -29,8 +34,15 @@ def metrics_of(run: str) -> list[dict]:
     ]
 
 
+def probes_of(run: str) -> list[dict]:
+    score = len(run) / 100
+    weights = {"before training": 0.9, "after stage 1": score, "after stage 2": 2 * score, "chance": 0.1}
+    rows = [{"weights": name, "identity": value, "activity": value / 2} for name, value in weights.items()]
+    return [{"rows": rows}, {"rows": [{**row, "identity": row["identity"] + 0.1} for row in rows]}]
+
+
 def read(run: str):
-    return NO_WEIGHTS if "clip" in run else metrics_of(run)
+    return NO_WEIGHTS if "clip" in run else (metrics_of(run), probes_of(run))
 
 
 def test_each_row_is_compared_with_the_first_under_the_same_setting():
@@ -38,7 +50,7 @@ def test_each_row_is_compared_with_the_first_under_the_same_setting():
     for setting, names in {None: ("run", "run@linear"), "labels10": ("run@labels10", "run@linear@labels10")}.items():
         finished = []
         for name in names:
-            table, summary = summarize(metrics_of(name), name, 50)
+            _, summary = summarize(metrics_of(name), name, 50)
             finished.append(FinishedRun(name, None, summary, cross_validation(metrics_of(name))))
             row, result = summary["rows"]["mean"], results[names.index(name)].cells[setting]
             assert (result.f1, result.low, result.high) == (row["f1"], row["ci_low"], row["ci_high"])
@@ -53,6 +65,10 @@ def test_each_row_is_compared_with_the_first_under_the_same_setting():
 def test_the_table_has_a_column_per_setting_and_empty_cells_without_scores():
     results = variant_results(["run"], TABLE, read, "demo", resamples=0)
     table = pd.read_csv(io.StringIO(as_table(results, TABLE.settings).to_csv(index=False)))
+    assert table.loc[1, ["identity_stage1", "activity_stage1"]].tolist() == pytest.approx([0.15, 0.05])
+    assert table.loc[1, ["identity_stage2", "activity_stage2"]].tolist() == pytest.approx([0.25, 0.1])
+    assert table["identity_stage1"].notna().tolist() == [True, True, False]
+    assert "auc_stage1" not in table  # the probes have none
     assert list(table["row"]) == ["full", "linear", "clip-i"]
     assert table["f1"].notna().tolist() == table["f1_labels10"].notna().tolist() == [True, True, False]
     assert table["difference"].notna().tolist() == [False, True, False]
@@ -80,17 +96,17 @@ def test_several_runs_are_one_cross_validation_with_all_of_their_folds():
 
 def test_expressions_are_judged_by_accuracy():
     def of_expressions(run: str):
-        return [expression_tables(sum(map(ord, run))).score() | {"seed": 0, "fold": 0}]
+        return [expression_tables(sum(map(ord, run))).score() | {"seed": 0, "fold": 0}], []
 
     rows = VariantTable(TABLE.rows[:2], [])
     result = variant_results(["run"], rows, of_expressions, "rafdb", resamples=0)[1]
-    summary = summarize(of_expressions("run@linear"), "run", 0)[1]
+    summary = summarize(of_expressions("run@linear")[0], "run", 0)[1]
     assert result.cells[None].f1 == summary["rows"]["accuracy"]["f1"]
 
 
 def test_variants_tested_on_other_frames_are_refused():
     def fewer(run: str):
-        return metrics_of(run)[: 1 if "linear" in run else 2]
+        return metrics_of(run)[: 1 if "linear" in run else 2], []
 
     with pytest.raises(ClefError, match="folds 0, 1 against folds 0"):
         variant_results(["run"], TABLE, fewer, "demo", resamples=0)

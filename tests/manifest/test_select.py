@@ -51,6 +51,17 @@ def test_stage_2_uses_labelled_and_cropped_frames(toy):
         select.training_frames(inputs.manifest, other, params.labels, 1)
 
 
+def test_the_clips_of_test_subjects_have_their_cropped_frames_with_an_activity_and_no_labels(toy, write):
+    params, inputs, fold = toy
+    frames = select.test_clips(inputs.manifest, fold, stride=1)
+    assert set(frames["subject"]) == set(fold.test_subjects)
+    assert len(frames) == len(fold.test_subjects) * 3 * (FRAMES - 1)
+    assert not set(frames.columns) & set(params.labels.names)
+    assert set(select.test_clips(inputs.manifest, fold, stride=4)["frame"]) == {1, 5, 9}
+    manifest = write(3, subject=["F001", "F001", None], activity=["T1", None, "T1"])
+    assert len(select.test_clips(manifest, BY_SPLIT, stride=1)) == 1
+
+
 def test_test_frames_include_those_without_a_crop_and_have_no_labels(toy):
     params, inputs, fold = toy
     frames = select.test_frames(inputs.manifest, fold, stride=1)

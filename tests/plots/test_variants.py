@@ -9,7 +9,7 @@ from clef.plots.variants import variants_figure
 from clef.runs.variants import TableRow
 
 RESULTS = [
-    RowResults(TableRow("full", "PA PI I N D"), 0.66, {None: Cell(0.6, 0.5, 0.7, 0.4, None)}),
+    RowResults(TableRow("full", "PA PI I N D"), 0.66, {None: Cell(0.6, 0.5, 0.7, 0.4, None)}, {}),
     RowResults(
         TableRow("linear"),
         0.64,
@@ -17,8 +17,9 @@ RESULTS = [
             None: Cell(0.55, 0.5, 0.6, 0.4, Difference(0.6, 0.55, -0.08, -0.02)),
             "labels10": Cell(0.5, None, None, 0.3, Difference(0.45, 0.5, math.nan, math.nan)),
         },
+        {},
     ),
-    RowResults(TableRow("clip-i"), None, {}, "needs weights: there are none"),
+    RowResults(TableRow("clip-i"), None, {}, {}, "needs weights: there are none"),
 ]
 
 

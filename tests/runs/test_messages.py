@@ -16,7 +16,11 @@ RULES = {
     for rule in re.findall(r"^(?:use rule \w+ as|rule) (\w+)", path.read_text(), re.MULTILINE)
     if rule != "unknown_run"  # it has no job
 }
-TARGETS = ["results/demo-tuned/summary.csv", "weights/face_detection_yunet_2023mar.onnx"]
+TARGETS = [
+    "results/demo-tuned/summary.csv",
+    "results/demo-tuned/probe.csv",
+    "weights/face_detection_yunet_2023mar.onnx",
+]
 
 
 def test_a_job_has_one_name_in_the_workflow_and_in_its_log(tmp_path):

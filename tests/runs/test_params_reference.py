@@ -26,6 +26,8 @@ def left_out(section: type[Section], prefix: str = "") -> dict[str, object]:
     for key, field in section.fields_by_key().items():
         if (inner := section_of(field)) is not None:
             found |= left_out(inner, f"{prefix}{key}.")
+            if field.exclude_if is not None and isinstance(field.default, Section):
+                found |= flat({key: field.default.model_dump(mode="json")}, prefix)
         elif field.exclude_if is not None:
             found[f"{prefix}{key}"] = field.default
     return found

@@ -110,23 +110,31 @@ def stage1(wildcards):
     return str(folder / "pretrain.safetensors")
 
 
+def probed_stage1(wildcards):
+    """Stage 1 that a fold starts from, unless it was removed after stage 2: a probe is not worth training it again."""
+    weights = stage1(wildcards)
+    stage2 = fold_folder(wildcards.run, wildcards.seed, wildcards.fold)
+    finished = (stage2 / "finetune.safetensors").exists()
+    return weights if not finished or (weights and Path(weights).exists()) else []
+
+
 def inner_predictions(wildcards):
     """Predictions for the training subjects that `tune` holds out, if the run tunes."""
     folder = fold_folder(wildcards.run, wildcards.seed, wildcards.fold)
     return str(folder / "inner.epochs.parquet") if of_run(wildcards).params.tune else []
 
 
-def metrics_of(run):
-    """Scores of every seed and fold of a run."""
+def of_folds(run, file):
+    """A file of every seed and fold of a run."""
     return [
-        fold_folder(run.name, seed, fold.number) / "metrics.json"
+        fold_folder(run.name, seed, fold.number) / file
         for seed in run.params.seeds
         for fold in run.folds
     ]
 
 
-def all_metrics(wildcards):
-    return metrics_of(of_run(wildcards))
+def of_every_fold(file):
+    return lambda wildcards: of_folds(of_run(wildcards), file)
 
 
 # True if jobs run on other machines, and within such a job.

@@ -60,7 +60,7 @@ rule evaluate:
 
 rule summarize:
     input:
-        metrics=all_metrics,
+        metrics=of_every_fold("metrics.json"),
         # An input here, so that weights are fetched first. As an input of a training, a deleted note would make it stale.
         model=model_weights,
         checks=lambda wildcards: [

@@ -11,8 +11,8 @@ VARIANTS_CODE = sorted(
 )
 
 
-def variant_metrics(wildcards):
-    """Scores of every variant that can be trained; the table says why the others cannot."""
+def variant_scores(wildcards):
+    """Scores and probes of every variant that can be trained; the table says why the others cannot."""
     of_run(wildcards)
     table, paths = tables()[wildcards.table], []
     for setting in (None, *table.settings):
@@ -21,13 +21,15 @@ def variant_metrics(wildcards):
                 run = RUNS[table.variant(wildcards.run, row, setting)]
             except ParamsError:
                 continue
-            paths += metrics_of(run)
+            paths += of_folds(run, "metrics.json")
+            if table.probe and setting is None:
+                paths += of_folds(run, "probe.json")
     return paths
 
 
 rule variants:
     input:
-        metrics=variant_metrics,
+        variant_scores,
         code=VARIANTS_CODE,
     output:
         table="results/{run}/{table}.csv",

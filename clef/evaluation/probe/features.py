@@ -1,0 +1,30 @@
+"""Compute the frozen image features of frames."""
+
+import numpy as np
+import torch
+
+from clef.batches.augmentation import centre, normalise
+from clef.batches.crops import Crops, in_batches, load_steps
+from clef.model.device import autocast
+from clef.model.tasks import Encoders
+from clef.runtime.progress import progress
+
+
+@torch.no_grad()
+def image_features(encoders: Encoders, crops: Crops, batch: int, device: torch.device, workers: int = 0) -> np.ndarray:
+    """Encode crops without augmentation to the unit features that both stages compare with texts, (frame, dim) float32.
+
+    The encoders must be on `device`, and are left in evaluation mode. `workers` processes decode; with 0, this process
+    does.
+    """
+    encoders.eval()
+    features = np.empty((len(crops), encoders.dim), dtype=np.float32)
+    with autocast(device), progress("frame") as show:
+        batches = in_batches(len(crops), batch)
+        steps = range(len(batches))
+        for indices, crops_of_step in load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"):
+            images = centre(crops_of_step.to(device, non_blocking=True), encoders.image_size)
+            images = normalise(images, encoders.mean, encoders.std)
+            features[indices] = encoders.images(images).cpu().numpy()
+            show(int(indices[-1]) + 1, len(crops))
+    return features
