@@ -5,6 +5,8 @@ cores ?= 2
 port ?= 5000
 trials ?= $(if $(slurm),8,24)
 seed ?= 0
+table ?= core
+renders := demo-r1 demo-r2 demo-r3
 bin := .venv/bin
 
 # Without a writable home folder, keep the caches of pip, uv and Snakemake in the checkout.
@@ -18,7 +20,7 @@ endif
 endif
 endif
 
-.PHONY: help setup demo demo-short ui docs test test-slow test-slurm test-cuda test-readme test-interruption lint types
+.PHONY: help setup demo demo-short method ui docs test test-slow test-slurm test-cuda test-readme test-interruption lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,6 +35,10 @@ setup: .venv/installed  ## create .venv and install the project with the version
 
 demo: setup  ## run the whole chain on rendered videos: results/demo/summary.csv
 	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo/summary.csv --rerun-incomplete --quiet rules host reason
+
+method: setup  ## run the frozen protocol of docs/method.md: results/method/core.csv, or table=controls for all rows
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) $(renders:%=results/%/$(table).csv) --rerun-incomplete --quiet rules host reason
+	$(bin)/clef variants $(table) $(renders) --out results/method/$(table).csv
 
 ui: setup  ## open MLflow on this machine: http://127.0.0.1:5000, or port=N
 	$(bin)/python -m clef track ui --port $(port)

@@ -36,9 +36,9 @@ rule variants:
         plots=multiext("results/{run}/plots/{table}", ".svg", ".png"),
     log:
         "results/{run}/{table}.log",
-    localrule: True
     wildcard_constraints:
         run="[^@/]+",
         table="|".join(tables()),
+    localrule: True
     shell:
         "python -m clef --log {log:q} variants {wildcards.table:q} {wildcards.run:q} --out {output.table:q}"

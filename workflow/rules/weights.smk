@@ -40,7 +40,11 @@ def model_files(wildcards):
     if model.pretrained is None or not Path(model.pretrained).is_file():
         return architecture
     beside = Path(model.pretrained).with_name(CONFIG)
-    return [model.pretrained, *([str(beside)] if beside.is_file() else []), *architecture]
+    return [
+        model.pretrained,
+        *([str(beside)] if beside.is_file() else []),
+        *architecture,
+    ]
 
 
 def published_name(wildcards):
