@@ -152,8 +152,8 @@ def format_results(results: Sequence[RowResults], settings: Sequence[str]) -> It
             difference = cell.difference
             compared = ("", "") if difference is None else (points(difference.difference), points_interval(difference))
             table.add_row(about_row, percent(cell.f1), percent(cell.within_activity), *compared)
-        if setting is None:
-            table.caption = "\n".join(dict.fromkeys(result.note for result in results if result.note)) or None
+        if setting is None and any(result.note for result in results):
+            table.caption = "The column `note` of the file says why rows have no scores."
         yield table
 
 
