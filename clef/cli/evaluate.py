@@ -64,7 +64,8 @@ def summarize(
 
     params = run_params(run)
     pooled = params.folds.protocol == "leave_one_out" and params.test is None
-    published = published_protocol(open_dataset(params))
+    # Published results are of labels that were trained on.
+    published = None if params.labels.zero_shot else published_protocol(open_dataset(params))
     datasets = [params.dataset] if params.test is None else [params.dataset, run_params(params.test.run).dataset]
     rendered = [dataset.name for dataset in datasets if adapter_of(dataset.adapter).rendered]
     with leased(out), track_summary(params, out.parent):

@@ -98,7 +98,7 @@ def _check_stage1_source(params: Params, name: str, runs: Mapping[str, Params]) 
         sections = ["dataset", "crop", "folds"]
     else:
         _require_other_subjects(params, source, f"pretrain.from: {name}")
-        sections = [] if "none" in (source.crop.detector, params.crop.detector) else ["crop"]
+        sections = _common_crops(params, source)
     _require_equal(params, source, sections, "pretrain.from", name)
     if source.model.takes != params.model.takes:
         raise ParamsError(f"pretrain.from: model differs from that of {name}; expected the same name and image_size")
@@ -131,7 +131,7 @@ def _check_test(params: Params, runs: Mapping[str, Params]) -> None:
         raise ParamsError(f"labels: {name} has no label {unknown[0]}; expected some of {expected}")
     if other.labels.kind != params.labels.tested.kind:
         raise ParamsError(f"labels.kind: {name} has {other.labels.kind}; expected the same")
-    _require_equal(params, other, ["crop"], "test.run", name)
+    _require_equal(params, other, _common_crops(params, other), "test.run", name)
 
 
 def _check_tested(name: str, runs: Mapping[str, Params]) -> None:
@@ -143,6 +143,11 @@ def _check_tested(name: str, runs: Mapping[str, Params]) -> None:
             f"its stage 1 trains on {tested}, through pretrain.also, and the run tests on it; "
             "expected a stage 1 without that data set"
         )
+
+
+def _common_crops(params: Params, other: Params) -> list[str]:
+    """The section of the crop settings, which must be equal unless a data set is distributed as crops."""
+    return [] if "none" in (params.crop.detector, other.crop.detector) else ["crop"]
 
 
 def _require_equal(params: Params, other: Params, sections: list[str], key: str, name: str) -> None:

@@ -29,6 +29,7 @@ from clef.model.weights_file import restore
 from clef.params.schema import FINETUNE_SECTIONS, Params, PretrainParams
 from clef.runtime.files import atomic_write, file_hash
 from clef.training.checkpoint import (
+    distributed_as_crops,
     load_weights,
     require_crop_settings,
     require_fingerprint,
@@ -137,7 +138,7 @@ def finetune(
     crops = Crops(inputs.shards, frames, fingerprint)
     share = partial(ranks.share_of_step, batches.batch)
     test_share = test.iloc[ranks.share(np.arange(len(test)))]
-    test_crops = Crops(data.inputs.shards, test_share, fingerprint)
+    test_crops = Crops(data.inputs.shards, test_share, manifest_fingerprint(data.inputs.manifest))
 
     def predict(epoch: int) -> None:
         if epoch not in predicted:
@@ -179,9 +180,7 @@ def _start_from(
     """Load the encoders of stage 1, if they fit and have seen no test subject."""
     weights, sidecar = load_weights(stage1, "pretrain")
     require_model(sidecar, params.model, stage1)
-    # Data sets that are distributed as crops (detector "none"), such as RAF-DB, cannot have the settings of others.
-    detectors = {fingerprint["detector"]["name"], sidecar["fingerprint"]["detector"]["name"]}
-    if "none" in detectors and len(detectors) > 1:
+    if distributed_as_crops(fingerprint, sidecar["fingerprint"]):
         log.info("%s: stage 1 had other crop settings, because one of the data sets is distributed as crops", stage1)
     else:
         require_fingerprint(sidecar, fingerprint, stage1, manifest)

@@ -79,7 +79,7 @@ def evaluate_fold(
     task.to(device)
     if params.labels.zero_shot:
         task = task.for_labels(label_texts(params.texts, data.labels), data.labels)
-    crops = Crops(data.inputs.shards, test[cropped], fingerprint)
+    crops = Crops(data.inputs.shards, test[cropped], manifest_fingerprint(data.inputs.manifest))
     predicted = predict_frames(task, crops, params.evaluate.batch, device, params.finetune.workers)
     table = prediction_table(test, data.labels.names, predicted, cropped)
     with atomic_write(predictions) as partial:

@@ -78,8 +78,8 @@ def probe_fold(
     for *_, sidecar in trained:
         trained_on = [subject for dataset, subject in sidecar["trained_on"] if dataset == data.dataset]
         require_disjoint(trained_on, {*test["subject"].dropna(), *clips["subject"]})
-    parts = [(inputs.shards, train), (data.inputs.shards, test), (data.inputs.shards, clips)]
-    crops = [Crops(shards, frames, fingerprint) for shards, frames in parts]
+    parts = [(inputs, train), (data.inputs, test), (data.inputs, clips)]
+    crops = [Crops(part.shards, frames, manifest_fingerprint(part.manifest)) for part, frames in parts]
     train_truth, truth = _truth(train, params.labels), _truth(test, params.labels)
     subject, activity = clips["subject"].to_numpy(), clips["activity"].to_numpy()
     column, read = ("auc", read_action_units)
