@@ -534,6 +534,9 @@ class FinetuneParams(Section):
     """Use every n-th labelled frame of a clip."""
     epochs: Count = 10
     """Passes over the frames; the weights after the last pass are evaluated."""
+    test_epochs: Literal["all", "last"] = _added("all")
+    """After which epochs the test frames are predicted. `all` shows what choosing an epoch on the test fold would gain
+    (`f1_field`); `last` saves the time."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that decode crops in training and prediction."""
 

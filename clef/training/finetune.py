@@ -112,7 +112,8 @@ def finetune(
         passes = 2 * replaced.epochs * len(select.pretraining_frames(inputs.manifest, fold, replaced.stride))
         last_epoch += round(passes / (epoch_steps * settings.batch))
     steps = last_epoch * epoch_steps
-    predicted = [last_epoch] if fold.inner else range(1, last_epoch + 1)
+    only_last = fold.inner or settings.test_epochs == "last"
+    predicted = [last_epoch] if only_last else range(1, last_epoch + 1)
     sidecar = {
         "stage": "finetune",
         "steps": steps,

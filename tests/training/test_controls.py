@@ -83,6 +83,16 @@ def test_stage_2_makes_up_for_the_images_of_a_stage_1_that_it_does_without(toy, 
     assert longer.key != plain.key
 
 
+def test_test_frames_are_predicted_after_the_last_epoch_only_if_asked(toy, stage1, tmp_path):
+    params = toy_params(finetune={"epochs": 2, "test_epochs": "last"})
+    files = stage2_files(tmp_path)
+    finetune(params, 0, toy_fold(params), toy, stage1, *files)
+    assert pd.read_parquet(files[1])["epoch"].unique().tolist() == [2]
+    _, metrics = evaluated(tmp_path, params, toy_fold(params), toy, files)
+    assert metrics["rows"]["mean"]["f1_field"] == metrics["rows"]["mean"]["f1"]
+    assert metrics["field"]["epoch"] == metrics["last_epoch"] == 2
+
+
 @pytest.fixture(scope="module")
 def unseen():
     return toy_params(folds={"protocol": "subjects", "number": 3, "activities": "unseen"}, finetune={"epochs": 1})
