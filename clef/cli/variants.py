@@ -9,7 +9,6 @@ from clef.cli.app import RESULTS_PANEL, JobCommand, app
 from clef.cli.find_run import run_params, settings
 from clef.cli.options import Out
 from clef.errors import ClefError
-from clef.params.schema import ParamsError
 from clef.runtime.lease import leased
 from clef.runtime.paths import fold_folder
 
@@ -55,6 +54,7 @@ def _scores(run: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]] | str
     """Metrics and probes of every seed and fold of a variant; or why it cannot be trained."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import make_folds
+    from clef.params.schema import ParamsError
     from clef.runs.related_runs import load_run
 
     try:

@@ -27,7 +27,8 @@ class PlannedJob:
 def job_name(step: str, arguments: Mapping[str, Any]) -> str:
     """Name of a job, such as `pretrain demo seed 0 fold 1`, from its subcommand or its rule and wildcards."""
     step = step.replace("_", "-")
-    names = [arguments[key] for key in ("run", "dataset", "shard", "file") if arguments.get(key)]
+    names = [arguments[key] for key in ("run", "dataset", "shard", "file", "table") if arguments.get(key)]
+    names = [*(arguments.get("runs") or []), *names]
     names += [Path(arguments["to"]).name] if arguments.get("to") else []
     numbers = [f"{key} {arguments[key]}" for key in ("seed", "fold") if arguments.get(key) is not None]
     inner = ["inner"] if arguments.get("inner") is True or step.endswith("-inner") else []

@@ -20,6 +20,9 @@ LISTED = {
     "docs/pictures/mlflow-compare.png",  # of the demo, without a face
     "docs/pictures/report.png",  # of the demo, without a face
     "docs/pictures/viewer.png",  # with a rendered person
+    "tests/model/configs/test-timm-vit.json",
+    "tests/model/configs/test-vit-quickgelu.json",
+    "tests/model/configs/test-vit.json",
     "workflow/clef.def",
     "workflow/profiles/slurm/bin/sacct",
     "workflow/profiles/slurm/bin/sbatch",

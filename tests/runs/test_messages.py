@@ -19,6 +19,7 @@ RULES = {
 TARGETS = [
     "results/demo-tuned/summary.csv",
     "results/demo-tuned/probe.csv",
+    "results/demo-tuned/ablation.csv",
     "weights/face_detection_yunet_2023mar.onnx",
 ]
 

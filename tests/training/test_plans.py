@@ -88,7 +88,9 @@ def test_the_targets_of_stage_1_are_the_texts_of_the_activities(plan, toy):
     activities = pretraining_frames(toy.manifest, FOLD, 1)["activity"].iloc[batch]
     texts = activity_texts(params.texts, open_dataset(params).activities)
     tokens = found.task.encoders.tokenize([texts[activity] for activity in activities])
-    assert torch.equal(found.task.tokens[found.plan.targets(batch)], tokens)
+    of_texts, positives = found.plan.targets(batch).T
+    assert torch.equal(of_texts, positives)
+    assert torch.equal(found.task.tokens[of_texts], tokens)
     assert len(tokens.unique(dim=0)) == 3
 
 
