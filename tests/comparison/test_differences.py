@@ -36,9 +36,9 @@ def interval_in_loops(first, other):
 
     numbers = [len(counts_of(first, seeds[0], fold)) for fold in first.folds]
     generators = [np.random.default_rng([0, i]) for i in range(len(numbers))]
-    subjects = [rng.integers(n, size=(RESAMPLES, n)) for rng, n in zip(generators, numbers, strict=True)]
+    subjects = [rng.integers(n, size=(RESAMPLES, n - 1)) for rng, n in zip(generators, numbers, strict=True)]
     rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=tuple(seeds)))
-    drawn_seeds = rng.integers(len(seeds), size=(len(seeds), RESAMPLES)).T
+    drawn_seeds = rng.integers(len(seeds), size=(len(seeds) - 1, RESAMPLES)).T
     draws = np.array([difference(*picked) for picked in zip(*subjects, drawn_seeds, strict=True)])
     samples = [np.arange(n) for n in (*numbers, len(seeds))]
     options = {"vectorized": False, "n_resamples": 0, "bootstrap_result": SimpleNamespace(bootstrap_distribution=draws)}

@@ -1,9 +1,12 @@
 """Bootstrap intervals over test subjects and seeds.
 
 Each draw samples the test subjects of every fold with replacement, sums their confusion counts, and computes F1 per
-label. It also samples as many seeds as the run has, with replacement and the same ones in all folds, and takes the mean
-over these seeds and over the folds. All seeds of a fold use the same subjects, because their models were tested on the
-same subjects. Frames of one subject are strongly dependent, so single frames are never drawn.
+label. It also samples the seeds of the run with replacement, the same ones in all folds, and takes the mean over these
+seeds and over the folds. All seeds of a fold use the same subjects, because their models were tested on the same
+subjects. Frames of one subject are strongly dependent, so single frames are never drawn.
+
+Of n subjects or seeds, n - 1 are drawn. With n of them, the variance between few subjects would be too small by a factor
+of (n - 1) / n, which is a sixth for six subjects (Rao and Wu: Resampling Inference with Complex Survey Data, JASA 1988).
 
 The intervals are BCa: bias-corrected and accelerated (Efron, JASA 1987). F1 is a ratio of sums over few subjects, so it
 is biased: a draw has fewer different subjects than the fold, and its F1 is lower on average (in one run 61.1 for an F1
@@ -11,9 +14,8 @@ of 61.8). Percentiles of the draws repeat this bias instead of removing it. BCa 
 draws are below the point estimate, and by how much its standard error changes with its value, which a jackknife tells.
 The ends are still values of draws, so they stay in the range of the score.
 
-The interval shows how much the result depends on the choice of test subjects and, with several seeds, on the seeds. Few
-seeds show little of their variation: with two, half of the variance is missing, with three a third. Training sets and
-fold lists are fixed.
+The interval shows how much the result depends on the choice of test subjects and, with several seeds, on the seeds.
+Training sets and fold lists are fixed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -84,7 +86,7 @@ def estimate(
             report(number + 1, len(folds))
     point = np.stack(points)  # (folds, seeds, values)
     rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=tuple(seeds)))
-    drawn_seeds = rng.integers(len(seeds), size=(1, len(seeds), resamples, 1))
+    drawn_seeds = rng.integers(len(seeds), size=(1, max(1, len(seeds) - 1), resamples, 1))
     drawn = np.take_along_axis(np.stack(draws), drawn_seeds, axis=1)  # (folds, seeds, resamples, values)
     influence = {f"seeds {seeds}": _influence([_mean(np.delete(point, i, axis=1)) for i in range(len(seeds))])}
     for number, values in enumerate(left_out):
@@ -130,10 +132,10 @@ def _draws(
 ) -> Floats:
     """The statistic of one fold under each seed and draw: (seeds, resamples, values)."""
     total = int(units[0].number.sum())
-    block = max(1, BLOCK // total)
+    picks, block = max(1, total - 1), max(1, BLOCK // total)
     values = []
     for start in range(0, max(resamples, 1), block):
-        picked = rng.integers(total, size=(min(block, resamples - start), total))
+        picked = rng.integers(total, size=(min(block, resamples - start), picks))
         values.append(np.stack([statistic(_summed(each, picked)) for each in units]))
     return np.concatenate(values, axis=1)
 
