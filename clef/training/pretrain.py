@@ -59,15 +59,18 @@ def pretrain(
     assert settings is not None, "the workflow has no stage 1 for such a run"
     device = prepare_device(params)
     dataset = open_dataset(params)
-    pooled = pool([Source(dataset.name, inputs, fold, dataset.activities), *also], settings.stride)
+    pooled = pool(
+        [Source(dataset.name, inputs, fold, dataset.activities), *also], settings.stride, fold.unseen_descriptions
+    )
     frames = pooled.frames
     texts = activity_texts(params.texts, {key: key for key in pooled.described})
     activities = pd.Categorical(frames["described"], categories=pooled.described).codes.astype(np.int64)  # (frame,)
     subjects = frames["person"].to_numpy()  # (frame,)
     if settings.permute_activities:
         activities = permute_activities(subjects, activities, seed)
-    # Folds that leave activities out may have fewer than the params ask for.
-    drawn = min(settings.activities, len(texts)) if fold.unseen_activities else settings.activities
+    # In a fold that leaves activities out, the subjects of the run may have fewer than the params ask for.
+    own = frames.loc[frames["dataset"] == dataset.name, "described"].nunique()
+    drawn = min(settings.activities, own) if fold.unseen_descriptions else settings.activities
     batches: CrossedBatches | EpochBatches
     if settings.batches == "random":
         batches = EpochBatches(len(frames), settings.subjects * drawn * settings.frames, seed)

@@ -177,6 +177,10 @@ def test_action_units_lead_to_expressions_of_another_data_set(toy, tmp_path):
     assert metrics["rows"]["accuracy"]["floor"] == pytest.approx(most, abs=1e-6)
 
 
-def test_a_stage_1_that_saw_the_activities_of_the_test_is_refused(toy, stage1, tmp_path, unseen):
-    with pytest.raises(ClefError, match="was trained on activity T1, which fold 0 leaves out to test on it"):
-        finetune(unseen, 0, toy_fold(unseen), toy, stage1, *stage2_files(tmp_path))
+def test_weights_that_saw_the_activities_of_the_test_are_refused(toy, stage1, stage2, tmp_path):
+    params = toy_params(folds={"protocol": "subjects", "number": 3, "activities": "unseen"})
+    message = "was trained on the activity joke, which fold 0 leaves out to test on it"
+    with pytest.raises(ClefError, match=message):
+        finetune(params, 0, toy_fold(params), toy, stage1, *stage2_files(tmp_path))
+    with pytest.raises(ClefError, match=message.replace("activity joke", "activity cold_water")):
+        evaluated(tmp_path, params, toy_fold(params), toy, stage2)
