@@ -178,7 +178,7 @@ def finetune(
 def _start_from(
     encoders: Encoders, stage1: Path, data: EvaluationData, params: Params, fingerprint: dict[str, Any], manifest: Path
 ) -> None:
-    """Load the encoders of stage 1, if they fit and have seen no test subject and no activity that only the test has."""
+    """Load the encoders of stage 1, if they fit and saw no subject or activity that only the test has."""
     weights, sidecar = load_weights(stage1, "pretrain")
     require_model(sidecar, params.model, stage1)
     if distributed_as_crops(fingerprint, sidecar["fingerprint"]):

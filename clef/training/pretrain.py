@@ -108,7 +108,7 @@ def pretrain(
     shares: list[float] = []
 
     def report(positions: np.ndarray) -> dict[str, float]:
-        shares.append(cross_subject_share(subjects[positions], activities[positions]))
+        shares.append(cross_subject_share(subjects[positions], positives[positions]))
         return {"batch/cross_subject_positives": shares[-1]}
 
     def save() -> None:
