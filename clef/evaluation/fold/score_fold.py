@@ -8,8 +8,9 @@ null if undefined:
   it.
 - `f1_faces`: the same on frames with a crop only.
 - `f1_field`: optimistic; the epoch with the best mean F1 on the test fold (expressions: accuracy), at the fixed
-  threshold. The mean cannot be below the strict one, but a single label can.
-- `f1_field_max`: optimistic; one threshold of 99, the same for all labels, is chosen as well. Action units only.
+  threshold. The mean cannot be below the strict one, but a single label can. Null if only the last of several epochs
+  was predicted (`finetune.test_epochs: last`).
+- `f1_field_max`: likewise; one threshold of 99, the same for all labels, is chosen as well. Action units only.
 - `f1_tuned`: last epoch, with each label's threshold chosen on held-out training subjects; null without a `tune`
   section. Action units only. The key `tuned` beside `rows` has the thresholds, the temperature, the number of frames
   used, and log loss and mean calibration error of the test frames with a crop before and after the temperature.
