@@ -35,6 +35,14 @@ class Fold:
         return bool(self.outer_test_subjects)
 
     @property
+    def outer(self) -> "Fold":
+        """The fold that an inner split belongs to; any other fold itself."""
+        if not self.inner:
+            return self
+        train = tuple(sorted(self.train_subjects + self.test_subjects))
+        return replace(self, train_subjects=train, test_subjects=self.outer_test_subjects, outer_test_subjects=())
+
+    @property
     def unseen_subjects(self) -> tuple[str, ...]:
         """Subjects that no training of the fold may see, including stage 1."""
         return self.outer_test_subjects or self.test_subjects

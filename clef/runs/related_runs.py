@@ -114,6 +114,11 @@ def _check_replaced_stage1(params: Params, runs: Mapping[str, Params]) -> None:
     stage1 = runs[name].pretrain
     if stage1 is None or stage1.from_ is not None:
         raise ParamsError(f"finetune.replaces_stage1_of: run {name} trains no stage 1 itself")
+    if stage1.also:
+        raise ParamsError(
+            f"finetune.replaces_stage1_of: the stage 1 of {name} also trains on {stage1.also[0]}, whose images stage 2 "
+            "does not have; expected a run without `pretrain.also`"
+        )
     _require_equal(params, runs[name], ["dataset", "crop", "folds"], "finetune.replaces_stage1_of", name)
 
 

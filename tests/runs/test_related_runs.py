@@ -47,6 +47,7 @@ def test_a_run_is_loaded_with_the_runs_that_it_refers_to_and_no_others(tmp_path)
         ({"pretrain": {"also": ["stills"]}}, "pretrain.also: stills: stills has no activities to contrast"),
         ({"pretrain": {"also": ["plus"]}, "test": {"run": "plus"}}, "its stage 1 trains on plus, through pretrain."),
         ({"pretrain": {"from": "plus"}, "folds": UNSEEN}, "pretrain.from: plus trains on the activity cold_water, "),
+        ({"pretrain": None, "finetune": {"replaces_stage1_of": "leaky"}}, "stage 1 of leaky also trains on own, whose"),
         ({"test": {"run": "own"}}, "test.run: own is over the same data set demo"),
         ({"test": {"run": "twin"}}, "test.run: twin: its data set twin has the same subjects"),
         ({"test": {"run": "plus"}, "crop": {"size": 99}}, "test.run: crop differs from that of plus"),

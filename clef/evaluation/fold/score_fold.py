@@ -24,7 +24,8 @@ null if undefined:
   known frames, number of frames with the label.
 - `floor`: F1 of always predicting the label; for expressions, of always predicting the most frequent training class.
 - `activity_only`: F1 of the activity-only baseline at thresholds tuned on the training subjects;
-  `activity_only_untuned` at the run's threshold; `activity_only_auc`. Action units with activities only.
+  `activity_only_untuned` at the run's threshold; `activity_only_auc`. Action units with activities only. With a label
+  budget (`finetune.label_share`), it knows the same labels as the network; null for zero-shot labels.
 
 The mean is over labels with a value, equally weighted. In the row `accuracy` the keys hold accuracies, and in
 `mean_class_accuracy` the means of the accuracies within each true class.
