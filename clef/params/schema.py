@@ -523,9 +523,9 @@ class FinetuneParams(Section):
     label_share_of: Literal["frames", "subjects"] = _added("frames")
     """Whether `label_share` draws single frames or whole subjects."""
     replaces_stage1_of: str | None = _added(None)
-    """A run over the same data set whose stage 1 this run does without: stage 2 trains longer, until as many images have
-    passed as in both stages of that run, rounded to whole epochs. Both views of an image in stage 1 count. A run with
-    `pretrain.also` is refused, since stage 2 does not have its images."""
+    """A run over the same data set whose stage 1 this run does without: stage 2 trains longer, until as many images
+    have passed as in both stages of that run, rounded to whole epochs. Both views of an image in stage 1 count. A run
+    with `pretrain.also` is refused, since stage 2 does not have its images."""
     augment: AugmentParams = AugmentParams(scale=(0.8, 1.0), rotation=10.0)
     optimiser: OptimiserParams = OptimiserParams(layer_decay=0.7)
     checkpoint: CheckpointParams = CheckpointParams()
