@@ -250,17 +250,17 @@ def permute_activities(subjects: np.ndarray, activities: np.ndarray, seed: int) 
     return permuted
 
 
-def cross_subject_share(subjects: np.ndarray, activities: np.ndarray) -> float:
-    """Return the share of pairs with the same activity that have different subjects; NaN without any pair.
+def cross_subject_share(subjects: np.ndarray, groups: np.ndarray) -> float:
+    """Return the share of pairs in one group, such as an activity, with different subjects; NaN without any pair.
 
     If it is small, the contrastive loss mostly compares faces.
     """
     _, subject_of = np.unique(subjects, return_inverse=True)
-    _, activity_of = np.unique(activities, return_inverse=True)
-    counts = np.zeros((subject_of.max(initial=-1) + 1, activity_of.max(initial=-1) + 1))
-    np.add.at(counts, (subject_of, activity_of), 1)
-    same_activity = counts.sum(axis=0)
-    pairs = (same_activity * (same_activity - 1)).sum()
+    _, group_of = np.unique(groups, return_inverse=True)
+    counts = np.zeros((subject_of.max(initial=-1) + 1, group_of.max(initial=-1) + 1))
+    np.add.at(counts, (subject_of, group_of), 1)
+    same_group = counts.sum(axis=0)
+    pairs = (same_group * (same_group - 1)).sum()
     same_subject = (counts * (counts - 1)).sum()
     return float(1 - same_subject / pairs) if pairs else float("nan")
 

@@ -26,11 +26,21 @@ class Fold:
     """For an inner split, the test subjects of the fold that it belongs to."""
     unseen_activities: tuple[str, ...] = ()
     """Activities that are left out of training, and the only ones tested; empty if all are in both."""
+    unseen_descriptions: tuple[str, ...] = ()
+    """Keys of their descriptions, by which stage 1 also leaves them out of other data sets."""
 
     @property
     def inner(self) -> bool:
         """True for a split of a fold's training subjects."""
         return bool(self.outer_test_subjects)
+
+    @property
+    def outer(self) -> "Fold":
+        """The fold that an inner split belongs to; any other fold itself."""
+        if not self.inner:
+            return self
+        train = tuple(sorted(self.train_subjects + self.test_subjects))
+        return replace(self, train_subjects=train, test_subjects=self.outer_test_subjects, outer_test_subjects=())
 
     @property
     def unseen_subjects(self) -> tuple[str, ...]:
@@ -50,14 +60,23 @@ def make_folds(dataset: Dataset) -> list[Fold]:
 
 
 def _leave_activities_out(folds: list[Fold], dataset: Dataset) -> list[Fold]:
-    """Give each fold every n-th activity, where n is the number of folds, to test on and not to train on."""
+    """Give each fold every n-th activity, where n is the number of folds, to test on and not to train on.
+
+    Activities with one description count as one.
+    """
     activities = sorted(dataset.activities)
-    if len(activities) < max(len(folds), 3):
+    described = list(dict.fromkeys(dataset.activities[activity] for activity in activities))
+    if len(described) < max(len(folds), 3):
         raise ParamsError(
-            f"folds.activities: unseen: {dataset.name} has {len(activities)} activities; "
+            f"folds.activities: unseen: {dataset.name} has {len(described)} activities; "
             f"expected {max(len(folds), 3)} or more: one for each fold, and two to train on"
         )
-    return [replace(fold, unseen_activities=tuple(activities[i :: len(folds)])) for i, fold in enumerate(folds)]
+    split = []
+    for number, fold in enumerate(folds):
+        keys = tuple(described[number :: len(folds)])
+        unseen = tuple(activity for activity in activities if dataset.activities[activity] in keys)
+        split.append(replace(fold, unseen_activities=unseen, unseen_descriptions=keys))
+    return split
 
 
 def _folds_of_subjects(dataset: Dataset) -> list[Fold]:

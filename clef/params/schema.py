@@ -524,7 +524,8 @@ class FinetuneParams(Section):
     """Whether `label_share` draws single frames or whole subjects."""
     replaces_stage1_of: str | None = _added(None)
     """A run over the same data set whose stage 1 this run does without: stage 2 trains longer, until as many images
-    have passed as in both stages of that run."""
+    have passed as in both stages of that run, rounded to whole epochs. Both views of an image in stage 1 count. A run
+    with `pretrain.also` is refused, since stage 2 does not have its images."""
     augment: AugmentParams = AugmentParams(scale=(0.8, 1.0), rotation=10.0)
     optimiser: OptimiserParams = OptimiserParams(layer_decay=0.7)
     checkpoint: CheckpointParams = CheckpointParams()
@@ -536,7 +537,7 @@ class FinetuneParams(Section):
     """Passes over the frames; the weights after the last pass are evaluated."""
     test_epochs: Literal["all", "last"] = _added("all")
     """After which epochs the test frames are predicted. `all` shows what choosing an epoch on the test fold would gain
-    (`f1_field`); `last` saves the time."""
+    (`f1_field`); `last` saves the time, and leaves `f1_field` and `f1_field_max` empty."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that decode crops in training and prediction."""
 
@@ -659,6 +660,12 @@ class Params(Section):
             raise ValueError("folds.activities: unseen needs a test on the same data set; leave it out, or `test`")
         if self.finetune.balance == "classes" and self.labels.kind != "expressions":
             raise ValueError("finetune.balance: classes needs labels of kind expressions; leave it out, or none")
+        if self.labels.kind == "expressions":
+            for key, off in {"matching": "sigmoid", "positive_weight": "none", "bias": "zero"}.items():
+                if (value := getattr(self.finetune, key)) != off:
+                    raise ValueError(
+                        f"finetune.{key}: {value} needs labels of kind action_units; leave it out, or {off}"
+                    )
         stage1 = self.pretrain
         batches = {"finetune": self.finetune.batch}
         if stage1 is not None and stage1.from_ is None:

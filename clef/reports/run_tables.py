@@ -150,19 +150,25 @@ def labels_table(summary: dict[str, Any]) -> Table:
 
 
 def folds_table(grid: MetricsGrid) -> Table:
-    """What each fold tested, and the choices behind its optimistic scores."""
+    """What each fold tested, and the choices behind its optimistic scores, if there are any."""
+    choices = {"field": "field: epoch", "field_max": "field max: epoch, threshold"}
+    choices = {
+        key: text for key, text in choices.items() if any(m[key] for of_seed in grid.values() for m in of_seed.values())
+    }
     rows = []
     for seed, folds in grid.items():
         for fold, m in folds.items():
             lost = sum(m["status"].get(name, 0) for name in ("no_face", "undecodable"))
             counts = (len(m["subjects"]), m["frames"], lost, m["unknown_frames"])
             texts = [f"{count:,}" for count in counts]
-            chosen = [_choice(m["field"]), _choice(m["field_max"])]
+            chosen = [_choice(m[key]) for key in choices]
             rows.append([str(seed), str(fold), *texts, str(m["last_epoch"] or ""), *chosen])
     columns = ["seed", "fold", "subjects", "frames", "without a face", "no known label", "last epoch"]
-    columns += ["field: epoch", "field max: epoch, threshold"]
-    caption = "Test frames of each fold, and the epochs and thresholds with the best score on its test frames."
-    return Table(caption, columns, rows, "rrrrrrrrr")
+    columns += choices.values()
+    caption = "Test frames of each fold"
+    if choices:
+        caption += ", and the epochs and thresholds with the best score on its test frames"
+    return Table(f"{caption}.", columns, rows, "r" * len(columns))
 
 
 def _with_values(summary: dict[str, Any], columns: dict[str, str]) -> list[str]:

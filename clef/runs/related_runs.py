@@ -98,6 +98,7 @@ def _check_stage1_source(params: Params, name: str, runs: Mapping[str, Params]) 
         sections = ["dataset", "crop", "folds"]
     else:
         _require_other_subjects(params, source, f"pretrain.from: {name}")
+        _require_other_activities(params, [name, *source.pretrain.also], runs)
         sections = _common_crops(params, source)
     _require_equal(params, source, sections, "pretrain.from", name)
     if source.model.takes != params.model.takes:
@@ -113,6 +114,11 @@ def _check_replaced_stage1(params: Params, runs: Mapping[str, Params]) -> None:
     stage1 = runs[name].pretrain
     if stage1 is None or stage1.from_ is not None:
         raise ParamsError(f"finetune.replaces_stage1_of: run {name} trains no stage 1 itself")
+    if stage1.also:
+        raise ParamsError(
+            f"finetune.replaces_stage1_of: the stage 1 of {name} also trains on {stage1.also[0]}, whose images stage 2 "
+            "does not have; expected a run without `pretrain.also`"
+        )
     _require_equal(params, runs[name], ["dataset", "crop", "folds"], "finetune.replaces_stage1_of", name)
 
 
@@ -154,6 +160,19 @@ def _require_equal(params: Params, other: Params, sections: list[str], key: str,
     for section in sections:
         if other.tracked(section) != params.tracked(section):
             raise ParamsError(f"{key}: {section} differs from that of {name}; expected the same")
+
+
+def _require_other_activities(params: Params, sources: list[str], runs: Mapping[str, Params]) -> None:
+    """The stage 1 of another data set is the same for all folds, so it cannot leave out what one of them tests on."""
+    if params.folds.activities == "seen":
+        return
+    own = set(open_dataset(params).activities.values())
+    for name in sources:
+        if shared := own & set(open_dataset(runs[name]).activities.values()):
+            raise ParamsError(
+                f"pretrain.from: {name} trains on the activity {min(shared)}, which `folds.activities: unseen` leaves "
+                "out; expected a stage 1 over this data set, or over one without common activities"
+            )
 
 
 def _require_other_subjects(params: Params, other: Params, where: str) -> None:

@@ -15,7 +15,8 @@ import torch
 
 from clef.batches.crops import Crops, load_steps
 from clef.batches.randomness import torch_seed
-from clef.batches.sampling import EpochBatches, label_budget
+from clef.batches.sampling import EpochBatches
+from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
 from clef.manifest import select
@@ -38,10 +39,12 @@ from clef.training.checkpoint import (
     require_unseen_activities,
     save_weights,
 )
-from clef.training.inputs import EvaluationData, Inputs
+from clef.training.inputs import EvaluationData, Inputs, labels_in_use
 from clef.training.loop import Execution, Plan, work_folder
+from clef.training.pretrain import image_passes
 from clef.training.provenance import provenance
 from clef.training.stage import augmented_views, run_stage
+from clef.training.stage1_datasets import Source
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +84,12 @@ def finetune(
     settings, labels = params.finetune, params.labels
     device = prepare_device(params)
     labelled = select.training_frames(inputs.manifest, fold, labels, settings.stride)
-    subjects = labelled["subject"].fillna("").to_numpy(dtype=str)
-    kept = label_budget(subjects, settings.label_share, settings.label_share_of, seed)
-    frames = labelled.iloc[kept].reset_index(drop=True)
+    kept = labels_in_use(labelled, settings, seed)
+    without_budget = EpochBatches(len(labelled), settings.batch, seed)
+    epoch_steps, batch = without_budget.steps_per_epoch, without_budget.batch_size
+    # A smaller share of labels is trained on for as many steps of as many images, so that it differs in nothing else:
+    # batch norm and learning rate suit one size of batch. Frames that do not fill a batch are therefore repeated.
+    frames = labelled.iloc[np.tile(kept, -(-batch // len(kept)))].reset_index(drop=True)
     data = other_dataset or EvaluationData(params.dataset.name, inputs, fold, labels.tested)
     test = data.frames(stride=1)
     test = test[test["status"].isin(CROPPED)].reset_index(drop=True)
@@ -101,16 +107,16 @@ def finetune(
     task = LabelTask(encoders, texts, labels, templates, settings, rates, seed)
     batches = EpochBatches(
         len(frames),
-        settings.batch,
+        batch,
         seed,
         classes=select.most_likely(targets) if settings.balance == "classes" else None,
     )
-    # A smaller share of labels is trained on for as many steps, so it differs in nothing else.
-    epoch_steps = EpochBatches(len(labelled), settings.batch, seed).steps_per_epoch
     last_epoch = settings.epochs
     if replaced is not None:
-        passes = 2 * replaced.epochs * len(select.pretraining_frames(inputs.manifest, fold, replaced.stride))
-        last_epoch += round(passes / (epoch_steps * settings.batch))
+        # An inner split starts from the stage 1 of its fold.
+        source = Source(params.dataset.name, inputs, fold.outer, open_dataset(params).activities)
+        passes = image_passes(replaced, source, seed)
+        last_epoch += round(passes / (epoch_steps * batch))
     steps = last_epoch * epoch_steps
     only_last = fold.inner or settings.test_epochs == "last"
     predicted = [last_epoch] if only_last else range(1, last_epoch + 1)
@@ -130,7 +136,7 @@ def finetune(
         seed,
         fold.number,
         f", {len(fold.test_subjects)} subjects held out" if fold.inner else "",
-        len(frames),
+        len(kept),
         last_epoch,
         epoch_steps,
     )
@@ -178,7 +184,7 @@ def finetune(
 def _start_from(
     encoders: Encoders, stage1: Path, data: EvaluationData, params: Params, fingerprint: dict[str, Any], manifest: Path
 ) -> None:
-    """Load the encoders of stage 1, if they fit and have seen no test subject."""
+    """Load the encoders of stage 1, if they fit and saw no subject or activity that only the test has."""
     weights, sidecar = load_weights(stage1, "pretrain")
     require_model(sidecar, params.model, stage1)
     if distributed_as_crops(fingerprint, sidecar["fingerprint"]):
@@ -192,8 +198,7 @@ def _start_from(
         raise ClefError(
             f"{stage1}: stage 1 was trained on test subjects {names} of fold {data.fold.number}; expected none"
         )
-    if data.dataset in {dataset for dataset, _ in seen}:
-        require_unseen_activities(sidecar, data.fold, stage1)
+    require_unseen_activities(sidecar, data.fold, stage1)
     restore(encoders, weights, stage1)
     encoders.normalise_as(sidecar, stage1)
     log.info("starting from %s", stage1)

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from clef.batches.sampling import label_budget
 from clef.errors import ClefError
 from clef.faces.shard import CROPPED
 from clef.manifest import select
 from clef.manifest.folds import Fold
-from clef.params.schema import LabelParams
+from clef.params.schema import FinetuneParams, LabelParams
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,12 @@ class Inputs:
 
     manifest: Path
     shards: dict[str, Path]
+
+
+def labels_in_use(labelled: pd.DataFrame, settings: FinetuneParams, seed: int) -> np.ndarray:
+    """Indices of the labelled training frames whose labels a training may use; see `label_budget`."""
+    subjects = labelled["subject"].fillna("").to_numpy(dtype=str)
+    return label_budget(subjects, settings.label_share, settings.label_share_of, seed)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from clef.training.inputs import Inputs
 from clef.training.loop import Execution, Plan
 from clef.training.provenance import provenance
 from clef.training.stage import augmented_views, run_stage
-from clef.training.stage1_datasets import Source, pool
+from clef.training.stage1_datasets import Pool, Source, pool
 
 log = logging.getLogger(__name__)
 
@@ -59,21 +59,12 @@ def pretrain(
     assert settings is not None, "the workflow has no stage 1 for such a run"
     device = prepare_device(params)
     dataset = open_dataset(params)
-    pooled = pool([Source(dataset.name, inputs, fold, dataset.activities), *also], settings.stride)
+    own = Source(dataset.name, inputs, fold, dataset.activities)
+    pooled = pool([own, *also], settings.stride, fold.unseen_descriptions)
     frames = pooled.frames
     texts = activity_texts(params.texts, {key: key for key in pooled.described})
-    activities = pd.Categorical(frames["described"], categories=pooled.described).codes.astype(np.int64)  # (frame,)
+    activities, batches, steps = _plan(settings, pooled, own, seed)
     subjects = frames["person"].to_numpy()  # (frame,)
-    if settings.permute_activities:
-        activities = permute_activities(subjects, activities, seed)
-    # Folds that leave activities out may have fewer than the params ask for.
-    drawn = min(settings.activities, len(texts)) if fold.unseen_activities else settings.activities
-    batches: CrossedBatches | EpochBatches
-    if settings.batches == "random":
-        batches = EpochBatches(len(frames), settings.subjects * drawn * settings.frames, seed)
-    else:
-        batches = _crossed_batches(settings, drawn, frames, activities, seed)
-    steps = max(1, round(settings.epochs * batches.steps_per_epoch))
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_crop_settings(fingerprint, params.crop, inputs.manifest)
     for source in also:
@@ -105,7 +96,7 @@ def pretrain(
     shares: list[float] = []
 
     def report(positions: np.ndarray) -> dict[str, float]:
-        shares.append(cross_subject_share(subjects[positions], activities[positions]))
+        shares.append(cross_subject_share(subjects[positions], positives[positions]))
         return {"batch/cross_subject_positives": shares[-1]}
 
     def save() -> None:
@@ -126,6 +117,31 @@ def pretrain(
     run_stage(
         params, settings, task, plan, sidecar, inputs.manifest, target, device=device, execution=execution, save=save
     )
+
+
+def image_passes(settings: PretrainParams, source: Source, seed: int) -> int:
+    """Count the images that pass through the encoder in a stage 1 on one data set: two views of every image drawn."""
+    _, batches, steps = _plan(settings, pool([source], settings.stride, source.fold.unseen_descriptions), source, seed)
+    return 2 * steps * batches.batch_size
+
+
+def _plan(
+    settings: PretrainParams, pooled: Pool, own: Source, seed: int
+) -> tuple[np.ndarray, CrossedBatches | EpochBatches, int]:
+    """Return the activity of each frame, as an index of its description, the batches, and the number of steps."""
+    frames = pooled.frames
+    activities = pd.Categorical(frames["described"], categories=pooled.described).codes.astype(np.int64)  # (frame,)
+    if settings.permute_activities:
+        activities = permute_activities(frames["person"].to_numpy(), activities, seed)
+    drawn = settings.activities
+    if own.fold.unseen_descriptions:  # the subjects of the run may then have fewer than the params ask for
+        drawn = min(drawn, frames.loc[frames["dataset"] == own.dataset, "described"].nunique())
+    batches: CrossedBatches | EpochBatches
+    if settings.batches == "random":
+        batches = EpochBatches(len(frames), settings.subjects * drawn * settings.frames, seed)
+    else:
+        batches = _crossed_batches(settings, drawn, frames, activities, seed)
+    return activities, batches, max(1, round(settings.epochs * batches.steps_per_epoch))
 
 
 def _crossed_batches(

@@ -28,7 +28,7 @@ def provenance(
         "fold": fold.number,
         "trained_on": [list(subject) for subject in trained_on],
         "test_subjects": list(fold.test_subjects),
-        **({"unseen_activities": list(fold.unseen_activities)} if fold.unseen_activities else {}),
+        **({"unseen_activities": list(fold.unseen_descriptions)} if fold.unseen_descriptions else {}),
         "fingerprint": fingerprint,
         "manifest": file_hash(inputs.manifest),
         "pretrained": pretrained_hash(params.model),

@@ -1,6 +1,6 @@
 """The frames of stage 1, from one data set or from several."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +40,11 @@ class Pool:
         return sorted(self.frames["described"].unique())
 
 
-def pool(sources: Iterable[Source], stride: int) -> Pool:
-    """Join every n-th cropped frame of the training subjects of each source."""
+def pool(sources: Iterable[Source], stride: int, left_out: Collection[str] = ()) -> Pool:
+    """Join every n-th cropped frame of the training subjects of each source.
+
+    Activities whose descriptions have a key in `left_out` are left out of every source, whatever their id there.
+    """
     parts: list[pd.DataFrame] = []
     shards: dict[str, Path] = {}
     for source in sources:
@@ -53,13 +56,12 @@ def pool(sources: Iterable[Source], stride: int) -> Pool:
                 f"expected one of {', '.join(source.activities)}"
             )
         prefix = f"{source.dataset}/"
-        parts.append(
-            frames.assign(
-                person=prefix + frames["subject"],
-                clip=prefix + frames["sequence"],
-                described=frames["activity"].map(dict(source.activities)),
-                shard=prefix + frames["shard"],
-            )
+        frames = frames.assign(
+            person=prefix + frames["subject"],
+            clip=prefix + frames["sequence"],
+            described=frames["activity"].map(dict(source.activities)),
+            shard=prefix + frames["shard"],
         )
+        parts.append(frames[~frames["described"].isin(left_out)])
         shards |= {prefix + name: path for name, path in source.inputs.shards.items()}
     return Pool(pd.concat(parts, ignore_index=True), shards)

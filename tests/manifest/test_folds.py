@@ -165,8 +165,16 @@ def test_every_activity_is_unseen_in_one_fold(number):
     dataset = demo(number=number, activities="unseen")
     folds, plain = make_folds(dataset), make_folds(demo(number=number))
     assert sorted(activity for fold in folds for activity in fold.unseen_activities) == sorted(dataset.activities)
-    assert [replace(fold, unseen_activities=()) for fold in folds] == plain
+    for fold in folds:
+        assert fold.unseen_descriptions == tuple(dataset.activities[activity] for activity in fold.unseen_activities)
+    assert [replace(fold, unseen_activities=(), unseen_descriptions=()) for fold in folds] == plain
     assert inner_split(folds[0], 0.5, 0).unseen_activities == folds[0].unseen_activities
+
+
+def test_activities_with_one_description_are_left_out_together(monkeypatch):
+    dataset = demo(number=2, activities="unseen")
+    monkeypatch.setattr(dataset, "activities", {"T1": "joke", "T2": "pain", "T3": "joke", "T4": "smell"})
+    assert [fold.unseen_activities for fold in make_folds(dataset)] == [("T1", "T3", "T4"), ("T2",)]
 
 
 def test_too_few_activities_cannot_be_left_out(monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.model import losses
-from clef.model.tasks import MAX_LOGIT_SCALE, ActivityTask, Encoders, LabelTask
+from clef.model.tasks import MAX_LOGIT_SCALE, ActivityTask, Encoders, LabelTask, Task
 from clef.model.texts import activity_texts, label_templates, label_texts
 from clef.params.schema import LabelParams, ModelParams
 from tests.toy import toy_params
@@ -174,31 +174,51 @@ def test_weights_of_the_losses_come_from_the_rates():
     torch.testing.assert_close(bias, torch.tensor([1 / 999, 1.0, 1.0]).log())
 
 
-def trained_parts(task: LabelTask) -> set[str]:
+def trained_parts(task: Task, views: list[torch.Tensor], targets: torch.Tensor) -> set[str]:
     """Parts of a task that the losses have a gradient for."""
-    sum(task.losses([IMAGES], OCCURRENCES, step=0).values()).backward()
+    sum(task.losses(views, targets, step=0).values()).backward()
     names = {name for name, parameter in task.named_parameters() if parameter.grad is not None and parameter.grad.any()}
-    parts = {"image": "encoders.clip.visual.", "vectors": "vectors", "head": "head."}
+    parts = {
+        "image": "encoders.clip.visual.",
+        "vectors": "vectors",
+        "head": "head.",
+        "bias": "bias",
+        "scale": "log_scale",
+    }
     found = {part for part, prefix in parts.items() if any(name.startswith(prefix) for name in names)}
     texts = any(name.startswith("encoders.clip.") and ".visual." not in name for name in names)
-    return found | ({"text"} if texts else set()) | ({"bias"} if "bias" in names else set())
+    return found | ({"text"} if texts else set())
+
+
+@pytest.mark.parametrize(
+    ("pretrain", "expected"),
+    [
+        ({}, {"image", "text", "scale"}),
+        ({"image_text": 0}, {"image"}),
+        ({"image_image": 0}, {"image", "text", "scale"}),
+    ],
+)
+def test_each_loss_of_stage_1_trains_what_it_should_and_nothing_else(pretrain, expected):
+    activities = torch.tensor([0, 0, 1, 1, 2, 5])
+    targets = torch.stack([activities, activities], dim=1)
+    assert trained_parts(activity_task(**pretrain), [IMAGES, IMAGES.flip(3)], targets) == expected
 
 
 @pytest.mark.parametrize(
     ("finetune", "expected"),
     [
-        ({}, {"image", "text", "bias"}),
-        ({"image_norm": "standardised"}, {"image", "text", "bias"}),
-        ({"freeze_text": True}, {"image", "bias"}),
-        ({"freeze_image": True}, {"text", "bias"}),
-        ({"matching": "pair"}, {"image", "text"}),
-        ({"head": "vectors"}, {"image", "vectors", "bias"}),
+        ({}, {"image", "text", "bias", "scale"}),
+        ({"image_norm": "standardised"}, {"image", "text", "bias", "scale"}),
+        ({"freeze_text": True}, {"image", "bias", "scale"}),
+        ({"freeze_image": True}, {"text", "bias", "scale"}),
+        ({"matching": "pair"}, {"image", "text", "scale"}),
+        ({"head": "vectors"}, {"image", "vectors", "bias", "scale"}),
         ({"head": "linear"}, {"image", "head"}),
         ({"head": "linear", "image_norm": "none"}, {"image", "head"}),
     ],
 )
 def test_each_switch_of_stage_2_trains_what_it_should_and_nothing_else(finetune, expected):
-    assert trained_parts(label_task(**finetune)) == expected
+    assert trained_parts(label_task(**finetune), [IMAGES], OCCURRENCES) == expected
 
 
 @torch.no_grad()
@@ -224,6 +244,10 @@ def test_other_labels_are_predicted_from_their_texts_without_bias(image_norm):
     task = label_task(image_norm=image_norm).eval()
     task.log_scale.fill_(2.0)
     task.bias.fill_(3.0)
+    mean, variance = torch.linspace(-1, 1, task.encoders.dim), torch.linspace(0.5, 2, task.encoders.dim)
+    if image_norm == "standardised":  # with statistics, as after training
+        task.standardise.running_mean.copy_(mean)
+        task.standardise.running_var.copy_(variance)
     found = {}
     for labels in (LabelParams(action_units=[6, 25]), THREE_EXPRESSIONS):
         texts = label_texts(toy_params().texts, labels)
@@ -232,7 +256,7 @@ def test_other_labels_are_predicted_from_their_texts_without_bias(image_norm):
         sentences = [task.templates.name.format(text.name) for text in texts]
         features, encoded = other.features(IMAGES), task.encoders.texts(task.encoders.tokenize(sentences))
         if image_norm == "standardised":
-            features = task.standardise(features) / np.sqrt(task.encoders.dim)
+            features = (features - mean) / (variance + 1e-5).sqrt() / np.sqrt(task.encoders.dim)
         logits = np.exp(2.0) * features @ encoded.T
         expected = logits.sigmoid() if labels.kind == "action_units" else logits.softmax(dim=1)
         torch.testing.assert_close(found[labels.kind], expected)

@@ -154,12 +154,13 @@ def test_results_alone_give_a_page(make_run):
         if path.is_file():
             path.unlink()
     for row in run.summary["rows"].values():
-        row.update(ci_low=None, ci_high=None, activity_only=None)
+        row.update(ci_low=None, ci_high=None, activity_only=None, f1_field=None, f1_field_max=None)
     for margins in run.summary["margins"].values():
         margins.update({label: [None, None] for label in margins})
     page = run.changed(summary=run.summary | {"bootstrap": 0}).write()
     assert sections(page) == ["results", "precision-recall", "calibration", "spread", "left-out", "repeat"]
     assert "bootstrap intervals" not in page
+    assert "optimistic" not in page
     assert "which record commit, data and device, are missing" in page
 
 

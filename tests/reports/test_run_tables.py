@@ -99,6 +99,14 @@ def test_what_was_left_out_adds_up_to_all_frames(make_run):
         assert row[8] == f"{choice['epoch']}, {choice['threshold']:g}"
 
 
+def test_without_optimistic_choices_the_folds_have_no_columns_for_them(make_run):
+    grid = cross_validation([m | {"field": None, "field_max": None} for m in make_run().fold_metrics.values()])
+    table = run_tables.folds_table(grid)
+    assert table.columns[-1] == "last epoch"
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert table.caption == "Test frames of each fold."
+
+
 def test_subjects_are_sorted_by_their_mean(make_run):
     run = make_run()
     names = row_names(run.summary)

@@ -8,6 +8,8 @@ from clef.params.schema import ParamsError
 from clef.runs.related_runs import also_in_stage1, load_run, stage1_source
 from tests.runs.conftest import BASE, DISFA, PLUS, STILLS, write
 
+UNSEEN = {"activities": "unseen"}
+
 
 def error_of(folder: Path, run: str) -> str:
     with pytest.raises(ParamsError) as caught:
@@ -44,6 +46,8 @@ def test_a_run_is_loaded_with_the_runs_that_it_refers_to_and_no_others(tmp_path)
         ({"pretrain": {"also": ["plus"]}, "crop": {"size": 100}}, "pretrain.also: crop differs from that of plus"),
         ({"pretrain": {"also": ["stills"]}}, "pretrain.also: stills: stills has no activities to contrast"),
         ({"pretrain": {"also": ["plus"]}, "test": {"run": "plus"}}, "its stage 1 trains on plus, through pretrain."),
+        ({"pretrain": {"from": "plus"}, "folds": UNSEEN}, "pretrain.from: plus trains on the activity cold_water, "),
+        ({"pretrain": None, "finetune": {"replaces_stage1_of": "leaky"}}, "stage 1 of leaky also trains on own, whose"),
         ({"test": {"run": "own"}}, "test.run: own is over the same data set demo"),
         ({"test": {"run": "twin"}}, "test.run: twin: its data set twin has the same subjects"),
         ({"test": {"run": "plus"}, "crop": {"size": 99}}, "test.run: crop differs from that of plus"),
@@ -64,6 +68,18 @@ def test_a_run_that_does_not_fit_another_is_refused(tmp_path, changes, message):
     error = error_of(tmp_path, "run")
     assert error.startswith(f"{path}: ")
     assert message in error
+
+
+def test_a_stage_1_of_another_data_set_may_share_no_activity_that_a_fold_leaves_out(tmp_path):
+    options = {"activities": {"a": "song", "b": "dart"}}
+    other = {"dataset": {"adapter": "folder", "name": "other", "options": options}, "device": "cpu"}
+    other |= {"folds": {"protocol": "given", "test_subjects": [["P01"], ["P02"]]}}
+    write(tmp_path, "other", **other)
+    write(tmp_path, "run", **BASE, pretrain={"from": "other"}, folds=UNSEEN)
+    assert set(load_run("run", tmp_path)) == {"run", "other"}
+    write(tmp_path, "plus", **PLUS)
+    write(tmp_path, "other", **other, pretrain={"also": ["plus"]})
+    assert "pretrain.from: plus trains on the activity cold_water" in error_of(tmp_path, "run")
 
 
 @pytest.mark.parametrize("key", [{"pretrain": {"from": "plus"}}, {"test": {"run": "plus"}}])

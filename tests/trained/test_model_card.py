@@ -128,9 +128,13 @@ def test_missing_figures_are_said_to_be_missing(run):
     summary = json.loads((run / "summary.json").read_text()) | {"resampled": "sequences"}
     for row in summary["rows"].values():
         row |= {"activity_only": None, "auc_description": None, "ci_low": None, "ci_high": None}
+        row |= {"f1_field": None, "f1_field_max": None}
     edit(run / "summary.json", **summary)
     text = one_line(card_of(run))
-    assert "knows only the activity is missing, because the data set has no activities" in text
+    assert "knows only the activity is missing, because training had no activities with these labels" in text
+    assert "field" not in text
+    assert ".**" in text
+    assert "..**" not in text
     assert "the spread is missing, because the folds have no counts by subject" in text
     assert "**Asked in words** (zero-shot): no figure" in text
     assert "| - to - |" in text

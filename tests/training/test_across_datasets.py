@@ -13,7 +13,7 @@ from clef.training.finetune import finetune
 from clef.training.inputs import EvaluationData
 from clef.training.pretrain import pretrain
 from tests.toy import LABELLED, make_toy, toy_fold, toy_params
-from tests.training.stages import evaluated, sidecar_of, stage2_files
+from tests.training.stages import evaluated, planned, sidecar_of, stage2_files
 
 TOY, PLUS = toy_params(), toy_params(dataset={"name": "plus"})
 SUBJECTS = open_dataset(TOY).subjects()
@@ -70,6 +70,19 @@ def test_stage_1_of_another_data_set_may_have_subjects_of_the_same_names_and_cro
     else:
         finetune(TOY, 0, toy_fold(TOY), toy, encoders, *files)
         assert {dataset for dataset, _ in sidecar_of(files[0])["trained_on"]} == {"toy"}
+
+
+def test_stage_1_of_another_data_set_must_not_have_seen_the_activities_of_the_test(toy, stage1_of_plus, tmp_path):
+    params = toy_params(folds={"protocol": "subjects", "number": 3, "activities": "unseen"})
+    fold, files = toy_fold(params, 1), stage2_files(tmp_path)
+    assert fold.unseen_descriptions == ("documentary", "insult")
+    with pytest.raises(ClefError, match="was trained on the activity documentary, which fold 1 leaves out to test on"):
+        planned(finetune, params, 0, fold, toy, stage1_of_plus, *files)
+    encoders = shutil.copy(stage1_of_plus, tmp_path / "p.safetensors")
+    other = sidecar_of(stage1_of_plus) | {"activity_texts": {"smell": "The person sniffs."}}
+    encoders.with_suffix(".json").write_text(json.dumps(other))
+    sidecar = planned(finetune, params, 0, fold, toy, encoders, *files).sidecar
+    assert sidecar["unseen_activities"] == ["documentary", "insult"]
 
 
 def test_all_subjects_of_another_data_set_are_tested(toy, stage2_of_plus, tested):

@@ -11,13 +11,16 @@ from clef.batches.sampling import CrossedBatches, EpochBatches
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.manifest import select
-from clef.manifest.folds import fold_testing_all, fold_training_all
+from clef.manifest.folds import fold_testing_all, fold_training_all, inner_split
+from clef.model.losses import inverse_rate_weight
 from clef.params.schema import LabelParams
 from clef.training.finetune import finetune
 from clef.training.inputs import EvaluationData
 from clef.training.pretrain import pretrain
 from tests.toy import SUBJECTS, make_toy, toy_fold, toy_params
 from tests.training.stages import Planned, evaluated, planned, sidecar_of, stage2_files
+
+CLASSES = {"kind": "expressions", "expressions": ["happiness", "anger"]}
 
 
 def stage1_plan(toy, tmp_path, **settings) -> Planned:
@@ -47,8 +50,18 @@ def test_positives_are_of_one_activity_subject_or_image(toy, tmp_path, frames):
         assert ((groups[:, None] == groups) == torch.from_numpy(same)).all()
 
 
+@pytest.mark.parametrize(("positives", "share"), [("activity", 4 / 5), ("subject", 0), ("instance", np.nan)])
+def test_the_share_of_cross_subject_positives_is_that_of_the_positives_in_use(toy, tmp_path, positives, share):
+    plan = stage1_plan(toy, tmp_path, positives=positives).plan
+    assert plan.report(plan.batch(0)) == {"batch/cross_subject_positives": pytest.approx(share, nan_ok=True)}
+
+
 def test_permuted_activities_keep_clips_whole_and_differ_between_subjects(toy, tmp_path, frames):
-    activities = stage1_plan(toy, tmp_path, permute_activities=True).plan.targets(np.arange(len(frames)))[:, 0].numpy()
+    plan = stage1_plan(toy, tmp_path, permute_activities=True).plan
+    activities, positives = plan.targets(np.arange(len(frames))).numpy().T
+    assert (positives == activities).all()
+    crossed = activities[plan.batch(0)].reshape(3, 3, 2)  # (subject, activity, frame)
+    assert (crossed == crossed[:1, :, :1]).all()
     table = frames.assign(permuted=activities).groupby(["subject", "activity"])["permuted"].agg(["nunique", "first"])
     assert (table["nunique"] == 1).all()
     by_subject = table["first"].unstack()
@@ -61,6 +74,7 @@ def test_random_batches_have_the_size_of_crossed_ones(toy, tmp_path):
     assert isinstance(crossed.batch.__self__, CrossedBatches)
     assert isinstance(drawn.batch.__self__, EpochBatches)
     assert len(crossed.batch(0)) == len(drawn.batch(0)) == 18
+    assert crossed.steps - drawn.steps in (0, 1)  # random ones leave out a remainder
 
 
 def test_a_share_of_the_labels_is_trained_on_for_as_many_steps(toy, tmp_path):
@@ -72,15 +86,66 @@ def test_a_share_of_the_labels_is_trained_on_for_as_many_steps(toy, tmp_path):
     assert drawn == {4 * 3 * 7 // 4}  # a quarter of the frames, or one of four subjects
     assert len(subject.sidecar["trained_on"]) == 1
     assert len({every.key, few.key, subject.key}) == 3
+    rates = few.plan.targets(np.arange(21)).mean(dim=0)
+    torch.testing.assert_close(few.task.weight, inverse_rate_weight(rates))
+    assert not torch.allclose(few.task.weight, every.task.weight, rtol=1e-3)
 
 
-def test_stage_2_makes_up_for_the_images_of_a_stage_1_that_it_does_without(toy, tmp_path, frames):
-    plain = stage2_plan(toy, tmp_path)
-    replaced = toy_params(pretrain={"epochs": 3}).pretrain
-    longer = stage2_plan(toy, tmp_path, replaced, replaces_stage1_of="toy")
-    passes = (longer.plan.steps - plain.plan.steps) * 16
-    assert passes == pytest.approx(2 * 3 * len(frames), abs=plain.plan.epoch_steps * 16 / 2)
+@pytest.mark.parametrize(("batch", "images"), [(16, 16), (200, 4 * 3 * 7)])
+def test_few_labels_fill_batches_of_the_same_size(toy, tmp_path, batch, images):
+    every, few = (stage2_plan(toy, tmp_path, batch=batch, label_share=share) for share in (1, 0.1))
+    sizes = {len(p.plan.batch(step)) for p in (every, few) for step in range(20)}
+    assert sizes == {images}
+    assert few.plan.steps == every.plan.steps
+    labels = every.plan.targets(np.arange(84)).numpy()
+    repeated = few.plan.targets(np.arange(-(-images // 8) * 8)).numpy().reshape(-1, 8, 3)
+    assert (repeated == repeated[0]).all()
+    assert all(row in labels.tolist() for row in repeated[0].tolist())
+
+
+@pytest.mark.parametrize("batches", ["crossed", "random"])
+@pytest.mark.parametrize("batch", [16, 200])
+def test_stage_2_makes_up_for_the_images_of_a_stage_1_that_it_does_without(toy, tmp_path, batches, batch):
+    settings = {"epochs": 10, "batches": batches}
+    stage1, plain = stage1_plan(toy, tmp_path, **settings).plan, stage2_plan(toy, tmp_path, batch=batch)
+    replaced = toy_params(pretrain=settings).pretrain
+    control = {"batch": batch, "replaces_stage1_of": "toy"}
+    longer = stage2_plan(toy, tmp_path, replaced, **control)
+    epoch = plain.plan.epoch_steps * len(plain.plan.batch(0))
+    passes = 2 * sum(len(stage1.batch(step)) for step in range(stage1.steps))
+    found = (longer.plan.steps - plain.plan.steps) * len(plain.plan.batch(0))
+    assert found == round(passes / epoch) * epoch
     assert longer.key != plain.key
+    assert stage2_plan(toy, tmp_path, replaced, **control, label_share=0.1).plan.steps == longer.plan.steps
+
+
+def test_a_run_with_tuned_thresholds_makes_up_for_the_stage_1_of_the_whole_fold(toy, tmp_path):
+    params = toy_params(pretrain=None, finetune={"replaces_stage1_of": "toy"})
+    fold, stage1 = toy_fold(params), toy_params().pretrain
+    inner = inner_split(fold, 0.25, 0)
+    assert inner.outer == fold.outer == fold
+    plan, of_inner = (
+        planned(finetune, params, 0, each, toy, None, *stage2_files(tmp_path), None, stage1).plan
+        for each in (fold, inner)
+    )
+    passes = [(p.steps / p.epoch_steps - 3) * p.epoch_steps * 16 for p in (plan, of_inner)]
+    assert passes == pytest.approx([2 * 8 * 18] * 2, abs=80 / 2)
+
+
+def test_baselines_know_the_labels_of_the_budget_only(toy, stage1, tmp_path):
+    params = toy_params(finetune={"epochs": 1, "label_share": 0.25, "label_share_of": "subjects"})
+    fold, files = toy_fold(params), stage2_files(tmp_path)
+    finetune(params, 0, fold, toy, stage1, *files)
+    ((_, drawn),) = sidecar_of(files[0])["trained_on"]
+    others = tuple(subject for subject in fold.train_subjects if subject != drawn)
+
+    def activity_only(*flipped: str) -> float:
+        inputs = make_toy(tmp_path / "-".join(("labels", *flipped)), params, flip_labels_of=flipped)
+        return evaluated(tmp_path, params, fold, inputs, files)[1]["rows"]["mean"]["activity_only_auc"]
+
+    assert activity_only() == activity_only(*others)
+    assert activity_only() == pytest.approx(1 - activity_only(drawn))
+    assert activity_only() != pytest.approx(0.5)
 
 
 def test_test_frames_are_predicted_after_the_last_epoch_only_if_asked(toy, stage1, tmp_path):
@@ -89,8 +154,9 @@ def test_test_frames_are_predicted_after_the_last_epoch_only_if_asked(toy, stage
     finetune(params, 0, toy_fold(params), toy, stage1, *files)
     assert pd.read_parquet(files[1])["epoch"].unique().tolist() == [2]
     _, metrics = evaluated(tmp_path, params, toy_fold(params), toy, files)
-    assert metrics["rows"]["mean"]["f1_field"] == metrics["rows"]["mean"]["f1"]
-    assert metrics["field"]["epoch"] == metrics["last_epoch"] == 2
+    assert metrics["rows"]["mean"]["f1_field"] is metrics["rows"]["mean"]["f1_field_max"] is None
+    assert metrics["field"] is metrics["field_max"] is None
+    assert metrics["last_epoch"] == 2
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +190,7 @@ def test_labels_held_out_by_name_are_tested_and_not_trained(toy, stage1, tmp_pat
     predictions, metrics = evaluated(tmp_path, params, toy_fold(params), toy, files)
     assert metrics["labels"] == ["AU12"]
     assert 0 < metrics["rows"]["AU12"]["auc"] < 1
+    assert metrics["rows"]["AU12"]["activity_only"] is metrics["counts_activity_only"] is None
     assert [column for column in predictions if column.startswith("p_")] == ["p_AU12"]
     epochs = pd.read_parquet(files[1]).drop(columns="epoch")
     pd.testing.assert_frame_equal(epochs, predictions.dropna(subset="p_AU12")[epochs.columns].reset_index(drop=True))
@@ -146,6 +213,9 @@ def test_labels_held_out_by_name_are_tested_and_not_trained(toy, stage1, tmp_pat
         ({"finetune": {"image_norm": "unit", "head": "linear"}}, "image_norm: unit needs head text or vectors"),
         ({"finetune": {"head": "vectors", "freeze_text": True}}, "head vectors reads no texts"),
         ({"finetune": {"head": "linear", "bias": "rates"}}, "bias: rates needs head text"),
+        ({"labels": CLASSES, "finetune": {"matching": "pair"}}, "matching: pair needs labels of kind action_units"),
+        ({"labels": CLASSES, "finetune": {"positive_weight": "inverse"}}, "positive_weight: inverse needs labels of"),
+        ({"labels": CLASSES, "finetune": {"bias": "rates"}}, "finetune.bias: rates needs labels of kind action_units"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(change, message):
@@ -177,6 +247,10 @@ def test_action_units_lead_to_expressions_of_another_data_set(toy, tmp_path):
     assert metrics["rows"]["accuracy"]["floor"] == pytest.approx(most, abs=1e-6)
 
 
-def test_a_stage_1_that_saw_the_activities_of_the_test_is_refused(toy, stage1, tmp_path, unseen):
-    with pytest.raises(ClefError, match="was trained on activity T1, which fold 0 leaves out to test on it"):
-        finetune(unseen, 0, toy_fold(unseen), toy, stage1, *stage2_files(tmp_path))
+def test_weights_that_saw_the_activities_of_the_test_are_refused(toy, stage1, stage2, tmp_path):
+    params = toy_params(folds={"protocol": "subjects", "number": 3, "activities": "unseen"})
+    message = "was trained on the activity joke, which fold 0 leaves out to test on it"
+    with pytest.raises(ClefError, match=message):
+        finetune(params, 0, toy_fold(params), toy, stage1, *stage2_files(tmp_path))
+    with pytest.raises(ClefError, match=message.replace("activity joke", "activity cold_water")):
+        evaluated(tmp_path, params, toy_fold(params), toy, stage2)

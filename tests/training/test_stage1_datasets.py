@@ -71,6 +71,23 @@ def test_stage_1_trains_on_both_and_records_both(own, other, tmp_path):
     finetune(params, 0, own.fold, own.inputs, target, *stage2_files(tmp_path))
 
 
+def test_activities_that_a_fold_leaves_out_are_left_out_of_every_source(own, other, tmp_path):
+    params = toy_params(folds={"protocol": "subjects", "number": 3, "activities": "unseen"})
+    fold = toy_fold(params, 1)
+    assert fold.unseen_descriptions == ("documentary", "insult")
+    # Like BP4D and BP4D+, both sets have the activity, under different ids.
+    renamed = replace(other, activities={"T1": "documentary", "T2": "joke", "T3": "smell"})
+    target = tmp_path / "pretrain.safetensors"
+    pretrain(params, 0, fold, own.inputs, target, also=[renamed])
+    sidecar = sidecar_of(target)
+    assert sorted(sidecar["activity_texts"]) == ["joke", "smell", "startle"]
+    assert sidecar["unseen_activities"] == ["documentary", "insult"]
+    pooled = pool([replace(own, fold=fold), renamed], 1, fold.unseen_descriptions).frames
+    found = pooled.groupby("dataset")["activity"].unique().map(sorted).to_dict()
+    assert found == {"toy": ["T1", "T3"], "other": ["T2", "T3"]}
+    assert pooled.index.tolist() == list(range(len(pooled)))
+
+
 def test_test_subjects_among_the_other_sources_are_refused(own, tmp_path):
     leak = replace(own, fold=Fold("all", own.fold.train_subjects + own.fold.test_subjects, ()))
     target = tmp_path / "pretrain.safetensors"

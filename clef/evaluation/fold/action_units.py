@@ -32,8 +32,8 @@ def score_action_units(
     confusions = {"f1_faces": confusion_counts(truth[has_crop], probability[has_crop], [threshold])[0]}
     if tuning is not None:
         confusions["f1_tuned"] = tuning.counts(truth, probability)
-    field, field_f1 = best_choice(truth, fold.epochs, [threshold])
-    field_max, field_max_f1 = best_choice(truth, fold.epochs, sorted({*GRID, threshold}))
+    field, field_f1 = best_choice(truth, fold.epochs_to_choose_from, [threshold])
+    field_max, field_max_f1 = best_choice(truth, fold.epochs_to_choose_from, sorted({*GRID, threshold}))
     undefined = np.full(len(names), np.nan)
     activity_only = dict.fromkeys(("activity_only", "activity_only_untuned", "activity_only_auc"), undefined)
     baseline_units = None

@@ -29,7 +29,7 @@ from clef.training.checkpoint import (
     require_same_crops,
     require_unseen_activities,
 )
-from clef.training.inputs import EvaluationData, Inputs
+from clef.training.inputs import EvaluationData, Inputs, labels_in_use
 
 
 def evaluate_fold(
@@ -85,10 +85,7 @@ def evaluate_fold(
     with atomic_write(predictions) as partial:
         table.to_parquet(partial, index=False)
 
-    if other_dataset is not None and params.labels.zero_shot:
-        train_labels = pd.DataFrame(columns=["sequence", "frame", *data.labels.names, "expression"])  # there are none
-    else:
-        train_labels = select.training_labels(inputs.manifest, fold, params.labels.tested)
+    train_labels = _known_labels(params, fold, inputs, sidecar["seed"])
     if other_dataset is not None:
         train_labels["activity"] = None  # activities of another data set differ even if their names are equal
     metrics = score_fold(
@@ -98,13 +95,24 @@ def evaluate_fold(
         train_labels,
         data.labels,
         params.evaluate,
-        _tuning(params, fold, inner, train_labels, target),
+        _tuning(params, fold, inner, inputs, target),
     )
     write_json(target, metrics | {"seed": seed, "fold": fold.number, "trained_on": params.dataset.name})
     notice("%d test frames, %d with a crop", len(test), int(np.sum(cropped)))
 
 
-def _tuning(params: Params, fold: Fold, inner: Path | None, train_labels: pd.DataFrame, target: Path) -> Tuning | None:
+def _known_labels(params: Params, fold: Fold, inputs: Inputs, seed: int) -> pd.DataFrame:
+    """The training labels that baselines may use: with a label budget, those that stage 2 was trained on."""
+    labels = params.labels
+    if labels.zero_shot:  # none of the labels that are tested is known in training
+        return pd.DataFrame(columns=["sequence", "frame", *labels.tested.names, "expression"])
+    if params.finetune.label_share == 1:
+        return select.training_labels(inputs.manifest, fold, labels)
+    labelled = select.training_frames(inputs.manifest, fold, labels, params.finetune.stride)
+    return labelled.iloc[labels_in_use(labelled, params.finetune, seed)].copy()
+
+
+def _tuning(params: Params, fold: Fold, inner: Path | None, inputs: Inputs, target: Path) -> Tuning | None:
     if params.tune is None:
         return None
     if inner is None:
@@ -113,5 +121,6 @@ def _tuning(params: Params, fold: Fold, inner: Path | None, train_labels: pd.Dat
     predicted = pd.read_parquet(inner)
     if set(predicted["subject"]) != set(held_out):
         raise ClefError(f"{inner}: has other subjects than `tune` holds out now; train the inner stage 2 again")
+    train_labels = select.training_labels(inputs.manifest, fold, params.labels)
     known = train_labels[train_labels["subject"].isin(held_out)]
     return tune(*join_held_out(predicted, known, params.labels), params.evaluate.threshold)

@@ -28,7 +28,8 @@ def score_expressions(fold: FoldArrays, names: list[str]) -> dict[str, Any]:
     truth = fold.truth
     predicted = one_hot_prediction(fold.probability)
     has_crop = any_known(predicted)
-    by_epoch = {epoch: _counts(truth, one_hot_prediction(values)) for epoch, values in sorted(fold.epochs.items())}
+    epochs = sorted(fold.epochs_to_choose_from.items())
+    by_epoch = {epoch: _counts(truth, one_hot_prediction(values)) for epoch, values in epochs}
     field = max(by_epoch, key=lambda epoch: metrics.accuracy(by_epoch[epoch]), default=None)
     constant = np.zeros_like(truth)
     known = fold.train_truth if len(fold.train_truth) else truth

@@ -35,6 +35,11 @@ class FoldArrays:
     train_activity: NDArray
     """(training frames,) of str or None."""
 
+    @property
+    def epochs_to_choose_from(self) -> dict[int, Floats]:
+        """`epochs`, if all of them were kept; otherwise none, since the best of a few is not the best."""
+        return self.epochs if len(self.epochs) == max(self.epochs, default=0) else {}
+
 
 def join_labels(
     predictions: pd.DataFrame,

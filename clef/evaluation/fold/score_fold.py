@@ -8,8 +8,9 @@ null if undefined:
   it.
 - `f1_faces`: the same on frames with a crop only.
 - `f1_field`: optimistic; the epoch with the best mean F1 on the test fold (expressions: accuracy), at the fixed
-  threshold. The mean cannot be below the strict one, but a single label can.
-- `f1_field_max`: optimistic; one threshold of 99, the same for all labels, is chosen as well. Action units only.
+  threshold. The mean cannot be below the strict one, but a single label can. Null if only the last of several epochs
+  was predicted (`finetune.test_epochs: last`).
+- `f1_field_max`: likewise; one threshold of 99, the same for all labels, is chosen as well. Action units only.
 - `f1_tuned`: last epoch, with each label's threshold chosen on held-out training subjects; null without a `tune`
   section. Action units only. The key `tuned` beside `rows` has the thresholds, the temperature, the number of frames
   used, and log loss and mean calibration error of the test frames with a crop before and after the temperature.
@@ -23,7 +24,8 @@ null if undefined:
   known frames, number of frames with the label.
 - `floor`: F1 of always predicting the label; for expressions, of always predicting the most frequent training class.
 - `activity_only`: F1 of the activity-only baseline at thresholds tuned on the training subjects;
-  `activity_only_untuned` at the run's threshold; `activity_only_auc`. Action units with activities only.
+  `activity_only_untuned` at the run's threshold; `activity_only_auc`. Action units with activities only. With a label
+  budget (`finetune.label_share`), it knows the same labels as the network; null for zero-shot labels.
 
 The mean is over labels with a value, equally weighted. In the row `accuracy` the keys hold accuracies, and in
 `mean_class_accuracy` the means of the accuracies within each true class.

@@ -83,7 +83,9 @@ def verdict(summary: dict[str, Any]) -> str:
         sentence += f"; not {'' if no_interval else 'clearly '}above both: {', '.join(below)}"
     if no_interval:
         sentence += "; without intervals (evaluate.bootstrap: 0) a difference may be chance"
-    return f"{sentence}; field columns are optimistic, chosen on the test folds."
+    if row.get("f1_field") is not None:
+        sentence += "; field columns are optimistic, chosen on the test folds"
+    return f"{sentence}."
 
 
 def _relation(summary: dict[str, Any], label: str, baseline: str) -> str | None:

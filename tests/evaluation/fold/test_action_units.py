@@ -29,9 +29,11 @@ def test_field_columns_are_chosen_on_the_test_fold_and_need_epochs(tables):
     assert scores["field_max"]["epoch"] == 2
     mean = scores["rows"]["mean"]
     assert mean["f1"] < mean["f1_field"] <= mean["f1_field_max"]
-    without = score(tables.changed(epochs=None))
-    assert without["field"] is without["field_max"] is None
-    assert np.isnan([without["rows"]["mean"]["f1_field"], without["rows"]["mean"]["f1_field_max"]]).all()
+    for epochs in (None, tables.epochs[tables.epochs["epoch"] == 3]):  # of the last epoch alone, nothing is chosen
+        without = score(tables.changed(epochs=epochs))
+        assert without["field"] is without["field_max"] is None
+        assert np.isnan([without["rows"]["mean"]["f1_field"], without["rows"]["mean"]["f1_field_max"]]).all()
+    assert score(tables.changed(epochs=tables.epochs[tables.epochs["epoch"] == 1]))["field"]["epoch"] == 1
 
 
 def test_the_threshold_of_the_run_is_tried_beside_the_grid(tables):

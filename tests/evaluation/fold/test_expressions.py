@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_score
 
 from clef.evaluation.fold.expressions import one_hot_prediction, score_expressions
-from tests.evaluation.conftest import expression_tables
+from tests.evaluation.conftest import EXPRESSIONS, expression_tables
 
 NO_CROP = 3
 
@@ -44,6 +46,10 @@ def test_the_field_column_uses_the_epoch_with_the_best_accuracy(scored):
     assert row["f1_field"] == pytest.approx(max(accuracies.values()))
     assert row["f1_field"] > row["f1"]
     assert scores["field_max"] is None
+    last = replace(arrays, epochs={3: arrays.epochs[3]})  # nothing is chosen
+    scores = score_expressions(last, EXPRESSIONS.names)
+    assert scores["field"] is None
+    assert "f1_field" not in scores["rows"]["accuracy"]
 
 
 def test_the_floor_is_the_most_frequent_class_of_training(scored):

@@ -23,7 +23,10 @@ def summary_of(metrics, bootstrap=50):
 def summary_with(mean, activity_margin=(0.1, 0.2), **labels):
     """A summary with F1, floor and activity-only F1 of the mean and of labels, all above the floor by 0.1 to 0.2."""
     keys = ("f1", "floor", "activity_only")
-    rows = {name: dict(zip(keys, row, strict=True), ci_low=0.0) for name, row in (labels | {"mean": mean}).items()}
+    rows = {
+        name: dict(zip(keys, row, strict=True), ci_low=0.0, f1_field=row[0])
+        for name, row in (labels | {"mean": mean}).items()
+    }
     above = {name: [0.1, 0.2] for name in rows}
     return {"rows": rows, "margins": {"floor": above, "activity_only": above | {"mean": list(activity_margin)}}}
 
@@ -91,6 +94,14 @@ def test_without_a_bootstrap_the_verdict_does_not_say_above(tables):
         assert "is higher than the" in line
         assert not re.search("(is|and) above", line)
         assert "without intervals (evaluate.bootstrap: 0) a difference may be chance;" in line
+
+
+def test_runs_that_predict_the_last_epoch_only_have_no_optimistic_columns(tables):
+    last = tables.changed(epochs=tables.epochs[tables.epochs["epoch"] == 3])
+    summary = summary_of(last.score())
+    assert summary["rows"]["mean"]["f1_field"] is None
+    assert "field" not in printed(format_summary(summary))
+    assert "field" not in verdict(summary)
 
 
 def test_the_run_is_listed_twice_among_published_results():
