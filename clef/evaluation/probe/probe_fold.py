@@ -31,7 +31,14 @@ from clef.model.weights_file import restore
 from clef.params.schema import LabelParams, Params
 from clef.runtime.files import file_hash
 from clef.runtime.progress import notice
-from clef.training.checkpoint import Stage, load_weights, require_fingerprint, require_model, require_same_crops
+from clef.training.checkpoint import (
+    Stage,
+    load_weights,
+    require_fingerprint,
+    require_model,
+    require_same_crops,
+    require_unseen_activities,
+)
 from clef.training.inputs import EvaluationData, Inputs
 
 DECIMALS = 4
@@ -75,9 +82,10 @@ def probe_fold(
     test = select.test_labels(data.inputs.manifest, data.fold, data.labels, stride)
     test = test[test["status"].isin(CROPPED)]
     clips = select.test_clips(data.inputs.manifest, data.fold, stride)
-    for *_, sidecar in trained:
+    for _, path, _, sidecar in trained:
         trained_on = [subject for dataset, subject in sidecar["trained_on"] if dataset == data.dataset]
         require_disjoint(trained_on, {*test["subject"].dropna(), *clips["subject"]})
+        require_unseen_activities(sidecar, data.fold, path)
     parts = [(inputs, train), (data.inputs, test), (data.inputs, clips)]
     crops = [Crops(part.shards, frames, manifest_fingerprint(part.manifest)) for part, frames in parts]
     train_truth, truth = _truth(train, params.labels), _truth(test, params.labels)

@@ -5,8 +5,9 @@ label. It also samples the seeds of the run with replacement, the same ones in a
 seeds and over the folds. All seeds of a fold use the same subjects, because their models were tested on the same
 subjects. Frames of one subject are strongly dependent, so single frames are never drawn.
 
-Of n subjects or seeds, n - 1 are drawn. With n of them, the variance between few subjects would be too small by a factor
-of (n - 1) / n, which is a sixth for six subjects (Rao and Wu: Resampling Inference with Complex Survey Data, JASA 1988).
+Of n subjects or seeds, n - 1 are drawn. With n of them, the variance between few subjects would be too small by a
+factor of (n - 1) / n; for six subjects a sixth would be missing (Rao and Wu: Resampling Inference with Complex Survey
+Data, JASA 1988).
 
 The intervals are BCa: bias-corrected and accelerated (Efron, JASA 1987). F1 is a ratio of sums over few subjects, so it
 is biased: a draw has fewer different subjects than the fold, and its F1 is lower on average (in one run 61.1 for an F1
