@@ -19,7 +19,13 @@ RESULTS = [
         },
         {},
     ),
-    RowResults(TableRow("clip-i"), None, {}, {}, "needs weights: there are none"),
+    RowResults(TableRow("clip-i"), None, {}, {}, {None: "needs weights: there are none"}),
+    RowResults(
+        TableRow("vectors", against="linear"),
+        None,
+        {None: Cell(0.5, 0.4, 0.6, 0.4, Difference(0.6, 0.5, -0.2, 0.0), Difference(0.55, 0.5, -0.1, 0.01))},
+        {},
+    ),
 ]
 
 
@@ -30,13 +36,27 @@ def test_differences_intervals_and_published_values_are_at_their_places():
     assert [text.get_text() for text in whole.get_yticklabels()] == [
         "PA PI I N D",
         "linear head",
-        "CLIP's weights, linear head",
+        "the run's pretrained weights, linear head",
+        "free class vectors, unit image features",
+        "against linear head",
     ]
     points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in whole.lines if line.get_marker() == "o"]
-    assert points == [(0, 0), (pytest.approx(-5), 1)]
+    assert points == [(0, 0), (pytest.approx(-5), 1), (pytest.approx(-10), 3), (pytest.approx(-5), 4)]
     intervals = [list(line.get_xdata()) for line in whole.lines if line.get_alpha() is not None]
-    assert intervals == [pytest.approx([-8, -2])]
+    assert intervals == [pytest.approx([-8, -2]), pytest.approx([-20, 0]), pytest.approx([-10, 1])]
+    assert not [line for line in tenth.lines if line.get_marker() == "o" and line.get_ydata()[0] != 1]
     published = [line.get_xdata()[0] for line in whole.lines if line.get_markeredgecolor() == ORANGE]
     assert published == [0, pytest.approx(-2)]
-    assert [text.get_text() for text in whole.texts] == ["60.0", "55.0", "needs weights"]
-    assert [text.get_text() for text in tenth.texts] == ["not trained", "50.0", "needs weights"]
+    assert [text.get_text() for text in whole.texts] == ["60.0", "55.0", "needs weights", "50.0"]
+    assert [text.get_text() for text in tenth.texts] == ["not trained", "50.0", "not trained", "not trained"]
+    assert whole.get_xlim() == tenth.get_xlim()
+
+
+def test_nothing_covers_the_labels_of_the_axes():
+    with plot_style():
+        figure = variants_figure("demo", RESULTS, ["labels10"])
+        figure.draw_without_rendering()
+    legend, renderer = figure.legends[0].get_window_extent(), figure._get_renderer()
+    for axes in figure.axes:
+        assert not legend.overlaps(axes.xaxis.label.get_window_extent(renderer))
+        assert not legend.overlaps(axes.get_tightbbox(renderer))
