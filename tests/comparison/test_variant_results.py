@@ -130,8 +130,9 @@ def test_probes_count_only_if_every_run_has_them():
     def probed(run: str):
         return metrics_of(run), probes_of(run) if run.startswith("one") else []
 
-    assert not any(result.probe for result in variant_results(["one", "two"], TABLE, probed, None, resamples=0))
-    assert all(result.probe for result in variant_results(["one"], TABLE, probed, None, resamples=0))
+    rows = VariantTable(TABLE.rows[:2], [], probe=True)
+    assert not any(result.probe for result in variant_results(["one", "two"], rows, probed, None, resamples=0))
+    assert all(result.probe for result in variant_results(["one"], rows, probed, None, resamples=0))
 
 
 def test_several_runs_are_one_cross_validation_with_all_of_their_folds():

@@ -51,7 +51,7 @@ def probed(toy, stage1, stage2, tmp_path):
 def test_a_fold_is_probed_before_training_and_after_each_stage(probed, tmp_path):
     found = probed()
     rows = {row.pop("weights"): row for row in found["rows"]}
-    assert list(rows) == ["before training", "after stage 1", "after stage 2", "chance", "ceiling"]
+    assert list(rows) == ["before training", "after stage 1", "after stage 2", "chance", "from true labels"]
     cropped, tested = len(LABELLED) - 1, 3 * len(FOLD.test_subjects)
     assert found["frames"] == {
         "training": 3 * len(FOLD.train_subjects) * cropped,
@@ -60,7 +60,7 @@ def test_a_fold_is_probed_before_training_and_after_each_stage(probed, tmp_path)
     }
     assert rows["chance"] == {"identity": 0.5, "activity": pytest.approx(1 / 3, abs=1e-4), "auc": 0.5}
     assert rows["after stage 2"]["auc"] > 0.9  # squares in the picture
-    assert rows["ceiling"].keys() == {"activity"}
+    assert rows["from true labels"].keys() == {"activity"}
     first = (tmp_path / "probe.json").read_bytes()
     probed()
     assert (tmp_path / "probe.json").read_bytes() == first
@@ -156,7 +156,7 @@ def test_expressions_without_subjects_and_activities_have_an_accuracy_only(tmp_p
     tested = select.test_labels(inputs.manifest, fold, params.labels, params.probe.stride)["expression"]
     assert tested.isna().any()
     rows = json.loads((tmp_path / "probe.json").read_text())["rows"]
-    assert [row["weights"] for row in rows] == ["before training", "after stage 2", "chance", "ceiling"]
+    assert [row["weights"] for row in rows] == ["before training", "after stage 2", "chance", "from true labels"]
     for row in rows[:3]:
         assert (row["identity"], row["activity"]) == (None, None)
         assert 0 <= row["accuracy"] <= 1
