@@ -9,16 +9,18 @@ The CSV has one row per variant, with scores between 0 and 1, empty if there are
 - `row`, `about`, `parts`: name and meaning of the variant, and the parts of the method that it uses, as in the paper;
 - `f1`, `ci_low`, `ci_high`: mean strict F1, or accuracy for expressions, and its interval;
 - `difference`, `difference_low`, `difference_high`: minus that of the first row;
+- `against_difference` and its interval: minus that of the row `against`, if a row of the table has one,
+  because it differs from that row in one thing only;
 - `f1_within_activity`;
-- these with a setting as suffix, such as `f1_labels10`;
+- `note`: why a row has no scores;
+- all these with a setting as suffix, such as `f1_labels10`;
 - `identity_stage1`, `activity_stage1`, `auc_stage1`, and the same of stage 2: what a linear probe reads from the frozen
-  features, see `clef.evaluation.probe.table`;
-- `published`: the paper's result for the row on this data set;
-- `note`: why a row has no scores.
+  features, see `clef.evaluation.probe.table`; empty unless every seed and fold was probed;
+- `published`: the paper's result for the row, if labels and folds are those of the paper.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from clef.comparison.differences import Difference, compare
 from clef.comparison.finished_run import FinishedRun
 from clef.evaluation.probe.table import HEADINGS, probe_table
 from clef.evaluation.run.fold_metrics import cross_validation
-from clef.evaluation.run.rows import percent
+from clef.evaluation.run.rows import interval, percent
 from clef.evaluation.run.summary import summarize
 from clef.runs import variants
 from clef.runs.variants import TableRow, VariantTable
@@ -46,19 +48,22 @@ class Cell:
     high: float | None
     within_activity: float | None
     difference: Difference | None
-    """From the first row; None in that row."""
+    """From the first row; None in that row, or without its scores."""
+    against: Difference | None = None
+    """From the other row that this row is compared with, if there is one."""
 
 
 @dataclass(frozen=True)
 class RowResults:
-    """A row with its scores by setting, or with the reason why it has none."""
+    """A row with its scores by setting, or with the reasons why it has none."""
 
     row: TableRow
     published: float | None
     cells: Mapping[str | None, Cell]
     probe: Mapping[str, float]
     """Columns of the probes; empty if there are none."""
-    note: str = ""
+    notes: Mapping[str | None, str] = field(default_factory=dict)
+    """Why there are no scores under a setting."""
 
 
 Read = Callable[[str], tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]] | str]
@@ -66,7 +71,7 @@ Read = Callable[[str], tuple[Sequence[dict[str, Any]], Sequence[dict[str, Any]]]
 
 
 def variant_results(
-    runs: Sequence[str], table: VariantTable, read: Read, dataset: str, resamples: int, pooled: bool = False
+    runs: Sequence[str], table: VariantTable, read: Read, published: str | None, resamples: int, pooled: bool = False
 ) -> list[RowResults]:
     """Read the results of all variants of the runs, and compare them.
 
@@ -74,14 +79,14 @@ def variant_results(
         runs: Runs of which the variants were made; more than one are put together.
         table: Rows and settings.
         read: Finds the metrics and probes of a variant.
-        dataset: Adapter of the runs, which decides what published results are shown.
+        published: Data set whose published results are shown, None for none.
         resamples: Draws of the bootstrap, 0 for no intervals.
         pooled: Compute F1 from the counts of all folds together.
 
     Raises:
         ClefError: Variants were tested on different data.
     """
-    notes: dict[str, str] = {}
+    notes: dict[str, dict[str | None, str]] = {row.row: {} for row in table.rows}
     cells: dict[str, dict[str | None, Cell]] = {row.row: {} for row in table.rows}
     probes: dict[str, dict[str, float]] = {row.row: {} for row in table.rows}
     for setting in (None, *table.settings):
@@ -90,22 +95,20 @@ def variant_results(
             answers = [read(table.variant(run, row, setting)) for run in runs]
             found = [answer for answer in answers if not isinstance(answer, str)]
             if len(found) < len(answers):
-                notes[row.row] = next(answer for answer in answers if isinstance(answer, str))
+                notes[row.row][setting] = next(answer for answer in answers if isinstance(answer, str))
                 continue
             finished[row.row] = _together(row.row, runs, [metrics for metrics, _ in found], pooled, resamples)
-            if table.probe and setting is None:
+            if table.probe and setting is None and all(probe for _, probe in found):
                 probes[row.row] = _probe_columns([probe for _, of_run in found for probe in of_run])
-        if table.rows[0].row not in finished:
-            continue
-        comparison = compare(list(finished.values()), resamples=resamples) if len(finished) > 1 else None
-        differences = {} if comparison is None else {c.run: c.rows[comparison.headline] for c in comparison.others}
-        for name, merged in finished.items():
-            summary = merged.summary
+        for row in (row for row in table.rows if row.row in finished):
+            summary = finished[row.row].summary
             score = summary["rows"]["accuracy" if summary["kind"] == "expressions" else "mean"]
             within = summary["rows"]["mean"]["f1_within_activity"]
-            cells[name][setting] = Cell(score["f1"], score["ci_low"], score["ci_high"], within, differences.get(name))
+            others = (table.rows[0].row, row.against)
+            differences = [_difference(finished, row.row, other, resamples) for other in others]
+            cells[row.row][setting] = Cell(score["f1"], score["ci_low"], score["ci_high"], within, *differences)
     return [
-        RowResults(row, _share(row.published.get(dataset)), cells[row.row], probes[row.row], notes.get(row.row, ""))
+        RowResults(row, _share(row.published.get(published or "")), cells[row.row], probes[row.row], notes[row.row])
         for row in table.rows
     ]
 
@@ -113,48 +116,94 @@ def variant_results(
 def as_table(results: Sequence[RowResults], settings: Sequence[str]) -> pd.DataFrame:
     """Make the table of the CSV file."""
     rows = []
+    against = any(result.row.against for result in results)
     for result in results:
         values: dict[str, Any] = {"row": result.row.row, "about": result.row.about, "parts": result.row.parts}
+        values |= {"against": result.row.against} if against else {}
         for setting in (None, *settings):
             cell, suffix = result.cells.get(setting), f"_{setting}" if setting else ""
-            difference = cell.difference if cell else None
+            differences = {"": cell.difference if cell else None}
+            if against:
+                differences["against_"] = cell.against if cell else None
             values |= {
                 f"f1{suffix}": cell and cell.f1,
                 f"ci_low{suffix}": cell and cell.low,
                 f"ci_high{suffix}": cell and cell.high,
-                f"difference{suffix}": difference and difference.difference,
-                f"difference_low{suffix}": difference and difference.low,
-                f"difference_high{suffix}": difference and difference.high,
-                f"f1_within_activity{suffix}": cell and cell.within_activity,
             }
-        rows.append({**values, **result.probe, "published": result.published, "note": result.note})
+            for prefix, difference in differences.items():
+                values |= {
+                    f"{prefix}difference{suffix}": difference and difference.difference,
+                    f"{prefix}difference_low{suffix}": difference and difference.low,
+                    f"{prefix}difference_high{suffix}": difference and difference.high,
+                }
+            values |= {
+                f"f1_within_activity{suffix}": cell and cell.within_activity,
+                f"note{suffix}": result.notes.get(setting, ""),
+            }
+        rows.append({**values, **result.probe, "published": result.published})
     table = pd.DataFrame(rows)
-    texts = ("row", "about", "parts", "note")
+    texts = {"row", "about", "parts", "against", "note", *(f"note_{setting}" for setting in settings)}
     return table.astype({column: "float64" for column in table if column not in texts})
 
 
 def format_results(results: Sequence[RowResults], settings: Sequence[str]) -> Iterator[Table]:
-    """Format a table for the terminal under the params of the run, and one for each setting."""
+    """Format a table for the terminal under the params of the run, one for each setting, and one of the probes.
+
+    Rows are named by their parts, or else as in the name of the variant.
+    """
     known = variants.settings()
+    names = [result.row.parts or result.row.row for result in results]
     for setting in (None, *settings):
-        about = f"; {known[setting].about}" if setting else ""
-        table = Table(title=f"Variants, in %{about}", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        table.add_column("row")
-        for heading in ("F1", "within\nactivity", "difference", "95 % interval"):
-            table.add_column(heading, justify="right", no_wrap=True, vertical="bottom")
-        for result in results:
-            about_row = f"{result.row.about} ({result.row.parts})" if result.row.parts else result.row.about
-            if (cell := result.cells.get(setting)) is None:
-                table.add_row(
-                    about_row, "", "", "", "needs weights" if "needs weights" in result.note else "not trained"
-                )
-                continue
-            difference = cell.difference
-            compared = ("", "") if difference is None else (points(difference.difference), points_interval(difference))
-            table.add_row(about_row, percent(cell.f1), percent(cell.within_activity), *compared)
-        if setting is None and any(result.note for result in results):
-            table.caption = "The column `note` of the file says why rows have no scores."
+        published = setting is None and any(result.published is not None for result in results)
+        headings = ["F1", "95 % interval", "within\nactivity", "difference", "95 % interval"]
+        headings += ["paper"] if published else []
+        table = _empty_table("Variants, in %" + (f"; {known[setting].about}" if setting else ""), headings)
+        for name, result in zip(names, results, strict=True):
+            cell = result.cells.get(setting)
+            if cell is None:
+                scores = ["", "", "", "", reason(result, setting)]
+            else:
+                scores = [percent(cell.f1), interval({"ci_low": cell.low, "ci_high": cell.high})]
+                scores += [percent(cell.within_activity), *_compared(cell.difference)]
+            table.add_row(name, *scores, *([percent(result.published)] if published else []))
+            if cell is not None and cell.against is not None:
+                table.add_row(f"  minus {result.row.against}", "", "", "", *_compared(cell.against))
+        if any(setting in result.notes for result in results):
+            column = f"note_{setting}" if setting else "note"
+            table.caption = f"The column `{column}` of the file says why rows have no scores."
         yield table
+    if columns := list(dict.fromkeys(column for result in results for column in result.probe)):
+        of_stages = [column.partition("_stage") for column in columns]
+        headings = [f"{HEADINGS[name]}\nstage {stage}" for name, _, stage in of_stages]
+        table = _empty_table("Read from frozen features, in %", headings)
+        for name, result in zip(names, results, strict=True):
+            table.add_row(name, *(percent(result.probe.get(column)) for column in columns))
+        yield table
+
+
+def reason(result: RowResults, setting: str | None) -> str:
+    """Why a row has no scores under a setting, in two words."""
+    return "needs weights" if "needs weights" in result.notes.get(setting, "") else "not trained"
+
+
+def _empty_table(title: str, headings: Sequence[str]) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.add_column("row")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True, vertical="bottom")
+    return table
+
+
+def _compared(difference: Difference | None) -> tuple[str, str]:
+    return ("", "") if difference is None else (points(difference.difference), points_interval(difference))
+
+
+def _difference(finished: Mapping[str, FinishedRun], row: str, other: str | None, resamples: int) -> Difference | None:
+    """The difference of a row from another; None without the other, and from the row itself."""
+    if other is None or other == row or other not in finished:
+        return None
+    comparison = compare([finished[other], finished[row]], resamples=resamples)
+    return comparison.others[0].rows[comparison.headline]
 
 
 def _together(

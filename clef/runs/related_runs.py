@@ -57,6 +57,15 @@ def also_in_stage1(runs: Mapping[str, Params], run: str) -> list[str]:
     return [] if stage1 is None else stage1.also
 
 
+def same_subjects(params: Params, other: Params) -> bool:
+    """Whether two runs are over the same recordings, as far as can be told, even if these have two names."""
+    name = params.dataset.adapter
+    published = name == other.dataset.adapter and adapter_of(name).published_counts is not None
+    folders = [raw_folder(run.dataset.name).resolve() for run in (params, other)]
+    rendered = [run.render and (run.render.kind, run.render.seed) for run in (params, other)]
+    return published or folders[0] == folders[1] or (rendered[0] is not None and rendered[0] == rendered[1])
+
+
 def _references(params: Params) -> list[tuple[str, str]]:
     """Keys that name other runs, each with the name."""
     found = []
@@ -177,11 +186,7 @@ def _require_other_activities(params: Params, sources: list[str], runs: Mapping[
 
 def _require_other_subjects(params: Params, other: Params, where: str) -> None:
     """Two names for one set of subjects would let test subjects into training."""
-    name = params.dataset.adapter
-    published = name == other.dataset.adapter and adapter_of(name).published_counts is not None
-    folders = [raw_folder(run.dataset.name).resolve() for run in (params, other)]
-    rendered = [run.render and (run.render.kind, run.render.seed) for run in (params, other)]
-    if published or folders[0] == folders[1] or (rendered[0] is not None and rendered[0] == rendered[1]):
+    if same_subjects(params, other):
         raise ParamsError(
             f"{where}: its data set {other.dataset.name} has the same subjects as {params.dataset.name}, under another "
             "name; expected other subjects, or the same dataset.name in both"

@@ -39,6 +39,8 @@ class TableRow:
     """Parts of the method that the row uses, as in the paper."""
     published: Mapping[str, float] = field(default_factory=dict)
     """The paper's result in per cent, by data set."""
+    against: str | None = None
+    """Another row that it is also compared with, from which it differs in one thing."""
 
     @property
     def about(self) -> str:
@@ -74,6 +76,8 @@ class Variant:
         base, *parts = name.split("@")
         row = parts.pop(0) if parts and parts[0] in rows() else None
         setting = parts.pop(0) if parts and parts[0] in settings() else None
+        if parts and parts[0] in rows() | settings():
+            raise ParamsError(f"{name}: expected at most one row, then at most one setting, as in demo@linear@labels10")
         if parts:
             raise ParamsError(f"{name}: no variant {parts[0]}; {suggestion(parts[0], [*rows(), *settings()])}")
         return cls(base, row, setting)
@@ -114,24 +118,29 @@ def changes_of(variant: Variant, values: Mapping[str, Any]) -> list[Mapping[str,
         values: The params of its run, without defaults.
 
     Raises:
-        ParamsError: The run has no such weights, or no stage 1.
+        ParamsError: The run has no such weights, or no stage 1 that the row could change.
     """
     row = _table()["rows"][variant.row or "full"]
     setting = settings()[variant.setting] if variant.setting else Change("", "shared", {})
     if not variant.row and not variant.setting:
         return []
     stage1 = values.get("pretrain", {})
-    if stage1 is None and (row.stage1 != "none" or "replaces_stage1_of" in row.params.get("finetune", {})):
+    if stage1 is None and _needs_stage1(row):
         raise ParamsError(f"{variant}: {variant.base} has no stage 1 to change")
     trained_by = ((stage1 or {}).get("from")) or variant.base
     under = variant.setting if setting.stage1 == "own" else None
     full = str(Variant(trained_by, None, under))
     changes = [_resolve(row.params, full), setting.params, _weights(variant, row, values)]
-    if row.stage1 == "none":
+    if row.stage1 == "none" or stage1 is None:
         return [*changes, {"pretrain": None}]
     own_row = {"own": variant.row, "full": None}.get(row.stage1, row.stage1)
     source = str(Variant(trained_by, own_row, under))
     return changes if source == str(variant) else [*changes, {"pretrain": {"from": source, "also": []}}]
+
+
+def _needs_stage1(row: Change) -> bool:
+    """Whether a row is about stage 1: it trains another one, starts from that of another row, or makes up for it."""
+    return row.stage1 in rows() or "pretrain" in row.params or "replaces_stage1_of" in row.params.get("finetune", {})
 
 
 def _weights(variant: Variant, row: Change, values: Mapping[str, Any]) -> dict[str, Any]:

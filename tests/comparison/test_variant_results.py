@@ -11,13 +11,14 @@ from clef.comparison.variant_results import as_table, format_results, variant_re
 from clef.errors import ClefError
 from clef.evaluation.run.fold_metrics import cross_validation
 from clef.evaluation.run.summary import summarize
-from clef.runs.variants import TableRow, VariantTable
+from clef.runs.variants import TableRow, VariantTable, tables
 from tests.evaluation.conftest import FOLDS, action_unit_tables, expression_tables
 
 TABLE = VariantTable(
     rows=[
         TableRow("full", "PA PI I N D", {"demo": 65.9}),
-        TableRow("linear"),
+        TableRow("linear", against="unit"),
+        TableRow("unit"),
         TableRow("clip-i", published={"rafdb": 80.0}),
     ],
     settings=["labels10"],
@@ -47,19 +48,25 @@ def read(run: str):
 
 def test_each_row_is_compared_with_the_first_under_the_same_setting():
     results = variant_results(["run"], TABLE, read, "demo", resamples=50)
-    for setting, names in {None: ("run", "run@linear"), "labels10": ("run@labels10", "run@linear@labels10")}.items():
-        finished = []
+    for setting, suffix in {None: "", "labels10": "@labels10"}.items():
+        finished, names = [], [f"run{row}{suffix}" for row in ("", "@linear", "@unit")]
         for name in names:
             _, summary = summarize(metrics_of(name), name, 50)
             finished.append(FinishedRun(name, None, summary, cross_validation(metrics_of(name))))
             row, result = summary["rows"]["mean"], results[names.index(name)].cells[setting]
             assert (result.f1, result.low, result.high) == (row["f1"], row["ci_low"], row["ci_high"])
             assert result.within_activity == row["f1_within_activity"]
-        assert results[1].cells[setting].difference == compare(finished, resamples=50).others[0].rows["mean"]
-        assert results[0].cells[setting].difference is None
-    assert results[2].cells == {}
-    assert results[2].note == NO_WEIGHTS
-    assert [result.published for result in results] == [0.659, None, None]
+        full, linear, unit = finished
+        cells = [result.cells[setting] for result in results[:3]]
+        assert cells[1].difference == compare([full, linear], resamples=50).others[0].rows["mean"]
+        assert cells[1].against == compare([unit, linear], resamples=50).others[0].rows["mean"]
+        assert cells[2].difference == compare([full, unit], resamples=50).others[0].rows["mean"]
+        assert (cells[0].difference, cells[0].against, cells[2].against) == (None, None, None)
+    assert results[3].cells == {}
+    assert results[3].notes == {None: NO_WEIGHTS, "labels10": NO_WEIGHTS}
+    assert [result.published for result in results] == [0.659, None, None, None]
+    unpublished = variant_results(["run"], TABLE, read, None, resamples=0)
+    assert [result.published for result in unpublished] == [None] * 4
 
 
 def test_the_table_has_a_column_per_setting_and_empty_cells_without_scores():
@@ -67,20 +74,65 @@ def test_the_table_has_a_column_per_setting_and_empty_cells_without_scores():
     table = pd.read_csv(io.StringIO(as_table(results, TABLE.settings).to_csv(index=False)))
     assert table.loc[1, ["identity_stage1", "activity_stage1"]].tolist() == pytest.approx([0.15, 0.05])
     assert table.loc[1, ["identity_stage2", "activity_stage2"]].tolist() == pytest.approx([0.25, 0.1])
-    assert table["identity_stage1"].notna().tolist() == [True, True, False]
+    assert table["identity_stage1"].notna().tolist() == [True, True, True, False]
     assert "auc_stage1" not in table  # the probes have none
-    assert list(table["row"]) == ["full", "linear", "clip-i"]
-    assert table["f1"].notna().tolist() == table["f1_labels10"].notna().tolist() == [True, True, False]
-    assert table["difference"].notna().tolist() == [False, True, False]
+    assert list(table["row"]) == ["full", "linear", "unit", "clip-i"]
+    assert table["f1"].notna().tolist() == table["f1_labels10"].notna().tolist() == [True, True, True, False]
+    assert table["difference"].notna().tolist() == [False, True, True, False]
     assert table["difference_low"].isna().all()  # without resamples
-    assert table["note"].fillna("").tolist() == ["", "", NO_WEIGHTS]
+    assert table["note"].fillna("").tolist() == table["note_labels10"].fillna("").tolist() == ["", "", "", NO_WEIGHTS]
+    assert table["against"].fillna("").tolist() == ["", "unit", "", ""]
+    f1 = table["f1_labels10"]
+    assert table.loc[1, "difference_labels10"] == pytest.approx(f1[1] - f1[0], abs=1e-3)
+    assert table.loc[1, "against_difference_labels10"] == pytest.approx(f1[1] - f1[2], abs=1e-3)
+    assert table["against_difference"].notna().tolist() == [False, True, False, False]
     console = Console(file=io.StringIO(), width=80)
     for part in format_results(results, TABLE.settings):
         console.print(part)
+    lines = [line.split() for line in console.file.getvalue().splitlines()]
+    assert lines.count(["clip-i", "needs", "weights"]) == 2
+    assert any(line[-5:] == ["tenth", "of", "the", "labelled", "frames"] for line in lines)
+    assert ["linear", "15.0", "5.0", "25.0", "10.0"] in lines
+    first = next(line for line in lines if line[:1] == ["PA"])
+    assert (first[5], first[-1]) == (f"{100 * table['f1'][0]:.1f}", "65.9")
+    minus = next(line for line in lines if line[:2] == ["minus", "unit"])
+    assert float(minus[2]) == pytest.approx(100 * table.loc[1, "against_difference"], abs=0.051)
+
+
+@pytest.mark.parametrize("name", tables())
+def test_every_table_fits_into_80_columns_without_cut_names(name):
+    results = variant_results(["run"], tables()[name], read, "bp4d", resamples=20)
+    console = Console(file=io.StringIO(), width=80)
+    for part in format_results(results, tables()[name].settings):
+        console.print(part)
     text = console.file.getvalue()
-    assert text.count("needs weights") >= 2
-    assert "a tenth of the labelled frames" in text
     assert all(len(line) <= 80 for line in text.splitlines())
+    assert "…" not in text
+    for result in results:
+        assert f"\n{result.row.parts or result.row.row} " in text
+    assert "against" not in as_table(results, []) or name in ("controls", "heads")
+
+
+def test_notes_belong_to_their_setting():
+    def missing(run: str):
+        return {"run@labels10": "not trained yet: a", "run@linear": "not trained yet: b"}.get(run) or read(run)
+
+    results = variant_results(["run"], TABLE, missing, None, resamples=0)
+    table = as_table(results, TABLE.settings)
+    assert table["note"].tolist() == ["", "not trained yet: b", "", NO_WEIGHTS]
+    assert table["note_labels10"].tolist() == ["not trained yet: a", "", "", NO_WEIGHTS]
+    assert table["f1_labels10"].notna().tolist() == [False, True, True, False]
+    assert table["difference_labels10"].isna().all()  # nothing to compare with
+    assert table["against_difference_labels10"].notna().tolist() == [False, True, False, False]
+
+
+def test_probes_count_only_if_every_run_has_them():
+    def probed(run: str):
+        return metrics_of(run), probes_of(run) if run.startswith("one") else []
+
+    rows = VariantTable(TABLE.rows[:2], [], probe=True)
+    assert not any(result.probe for result in variant_results(["one", "two"], rows, probed, None, resamples=0))
+    assert all(result.probe for result in variant_results(["one"], rows, probed, None, resamples=0))
 
 
 def test_several_runs_are_one_cross_validation_with_all_of_their_folds():
@@ -114,4 +166,4 @@ def test_variants_tested_on_other_frames_are_refused():
 
 def test_without_the_first_row_a_setting_has_no_results():
     results = variant_results(["run"], TABLE, lambda run: NO_WEIGHTS, "demo", resamples=0)
-    assert all(not result.cells and result.note == NO_WEIGHTS for result in results)
+    assert all(not result.cells and result.notes[None] == NO_WEIGHTS for result in results)

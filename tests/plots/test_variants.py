@@ -1,6 +1,7 @@
 import math
 
 import pytest
+from matplotlib.text import Text
 
 from clef.comparison.differences import Difference
 from clef.comparison.variant_results import Cell, RowResults
@@ -19,7 +20,13 @@ RESULTS = [
         },
         {},
     ),
-    RowResults(TableRow("clip-i"), None, {}, {}, "needs weights: there are none"),
+    RowResults(TableRow("clip-i"), None, {}, {}, {None: "needs weights: there are none"}),
+    RowResults(
+        TableRow("vectors", against="linear"),
+        None,
+        {None: Cell(0.5, 0.4, 0.6, 0.4, Difference(0.6, 0.5, -0.2, 0.0), Difference(0.55, 0.5, -0.1, 0.01))},
+        {},
+    ),
 ]
 
 
@@ -30,13 +37,27 @@ def test_differences_intervals_and_published_values_are_at_their_places():
     assert [text.get_text() for text in whole.get_yticklabels()] == [
         "PA PI I N D",
         "linear head",
-        "CLIP's weights, linear head",
+        "the run's pretrained weights, linear head",
+        "free class vectors, unit image features",
+        "against linear head",
     ]
     points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in whole.lines if line.get_marker() == "o"]
-    assert points == [(0, 0), (pytest.approx(-5), 1)]
+    assert points == [(0, 0), (pytest.approx(-5), 1), (pytest.approx(-10), 3), (pytest.approx(-5), 4)]
     intervals = [list(line.get_xdata()) for line in whole.lines if line.get_alpha() is not None]
-    assert intervals == [pytest.approx([-8, -2])]
+    assert intervals == [pytest.approx([-8, -2]), pytest.approx([-20, 0]), pytest.approx([-10, 1])]
+    assert not [line for line in tenth.lines if line.get_marker() == "o" and line.get_ydata()[0] != 1]
     published = [line.get_xdata()[0] for line in whole.lines if line.get_markeredgecolor() == ORANGE]
     assert published == [0, pytest.approx(-2)]
-    assert [text.get_text() for text in whole.texts] == ["60.0", "55.0", "needs weights"]
-    assert [text.get_text() for text in tenth.texts] == ["not trained", "50.0", "needs weights"]
+    assert [text.get_text() for text in whole.texts] == ["60.0", "55.0", "needs weights", "50.0"]
+    assert [text.get_text() for text in tenth.texts] == ["not trained", "50.0", "not trained", "not trained"]
+    assert whole.get_xlim() == tenth.get_xlim()
+
+
+def test_the_legend_covers_no_text():
+    with plot_style():
+        figure = variants_figure("demo", RESULTS, ["labels10"])
+        figure.draw_without_rendering()
+    (legend,) = figure.legends
+    others = [text for text in figure.findobj(Text) if text.get_text() and text not in legend.get_texts()]
+    assert "difference in percentage points" in [text.get_text() for text in others]
+    assert not [text for text in others if legend.get_window_extent().overlaps(text.get_window_extent())]

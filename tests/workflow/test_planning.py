@@ -55,9 +55,24 @@ def test_variants_of_a_run_share_its_data_and_each_distinct_stage_1(checkout):
     # Seven of the thirteen rows start from no published weights; full CLEF and images only are the two stages 1.
     ablation = planned(snakemake(checkout, "-n", "results/demo/ablation.csv"))
     assert ablation == data | {"pretrain": 6, "finetune": 21, "evaluate": 21, "variants": 1}
-    assert "no variant lineer; did you mean linear?" in snakemake(
-        checkout, "-n", "results/demo@lineer/summary.csv", check=False
-    )
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("demo@lineer/summary", "demo@lineer: no variant lineer; did you mean linear?"),
+        ("demo@labels10@linear/summary", "demo@labels10@linear: expected at most one row, then at most one setting"),
+        ("demo/abblation", "results/demo/abblation.csv: no such table; did you mean ablation?"),
+        ("demo@linear/core", "results/demo@linear/core.csv: a table of variants is made of a run and not of a variant"),
+        ("demo-linear/ablation", "demo-linear: finetune.head is linear, and a table of variants is made of a run with"),
+        ("demo-expr/ablation", "demo-expr: has no stage 1, and a table of variants is made of a run with"),
+    ],
+)
+def test_a_variant_or_a_table_that_cannot_be_is_one_line(checkout, target, message):
+    output = snakemake(checkout, "-n", f"results/{target}.csv", check=False)
+    assert f"CLEF: error: {message}" in output
+    assert "MissingRule" not in output
+    assert "Traceback" not in output
 
 
 def test_a_run_name_with_pattern_characters_is_taken_literally(checkout):

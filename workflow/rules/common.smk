@@ -111,7 +111,7 @@ def stage1(wildcards):
 
 
 def probed_stage1(wildcards):
-    """Stage 1 that a fold starts from, unless it was removed after stage 2: a probe is not worth training it again."""
+    """Stage 1 that a fold starts from. A probe goes without it, and does not train it again, if it was removed."""
     weights = stage1(wildcards)
     stage2 = fold_folder(wildcards.run, wildcards.seed, wildcards.fold)
     finished = (stage2 / "finetune.safetensors").exists()

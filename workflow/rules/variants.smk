@@ -1,5 +1,6 @@
-# The variants of a run, such as `demo@linear`: its ablation, results/{run}/ablation.csv, and its controls, controls.csv.
+# The variants of a run, such as `demo@linear`: its ablation, results/{run}/ablation.csv, and tables of controls.
 from clef.params.schema import ParamsError
+from clef.runs.variant_tables import refuse_table, require_full_method
 from clef.runs.variants import tables
 
 VARIANTS_CODE = sorted(
@@ -14,6 +15,7 @@ VARIANTS_CODE = sorted(
 def variant_scores(wildcards):
     """Scores and probes of every variant that can be trained; the table says why the others cannot."""
     of_run(wildcards)
+    checked(require_full_method, wildcards.run, Path("params"))
     table, paths = tables()[wildcards.table], []
     for setting in (None, *table.settings):
         for row in table.rows:
@@ -42,3 +44,13 @@ rule variants:
     localrule: True
     shell:
         "python -m clef --log {log:q} variants {wildcards.table:q} {wildcards.run:q} --out {output.table:q}"
+
+
+rule unknown_table:
+    """Suggest the nearest name for a mistyped table, and refuse tables of variants of a variant."""
+    input:
+        lambda wildcards: checked(refuse_table, *wildcards.path.split("/")),
+    output:
+        "results/{path}.csv",
+    wildcard_constraints:
+        path=rf"(?!(?:[^@/]+/(?:{'|'.join(tables())})|[^/]+/(?:summary|probe))\.csv$)(?:{NAMES})/[^/]+",

@@ -58,8 +58,9 @@ def probe_fold(
 
     Identity and activity are read among the test subjects, from every n-th frame with a crop, labelled or not. Labels
     are learnt from every n-th labelled frame of the training subjects, and read from those of the test subjects. The
-    row `ceiling` has the activity as read from the true labels of the latter. `other_dataset` replaces the test
-    subjects. Without `stage1`, its row is missing.
+    row `from true labels` has the activity as read from the true labels, present or absent, of those of the latter
+    frames on which all labels are known. `other_dataset` replaces the test subjects. Without `stage1`, its row is
+    missing.
 
     Raises:
         ClefError: The weights saw a test subject, do not belong together, or do not fit the params or the crops.
@@ -114,8 +115,8 @@ def probe_fold(
     rows.append({"weights": "chance", **{key: reading.chance for key, reading in readings.items()}})
     known = test[["subject", "activity"]].notna().all(axis=1).to_numpy() & ~np.isnan(truth).any(axis=1)
     acted = test[known]
-    ceiling = read_activity(truth[known], acted["subject"].to_numpy(), acted["activity"].to_numpy())
-    rows.append({"weights": "ceiling", "activity": ceiling.score})
+    from_labels = read_activity(truth[known], acted["subject"].to_numpy(), acted["activity"].to_numpy())
+    rows.append({"weights": "from true labels", "activity": from_labels.score})
     frames = {"training": len(train), "test": len(test), "clips": len(clips)}
     write_json(target, {"seed": seed, "fold": fold.number, "frames": frames, "rows": json_data(rows, DECIMALS)})
     notice("%d labelled training frames, %d labelled test frames, %d frames of clips", *frames.values())

@@ -1,9 +1,10 @@
 """The table of a run's probes, `probe.csv`: means over seeds and folds.
 
 It has a row for the weights before training (random, or `model.pretrained`), after stage 1 and after stage 2, one for
-chance and one for the ceiling. Columns: `weights`; `identity` and `activity`, accuracies; `auc` of the action units, or
-`accuracy` of the expression; `sd_identity` ..., standard deviations (n - 1) over seeds and folds, empty with only one.
-Numbers are between 0 and 1, and empty if undefined. See `clef.evaluation.probe.probe` for the classifier.
+chance, and one for the activity as read from the true labels. Columns: `weights`; `identity` and `activity`,
+accuracies; `auc` of the action units, or `accuracy` of the expression; `sd_identity` ..., standard deviations (n - 1)
+over seeds and folds, empty with only one. Numbers are between 0 and 1, and empty if undefined. See
+`clef.evaluation.probe.probe` for the classifier.
 """
 
 from collections.abc import Sequence
@@ -45,5 +46,5 @@ def format_table(run: str, table: pd.DataFrame, folds: int) -> Table:
             shown.add_section()
         deviations = {name: percent(row[f"sd_{name}"]) for name in columns}
         shown.add_row(row["weights"], *(percent(row[c]) + (f" ± {sd}" if sd else "") for c, sd in deviations.items()))
-    shown.caption = f"± over seeds and folds ({folds}). Ceiling: the activity as read from the true labels."
+    shown.caption = f"± over seeds and folds ({folds}). From true labels: on labelled frames only."
     return shown

@@ -71,7 +71,7 @@ def test_shuffled_names_are_read_at_chance(read):
 
 
 @pytest.mark.parametrize(("subjects", "groups"), [(3, 3), (7, 5)])
-def test_the_ceiling_equals_a_plain_loop_over_subjects(subjects, groups):
+def test_the_activity_from_true_labels_equals_a_plain_loop_over_subjects(subjects, groups):
     subject, activity = clips(subjects)
     rates = np.random.default_rng(2).uniform(0.1, 0.9, (len(ACTIVITIES), 5))
     present = np.random.default_rng(3).uniform(size=(len(subject), 5))

@@ -16,7 +16,9 @@ from clef.datasets.ferplus import EMOTIONS
 from clef.errors import ClefError
 from clef.evaluation.probe import probe_fold as module
 from clef.evaluation.probe.features import image_features
+from clef.evaluation.probe.probe import read_activity
 from clef.evaluation.probe.probe_fold import probe_fold
+from clef.faces.shard import CROPPED
 from clef.fixtures import write_fixture
 from clef.fixtures.size import FixtureSize
 from clef.manifest import select
@@ -48,10 +50,10 @@ def probed(toy, stage1, stage2, tmp_path):
     return probe
 
 
-def test_a_fold_is_probed_before_training_and_after_each_stage(probed, tmp_path):
+def test_a_fold_is_probed_before_training_and_after_each_stage(toy, probed, tmp_path):
     found = probed()
     rows = {row.pop("weights"): row for row in found["rows"]}
-    assert list(rows) == ["before training", "after stage 1", "after stage 2", "chance", "ceiling"]
+    assert list(rows) == ["before training", "after stage 1", "after stage 2", "chance", "from true labels"]
     cropped, tested = len(LABELLED) - 1, 3 * len(FOLD.test_subjects)
     assert found["frames"] == {
         "training": 3 * len(FOLD.train_subjects) * cropped,
@@ -60,7 +62,10 @@ def test_a_fold_is_probed_before_training_and_after_each_stage(probed, tmp_path)
     }
     assert rows["chance"] == {"identity": 0.5, "activity": pytest.approx(1 / 3, abs=1e-4), "auc": 0.5}
     assert rows["after stage 2"]["auc"] > 0.9  # squares in the picture
-    assert rows["ceiling"].keys() == {"activity"}
+    labelled = select.test_labels(toy.manifest, FOLD, PARAMS.labels, 1)
+    labelled = labelled[labelled["status"].isin(CROPPED)].dropna(subset=PARAMS.labels.names)
+    truth, *names = (labelled[PARAMS.labels.names].to_numpy(float), *labelled[["subject", "activity"]].to_numpy().T)
+    assert rows["from true labels"] == {"activity": pytest.approx(read_activity(truth, *names).score, abs=1e-4)}
     first = (tmp_path / "probe.json").read_bytes()
     probed()
     assert (tmp_path / "probe.json").read_bytes() == first
@@ -156,7 +161,7 @@ def test_expressions_without_subjects_and_activities_have_an_accuracy_only(tmp_p
     tested = select.test_labels(inputs.manifest, fold, params.labels, params.probe.stride)["expression"]
     assert tested.isna().any()
     rows = json.loads((tmp_path / "probe.json").read_text())["rows"]
-    assert [row["weights"] for row in rows] == ["before training", "after stage 2", "chance", "ceiling"]
+    assert [row["weights"] for row in rows] == ["before training", "after stage 2", "chance", "from true labels"]
     for row in rows[:3]:
         assert (row["identity"], row["activity"]) == (None, None)
         assert 0 <= row["accuracy"] <= 1

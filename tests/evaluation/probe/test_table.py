@@ -11,7 +11,7 @@ ROWS = [
     {"weights": "before training", "identity": 0.9, "activity": None, "auc": 0.6},
     {"weights": "after stage 2", "identity": 0.5, "activity": None, "auc": 0.8},
     {"weights": "chance", "identity": 0.2, "activity": None, "auc": 0.5},
-    {"weights": "ceiling", "activity": None},
+    {"weights": "from true labels", "activity": None},
 ]
 OTHER = [{**row, "identity": row["identity"] - 0.1} if "identity" in row else row for row in ROWS]
 
