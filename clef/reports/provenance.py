@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from clef.params.schema import LabelParams
 from clef.plots.training_curves import STAGES
 from clef.reports.table import Table
 from clef.runtime.progress import duration
@@ -72,11 +73,12 @@ def facts(trainings: Sequence[Training]) -> dict[str, str]:
     }
 
 
-def texts_table(trainings: Sequence[Training], labels: Sequence[str]) -> Table | None:
-    """The texts that stage 2 matched images with; None for a linear head or without a sidecar."""
+def texts_table(trainings: Sequence[Training]) -> Table | None:
+    """The texts that stage 2 matched images with in training; None for a head without texts or without a sidecar."""
     sidecar = next((training.sidecar for training in trainings if training.stage == "finetune"), {})
-    if "label_texts" not in sidecar or sidecar["finetune"]["head"] == "linear":
+    if "label_texts" not in sidecar or sidecar["finetune"]["head"] != "text":
         return None
+    labels = LabelParams.model_validate(sidecar["labels"]).names  # a zero-shot run tests others
     rows = [[label, *texts] for label, texts in zip(labels, sidecar["label_texts"], strict=True)]
     templates = {key: [value] if isinstance(value, str) else value for key, value in sidecar["templates"].items()}
     lines = [f"{key}: {', '.join(f'“{template}”' for template in own)}" for key, own in templates.items()]

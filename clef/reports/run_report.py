@@ -93,7 +93,7 @@ def write_report(
             checks=_checks(summary),
             trainings=provenance.training_table(trainings),
             facts=provenance.facts(trainings),
-            texts=provenance.texts_table(trainings, summary["labels"]),
+            texts=provenance.texts_table(trainings),
             crops=params.crop_digest,
             params=yaml.safe_dump(params.model_dump(mode="json", by_alias=True), sort_keys=False),
         )

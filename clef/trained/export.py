@@ -31,9 +31,15 @@ def export_run(
         overwrite: Whether an earlier export may be replaced.
 
     Raises:
-        ClefError: The target may not be replaced, weights are damaged, or a package is missing.
+        ClefError: The run tests other labels than it predicts, the target may not be replaced, weights are damaged, or
+            a package is missing.
         OSError: The folder cannot be written.
     """
+    if config.labels.zero_shot:
+        raise ClefError(
+            f"export: {config.run} tests labels that it was not trained on (labels.zero_shot), so there are no scores "
+            "of those that it predicts; export a run that tests its own labels"
+        )
     _require_free(target, overwrite)
     if with_onnx:
         require_onnx()

@@ -59,7 +59,7 @@ def run_config(folder: Path, seed: int | None = None, fold: str | None = None) -
             Member(file=str(path.relative_to(folder)), sha256=own["sha256"], seed=own["seed"], fold=own["fold"])
             for path, own in zip(weights, sidecars, strict=True)
         ],
-        scores=_scores(folder, required=fold is None),
+        scores={} if labels.zero_shot else _scores(folder, required=fold is None),
         notice=NOTICE if adapter_of(first["dataset"]["adapter"]).rendered else None,
     )
 
@@ -110,7 +110,9 @@ def _thresholds(weights: list[Path], labels: LabelParams) -> tuple[dict[str, flo
     metrics = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
     tunings = [found["tuned"] for found in metrics if found.get("tuned")]
     if len(tunings) < len(weights):
-        fixed = metrics[0]["threshold"] if metrics else EvaluateParams().threshold
+        fixed = metrics[0]["threshold"] if metrics else None
+        if fixed is None:  # not evaluated, or zero-shot on expressions
+            fixed = EvaluateParams().threshold
         return dict.fromkeys(labels.names, fixed), False
     from clef.evaluation.fold.threshold_tuning import temper  # slow, and not for exported models
 

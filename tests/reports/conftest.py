@@ -92,7 +92,8 @@ def write_training(folder: Path, seed: int) -> None:
         weights = folder / f"{stage}.safetensors"
         sidecar = {"steps": 100, "manifest": "m" * 64, "package": "p" * 64, "fingerprint": {"size": 72, "eyes": [1, 2]}}
         if stage == "finetune":
-            sidecar |= {"finetune": {"head": "text"}}
+            labels = {"kind": "action_units", "action_units": [1, 6, 12], "zero_shot": ["AU25"]}
+            sidecar |= {"finetune": {"head": "text"}, "labels": labels}
             sidecar |= {"templates": {"name": "a photo of {}", "descriptions": ["{}", "{}!"]}}
             sidecar |= {"label_texts": [[f"name {i}", f"text <{i}>"] for i in range(3)]}
         write_text(weights.with_suffix(".json"), json.dumps(sidecar))

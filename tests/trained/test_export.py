@@ -52,6 +52,14 @@ def test_the_exported_folder_is_complete_and_predicts_as_the_evaluation_did(toy_
     assert (both[0].predict(crops, sentences[0])[1] == both[1].predict(crops, sentences[1])[1]).all()
 
 
+def test_a_run_that_tests_other_labels_than_it_predicts_is_not_exported(toy_run, tmp_path):
+    config = run_config(toy_run[0])
+    labels = config.labels.model_copy(update={"zero_shot": ["AU25"]})
+    with pytest.raises(ClefError, match=r"tests labels that it was not trained on \(labels.zero_shot\)"):
+        export_run(toy_run[0], config.model_copy(update={"labels": labels}), tmp_path / "model", with_onnx=False)
+    assert not (tmp_path / "model").exists()
+
+
 def test_loading_needs_no_network_and_no_training_code(toy_run, exported, tmp_path):
     crops, _ = evaluated_crops(toy_run, 0)
     np.save(tmp_path / "crops.npy", crops.numpy())
