@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 from clef.errors import ClefError
+from clef.params.schema import ParamsError
 from clef.runs.load import REQUESTED
 from clef.runs.requested import RequestedRuns
-from clef.runs.variants import name_pattern
+from clef.runs.variant_tables import require_full_method
+from clef.runs.variants import name_pattern, tables
 from clef.runtime.encoding import require_utf8
 from clef.runtime.gpus import visible_gpus
 from clef.runtime.paths import fold_folder
@@ -135,6 +137,23 @@ def of_folds(run, file):
 
 def of_every_fold(file):
     return lambda wildcards: of_folds(of_run(wildcards), file)
+
+
+def variant_scores(wildcards):
+    """Scores and probes of every variant that can be trained; the table says why the others cannot."""
+    of_run(wildcards)
+    checked(require_full_method, wildcards.run, Path("params"))
+    table, paths = tables()[wildcards.table], []
+    for setting in (None, *table.settings):
+        for row in table.rows:
+            try:
+                run = RUNS[table.variant(wildcards.run, row, setting)]
+            except ParamsError:
+                continue
+            paths += of_folds(run, "metrics.json")
+            if table.probe and setting is None:
+                paths += of_folds(run, "probe.json")
+    return paths
 
 
 # True if jobs run on other machines, and within such a job.

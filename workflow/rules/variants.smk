@@ -1,6 +1,5 @@
 # The variants of a run, such as `demo@linear`: its ablation, results/{run}/ablation.csv, and tables of controls.
-from clef.params.schema import ParamsError
-from clef.runs.variant_tables import refuse_table, require_full_method
+from clef.runs.variant_tables import refuse_table
 from clef.runs.variants import tables
 
 VARIANTS_CODE = sorted(
@@ -10,23 +9,6 @@ VARIANTS_CODE = sorted(
         *package_files("clef/runs/variants.yaml"),
     }
 )
-
-
-def variant_scores(wildcards):
-    """Scores and probes of every variant that can be trained; the table says why the others cannot."""
-    of_run(wildcards)
-    checked(require_full_method, wildcards.run, Path("params"))
-    table, paths = tables()[wildcards.table], []
-    for setting in (None, *table.settings):
-        for row in table.rows:
-            try:
-                run = RUNS[table.variant(wildcards.run, row, setting)]
-            except ParamsError:
-                continue
-            paths += of_folds(run, "metrics.json")
-            if table.probe and setting is None:
-                paths += of_folds(run, "probe.json")
-    return paths
 
 
 rule variants:
