@@ -1,6 +1,7 @@
 """Source files that a rule depends on, found by following imports."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import clef
@@ -23,12 +24,20 @@ def source_files(module: str, within: tuple[str, ...] = ("clef",)) -> list[str]:
         if path is None or path in found or not f"{name}.".startswith(tuple(f"{package}." for package in within)):
             continue
         found.add(path)
-        for node in ast.walk(ast.parse((CHECKOUT / path).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                pending += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                pending += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        pending += _imports((CHECKOUT / path).read_text(encoding="utf-8"))
     return [_path(file) for file in sorted(found)]
+
+
+@cache
+def _imports(source: str) -> list[str]:
+    """Names that a source file imports. Every job reads the rules, and the rules have many files in common."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def package_files(pattern: str) -> list[str]:
