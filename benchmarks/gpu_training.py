@@ -28,8 +28,9 @@ from clef.batches.crops import Crops
 from clef.datasets import open_dataset
 from clef.faces.shard import CROPPED
 from clef.manifest.table import manifest_fingerprint, read_manifest
+from clef.model.encoders import Encoders
 from clef.model.prediction import probabilities
-from clef.model.tasks import Encoders, LabelTask
+from clef.model.tasks import LabelTask
 from clef.model.texts import label_templates, label_texts
 from clef.params.schema import Params
 from clef.runs.load import load_params

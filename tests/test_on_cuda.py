@@ -11,7 +11,8 @@ from clef.errors import Unfinished
 from clef.evaluation.fold.evaluate_fold import evaluate_fold
 from clef.model import losses
 from clef.model.device import autocast
-from clef.model.tasks import Encoders, LabelTask
+from clef.model.encoders import Encoders
+from clef.model.tasks import LabelTask
 from clef.model.texts import LabelTexts, label_templates
 from clef.params.schema import AugmentParams, FinetuneParams, LabelParams, ModelParams, TextParams
 from clef.training.finetune import finetune

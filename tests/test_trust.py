@@ -21,7 +21,7 @@ import torch
 from clef.datasets import affectnet_releases, open_dataset
 from clef.errors import ClefError
 from clef.faces.detectors import build_detector
-from clef.model.tasks import Encoders
+from clef.model.encoders import Encoders
 from clef.model.texts import activity_texts
 from clef.params.schema import CropParams, ModelParams, Params, TextParams
 from clef.runs.clean import leftovers, remove

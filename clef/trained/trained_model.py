@@ -10,7 +10,8 @@ from torch import Tensor
 from clef.batches.augmentation import centre, normalise
 from clef.errors import ClefError
 from clef.model.device import autocast
-from clef.model.tasks import Encoders, LabelTask, architecture
+from clef.model.encoders import Encoders, architecture
+from clef.model.tasks import LabelTask
 from clef.model.texts import LabelTexts, Templates
 from clef.model.weights_file import read_weights, restore
 from clef.params.schema import ModelParams

@@ -16,7 +16,8 @@ from clef.datasets import open_dataset
 from clef.manifest.folds import Fold
 from clef.manifest.table import manifest_fingerprint
 from clef.model.device import prepare_device
-from clef.model.tasks import ActivityTask, Encoders
+from clef.model.encoders import Encoders
+from clef.model.tasks import ActivityTask
 from clef.model.texts import activity_texts
 from clef.params.schema import PRETRAIN_SECTIONS, Params, PretrainParams
 from clef.runtime.files import file_hash

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from clef.manifest.folds import Fold
-from clef.model.tasks import architecture
+from clef.model.encoders import architecture
 from clef.params.schema import Params, digest
 from clef.runtime.files import file_hash
 from clef.training.checkpoint import package_hash, pretrained_hash

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from clef.batches.augmentation import augment, draw, normalise
 from clef.model.device import describe_device
-from clef.model.tasks import Encoders, Task
+from clef.model.encoders import Encoders
+from clef.model.tasks import Task
 from clef.params.schema import AugmentParams, FinetuneParams, Params, PretrainParams
 from clef.runtime.files import check_guards
 from clef.runtime.lease import leased

@@ -8,8 +8,9 @@ from clef.batches.crops import Crops
 from clef.faces.shard import CROPPED
 from clef.manifest import select
 from clef.manifest.table import manifest_fingerprint
+from clef.model.encoders import Encoders
 from clef.model.prediction import Predictions, predict_frames, prediction_table
-from clef.model.tasks import Encoders, LabelTask
+from clef.model.tasks import LabelTask
 from clef.model.texts import label_templates, label_texts
 from tests.toy import make_toy, toy_fold, toy_params
 

@@ -1,6 +1,3 @@
-import logging
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -8,20 +5,11 @@ import torch
 from clef.datasets import open_dataset
 from clef.errors import ClefError
 from clef.model import losses
-from clef.model.tasks import MAX_LOGIT_SCALE, ActivityTask, Encoders, LabelTask, Task
+from clef.model.tasks import MAX_LOGIT_SCALE, ActivityTask, LabelTask, Task
 from clef.model.texts import activity_texts, label_templates, label_texts
-from clef.params.schema import LabelParams, ModelParams
+from clef.params.schema import LabelParams
+from tests.model.tiny import IMAGES, encoders
 from tests.toy import toy_params
-
-TINY = ModelParams(name="clef-tiny", image_size=32)
-
-
-IMAGES = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3, 32, 32)).astype(np.float32))
-
-
-def encoders(settings: ModelParams = TINY) -> Encoders:
-    torch.manual_seed(0)
-    return Encoders(settings)
 
 
 def label_task(labels: LabelParams | None = None, rates: torch.Tensor | None = None, **finetune) -> LabelTask:
@@ -29,29 +17,6 @@ def label_task(labels: LabelParams | None = None, rates: torch.Tensor | None = N
     labels = labels or params.labels
     texts, templates = label_texts(params.texts, labels), label_templates(params.texts)
     return LabelTask(encoders(), texts, labels, templates, params.finetune, rates, seed=0)
-
-
-def test_features_are_unit_vectors_in_a_common_space(caplog):
-    model = encoders().eval()
-    assert caplog.messages == []  # no warning about random weights
-    assert not logging.getLogger().filters
-    images, texts = model.images(IMAGES), model.texts(model.tokenize(["a face", "a hand"]))
-    torch.testing.assert_close(images.norm(dim=1), torch.ones(6))
-    torch.testing.assert_close(texts.norm(dim=1), torch.ones(2))
-    assert images.shape[1] == texts.shape[1] == model.dim
-    with pytest.raises(ClefError, match="tokens; clef-tiny reads 40: shorten it"):
-        model.tokenize(["a face " * 40])
-    with pytest.raises(ClefError, match=r"old\.safetensors: .* no normalisation of images; train again"):
-        model.normalise_as({}, Path("old.safetensors"))
-
-
-def test_a_later_stage_normalises_like_the_first_and_not_like_its_pretrained_file(tmp_path):
-    path = tmp_path / "w.pt"
-    torch.save(encoders().clip.state_dict(), path)
-    model = Encoders(TINY.model_copy(update={"pretrained": str(path), "normalisation": "imagenet"}))
-    assert model.normalisation == {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
-    model.normalise_as({"normalisation": {"mean": [0.5] * 3, "std": [0.25] * 3}}, path)
-    assert model.normalisation == {"mean": [0.5] * 3, "std": [0.25] * 3}
 
 
 def activity_task(**pretrain) -> ActivityTask:

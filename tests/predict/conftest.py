@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from clef.faces.detectors import build_detector
 from clef.faces.fingerprint import crop_fingerprint
 from clef.fixtures.face_pictures import cropped
-from clef.model.tasks import Encoders, LabelTask, architecture
+from clef.model.encoders import Encoders, architecture
+from clef.model.tasks import LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.params.schema import CropParams, FinetuneParams, LabelParams, ModelParams, TextParams
 from clef.trained.config import CONFIG, Member, TrainedConfig

@@ -14,7 +14,8 @@ import torch
 from clef import __version__
 from clef.batches.augmentation import centre
 from clef.errors import ClefError
-from clef.model.tasks import Encoders, LabelTask, architecture
+from clef.model.encoders import Encoders, architecture
+from clef.model.tasks import LabelTask
 from clef.model.texts import LabelTexts, Templates
 from clef.params.schema import FinetuneParams, LabelParams, ModelParams
 from clef.trained.config import Member, TrainedConfig

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 import clef.training.provenance
 from clef.datasets import open_dataset
 from clef.manifest.folds import fold_testing_all
-from clef.model.tasks import Encoders
+from clef.model.encoders import Encoders
 from clef.model.texts import PACKAGED
 from clef.params.schema import Params
 from clef.training.checkpoint import save_weights

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from clef.errors import ClefError
 from clef.manifest.folds import inner_split
-from clef.model.tasks import Encoders, architecture
+from clef.model.encoders import Encoders, architecture
 from clef.model.texts import PACKAGED
 from clef.params.schema import TextParams
 from clef.training.checkpoint import save_weights

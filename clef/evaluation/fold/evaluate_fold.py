@@ -16,8 +16,9 @@ from clef.manifest import select
 from clef.manifest.folds import Fold, inner_split, require_disjoint
 from clef.manifest.table import manifest_fingerprint
 from clef.model.device import prepare_device
+from clef.model.encoders import Encoders
 from clef.model.prediction import predict_frames, prediction_table
-from clef.model.tasks import Encoders, LabelTask
+from clef.model.tasks import LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.model.weights_file import restore
 from clef.params.schema import Params

@@ -6,7 +6,7 @@ import torch
 from clef.batches.augmentation import centre, normalise
 from clef.batches.crops import Crops, in_batches, load_steps
 from clef.model.device import autocast
-from clef.model.tasks import Encoders
+from clef.model.encoders import Encoders
 from clef.runtime.progress import progress
 
 

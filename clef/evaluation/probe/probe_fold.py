@@ -26,7 +26,7 @@ from clef.manifest import select
 from clef.manifest.folds import Fold, require_disjoint
 from clef.manifest.table import manifest_fingerprint
 from clef.model.device import prepare_device
-from clef.model.tasks import Encoders
+from clef.model.encoders import Encoders
 from clef.model.weights_file import restore
 from clef.params.schema import LabelParams, Params
 from clef.runtime.files import file_hash

@@ -24,7 +24,7 @@ from clef.fixtures.size import FixtureSize
 from clef.manifest import select
 from clef.manifest.folds import Fold, fold_testing_all
 from clef.manifest.table import manifest_fingerprint
-from clef.model.tasks import Encoders
+from clef.model.encoders import Encoders
 from clef.training.finetune import finetune
 from clef.training.inputs import EvaluationData, Inputs
 from tests.fixtures.pipeline import CROP, run_pipeline

@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from clef.model.tasks import ActivityTask, Encoders, LabelTask
+from clef.model.encoders import Encoders
+from clef.model.tasks import ActivityTask, LabelTask
 from clef.model.texts import LabelTexts, label_templates
 from clef.params.schema import FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams
 from clef.training.ranks.ranks import Ranks, connected

@@ -1,0 +1,96 @@
+"""The image and the text encoder: an open_clip model with a common feature space."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clef.errors import ClefError
+from clef.model.open_clip_model import create_model
+from clef.params.schema import ModelParams
+
+
+class Encoders(nn.Module):
+    """An image and a text encoder with a common feature space.
+
+    Args:
+        settings: The open_clip model and its pretrained weights.
+
+    Raises:
+        ClefError: The model is unknown, or its weights cannot be loaded.
+    """
+
+    clip: Any
+    """The open_clip model."""
+
+    def __init__(self, settings: ModelParams) -> None:
+        super().__init__()
+        self.name = settings.name
+        self.clip = create_model(settings)
+        self.clip.visual.to(memory_format=torch.channels_last)  # speeds up convolutions by half
+        self.clip.logit_scale.requires_grad_(False)  # each task learns its own scale
+        self.tokenizer = open_clip.get_tokenizer(settings.name)
+        self.image_size = settings.image_size
+        self.dim: int = open_clip.get_model_config(settings.name)["embed_dim"]
+        preprocessing = open_clip.get_model_preprocess_cfg(self.clip)
+        self.mean: tuple[float, ...] = tuple(preprocessing["mean"])
+        self.std: tuple[float, ...] = tuple(preprocessing["std"])
+        if settings.gradient_checkpointing:
+            self.clip.set_grad_checkpointing()
+        self._visual = torch.compile(self.clip.encode_image) if settings.compile else self.clip.encode_image
+
+    def image_features(self, images: Tensor) -> Tensor:
+        """Encode normalised images (batch, 3, size, size) to features (batch, dim) of any length."""
+        return self._visual(images.contiguous(memory_format=torch.channels_last))
+
+    def images(self, images: Tensor) -> Tensor:
+        """Encode normalised images (batch, 3, size, size) to unit features (batch, dim) in float32."""
+        return F.normalize(self.image_features(images).float(), dim=-1)
+
+    def texts(self, tokens: Tensor) -> Tensor:
+        """Encode tokens (text, context) to unit features (text, dim) in float32."""
+        return F.normalize(self.clip.encode_text(tokens).float(), dim=-1)
+
+    def freeze_text(self) -> None:
+        """Train the image tower only."""
+        for name, parameter in self.clip.named_parameters():
+            if not name.startswith("visual."):
+                parameter.requires_grad_(False)
+
+    def tokenize(self, texts: Sequence[str]) -> Tensor:
+        """Tokenize texts to (text, context).
+
+        Raises:
+            ClefError: A text is longer than the context; open_clip would cut it.
+        """
+        context = self.clip.context_length
+        for text in texts:
+            length = len(self.tokenizer.encode(text)) + 2  # start and end of text
+            if length > context:
+                shown = text if len(text) <= 60 else f"{text[:60]}..."
+                raise ClefError(f"texts: {shown!r} has {length} tokens; {self.name} reads {context}: shorten it")
+        return self.tokenizer(list(texts), context_length=context)
+
+    @property
+    def normalisation(self) -> dict[str, list[float]]:
+        """Mean and standard deviation of each channel, for the sidecar."""
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+    def normalise_as(self, sidecar: Mapping[str, Any], weights: Path) -> None:
+        """Normalise images like the training with this sidecar; raise a ClefError that names its weights if it cannot.
+
+        open_clip knows the values only by the pretrained tag, and a later stage may have another tag or none.
+        """
+        values = sidecar.get("normalisation")
+        if values is None:
+            raise ClefError(f"{weights}: the .json beside it has no normalisation of images; train again")
+        self.mean, self.std = tuple(values["mean"]), tuple(values["std"])
+
+
+def architecture(name: str) -> dict[str, Any] | None:
+    """Return the open_clip config of a model."""
+    return open_clip.get_model_config(name)

@@ -1,0 +1,32 @@
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from clef.errors import ClefError
+from clef.model.encoders import Encoders
+from tests.model.tiny import IMAGES, TINY, encoders
+
+
+def test_features_are_unit_vectors_in_a_common_space(caplog):
+    model = encoders().eval()
+    assert caplog.messages == []  # no warning about random weights
+    assert not logging.getLogger().filters
+    images, texts = model.images(IMAGES), model.texts(model.tokenize(["a face", "a hand"]))
+    torch.testing.assert_close(images.norm(dim=1), torch.ones(6))
+    torch.testing.assert_close(texts.norm(dim=1), torch.ones(2))
+    assert images.shape[1] == texts.shape[1] == model.dim
+    with pytest.raises(ClefError, match="tokens; clef-tiny reads 40: shorten it"):
+        model.tokenize(["a face " * 40])
+    with pytest.raises(ClefError, match=r"old\.safetensors: .* no normalisation of images; train again"):
+        model.normalise_as({}, Path("old.safetensors"))
+
+
+def test_a_later_stage_normalises_like_the_first_and_not_like_its_pretrained_file(tmp_path):
+    path = tmp_path / "w.pt"
+    torch.save(encoders().clip.state_dict(), path)
+    model = Encoders(TINY.model_copy(update={"pretrained": str(path), "normalisation": "imagenet"}))
+    assert model.normalisation == {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    model.normalise_as({"normalisation": {"mean": [0.5] * 3, "std": [0.25] * 3}}, path)
+    assert model.normalisation == {"mean": [0.5] * 3, "std": [0.25] * 3}
