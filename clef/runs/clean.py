@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clef.errors import ClefError
 from clef.params.schema import Params
+from clef.runs.variants import base_of
 from clef.runtime.files import is_abandoned
 from clef.runtime.lease import holder_of, leased
 from clef.runtime.paths import INTERIM, PROCESSED, RAW, RESULTS, crops_folder, fold_folder, seed_and_fold, summary_file
@@ -67,7 +68,7 @@ def leftovers(
 def find_orphaned_results(root: Path, runs: Collection[str]) -> list[Path]:
     """Results folders of runs that are not among `runs`, those with a params file, and no variants of them."""
     folders = (path for path in sorted((root / RESULTS).glob("*")) if path.is_dir() and not path.is_symlink())
-    orphaned = (path for path in folders if path.name.split("@")[0] not in runs)
+    orphaned = (path for path in folders if base_of(path.name) not in runs)
     return [path for path in orphaned if any(path.glob(str(seed_and_fold("*", "*"))))]
 
 

@@ -12,7 +12,7 @@ from clef.params.did_you_mean import suggestion
 from clef.params.schema import NAME, NAME_EXPECTED, Params, ParamsError, Section
 from clef.params.strict_yaml import parse_yaml
 from clef.params.validation_errors import KeyPath, explain_error, key_path
-from clef.runs.variants import Variant, changes_of
+from clef.runs.variants import Variant, base_of, changes_of
 from clef.runtime.paths import results_folder, summary_file
 
 REQUESTED = "CLEF_RUNS"
@@ -92,7 +92,7 @@ def run_over(folder: Path, dataset: str, crop: str | None = None) -> str:
     loaded: dict[str, Params] = {}
     broken = None
     wanted = (*os.environ.get(REQUESTED, "").split(), dataset)
-    requested = [name for name in wanted if name.split("@")[0] in names]
+    requested = [name for name in wanted if base_of(name) in names]
     for name in dict.fromkeys([*requested, *names]):
         try:
             loaded[name] = load_params(folder / f"{name}.yaml")

@@ -14,6 +14,7 @@ from clef.params.did_you_mean import suggestion
 from clef.params.schema import ParamsError
 from clef.params.strict_yaml import parse_yaml
 
+SEPARATOR = "@"  # not allowed in names of runs
 TABLE = Path(__file__).with_name("variants.yaml")
 FARL_MODEL = {"name": "ViT-B-16-quickgelu", "image_size": 224, "normalisation": "clip"}
 
@@ -73,7 +74,7 @@ class Variant:
     @classmethod
     def parse(cls, name: str) -> "Variant":
         """Split a name; raise a ParamsError if its row or setting is unknown."""
-        base, *parts = name.split("@")
+        base, *parts = name.split(SEPARATOR)
         row = parts.pop(0) if parts and parts[0] in rows() else None
         setting = parts.pop(0) if parts and parts[0] in settings() else None
         if parts and parts[0] in rows() | settings():
@@ -83,7 +84,12 @@ class Variant:
         return cls(base, row, setting)
 
     def __str__(self) -> str:
-        return "@".join(part for part in (self.base, self.row, self.setting) if part)
+        return SEPARATOR.join(part for part in (self.base, self.row, self.setting) if part)
+
+
+def base_of(name: str) -> str:
+    """Name of the run that a variant changes, whether or not the variant is known; a run's own name."""
+    return name.partition(SEPARATOR)[0]
 
 
 def rows() -> dict[str, Change]:
@@ -107,7 +113,7 @@ def tables() -> dict[str, VariantTable]:
 def name_pattern(runs: list[str]) -> str:
     """Regular expression of the names of these runs and of all their variants."""
     bases, *parts = ("|".join(map(re.escape, names)) for names in (runs, rows(), settings()))
-    return rf"(?:{bases})" + "".join(rf"(?:@(?:{part}))?" for part in parts)
+    return rf"(?:{bases})" + "".join(rf"(?:{SEPARATOR}(?:{part}))?" for part in parts)
 
 
 def changes_of(variant: Variant, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -19,6 +19,20 @@ def copy_checkout(folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def made(request, tmp_path_factory) -> Path:
+    """A checkout in which all files behind the `TARGET` of the test module are recorded as up to date."""
+    folder = copy_checkout(tmp_path_factory.mktemp("made"))
+    mark_as_made(folder, request.module.TARGET)
+    return folder
+
+
+@pytest.fixture
+def finished(made, tmp_path) -> Path:
+    """A copy of that checkout, to be changed."""
+    return Path(shutil.copytree(made, tmp_path / "finished"))
+
+
 def only_run(folder: Path, name: str, params: str) -> None:
     """Replace all params files of a checkout by one."""
     for path in (folder / "params").glob("*.yaml"):

@@ -1,27 +1,11 @@
 """What the workflow plans for the probes of a run. Real Snakemake, dry runs, no data."""
 
-import shutil
-from pathlib import Path
-
 import pytest
 
-from tests.workflow.conftest import copy_checkout, edit, mark_as_made, planned, snakemake, stale
+from tests.workflow.conftest import edit, planned, snakemake, stale
 
 TARGET = "results/demo/probe.csv"
 PROBES = {"probe_fold": 3, "probe": 1}
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    """A checkout in which the probes of the demo are recorded as up to date."""
-    folder = copy_checkout(tmp_path_factory.mktemp("made"))
-    mark_as_made(folder, TARGET)
-    return folder
-
-
-@pytest.fixture
-def finished(made, tmp_path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "finished"))
 
 
 def test_a_run_is_trained_and_probed_but_a_summary_needs_no_probe(checkout):

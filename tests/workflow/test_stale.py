@@ -1,31 +1,16 @@
 """What a change makes stale. Real Snakemake, dry runs, no data."""
 
 import re
-import shutil
-from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import copy_checkout, edit, mark_as_made, planned, snakemake, stale
+from tests.workflow.conftest import edit, mark_as_made, planned, snakemake, stale
 
 TARGET = "results/demo/summary.csv"
 SCORES = {"evaluate", "summarize"}
 STAGE_2 = {"finetune", *SCORES}
 STAGE_1 = {"pretrain", *STAGE_2}
 DEMO = "params/demo.yaml"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    """A checkout in which every output of the demo is recorded as up to date."""
-    folder = copy_checkout(tmp_path_factory.mktemp("made"))
-    mark_as_made(folder, TARGET)
-    return folder
-
-
-@pytest.fixture
-def finished(made, tmp_path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "finished"))
 
 
 @pytest.mark.parametrize(
