@@ -142,7 +142,7 @@ def _blur(images: Tensor, draws: Draws) -> Tensor:
     indices = torch.as_tensor(chosen, device=images.device)
     padded = F.pad(images[indices], (radius,) * 4, mode="reflect")
     blurred = _convolve(_convolve(padded, weights, 2, size), weights, 3, size)
-    return images.index_copy(0, indices, blurred)
+    return images.index_copy(0, indices, blurred.clamp(max=1))  # weights that are rounded may add up to more than 1
 
 
 def _convolve(images: Tensor, weights: Tensor, dim: int, size: int) -> Tensor:

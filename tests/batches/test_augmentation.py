@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clef.batches.augmentation import Draws, augment, centre, draw
@@ -153,6 +153,7 @@ def test_draws_fill_their_ranges():
 
 
 @settings(max_examples=25)
+@example(seed=671, side=33, size=48)  # a blurred white image, whose rounded weights add up to more than 1
 @given(seed=st.integers(0, 2**40), side=st.integers(33, 90), size=st.sampled_from([32, 48]))
 def test_values_stay_between_0_and_1(seed, side, size):
     images = noise(4, side, seed % 100)
