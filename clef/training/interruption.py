@@ -9,6 +9,8 @@ from types import FrameType
 
 import psutil
 
+from clef.errors import Unfinished
+
 LARGEST_MARGIN = 300.0
 MARGIN_SHARE = 0.2
 
@@ -41,8 +43,8 @@ class Interruption:
         """Take SIGTERM as a request to stop while the block runs; a second SIGTERM ends the process at once.
 
         A process that trains together with others gets a signal twice when the signal goes to the whole process group:
-        once directly, and once from the launcher. There SIGINT, as from ctrl-C, is a request too, and once requested,
-        further signals are ignored until the process exits, so that all processes can save.
+        once directly, and once from the launcher. There SIGINT, as from ctrl-C, is a request too. Once one process got
+        a request, further signals are ignored until the processes exit, so that all can save.
         """
         several = "RANK" in os.environ
         signals = (signal.SIGTERM, signal.SIGINT) if several else (signal.SIGTERM,)
@@ -61,8 +63,12 @@ class Interruption:
 
         for number in signals:
             signal.signal(number, request)
+        stopped = False
         try:
             yield
+        except Unfinished:
+            stopped = True
+            raise
         finally:
-            if not several or self._signal is None:
+            if not several or (self._signal is None and not stopped):
                 restore()

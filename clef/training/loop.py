@@ -140,15 +140,13 @@ def train(
                     "%d steps done in %s, loss %.3f, %.0f images/s", done, duration(now - began), values["loss"], speed
                 )
                 break
-            reason = execution.interruption.reason()
-            stop = ranks.any(reason is not None, device)
+            reason = ranks.first(execution.interruption.reason(), device)
             due = checkpoint.every_steps is not None and done % checkpoint.every_steps == 0
-            if ranks.rank == 0 and (stop or due or time.monotonic() - saved >= checkpoint.every_seconds):
+            if ranks.rank == 0 and (reason or due or time.monotonic() - saved >= checkpoint.every_seconds):
                 recovery.save(done, task.state_dict(), optimiser.state_dict())
                 saved = time.monotonic()
-            if stop:
+            if reason:
                 ranks.wait()
-                reason = reason or "another process has to stop"
                 raise Unfinished(f"{reason}; saved step {done} of {plan.steps}, run the same command to resume")
     task.eval()
 

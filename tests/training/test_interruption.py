@@ -5,6 +5,7 @@ import time
 import psutil
 import pytest
 
+from clef.errors import Unfinished
 from clef.training.interruption import Interruption
 
 
@@ -56,3 +57,11 @@ def test_one_of_several_processes_ignores_signals_after_the_first(monkeypatch, r
         os.kill(os.getpid(), number)
     os.kill(os.getpid(), number)  # while the lease is released
     assert received == [number]
+
+
+def test_one_of_several_processes_ignores_signals_after_another_one_stopped(monkeypatch, received):
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(Unfinished), Interruption().listening():
+        raise Unfinished("received SIGTERM")
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert received == []

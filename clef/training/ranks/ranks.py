@@ -63,13 +63,17 @@ class Ranks:
             dist.all_gather_object(parts, share)
         return np.concatenate(parts)
 
-    def any(self, condition: bool, device: torch.device) -> bool:
-        """Return on every rank whether the condition holds on any rank."""
+    def first(self, reason: str | None, device: torch.device) -> str | None:
+        """Return on every rank the reason of the lowest rank that has one, or None if no rank has one."""
         if self.world == 1:
-            return condition
-        flag = torch.tensor(condition, dtype=torch.int, device=device)
+            return reason
+        flag = torch.tensor(reason is not None, dtype=torch.int, device=device)
         dist.all_reduce(flag, op=dist.ReduceOp.MAX)
-        return bool(flag)
+        if not flag:
+            return None
+        reasons = [reason] * self.world
+        dist.all_gather_object(reasons, reason)
+        return next(reason for reason in reasons if reason is not None)
 
     def wait(self) -> None:
         """Wait until all ranks have reached this call."""

@@ -72,8 +72,20 @@ def test_shares_are_disjoint_and_make_up_the_batch(count, world):
 def test_a_single_process_gathers_nothing():
     features = torch.rand(3, 2)
     assert Ranks().gathering(3)(features) is features
-    assert Ranks().any(True, torch.device("cpu"))
-    assert not Ranks().any(False, torch.device("cpu"))
+    assert Ranks().first("received SIGTERM", torch.device("cpu")) == "received SIGTERM"
+    assert Ranks().first(None, torch.device("cpu")) is None
+
+
+def save_first_reason(folder: Path) -> None:
+    with connected("cpu", 2) as ranks:
+        reason = "received SIGTERM" if ranks.rank == 1 else None
+        found = [ranks.first(None, torch.device("cpu")), ranks.first(reason, torch.device("cpu"))]
+        (folder / str(ranks.rank)).write_text(repr(found))
+
+
+def test_all_ranks_learn_why_one_has_to_stop(tmp_path):
+    launch(2, partial(save_first_reason, tmp_path))
+    assert [(tmp_path / rank).read_text() for rank in "01"] == ["[None, 'received SIGTERM']"] * 2
 
 
 def test_variables_of_schedulers_do_not_make_several_ranks(monkeypatch):
