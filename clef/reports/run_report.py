@@ -1,7 +1,8 @@
 """The report of a run: `report.html`, and its tables for papers in `tables/`.
 
-The page depends only on the results, the files beside the weights, and the reports of `clef ingest` about the raw
-copies. It has neither a date nor anything of the machine that writes it, so equal files give equal bytes.
+The page depends only on the results, the files beside the weights, the run's ablation and probes if there are any, and
+the reports of `clef ingest` about the raw copies. It has neither a date nor anything of the machine that writes it, so
+equal files give equal bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,6 +88,8 @@ def write_report(
                 inline_svg(training_figure(summary["run"], {stage: curves}, stage1), stage, f"losses of {stage}")
                 for stage, curves in training.items()
             ],
+            ablation=run_tables.read_ablation(folder / "ablation.csv", summary),
+            probe=run_tables.read_probe(folds),
             status=run_tables.status_table(summary),
             labels=run_tables.labels_table(summary),
             folds=run_tables.folds_table(grid),

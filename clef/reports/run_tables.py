@@ -1,10 +1,16 @@
 """The tables of a run's report. Cells are percentages unless the caption says otherwise."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from clef.comparison.comparison_table import points, points_interval
+from clef.comparison.differences import Difference
+from clef.evaluation.probe.table import HEADINGS, formatted_rows, probe_table
 from clef.evaluation.run.fold_metrics import MetricsGrid
 from clef.evaluation.run.published import ranking
 from clef.evaluation.run.rows import interval, percent, row_names
@@ -31,6 +37,10 @@ MORE = {
     "sd_folds": "SD over folds",
     "sd_seeds": "SD over seeds",
 }
+SCORES_OF_VARIANTS = (
+    *("f1", "ci_low", "ci_high", "f1_within_activity"),
+    *("difference", "difference_low", "difference_high", "published"),
+)
 STATUS = {
     "detected": "a face was detected",
     "tracked": "the face was followed from detections in other frames",
@@ -124,6 +134,48 @@ def tuned_table(summary: dict[str, Any]) -> Table | None:
     columns = ["seed", "fold", "temperature", "log loss", "after it", "calibration error, %", "after it, %"]
     caption = "Temperatures chosen on held-out training subjects, and scores of the test frames before and after them."
     return Table(caption, columns, rows, "rrrrrrr")
+
+
+def read_probe(folds: Sequence[Path]) -> Table | None:
+    """What a linear classifier reads from the features, if all folds were probed with these weights."""
+    probes = []
+    for folder in folds:
+        try:
+            probe = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
+            weights = json.loads((folder / "finetune.json").read_text(encoding="utf-8"))["sha256"]
+        except (FileNotFoundError, KeyError):
+            return None
+        if probe.get("stage2") != weights:
+            return None
+        probes.append(probe)
+    table = probe_table(probes)
+    columns = [HEADINGS[name] for name in HEADINGS if name in table]
+    caption = f"Read from frozen features, in per cent; ± over seeds and folds ({len(probes)})."
+    return Table(caption, ["weights", *columns], formatted_rows(table), "l" + "r" * len(columns))
+
+
+def read_ablation(file: Path, summary: dict[str, Any]) -> Table | None:
+    """The ablation of the run in `ablation.csv`, if its first row is this run."""
+    if not file.exists():
+        return None
+    table = pd.read_csv(file, keep_default_na=False, na_values=dict.fromkeys(SCORES_OF_VARIANTS, ""))
+    headline = summary["rows"]["accuracy" if "accuracy" in summary["rows"] else "mean"]
+    first = table.iloc[0]
+    if any(first[key] != headline[key] for key in ("f1", "ci_low", "ci_high") if headline[key] is not None):
+        return None
+    rows = []
+    for row in table.to_dict("records"):
+        values = {str(column): value for column, value in row.items()}
+        difference = Difference(0.0, *(values[key] for key in ("difference", "difference_low", "difference_high")))
+        scores = [percent(values["f1"]), interval(values), percent(values["f1_within_activity"])]
+        scores += [points(difference.difference), points_interval(difference), percent(values["published"])]
+        note = values["note"] and ("needs weights" if "needs weights" in values["note"] else "not trained")
+        rows.append([values["parts"], values["about"], *scores, note])
+    columns = ["parts", "", "F1", "95 % interval", "F1 within activity", "difference", "95 % interval", "paper", ""]
+    shown = [i for i in range(len(columns)) if i < 2 or any(row[i] for row in rows)]
+    caption = "Parts of the method, in per cent; differences from the first row in percentage points."
+    align = "".join("l" if columns[i] in ("parts", "") else "r" for i in shown)
+    return Table(caption, [columns[i] for i in shown], [[row[i] for i in shown] for row in rows], align)
 
 
 def status_table(summary: dict[str, Any]) -> Table:

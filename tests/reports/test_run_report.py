@@ -183,3 +183,32 @@ def test_no_picture_but_plots(make_run, kind):
     page = make_run(kind).write()
     assert "<img" not in page
     assert "<image" not in page
+
+
+def test_the_ablation_and_the_probe_are_shown_if_they_are_of_these_weights(make_run):
+    run = make_run(seeds=2)
+    headline = run.summary["rows"]["mean"]
+    cells = {key: f"{headline[key]:.4f}" for key in ("f1", "ci_low", "ci_high")}
+    ablation = (
+        "row,about,parts,f1,ci_low,ci_high,difference,difference_low,difference_high,f1_within_activity,note,published\n"
+        f"full,full CLEF,PA PI I N D,{cells['f1']},{cells['ci_low']},{cells['ci_high']},,,,0.5000,,0.6590\n"
+        "pi-in,names,PI I N,0.4000,0.3100,0.4900,-0.1230,-0.2000,-0.0456,0.3700,,\n"
+        "clip-i,,CLIP I,,,,,,,,needs weights: model.pretrained,\n"
+    )
+    write_text(run.folder / "ablation.csv", ablation)
+    for number, metrics in enumerate(run.fold_metrics):
+        sidecar = json.loads((metrics.parent / "finetune.json").read_text())
+        write_text(metrics.parent / "finetune.json", json.dumps(sidecar | {"sha256": f"weights {number}"}))
+        rows = [{"weights": "after stage 2", "identity": 0.25 + 0.1 * (number % 2), "activity": 0.5, "auc": 0.75}]
+        write_text(metrics.parent / "probe.json", json.dumps({"stage2": f"weights {number}", "rows": rows}))
+    page = run.write()
+    names = ["results", "precision-recall", "calibration", "spread", "training", "ablation", "probe"]
+    assert sections(page) == [*names, "left-out", "repeat"]
+    text = " ".join(Parsed(page).text.split())
+    assert "PI I N names 40.0 31.0 - 49.0 37.0 -12.3 -20.0 to -4.6 CLIP I needs weights" in text
+    assert "PA PI I N D full CLEF" in text
+    assert "after stage 2 30.0 ± 5.8 50.0 ± 0.0 75.0 ± 0.0" in text
+
+    write_text(metrics.parent / "probe.json", json.dumps({"stage2": "other weights", "rows": rows}))
+    write_text(run.folder / "ablation.csv", ablation.replace(f"D,{cells['f1']}", "D,0.1234"))
+    assert not {"ablation", "probe"} & set(sections(run.write()))

@@ -12,8 +12,9 @@ from clef.runs.requested import RequestedRuns
 from clef.runs.variant_tables import require_full_method
 from clef.runs.variants import name_pattern, tables
 from clef.runtime.encoding import require_utf8
+from clef.runtime.files import file_hash
 from clef.runtime.gpus import visible_gpus
-from clef.runtime.paths import fold_folder
+from clef.runtime.paths import fold_folder, results_folder
 
 # Jobs use the Python that runs Snakemake, even if its environment is not activated.
 shell.prefix(f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH; ")
@@ -84,6 +85,13 @@ def test_runs(wildcards):
     """The run over another data set that a run is tested on, if any."""
     test = of_run(wildcards).params.test
     return [] if test is None else [RUNS[test.run]]
+
+
+def shown_tables(wildcards):
+    """Digests of the optional tables that a report shows. They are no inputs, since they take hours to make."""
+    folder = results_folder(wildcards.run)
+    files = [folder / "ablation.csv", folder / "probe.csv"]
+    return [f"{file.name} {file_hash(file)}" for file in files if file.exists()]
 
 
 def data_of(runs):

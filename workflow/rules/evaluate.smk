@@ -82,6 +82,7 @@ rule summarize:
     localrule: True
     params:
         bootstrap=lambda wildcards: of_run(wildcards).params.evaluate.bootstrap,
+        shown=shown_tables,
     shell:
         "python -m clef --log {log:q} summarize {wildcards.run:q} {input.metrics:q} --out {output.table:q}"
 

@@ -118,7 +118,8 @@ def probe_fold(
     from_labels = read_activity(truth[known], acted["subject"].to_numpy(), acted["activity"].to_numpy())
     rows.append({"weights": "from true labels", "activity": from_labels.score})
     frames = {"training": len(train), "test": len(test), "clips": len(clips)}
-    write_json(target, {"seed": seed, "fold": fold.number, "frames": frames, "rows": json_data(rows, DECIMALS)})
+    content = {"seed": seed, "fold": fold.number, "stage2": file_hash(stage2), "frames": frames}
+    write_json(target, {**content, "rows": json_data(rows, DECIMALS)})
     notice("%d labelled training frames, %d labelled test frames, %d frames of clips", *frames.values())
 
 

@@ -34,17 +34,24 @@ def write_table(target: Path, table: pd.DataFrame) -> None:
     write_text(target, table.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n"))
 
 
+def formatted_rows(table: pd.DataFrame) -> list[list[str]]:
+    """The rows as texts in per cent: the name of the weights, then each mean with its standard deviation."""
+    columns = [name for name in HEADINGS if name in table]
+    return [
+        [row["weights"], *(percent(row[c]) + (f" ± {sd}" if (sd := percent(row[f"sd_{c}"])) else "") for c in columns)]
+        for row in table.to_dict("records")
+    ]
+
+
 def format_table(run: str, table: pd.DataFrame, folds: int) -> Table:
     """Format the table in per cent for the terminal, each mean with its standard deviation."""
     shown = Table(title=f"{run}: read from frozen features, in %", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    columns = [name for name in HEADINGS if name in table]
     shown.add_column("weights")
-    for name in columns:
+    for name in (name for name in HEADINGS if name in table):
         shown.add_column(HEADINGS[name], justify="right", no_wrap=True)
-    for row in table.to_dict("records"):
-        if row["weights"] == "chance":
+    for row in formatted_rows(table):
+        if row[0] == "chance":
             shown.add_section()
-        deviations = {name: percent(row[f"sd_{name}"]) for name in columns}
-        shown.add_row(row["weights"], *(percent(row[c]) + (f" ± {sd}" if sd else "") for c, sd in deviations.items()))
+        shown.add_row(*row)
     shown.caption = f"± over seeds and folds ({folds}). From true labels: on labelled frames only."
     return shown

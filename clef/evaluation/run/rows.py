@@ -23,4 +23,5 @@ def percent(value: float | None) -> str:
 
 def interval(row: dict[str, Any]) -> str:
     """The 95 % interval of a row in per cent; empty without one."""
-    return "" if row["ci_low"] is None else f"{percent(row['ci_low'])} - {percent(row['ci_high'])}"
+    low, high = percent(row["ci_low"]), percent(row["ci_high"])
+    return f"{low} - {high}" if low else ""
