@@ -15,7 +15,7 @@ from clef.comparison.differences import ComparedRun, Comparison, Difference
 from clef.comparison.finished_run import FinishedRun
 from clef.comparison.setting_differences import SettingDifferences
 from clef.evaluation.fold.metrics import ACCURACIES
-from clef.evaluation.run.rows import interval, percent
+from clef.evaluation.run.rows import interval, percent, points, points_interval
 from clef.runtime.files import atomic_write
 
 COLUMNS = {
@@ -102,7 +102,7 @@ def _labels(comparison: Comparison, width: int) -> Iterator[RenderableType]:
 
 
 def _difference(row: Difference) -> Text:
-    interval = points_interval(row)
+    interval = points_interval(row.low, row.high)
     text = f"{points(row.difference)} ({interval})" if interval else points(row.difference)
     return Text(f"{text} !", style="bold") if row.excludes_zero else Text(f"{text}  ")
 
@@ -122,7 +122,7 @@ def headline_differences(comparison: Comparison, folds: int) -> tuple[str, list[
     for other in comparison.others:
         row = other.rows[comparison.headline]
         wins = f"{other.folds_won} of {folds}", f"{other.labels_won} of {len(comparison.labels)}"
-        rows.append([other.run, points(row.difference), points_interval(row), *wins])
+        rows.append([other.run, points(row.difference), points_interval(row.low, row.high), *wins])
     return value, ["run", "difference", "95 % interval", "folds won", won], rows
 
 
@@ -194,16 +194,3 @@ def differences_by_seed(other: ComparedRun) -> str:
     """The difference of the headline under each seed; empty with fewer than two."""
     by_seed = [f"{points(difference)} ({seed})" for seed, difference in other.seeds.items()]
     return ", ".join(by_seed) if len(by_seed) > 1 else ""
-
-
-def points_interval(row: Difference) -> str:
-    """The interval of a difference; empty without one."""
-    return "" if math.isnan(row.low) else f"{points(row.low)} to {points(row.high)}"
-
-
-def points(value: float) -> str:
-    """Percentage points with a sign; empty if undefined, and without a sign if they round to zero."""
-    if math.isnan(value):
-        return ""
-    text = f"{100 * value:+.1f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text

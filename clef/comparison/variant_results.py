@@ -28,12 +28,11 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from clef.comparison.comparison_table import points, points_interval
 from clef.comparison.differences import Difference, compare
 from clef.comparison.finished_run import FinishedRun
 from clef.evaluation.probe.table import HEADINGS, probe_table
 from clef.evaluation.run.fold_metrics import cross_validation
-from clef.evaluation.run.rows import interval, percent
+from clef.evaluation.run.rows import interval, percent, points, points_interval
 from clef.evaluation.run.summary import summarize
 from clef.runs import variants
 from clef.runs.variants import TableRow, VariantTable
@@ -195,7 +194,9 @@ def _empty_table(title: str, headings: Sequence[str]) -> Table:
 
 
 def _compared(difference: Difference | None) -> tuple[str, str]:
-    return ("", "") if difference is None else (points(difference.difference), points_interval(difference))
+    if difference is None:
+        return "", ""
+    return points(difference.difference), points_interval(difference.low, difference.high)
 
 
 def _difference(finished: Mapping[str, FinishedRun], row: str, other: str | None, resamples: int) -> Difference | None:

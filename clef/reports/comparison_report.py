@@ -9,13 +9,11 @@ from clef.comparison.comparison_table import (
     headline_differences,
     intervals_are,
     metric_name,
-    points,
-    points_interval,
 )
 from clef.comparison.differences import ComparedRun, Comparison
 from clef.comparison.finished_run import FinishedRun
 from clef.comparison.setting_differences import SettingDifferences
-from clef.evaluation.run.rows import interval, percent
+from clef.evaluation.run.rows import interval, percent, points, points_interval
 from clef.evaluation.run.summary import OPTIMISTIC
 from clef.plots.differences import differences_figure
 from clef.plots.style import plot_style
@@ -87,7 +85,7 @@ def _headline_table(comparison: Comparison, folds: int) -> Table:
 
 def _labels_table(comparison: Comparison, other: ComparedRun, totals: int) -> Table:
     rows = [
-        [label, percent(row.first), percent(row.other), points(row.difference), points_interval(row)]
+        [label, percent(row.first), percent(row.other), points(row.difference), points_interval(row.low, row.high)]
         for label, row in other.rows.items()
     ]
     marked = frozenset(i for i, row in enumerate(other.rows.values()) if row.excludes_zero)

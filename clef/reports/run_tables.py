@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clef.comparison.comparison_table import points, points_interval
-from clef.comparison.differences import Difference
 from clef.evaluation.probe.table import HEADINGS, formatted_rows, probe_table
 from clef.evaluation.run.fold_metrics import MetricsGrid
 from clef.evaluation.run.published import ranking
-from clef.evaluation.run.rows import interval, percent, row_names
+from clef.evaluation.run.rows import interval, percent, points, points_interval, row_names
 from clef.evaluation.run.spread import Spread
 from clef.reports.table import Table
 
@@ -166,9 +164,9 @@ def read_ablation(file: Path, summary: dict[str, Any]) -> Table | None:
     rows = []
     for row in table.to_dict("records"):
         values = {str(column): value for column, value in row.items()}
-        difference = Difference(0.0, *(values[key] for key in ("difference", "difference_low", "difference_high")))
         scores = [percent(values["f1"]), interval(values), percent(values["f1_within_activity"])]
-        scores += [points(difference.difference), points_interval(difference), percent(values["published"])]
+        scores += [points(values["difference"]), points_interval(values["difference_low"], values["difference_high"])]
+        scores += [percent(values["published"])]
         note = values["note"] and ("needs weights" if "needs weights" in values["note"] else "not trained")
         rows.append([values["parts"], values["about"], *scores, note])
     columns = ["parts", "", "F1", "95 % interval", "F1 within activity", "difference", "95 % interval", "paper", ""]

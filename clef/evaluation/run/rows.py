@@ -25,3 +25,16 @@ def interval(row: dict[str, Any]) -> str:
     """The 95 % interval of a row in per cent; empty without one."""
     low, high = percent(row["ci_low"]), percent(row["ci_high"])
     return f"{low} - {high}" if low else ""
+
+
+def points(difference: float) -> str:
+    """A difference in percentage points with a sign; empty if undefined, and without a sign if it rounds to zero."""
+    if math.isnan(difference):
+        return ""
+    text = f"{100 * difference:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
+
+
+def points_interval(low: float, high: float) -> str:
+    """The interval of a difference in percentage points; empty without one."""
+    return "" if math.isnan(low) else f"{points(low)} to {points(high)}"
