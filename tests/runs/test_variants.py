@@ -48,17 +48,17 @@ CHANGES = {
     "positive-weight": {"pretrain.from": "demo", "finetune.positive_weight": "inverse"},
     "labels10": {"pretrain.from": "demo", "finetune.label_share": 0.1},
     "labels1": {"pretrain.from": "demo", "finetune.label_share": 0.01},
-    "subjects25": {"pretrain.from": "demo", "finetune.label_share": 0.25, "finetune.label_share_of": "subjects"},
+    "subjects10": {"pretrain.from": "demo", "finetune.label_share": 0.1, "finetune.label_share_of": "subjects"},
     "unseen": {"folds.activities": "unseen"},
 }
 TABLES = {
     "core": (
-        ["full", "image-only", "no-stage1", "no-stage1-short", "linear"], ["labels10", "unseen"], {},
+        ["full", "image-only", "no-stage1", "no-stage1-short", "linear"], ["subjects10", "unseen"], {},
     ),
     "controls": (
         ["full", "image-only", "no-stage1", "no-stage1-short", "subject-pairs", "instance-pairs", "random-batches",
          "permuted-activities", "linear"],
-        ["labels10", "unseen"],
+        ["subjects10", "unseen"],
         {"subject-pairs": "image-only", "instance-pairs": "image-only"},
     ),
     "heads": (

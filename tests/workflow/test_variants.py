@@ -32,8 +32,8 @@ def test_one_target_trains_every_row_and_compares_them(tmp_path):
     snakemake(checkout, target)
     table = pd.read_csv(checkout / target)
     assert list(table["row"]) == ["full", "image-only", "no-stage1", "no-stage1-short", "linear"]
-    assert table[["note", "note_labels10", "note_unseen"]].isna().all(axis=None)
-    scores = table[["f1", "f1_labels10", "f1_unseen", "identity_stage2", "activity_stage2", "auc_stage2"]]
+    assert table[["note", "note_subjects10", "note_unseen"]].isna().all(axis=None)
+    scores = table[["f1", "f1_subjects10", "f1_unseen", "identity_stage2", "activity_stage2", "auc_stage2"]]
     assert scores.notna().all(axis=None)
     assert ((scores >= 0) & (scores <= 1)).all(axis=None)
     assert table["difference"].notna().tolist() == [False, True, True, True, True]
