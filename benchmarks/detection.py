@@ -21,11 +21,11 @@ import torch
 from retinaface import predict_single  # type: ignore[import-untyped]
 
 from benchmarks.figures_file import write_figures
+from benchmarks.random_retinaface import noise_images, random_model
 from clef.faces.crop import crop_shard
 from clef.faces.detectors.retinaface import RetinaFaceDetector
 from clef.params.schema import CropParams
 from clef.recordings.sequence import RecordedSequence
-from tests.faces.detectors.random_retinaface import noise_images, random_model
 
 SIDE = 640
 """`crop.detect_size`."""

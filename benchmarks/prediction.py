@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import torch
 
 from benchmarks.figures_file import write_figures
+from benchmarks.peak_memory import peak_kilobytes
 from clef.faces.crop import crop_row
 from clef.faces.detectors import build_detector
 from clef.faces.face_track import track_face
@@ -33,8 +35,6 @@ from clef.predict.workers import available_cores
 from clef.recordings.frames import read_frames
 from clef.trained.crop_settings import crop_settings
 from clef.trained.load import load_model
-from tests.predict.peak_memory import peak_kilobytes
-from tests.recordings.sample_recordings import write_video
 
 SECONDS = (30, 1800)
 FRAMES_PER_SECOND = 25
@@ -99,11 +99,22 @@ def repeated(video: str, frames: int) -> Iterator[np.ndarray]:
     return itertools.islice(itertools.cycle(small), frames)
 
 
+def write_video(path: Path, images: Iterator[np.ndarray]) -> None:
+    """Encode RGB images of one size as H.264."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"preset": "ultrafast"})
+        stream.pix_fmt = "yuv420p"
+        for image in images:
+            stream.height, stream.width = image.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        container.mux(stream.encode())
+
+
 def peak_megabytes(video: str, name: str, device: str, seconds: int) -> float:
     """Peak memory of `clef predict` for a video of this length."""
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "video.mp4", Path(folder) / "table.parquet"
-        write_video(path, repeated(video, seconds * FRAMES_PER_SECOND), options={"preset": "ultrafast"})
+        write_video(path, repeated(video, seconds * FRAMES_PER_SECOND))
         arguments = [str(path), "--model", name, "--out", str(out), "--workers", "1", "--device", device]
         return round(peak_kilobytes(*arguments) / 1024, 1)
 

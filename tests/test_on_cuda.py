@@ -128,8 +128,8 @@ def test_stage_2_predicts_the_same_as_on_the_cpu(toy, tmp_path):
 
 def test_retinaface_detects_the_same_faces_as_on_the_cpu(tmp_path):
     predict_single = pytest.importorskip("retinaface.predict_single", reason="retinaface-pytorch is not installed")
+    from benchmarks.random_retinaface import noise_images, random_model
     from clef.faces.detectors.retinaface import RetinaFaceDetector
-    from tests.faces.detectors.random_retinaface import noise_images, random_model
 
     torch.save(random_model(predict_single, 224).model.state_dict(), tmp_path / "weights.pth")
     pictures = noise_images([(161, 210), (350, 233)])

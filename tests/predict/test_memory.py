@@ -1,7 +1,7 @@
 import pyarrow.parquet as pq
 import pytest
 
-from tests.predict.peak_memory import peak_kilobytes
+from benchmarks.peak_memory import peak_kilobytes
 from tests.recordings.sample_recordings import numbered_image, write_video
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from benchmarks.random_retinaface import noise_images, random_model
 from clef.errors import ClefError
 from clef.faces.detectors import build_detector
 from clef.faces.detectors.retinaface import RetinaFaceDetector
 from clef.params.schema import CropParams
-from tests.faces.detectors.random_retinaface import noise_images, random_model
 
 predict_single = pytest.importorskip("retinaface.predict_single", reason="retinaface-pytorch is not installed")
 

@@ -1,4 +1,4 @@
-"""A RetinaFace with random weights that finds tens of boxes, since trained weights are not available in tests."""
+"""A RetinaFace with random weights that finds tens of boxes, since trained weights cannot be redistributed."""
 
 from collections.abc import Sequence
 from types import ModuleType

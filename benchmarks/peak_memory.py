@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 # The peak of a process's children is known when they have ended, so each command runs in a parent of its own.
 MEASURE = """
 import resource, subprocess, sys
