@@ -53,7 +53,7 @@ CHANGES = {
 }
 TABLES = {
     "core": (
-        ["full", "image-only", "no-stage1", "no-stage1-short", "linear"], ["subjects10", "unseen"], {},
+        ["full", "image-only", "no-stage1", "linear"], ["subjects10", "unseen"], {},
     ),
     "controls": (
         ["full", "image-only", "no-stage1", "no-stage1-short", "subject-pairs", "instance-pairs", "random-batches",
