@@ -18,7 +18,7 @@ from clef.demo.stills import Still, plan_stills, stills_csv
 from clef.params.schema import RenderParams
 from clef.runtime.files import write_text
 
-FORMAT = 1
+FORMAT = 2
 """Raise this when the same settings give different files."""
 STILLS_PER_TASK = 25
 TABLE = "labels.csv"
