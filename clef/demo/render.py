@@ -12,14 +12,13 @@ from pathlib import Path
 
 import cv2
 
+from clef.demo.behaviour import VERSION
 from clef.demo.clip import Clip, plan_clips
 from clef.demo.overwrite_guard import RECORD, prepare_folder
 from clef.demo.stills import Still, plan_stills, stills_csv
 from clef.params.schema import RenderParams
 from clef.runtime.files import write_text
 
-FORMAT = 2
-"""Raise this when the same settings give different files."""
 STILLS_PER_TASK = 25
 TABLE = "labels.csv"
 
@@ -56,7 +55,7 @@ def render_demo(
     for path, text in table.items():
         write_text(root / path, text)
     record = {
-        "format": FORMAT,
+        "version": VERSION,
         "settings": settings.model_dump(mode="json"),
         "files": {path: hashlib.sha256((root / path).read_bytes()).hexdigest() for path in sorted(files)},
     }

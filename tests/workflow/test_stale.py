@@ -28,6 +28,12 @@ DEMO = "params/demo.yaml"
         ("clef/evaluation/fold/metrics.py", "\n", "\n# a comment\n", SCORES),
         ("clef/evaluation/run/published.csv", "\n", "\n# a comment\n", {"summarize"}),
         ("clef/reports/templates/run.html", "\n", "\n<!-- a comment -->\n", {"summarize"}),
+        (
+            "clef/demo/behaviour.py",
+            "VERSION = ",
+            "VERSION = 1",
+            {"render_demo", "ingest", "crop", "manifest", *STAGE_1},
+        ),
         ("clef/manifest/table.py", "\n", "\n# a comment\n", {"manifest", *STAGE_1}),
     ],
 )

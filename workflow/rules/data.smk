@@ -1,3 +1,6 @@
+from clef.demo import behaviour
+
+
 # Needs a network. Runs first and alone, so that missing weights are reported before anything long starts.
 rule fetch_weights:
     output:
@@ -30,6 +33,7 @@ rule render_demo:
         runtime="30m",
     params:
         section(of_dataset, "render"),
+        version=behaviour.VERSION,
     shell:
         "python -m clef --log {log:q} render-demo {wildcards.dataset:q} --out data/raw/{wildcards.dataset:q}"
         " --workers {threads:q}"
