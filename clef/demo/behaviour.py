@@ -4,7 +4,7 @@ This module imports nothing, because the workflow reads it to build its rules.
 """
 
 VERSION = 2
-"""Version of the rendered files. Raise it when the same settings give different files; the sets are then rendered again."""
+"""Raise this when the same settings give different files; the sets are then rendered again."""
 
 ACTION_UNITS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 """The labelled action units, the twelve of BP4D."""

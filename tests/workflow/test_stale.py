@@ -11,6 +11,7 @@ SCORES = {"evaluate", "summarize"}
 STAGE_2 = {"finetune", *SCORES}
 STAGE_1 = {"pretrain", *STAGE_2}
 DEMO = "params/demo.yaml"
+ALL_STEPS = {"render_demo", "ingest", "crop", "manifest", *STAGE_1}
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ DEMO = "params/demo.yaml"
         (DEMO, "device: cpu\n", "device: cpu\nevaluate: {threshold: 0.4}\n", SCORES),
         (DEMO, "device: cpu\n", "device: cpu\nevaluate: {bootstrap: 10}\n", {"summarize"}),
         (DEMO, "device: cpu\n", "device: cpu\nlabels: {threshold: 2}\n", STAGE_2),
-        (DEMO, "kind: videos", "kind: videos, seed: 7", {"render_demo", "ingest", "crop", "manifest", *STAGE_1}),
+        (DEMO, "kind: videos", "kind: videos, seed: 7", ALL_STEPS),
         ("clef/model/texts.yaml", "name: inner brow raiser", "name: inner brow raiser again", STAGE_2),
         ("clef/model/texts.yaml", "a photo of a face where {}", "a photo of a face where {} again", STAGE_2),
         ("clef/model/configs/clef-tiny.json", '"context_length": 40', '"context_length": 41', STAGE_1),
@@ -32,7 +33,7 @@ DEMO = "params/demo.yaml"
             "clef/demo/behaviour.py",
             "VERSION = ",
             "VERSION = 1",
-            {"render_demo", "ingest", "crop", "manifest", *STAGE_1},
+            ALL_STEPS,
         ),
         ("clef/manifest/table.py", "\n", "\n# a comment\n", {"manifest", *STAGE_1}),
     ],
