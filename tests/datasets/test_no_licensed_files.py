@@ -16,6 +16,7 @@ LISTED = {
     "clef/evaluation/run/published.csv",  # published scores
     "clef/model/configs/clef-tiny.json",
     "constraints.txt",
+    "docs/pictures/demo-ablation.png",  # a plot
     "docs/pictures/demo-f1.png",  # a plot
     "docs/pictures/mlflow-compare.png",  # of the demo, without a face
     "docs/pictures/report.png",  # of the demo, without a face
