@@ -218,7 +218,7 @@ class CrossedBatches:
         )
 
 
-def label_budget(subjects: np.ndarray, share: float, of: str, seed: int) -> np.ndarray:
+def label_budget(subjects: np.ndarray, share: float, of: str, seed: int, fold: int | str) -> np.ndarray:
     """Draw the training frames whose labels are used, at least one.
 
     With one seed, the frames of a smaller share are among those of a larger one.
@@ -228,13 +228,14 @@ def label_budget(subjects: np.ndarray, share: float, of: str, seed: int) -> np.n
         share: Share of frames, or of subjects.
         of: `frames` or `subjects`.
         seed: Seed of the draw.
+        fold: Number of the fold. Each fold has a draw of its own, so that folds do not all learn from one subject.
 
     Returns:
         Their indices, ascending.
     """
     names, unit = np.unique(subjects, return_inverse=True) if of == "subjects" else (subjects, np.arange(len(subjects)))
     number = max(1, round(share * len(names)))
-    return np.flatnonzero(np.isin(unit, permutation(seed, "label budget", 0, len(names))[:number]))
+    return np.flatnonzero(np.isin(unit, permutation(seed, f"label budget of fold {fold}", 0, len(names))[:number]))
 
 
 def permute_activities(subjects: np.ndarray, activities: np.ndarray, seed: int) -> np.ndarray:

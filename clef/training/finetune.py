@@ -85,7 +85,7 @@ def finetune(
     settings, labels = params.finetune, params.labels
     device = prepare_device(params)
     labelled = select.training_frames(inputs.manifest, fold, labels, settings.stride)
-    kept = labels_in_use(labelled, settings, seed)
+    kept = labels_in_use(labelled, settings, seed, fold)
     without_budget = EpochBatches(len(labelled), settings.batch, seed)
     epoch_steps, batch = without_budget.steps_per_epoch, without_budget.batch_size
     # A smaller share of labels is trained on for as many steps of as many images, so that it differs in nothing else:

@@ -22,10 +22,10 @@ class Inputs:
     shards: dict[str, Path]
 
 
-def labels_in_use(labelled: pd.DataFrame, settings: FinetuneParams, seed: int) -> np.ndarray:
+def labels_in_use(labelled: pd.DataFrame, settings: FinetuneParams, seed: int, fold: Fold) -> np.ndarray:
     """Indices of the labelled training frames whose labels a training may use; see `label_budget`."""
     subjects = labelled["subject"].fillna("").to_numpy(dtype=str)
-    return label_budget(subjects, settings.label_share, settings.label_share_of, seed)
+    return label_budget(subjects, settings.label_share, settings.label_share_of, seed, fold.number)
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ def test_balanced_batches_draw_classes_and_their_samples_equally_often(labels, s
 )
 def test_a_label_budget_is_a_share_of_frames_or_of_whole_subjects_and_nested(subjects, shares, of, seed):
     names = np.array(subjects)
-    few, many = (set(label_budget(names, share, of, seed).tolist()) for share in sorted(shares))
+    few, many = (set(label_budget(names, share, of, seed, 0).tolist()) for share in sorted(shares))
     assert few
     assert few <= many
     total = len(names) if of == "frames" else len(set(subjects))
@@ -224,6 +224,12 @@ def test_a_label_budget_is_a_share_of_frames_or_of_whole_subjects_and_nested(sub
     assert drawn == max(1, round(min(shares) * total))
     if of == "subjects":
         assert few == set(np.flatnonzero(np.isin(names, names[list(few)])).tolist())
+
+
+def test_folds_learn_from_different_subjects_under_a_label_budget():
+    names = np.array(list("abcdefghijkl"))
+    drawn = {names[label_budget(names, 0.1, "subjects", 0, fold)].item() for fold in range(3)}
+    assert len(drawn) > 1
 
 
 @given(

@@ -110,7 +110,7 @@ def _known_labels(params: Params, fold: Fold, inputs: Inputs, seed: int) -> pd.D
     if params.finetune.label_share == 1:
         return select.training_labels(inputs.manifest, fold, labels)
     labelled = select.training_frames(inputs.manifest, fold, labels, params.finetune.stride)
-    return labelled.iloc[labels_in_use(labelled, params.finetune, seed)].copy()
+    return labelled.iloc[labels_in_use(labelled, params.finetune, seed, fold)].copy()
 
 
 def _tuning(params: Params, fold: Fold, inner: Path | None, inputs: Inputs, target: Path) -> Tuning | None:
