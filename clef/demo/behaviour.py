@@ -26,7 +26,8 @@ RATES = {
 }  # fmt: skip
 """Share of frames with each action unit, by activity, for a person without habits.
 
-As in BP4D, the profiles differ but overlap, so the activity hints at the action units without determining them.
+The profiles differ, so that stage 1 can learn something, but overlap: the activity hints at the action units without
+determining them.
 """
 
 CO_OCCURRENCE = {

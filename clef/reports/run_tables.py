@@ -141,9 +141,9 @@ def read_probe(folds: Sequence[Path]) -> Table | None:
         try:
             probe = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
             weights = json.loads((folder / "finetune.json").read_text(encoding="utf-8"))["sha256"]
-        except (FileNotFoundError, KeyError):
-            return None
-        if probe.get("stage2") != weights:
+            if probe["stage2"] != weights:
+                return None
+        except (FileNotFoundError, ValueError, KeyError):
             return None
         probes.append(probe)
     table = probe_table(probes)
@@ -153,10 +153,16 @@ def read_probe(folds: Sequence[Path]) -> Table | None:
 
 
 def read_ablation(file: Path, summary: dict[str, Any]) -> Table | None:
-    """The ablation of the run in `ablation.csv`, if its first row is this run."""
-    if not file.exists():
+    """The ablation of the run in `ablation.csv`, if its first row is this run.
+
+    A file that is no such table counts as none, since the results do not depend on it.
+    """
+    try:
+        table = pd.read_csv(file, keep_default_na=False, na_values=dict.fromkeys(SCORES_OF_VARIANTS, ""))
+    except (FileNotFoundError, ValueError):  # pandas' errors of parsing are ValueErrors
         return None
-    table = pd.read_csv(file, keep_default_na=False, na_values=dict.fromkeys(SCORES_OF_VARIANTS, ""))
+    if table.empty or not {*SCORES_OF_VARIANTS, "parts", "about", "note"} <= set(table):
+        return None
     headline = summary["rows"]["accuracy" if "accuracy" in summary["rows"] else "mean"]
     first = table.iloc[0]
     if any(first[key] != headline[key] for key in ("f1", "ci_low", "ci_high") if headline[key] is not None):

@@ -43,8 +43,8 @@ class Interruption:
         """Take SIGTERM as a request to stop while the block runs; a second SIGTERM ends the process at once.
 
         A process that trains together with others gets a signal twice when the signal goes to the whole process group:
-        once directly, and once from the launcher. There SIGINT, as from ctrl-C, is a request too. Once one process got
-        a request, further signals are ignored until the processes exit, so that all can save.
+        once directly, and once from the launcher. There SIGINT, as from ctrl-C, is a request too. After any process has
+        received a request, further signals are ignored until the processes exit, so that all can save.
         """
         several = "RANK" in os.environ
         signals = (signal.SIGTERM, signal.SIGINT) if several else (signal.SIGTERM,)

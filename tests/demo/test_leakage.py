@@ -102,7 +102,7 @@ def test_action_units_reveal_the_activity(performances):
     assert count_hits(features) > binom.ppf(0.9999, len(features), CHANCE)
 
 
-def test_the_activity_alone_predicts_action_units_badly(performances):
+def test_the_activity_alone_does_not_determine_the_action_units(performances):
     activity = np.concatenate([np.full(len(p.poses), a) for a, p in zip(ACTIVITY, performances, strict=True)])
     scores = []
     for present in np.vstack([performance.present for performance in performances]).T:

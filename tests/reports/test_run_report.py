@@ -212,3 +212,7 @@ def test_the_ablation_and_the_probe_are_shown_if_they_are_of_these_weights(make_
     write_text(metrics.parent / "probe.json", json.dumps({"stage2": "other weights", "rows": rows}))
     write_text(run.folder / "ablation.csv", ablation.replace(f"D,{cells['f1']}", "D,0.1234"))
     assert not {"ablation", "probe"} & set(sections(run.write()))
+    for damaged in ("", "row\nfull\n", ablation.splitlines()[0]):
+        write_text(metrics.parent / "probe.json", damaged)
+        write_text(run.folder / "ablation.csv", damaged)
+        assert not {"ablation", "probe"} & set(sections(run.write()))

@@ -71,3 +71,9 @@ def test_nothing_is_stale_after_changes_without_effect(finished):
     edit(finished / DEMO, "device: cpu\n", "device: cpu\ngpus: 2\nevaluate: {batch: 8}\ntracking: {mlflow: false}\n")
     (finished / "results/demo/seed0/fold0/pretrain.safetensors").unlink()
     assert set(stale(finished, TARGET)) == set()
+
+
+@pytest.mark.parametrize("file", ["ablation.csv", "seed0/fold0/probe.json"])
+def test_an_ablation_or_a_probe_makes_only_the_report_stale(finished, file):
+    (finished / "results" / "demo" / file).write_text("new")
+    assert set(stale(finished, TARGET)) == {"summarize"}

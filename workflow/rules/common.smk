@@ -88,10 +88,10 @@ def test_runs(wildcards):
 
 
 def shown_tables(wildcards):
-    """Digests of the optional tables that a report shows. They are no inputs, since they take hours to make."""
-    folder = results_folder(wildcards.run)
-    files = [folder / "ablation.csv", folder / "probe.csv"]
-    return [f"{file.name} {file_hash(file)}" for file in files if file.exists()]
+    """Digests of the ablation and the probes that a report shows. They are no inputs, so no summary makes them."""
+    files = [results_folder(wildcards.run) / "ablation.csv"]
+    files += map(Path, of_every_fold("probe.json")(wildcards))
+    return [f"{file} {file_hash(file)}" for file in files if file.exists()]
 
 
 def data_of(runs):

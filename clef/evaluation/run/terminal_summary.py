@@ -73,15 +73,13 @@ def verdict(summary: dict[str, Any]) -> str:
         if row[key] is not None
     ]
     sentence = f"{'Accuracy' if accuracy else 'Mean strict F1'} {percent(row['f1'])} is {' and '.join(parts)}"
-    below = [
-        label
-        for label in (() if accuracy else summary["rows"])
-        if label != "mean" and any(_relation(summary, label, key) in (NOT_ABOVE, UNCLEAR) for key in BASELINES)
-    ]
-    no_interval = row["ci_low"] is None
-    if below:
-        sentence += f"; not {'' if no_interval else 'clearly '}above both: {', '.join(below)}"
-    if no_interval:
+    labels = [] if accuracy else [label for label in summary["rows"] if label != "mean"]
+    relations = {label: {_relation(summary, label, key) for key in BASELINES} for label in labels}
+    if below := [label for label, found in relations.items() if NOT_ABOVE in found]:
+        sentence += f"; NOT above both: {', '.join(below)}"
+    if unclear := [label for label, found in relations.items() if UNCLEAR in found and NOT_ABOVE not in found]:
+        sentence += f"; not clearly above both: {', '.join(unclear)}"
+    if row["ci_low"] is None:
         sentence += "; without intervals (evaluate.bootstrap: 0) a difference may be chance"
     if row.get("f1_field") is not None:
         sentence += "; field columns are optimistic, chosen on the test folds"

@@ -50,8 +50,9 @@ def probed(toy, stage1, stage2, tmp_path):
     return probe
 
 
-def test_a_fold_is_probed_before_training_and_after_each_stage(toy, probed, tmp_path):
+def test_a_fold_is_probed_before_training_and_after_each_stage(toy, probed, stage2, tmp_path):
     found = probed()
+    assert found["stage2"] == json.loads(stage2[0].with_suffix(".json").read_text())["sha256"]
     rows = {row.pop("weights"): row for row in found["rows"]}
     assert list(rows) == ["before training", "after stage 1", "after stage 2", "chance", "from true labels"]
     cropped, tested = len(LABELLED) - 1, 3 * len(FOLD.test_subjects)

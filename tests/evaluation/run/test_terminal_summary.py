@@ -79,11 +79,11 @@ def test_the_verdict_compares_the_headline_with_the_baselines(mean, activity_mar
     assert expected in verdict(summary_with(mean, activity_margin))
 
 
-def test_the_verdict_names_labels_that_are_not_clearly_above_both_baselines():
+def test_the_verdict_names_labels_that_are_not_above_both_baselines_or_not_clearly():
     labels = {"AU01": (0.6, 0.5, None), "AU02": (0.4, 0.5, 0.3), "AU04": (0.4, 0.3, 0.4), "AU06": (0.6, 0.5, 0.5)}
     summary = summary_with((0.6, 0.48, 0.52), **labels)
     summary["margins"]["activity_only"]["AU06"] = [-0.01, 0.2]
-    assert "; not clearly above both: AU02, AU04, AU06;" in verdict(summary)
+    assert "; NOT above both: AU02, AU04; not clearly above both: AU06;" in verdict(summary)
     assert "above both" not in verdict(summary_with((0.6, 0.48, 0.52), AU01=labels["AU01"]))
 
 
