@@ -180,7 +180,8 @@ def _to_rgb(frame: av.VideoFrame) -> tuple[np.ndarray | None, str | None]:
     height, width = _square_pixels(frame)
     sample_format = "rgb48le" if is_hdr(frame) else "rgb24"
     try:
-        picture = _as_plain_picture(frame).reformat(width, height, sample_format, interpolation="BICUBIC")
+        # Where jobs fill all cores, waiting for the threads of each picture costs more than converting it.
+        picture = _as_plain_picture(frame).reformat(width, height, sample_format, interpolation="BICUBIC", threads=1)
         image = cast(np.ndarray, picture.to_ndarray())
     except (av.FFmpegError, ValueError) as error:
         return None, f"no conversion to RGB: {error}"
