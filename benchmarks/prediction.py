@@ -104,8 +104,9 @@ def write_video(path: Path, images: Iterator[np.ndarray]) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"preset": "ultrafast"})
         stream.pix_fmt = "yuv420p"
-        for image in images:
-            stream.height, stream.width = image.shape[:2]
+        first = next(images)
+        stream.height, stream.width = first.shape[:2]
+        for image in itertools.chain([first], images):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
         container.mux(stream.encode())
 
