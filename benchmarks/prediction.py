@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ from clef.faces.crop import crop_row
 from clef.faces.detectors import build_detector
 from clef.faces.face_track import track_face
 from clef.faces.shard import decode_crop
+from clef.fixtures.formats import FPS, put_video
 from clef.predict.batches import BATCH
 from clef.predict.inputs import find_recordings
 from clef.predict.predict_files import Options, predict_files
@@ -37,7 +37,6 @@ from clef.trained.crop_settings import crop_settings
 from clef.trained.load import load_model
 
 SECONDS = (30, 1800)
-FRAMES_PER_SECOND = 25
 SIDE = 320
 """Height of the videos whose memory is measured."""
 
@@ -99,23 +98,11 @@ def repeated(video: str, frames: int) -> Iterator[np.ndarray]:
     return itertools.islice(itertools.cycle(small), frames)
 
 
-def write_video(path: Path, images: Iterator[np.ndarray]) -> None:
-    """Encode RGB images of one size as H.264."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options={"preset": "ultrafast"})
-        stream.pix_fmt = "yuv420p"
-        first = next(images)
-        stream.height, stream.width = first.shape[:2]
-        for image in itertools.chain([first], images):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
-        container.mux(stream.encode())
-
-
 def peak_megabytes(video: str, name: str, device: str, seconds: int) -> float:
     """Peak memory of `clef predict` for a video of this length."""
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "video.mp4", Path(folder) / "table.parquet"
-        write_video(path, repeated(video, seconds * FRAMES_PER_SECOND))
+        put_video(path, repeated(video, seconds * FPS))
         arguments = [str(path), "--model", name, "--out", str(out), "--workers", "1", "--device", device]
         return round(peak_kilobytes(*arguments) / 1024, 1)
 

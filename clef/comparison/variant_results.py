@@ -32,7 +32,7 @@ from clef.comparison.differences import Difference, compare
 from clef.comparison.finished_run import FinishedRun
 from clef.evaluation.probe.table import HEADINGS, probe_table
 from clef.evaluation.run.fold_metrics import cross_validation
-from clef.evaluation.run.rows import interval, percent, points, points_interval
+from clef.evaluation.run.rows import interval, missing_scores, percent, points, points_interval
 from clef.evaluation.run.summary import summarize
 from clef.runs import variants
 from clef.runs.variants import TableRow, VariantTable
@@ -160,7 +160,7 @@ def format_results(results: Sequence[RowResults], settings: Sequence[str]) -> It
         for name, result in zip(names, results, strict=True):
             cell = result.cells.get(setting)
             if cell is None:
-                scores = ["", "", "", "", reason(result, setting)]
+                scores = ["", "", "", "", missing_scores(result.notes.get(setting, ""))]
             else:
                 scores = [percent(cell.f1), interval({"ci_low": cell.low, "ci_high": cell.high})]
                 scores += [percent(cell.within_activity), *_compared(cell.difference)]
@@ -178,11 +178,6 @@ def format_results(results: Sequence[RowResults], settings: Sequence[str]) -> It
         for name, result in zip(names, results, strict=True):
             table.add_row(name, *(percent(result.probe.get(column)) for column in columns))
         yield table
-
-
-def reason(result: RowResults, setting: str | None) -> str:
-    """Why a row has no scores under a setting, in two words."""
-    return "needs weights" if "needs weights" in result.notes.get(setting, "") else "not trained"
 
 
 def _empty_table(title: str, headings: Sequence[str]) -> Table:

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from clef.comparison.differences import Difference
-from clef.comparison.variant_results import RowResults, reason
-from clef.evaluation.run.rows import percent
+from clef.comparison.variant_results import RowResults
+from clef.evaluation.run.rows import missing_scores, percent
 from clef.plots.f1 import INTERVAL, POINT
 from clef.plots.style import BLUE, GREY, INK, ORANGE, plot_style, save
 from clef.runs import variants
@@ -65,7 +65,7 @@ def _draw_panel(axes: Axes, results: Sequence[RowResults], setting: str | None) 
     height = 0
     for result in results:
         cell = result.cells.get(setting)
-        text = reason(result, setting) if cell is None else percent(cell.f1)
+        text = missing_scores(result.notes.get(setting, "")) if cell is None else percent(cell.f1)
         axes.text(1.02, height, text, transform=axes.get_yaxis_transform(), va="center", color=GREY, fontsize=7)
         if result is results[0] and cell is not None:
             axes.plot(0, height, **POINT, markersize=5.5)

@@ -11,7 +11,7 @@ import pandas as pd
 from clef.evaluation.probe.table import HEADINGS, formatted_rows, probe_table
 from clef.evaluation.run.fold_metrics import MetricsGrid
 from clef.evaluation.run.published import ranking
-from clef.evaluation.run.rows import interval, percent, points, points_interval, row_names
+from clef.evaluation.run.rows import interval, missing_scores, percent, points, points_interval, row_names
 from clef.evaluation.run.spread import Spread
 from clef.reports.table import Table
 
@@ -173,8 +173,7 @@ def read_ablation(file: Path, summary: dict[str, Any]) -> Table | None:
         scores = [percent(values["f1"]), interval(values), percent(values["f1_within_activity"])]
         scores += [points(values["difference"]), points_interval(values["difference_low"], values["difference_high"])]
         scores += [percent(values["published"])]
-        note = values["note"] and ("needs weights" if "needs weights" in values["note"] else "not trained")
-        rows.append([values["parts"], values["about"], *scores, note])
+        rows.append([values["parts"], values["about"], *scores, values["note"] and missing_scores(values["note"])])
     columns = ["parts", "", "F1", "95 % interval", "F1 within activity", "difference", "95 % interval", "paper", ""]
     shown = [i for i in range(len(columns)) if i < 2 or any(row[i] for row in rows)]
     caption = "Parts of the method, in per cent; differences from the first row in percentage points."

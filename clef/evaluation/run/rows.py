@@ -38,3 +38,8 @@ def points(difference: float) -> str:
 def points_interval(low: float, high: float) -> str:
     """The interval of a difference in percentage points; empty without one."""
     return "" if math.isnan(low) else f"{points(low)} to {points(high)}"
+
+
+def missing_scores(note: str) -> str:
+    """Why a row of variants has no scores, in two words, from its note; see `clef.comparison.variant_results`."""
+    return "needs weights" if "needs weights" in note else "not trained"
