@@ -8,16 +8,15 @@ import typer
 
 from clef.cli.app import RESULTS_PANEL, app, step
 from clef.cli.find_run import other_test_data, require_known, run_params, training
-from clef.cli.options import Crops, FoldNumber, Manifest, Out, Run, Seed, TestCrops, TestManifest
+from clef.cli.options import FoldNumber, Manifest, Out, Run, Seed, TestManifest
 from clef.errors import ClefError
-from clef.runtime.gpus import claim_gpus
 from clef.runtime.lease import leased
 from clef.runtime.paths import results_folder
 
 
 @step(
     "clef evaluate demo --seed 0 --fold 0 --manifest data/processed/demo/{crop}/manifest.parquet "
-    "--crops data/interim/demo/{crop} --weights results/demo/seed0/fold0/finetune.safetensors "
+    "--weights results/demo/seed0/fold0/finetune.safetensors "
     "--epochs results/demo/seed0/fold0/finetune.epochs.parquet "
     "--predictions results/demo/seed0/fold0/predictions.parquet --out results/demo/seed0/fold0/metrics.json"
 )
@@ -26,7 +25,6 @@ def evaluate(
     seed: Seed,
     fold: FoldNumber,
     manifest: Manifest,
-    crops: Crops,
     weights: Annotated[Path, typer.Option(help="Weights of stage 2, from `clef finetune`.")],
     epochs: Annotated[Path, typer.Option(help="Test predictions after each epoch, from `clef finetune`.")],
     predictions: Annotated[Path, typer.Option(help="Table of predictions to write.")],
@@ -35,16 +33,13 @@ def evaluate(
         Path | None, typer.Option(help="Predictions for the held-out subjects, from `clef finetune --inner`.")
     ] = None,
     test_manifest: TestManifest = None,
-    test_crops: TestCrops = None,
 ) -> None:
-    """Predict the labels of a fold's test frames and compute metrics."""
+    """Score the predictions that stage 2 made for the test frames of its fold."""
     from clef.evaluation.fold.evaluate_fold import evaluate_fold
     from clef.tracking.hooks import track_evaluation
 
-    params, split, inputs = training(run, fold, manifest, crops)
-    if params.device == "cuda":
-        claim_gpus(1)
-    other = other_test_data(params, test_manifest, test_crops)
+    params, split, inputs = training(run, fold, manifest)
+    other = other_test_data(params, test_manifest)
     with leased(out), track_evaluation(params, weights, out):
         evaluate_fold(params, seed, split, inputs, weights, epochs, predictions, out, inner, other)
 

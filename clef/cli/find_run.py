@@ -47,8 +47,8 @@ def find_dataset(name: str, crop: str | None = None) -> "Dataset":
     return open_dataset(load_params(folder / f"{run_over(folder, name, crop)}.yaml"))
 
 
-def training(run: str, fold: str, manifest: Path, crops: Path) -> "tuple[Params, Fold, Inputs]":
-    """Params, fold and inputs of a training or an evaluation."""
+def training(run: str, fold: str, manifest: Path, crops: Path | None = None) -> "tuple[Params, Fold, Inputs]":
+    """Params, fold and inputs of a training, or of an evaluation, which reads no crops."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import named_fold
 
@@ -75,22 +75,23 @@ def also_sources(params: "Params", manifests: list[Path] | None, crops: list[Pat
     ]
 
 
-def other_test_data(params: "Params", manifest: Path | None, crops: Path | None) -> "EvaluationData | None":
-    """The other data set that a run is tested on; None if it is tested on its own."""
+def other_test_data(params: "Params", manifest: Path | None, *crops: Path | None) -> "EvaluationData | None":
+    """The other data set that a run is tested on; None if it is tested on its own. An evaluation reads no `crops`."""
     from clef.datasets import open_dataset
     from clef.manifest.folds import fold_testing_all
     from clef.training.inputs import EvaluationData
 
+    options = ", ".join(["--test-manifest", "--test-crops"][: 1 + len(crops)])
     if params.test is None:
-        if manifest is not None or crops is not None:
-            raise ClefError("--test-manifest, --test-crops: the run has no `test` section; leave both out")
+        if any(path is not None for path in (manifest, *crops)):
+            raise ClefError(f"{options}: the run has no `test` section; leave {'it' if not crops else 'both'} out")
         return None
-    if manifest is None or crops is None:
-        raise ClefError(f"--test-manifest, --test-crops: expected those of {params.test.run}, which the run tests")
+    if manifest is None or None in crops:
+        raise ClefError(f"{options}: expected those of {params.test.run}, which the run tests")
     dataset = open_dataset(run_params(params.test.run))
     labels = dataset.params.labels
     labels = params.labels.tested.model_copy(update={"threshold": labels.threshold, "votes": labels.votes})
-    return EvaluationData(dataset.name, _inputs(dataset, manifest, crops), fold_testing_all(dataset), labels)
+    return EvaluationData(dataset.name, _inputs(dataset, manifest, *crops), fold_testing_all(dataset), labels)
 
 
 def shards(dataset: "Dataset", crops: Path) -> dict[str, Path]:
@@ -98,7 +99,7 @@ def shards(dataset: "Dataset", crops: Path) -> dict[str, Path]:
     return {name: crops / f"{name}.arrow" for name in dataset.shards()}
 
 
-def _inputs(dataset: "Dataset", manifest: Path, crops: Path) -> "Inputs":
+def _inputs(dataset: "Dataset", manifest: Path, crops: Path | None = None) -> "Inputs":
     from clef.training.inputs import Inputs
 
-    return Inputs(manifest, shards(dataset, crops))
+    return Inputs(manifest, {} if crops is None else shards(dataset, crops))

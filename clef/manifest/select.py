@@ -17,6 +17,8 @@ from clef.manifest.table import manifest_columns, read_manifest
 from clef.params.schema import LabelParams
 
 KEYS = ["dataset", "subject", "activity", "sequence", "frame", "split", "status", "shard", "row", "labelled"]
+TEST_KEYS = ["dataset", "subject", "activity", "sequence", "frame", "status"]
+"""Columns that identify a test frame in tables of predictions."""
 
 
 def pretraining_frames(manifest: Path, fold: Fold, stride: int) -> pd.DataFrame:

@@ -9,11 +9,10 @@ import torch
 
 from clef.batches.augmentation import centre, normalise
 from clef.batches.crops import Crops, in_batches, load_steps
+from clef.manifest.select import TEST_KEYS
 from clef.model.device import autocast
 from clef.model.tasks import LabelTask
 from clef.runtime.progress import progress
-
-KEYS = ["dataset", "subject", "activity", "sequence", "frame", "status"]
 
 
 class Predictions(NamedTuple):
@@ -27,16 +26,19 @@ class Predictions(NamedTuple):
 
 
 @torch.no_grad()
-def predict_frames(task: LabelTask, crops: Crops, batch: int, device: torch.device, workers: int = 0) -> Predictions:
+def predict_frames(
+    task: LabelTask, crops: Crops, batch: int, device: torch.device, workers: int = 0, *, describe: bool = True
+) -> Predictions:
     """Predict the labels of each frame.
 
     The task must be on `device`, and is left in evaluation mode. `workers` processes decode; with 0, this process does.
+    Without `describe`, images are not compared with descriptions.
     """
     task.eval()
     encoders = task.encoders
     probabilities, similarities = [], []
     with autocast(device), progress("test frame") as show:
-        texts, descriptions = task.texts_for_prediction(), task.unmatched_texts()
+        texts, descriptions = task.texts_for_prediction(), task.unmatched_texts() if describe else None
         batches = in_batches(len(crops), batch)
         steps = range(len(batches))
         for indices, crops_of_step in load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"):
@@ -50,18 +52,10 @@ def predict_frames(task: LabelTask, crops: Crops, batch: int, device: torch.devi
     return Predictions(np.concatenate(probabilities), np.concatenate(similarities) if similarities else None)
 
 
-def prediction_table(
-    frames: pd.DataFrame, names: Sequence[str], predicted: Predictions, cropped: np.ndarray
-) -> pd.DataFrame:
-    """Make a table of the frames' keys and the columns `p_LABEL` and `d_LABEL`, missing for frames without a crop.
-
-    They hold the probabilities and, if there are any, the similarities with descriptions. `cropped` says whether each
-    frame has a crop, (frame,).
-    """
-    parts = [frames[KEYS]]
+def prediction_table(frames: pd.DataFrame, names: Sequence[str], predicted: Predictions) -> pd.DataFrame:
+    """Make a table of the frames' keys, the probabilities `p_LABEL` and, if any, the similarities `d_LABEL`."""
+    parts = [frames[TEST_KEYS].reset_index(drop=True)]
     for prefix, values in (("p", predicted.probabilities), ("d", predicted.similarities)):
         if values is not None:
-            full = np.full((len(frames), len(names)), np.nan, dtype=np.float32)
-            full[cropped] = values
-            parts.append(pd.DataFrame(full, columns=[f"{prefix}_{name}" for name in names], index=frames.index))
-    return pd.concat(parts, axis=1).reset_index(drop=True)
+            parts.append(pd.DataFrame(values, columns=[f"{prefix}_{name}" for name in names]))
+    return pd.concat(parts, axis=1)

@@ -96,4 +96,4 @@ def training_devices(jobs: Iterable[PlannedJob], runs: RequestedRuns) -> set[str
 def _device(job: PlannedJob, runs: RequestedRuns) -> str:
     if job.rule == "crop":
         return runs.over(job.wildcards["dataset"], job.wildcards["crop"]).params.crop.device
-    return runs[job.wildcards["run"]].params.device if job.rule in (*TRAINING_RULES, "evaluate") else "cpu"
+    return runs[job.wildcards["run"]].params.device if job.rule in TRAINING_RULES else "cpu"

@@ -1,7 +1,8 @@
 """Stage 2 of one seed and fold: match images with the texts of the labels.
 
 Training reads the labels of training subjects only. After each epoch it predicts the labelled test frames, without
-reading their labels, so that evaluation can report the optimistic choice of the best epoch on the test fold.
+reading their labels. Evaluation scores the last epoch, and reports the optimistic choice of the best epoch on the test
+fold.
 """
 
 import logging
@@ -30,20 +31,19 @@ from clef.model.texts import as_recorded, label_templates, label_texts
 from clef.model.weights_file import restore
 from clef.params.schema import FINETUNE_SECTIONS, Params, PretrainParams
 from clef.runtime.files import atomic_write, file_hash
-from clef.training.checkpoint import (
+from clef.training.checkpoint import load_weights, save_weights
+from clef.training.inputs import EvaluationData, Inputs, labels_in_use
+from clef.training.loop import Execution, Plan, work_folder
+from clef.training.pretrain import image_passes
+from clef.training.provenance import provenance
+from clef.training.sidecar import (
     distributed_as_crops,
-    load_weights,
     require_crop_settings,
     require_fingerprint,
     require_model,
     require_same_crops,
     require_unseen_activities,
-    save_weights,
 )
-from clef.training.inputs import EvaluationData, Inputs, labels_in_use
-from clef.training.loop import Execution, Plan, work_folder
-from clef.training.pretrain import image_passes
-from clef.training.provenance import provenance
 from clef.training.stage import augmented_views, run_stage
 from clef.training.stage1_datasets import Source
 
@@ -152,12 +152,13 @@ def finetune(
         if epoch not in predicted:
             return
         tested = task.for_labels(label_texts(params.texts, data.labels), data.labels) if labels.zero_shot else task
-        own = predict_frames(tested, test_crops, params.evaluate.batch, device, settings.workers)
-        values = ranks.collect(own.probabilities)
+        last = epoch == last_epoch
+        own = predict_frames(tested, test_crops, params.evaluate.batch, device, settings.workers, describe=last)
+        similarities = None if own.similarities is None else ranks.collect(own.similarities)
+        every = Predictions(ranks.collect(own.probabilities), similarities)
         if ranks.rank != 0:
             return
-        every = np.ones(len(test), dtype=bool)
-        table = prediction_table(test, data.labels.names, Predictions(values, None), every)
+        table = prediction_table(test, data.labels.names, every)
         table.insert(0, "epoch", np.int16(epoch))
         with atomic_write(work / f"epoch{epoch:04d}.parquet") as temporary:
             table.to_parquet(temporary, index=False)
@@ -166,7 +167,7 @@ def finetune(
         parts = [pd.read_parquet(work / f"epoch{epoch:04d}.parquet") for epoch in predicted]
         with atomic_write(epochs) as temporary:
             pd.concat(parts, ignore_index=True).to_parquet(temporary, index=False)
-        save_weights(target, task.state_dict(), sidecar)
+        save_weights(target, task.state_dict(), sidecar | {"predictions": file_hash(epochs)})
 
     plan = Plan(
         steps=steps,

@@ -21,10 +21,11 @@ from clef.model.tasks import ActivityTask
 from clef.model.texts import activity_texts
 from clef.params.schema import PRETRAIN_SECTIONS, Params, PretrainParams
 from clef.runtime.files import file_hash
-from clef.training.checkpoint import require_crop_settings, require_same_crops, save_weights
+from clef.training.checkpoint import save_weights
 from clef.training.inputs import Inputs
 from clef.training.loop import Execution, Plan
 from clef.training.provenance import provenance
+from clef.training.sidecar import require_crop_settings, require_same_crops
 from clef.training.stage import augmented_views, run_stage
 from clef.training.stage1_datasets import Pool, Source, pool
 

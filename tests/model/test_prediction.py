@@ -7,6 +7,7 @@ from clef.batches.augmentation import centre, normalise
 from clef.batches.crops import Crops
 from clef.faces.shard import CROPPED
 from clef.manifest import select
+from clef.manifest.select import TEST_KEYS
 from clef.manifest.table import manifest_fingerprint
 from clef.model.encoders import Encoders
 from clef.model.prediction import Predictions, predict_frames, prediction_table
@@ -42,6 +43,7 @@ def test_probabilities_do_not_depend_on_the_batch(trained):
     assert (predict_frames(task, crops, 64, device, workers=2).probabilities == many).all()
     assert similarities is not None
     assert similarities.shape == many.shape
+    assert predict_frames(task, crops, 64, device, describe=False).similarities is None
 
 
 @torch.no_grad()
@@ -65,13 +67,13 @@ def test_there_are_no_similarities_without_unmatched_texts(finetune):
     assert task.unmatched_texts() is None
 
 
-def test_frames_without_a_crop_have_missing_probabilities():
-    keys = {name: ["a", "b", "c"] for name in ("dataset", "subject", "activity", "sequence", "status")}
-    frames = pd.DataFrame(keys | {"frame": [1, 2, 3]}, index=[7, 8, 9])
+def test_a_table_has_keys_probabilities_and_similarities_in_the_order_of_the_frames():
+    keys = {name: ["a", "b"] for name in ("dataset", "subject", "activity", "sequence", "status", "split")}
+    frames = pd.DataFrame(keys | {"frame": [1, 3]}, index=[7, 9])
     values = np.array([[0.1, 0.2], [0.3, 0.4]])
-    table = prediction_table(frames, ["AU01", "AU02"], Predictions(values, -values), np.array([True, False, True]))
-    assert table.index.tolist() == [0, 1, 2]
-    assert table["p_AU01"].isna().tolist() == [False, True, False]
-    assert table["p_AU02"].dropna().tolist() == pytest.approx([0.2, 0.4])
-    assert table["d_AU02"].dropna().tolist() == pytest.approx([-0.2, -0.4])
-    assert "d_AU01" not in prediction_table(frames[:2], ["AU01", "AU02"], Predictions(values, None), np.ones(2, bool))
+    table = prediction_table(frames, ["AU01", "AU02"], Predictions(values, -values))
+    assert table.columns.tolist() == [*TEST_KEYS, "p_AU01", "p_AU02", "d_AU01", "d_AU02"]
+    assert table.index.tolist() == [0, 1]
+    assert table["p_AU02"].tolist() == [0.2, 0.4]
+    assert table["d_AU02"].tolist() == [-0.2, -0.4]
+    assert "d_AU01" not in prediction_table(frames, ["AU01", "AU02"], Predictions(values, None))

@@ -12,7 +12,7 @@ from tests.workflow.conftest import snakemake
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 JOBS = {"ingest": 1, "crop": 6, "manifest": 1, "pretrain": 3, "finetune": 3, "evaluate": 3}
-ON_GPUS = {"pretrain", "finetune", "evaluate"}
+ON_GPUS = {"pretrain", "finetune"}
 LOGS = ["data/interim/demo-short/**/*.log", "data/processed/**/*.log", "results/**/*.log"]
 
 

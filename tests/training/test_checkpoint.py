@@ -4,8 +4,7 @@ from torch import nn
 
 from clef.errors import ClefError
 from clef.model.weights_file import restore
-from clef.params.schema import ModelParams
-from clef.training.checkpoint import Recovery, load_weights, require_fingerprint, require_model, save_weights
+from clef.training.checkpoint import Recovery, load_weights, save_weights
 
 SIDECAR = {"stage": "pretrain", "fingerprint": {}, "trained_on": [], "model": {}}
 CPU = torch.device("cpu")
@@ -77,16 +76,6 @@ def test_weights_of_a_different_model_are_refused(tmp_path, model, message):
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     restore(same := nn.Linear(3, 2), weights, path)
     assert torch.equal(same.weight, weights["weight"])
-
-
-def test_different_crop_settings_and_models_are_refused(tmp_path):
-    with pytest.raises(ClefError, match=r"margin 0\.1 against 0\.2; size 72 against None"):
-        require_fingerprint({"fingerprint": {"margin": 0.1, "size": 72}}, {"margin": 0.2}, tmp_path, tmp_path)
-    ours = ModelParams(name="clef-tiny", image_size=64)
-    require_model({"model": ours.model_dump()}, ours, tmp_path)
-    for name, size in (("ViT-B-16", 64), ("clef-tiny", 96)):
-        with pytest.raises(ClefError, match=f"as {name} at {size} pixels, but the run has clef-tiny at 64 pixels;"):
-            require_model({"model": {"name": name, "image_size": size}}, ours, tmp_path)
 
 
 def test_a_recovery_is_loaded_with_its_key_and_changed_by_its_owner_only(tmp_path):

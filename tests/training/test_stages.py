@@ -1,5 +1,6 @@
 """Both stages and evaluation on the toy set, from files to files."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from clef.batches.crops import Crops
 from clef.errors import ClefError
+from clef.faces.shard import CROPPED
+from clef.manifest import select
 from clef.manifest.folds import inner_split
+from clef.manifest.table import manifest_fingerprint
 from clef.model.encoders import Encoders, architecture
-from clef.model.texts import PACKAGED
+from clef.model.prediction import predict_frames
+from clef.model.tasks import LabelTask
+from clef.model.texts import PACKAGED, label_templates, label_texts
 from clef.params.schema import TextParams
+from clef.runtime.files import file_hash
 from clef.training.checkpoint import save_weights
 from clef.training.finetune import finetune
 from clef.training.metrics_file import MetricsFile
@@ -57,8 +65,43 @@ def test_stage_2_learns_what_the_pictures_show(toy, stage2, tmp_path):
     assert predictions[predictions["status"] == "no_face"]["p_AU01"].isna().all()
     epochs = pd.read_parquet(stage2[1])
     assert sorted(epochs["epoch"].unique()) == [1, 2, 3]
-    last = epochs[epochs["epoch"] == 3].merge(predictions, on=["sequence", "frame"], suffixes=("", "_final"))
-    assert (last["p_AU01"] == last["p_AU01_final"]).all()
+    pd.testing.assert_frame_equal(
+        epochs.query("epoch == 3").drop(columns="epoch").reset_index(drop=True),
+        predictions.dropna(subset="p_AU01").reset_index(drop=True),
+    )
+    assert epochs.query("epoch < 3").filter(like="d_").isna().all(axis=None)
+    assert mean["auc_description"] is not None
+
+
+def test_the_predictions_are_those_of_the_saved_weights(toy, stage2, tmp_path):
+    predictions, _ = evaluated(tmp_path, PARAMS, FOLD, toy, stage2)
+    cropped = predictions[predictions["status"].isin(CROPPED)]
+    frames = select.test_frames(toy.manifest, FOLD, 1).merge(cropped[["sequence", "frame"]])
+    texts, templates = label_texts(PARAMS.texts, PARAMS.labels), label_templates(PARAMS.texts)
+    task = LabelTask(Encoders(PARAMS.model), texts, PARAMS.labels, templates, PARAMS.finetune, None, 0)
+    task.load_state_dict(load_file(stage2[0]))
+    crops = Crops(toy.shards, frames, manifest_fingerprint(toy.manifest))
+    again = predict_frames(task, crops, PARAMS.evaluate.batch, torch.device("cpu"))
+    np.testing.assert_array_equal(cropped.filter(like="p_"), again.probabilities)
+    np.testing.assert_array_equal(cropped.filter(like="d_"), again.similarities)
+
+
+def test_predictions_of_another_training_or_manifest_are_refused(toy, stage2, tmp_path):
+    weights, epochs = stage2_files(tmp_path)
+    for file in (stage2[0], stage2[0].with_suffix(".json")):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(ClefError, match=r"epochs\.parquet: no such file; run `clef finetune` first"):
+        evaluated(tmp_path, PARAMS, FOLD, toy, (weights, epochs))
+    predicted = pd.read_parquet(stage2[1])
+    predicted.assign(p_AU01=0.5).to_parquet(epochs)
+    with pytest.raises(ClefError, match=r"epochs\.parquet: was not written with .*finetune\.safetensors; .*again"):
+        evaluated(tmp_path, PARAMS, FOLD, toy, (weights, epochs))
+    for kept in (predicted.iloc[1:], predicted.query("epoch < 3 or frame > 8"), predicted.assign(frame=-1)):
+        kept.to_parquet(epochs)
+        beside = weights.with_suffix(".json")
+        beside.write_text(json.dumps(sidecar_of(weights) | {"predictions": file_hash(epochs)}))
+        with pytest.raises(ClefError, match=r"epochs\.parquet: has other test frames than the manifest; train again"):
+            evaluated(tmp_path, PARAMS, FOLD, toy, (weights, epochs))
 
 
 def test_both_stages_train_both_encoders_and_the_head(stage1, stage2):

@@ -170,11 +170,10 @@ def test_one_gpu_takes_one_training_at_a_time(checkout, monkeypatch):
 def test_a_training_asks_for_the_gpus_and_threads_of_all_its_processes(checkout):
     (checkout / "params" / "both.yaml").write_text("extends: demo\ndevice: cuda\ngpus: 2\nthreads: 3\n")
     output = snakemake(checkout, "-n", "--cores", "8", "results/both/summary.csv", "--resources", "gpu=4")
-    one = re.compile(r"rule (pretrain|finetune|evaluate):.*?threads: (\d+).*?gpu=(\d+)", re.DOTALL)
+    one = re.compile(r"rule (pretrain|finetune):.*?threads: (\d+).*?gpu=(\d+)", re.DOTALL)
     assert {found.groups() for found in one.finditer(output)} == {
         ("pretrain", "6", "2"),
         ("finetune", "6", "2"),
-        ("evaluate", "3", "1"),
     }
 
 

@@ -17,8 +17,7 @@ SUMMARY_CODE = sorted(
 
 rule evaluate:
     input:
-        lambda wildcards: of_run(wildcards).shards,
-        data_of(test_runs),
+        lambda wildcards: [run.manifest for run in test_runs(wildcards)],
         manifest=lambda wildcards: of_run(wildcards).manifest,
         weights=f"{FOLD}/finetune.safetensors",
         sidecar=f"{FOLD}/finetune.json",
@@ -31,29 +30,30 @@ rule evaluate:
     log:
         f"{FOLD}/evaluate.log",
     retries: RETRIES
-    threads: lambda wildcards: of_run(wildcards).params.threads
     resources:
-        gpu=gpu_if_cuda(lambda wildcards: of_run(wildcards).params),
         mem_mb=8000,
-        runtime="2h",
+        runtime="1h",
     params:
         threshold=lambda wildcards: of_run(wildcards).params.evaluate.threshold,
         stride=lambda wildcards: of_run(wildcards).params.evaluate.stride,
-        crops=lambda wildcards: str(of_run(wildcards).crops),
         tune=section(of_run, "tune"),
         inner=lambda wildcards: (
             ["--inner", inner_predictions(wildcards)]
             if inner_predictions(wildcards)
             else []
         ),
-        elsewhere=data_options("test", test_runs),
+        elsewhere=lambda wildcards: [
+            word
+            for run in test_runs(wildcards)
+            for word in ("--test-manifest", str(run.manifest))
+        ],
         # How the other run reads its labels; empty without one.
         test_labels=lambda wildcards: next(
             (run.params.tracked("labels") for run in test_runs(wildcards)), []
         ),
     shell:
         "python -m clef --log {log:q} evaluate {wildcards.run:q} --seed {wildcards.seed:q} --fold {wildcards.fold:q}"
-        " --manifest {input.manifest:q} --crops {params.crops:q} --weights {input.weights:q}"
+        " --manifest {input.manifest:q} --weights {input.weights:q}"
         " --epochs {input.epochs:q} {params.inner:q} {params.elsewhere:q}"
         " --predictions {output.predictions:q} --out {output.metrics:q}"
 

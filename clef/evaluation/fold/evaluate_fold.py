@@ -1,11 +1,9 @@
-"""Predict the test frames of a fold with its stage 2, and score them. Only this module reads test labels."""
+"""Score the predictions that stage 2 made for the test frames of its fold. Only this module reads test labels."""
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from clef.batches.crops import Crops
 from clef.errors import ClefError
 from clef.evaluation.fold.join_labels import join_held_out
 from clef.evaluation.fold.json_data import write_json
@@ -15,22 +13,17 @@ from clef.faces.shard import CROPPED
 from clef.manifest import select
 from clef.manifest.folds import Fold, inner_split, require_disjoint
 from clef.manifest.table import manifest_fingerprint
-from clef.model.device import prepare_device
-from clef.model.encoders import Encoders
-from clef.model.prediction import predict_frames, prediction_table
-from clef.model.tasks import LabelTask
 from clef.model.texts import as_recorded, label_templates, label_texts
-from clef.model.weights_file import restore
 from clef.params.schema import Params
-from clef.runtime.files import atomic_write
+from clef.runtime.files import atomic_write, file_hash
 from clef.runtime.progress import notice
-from clef.training.checkpoint import (
-    load_weights,
+from clef.training.inputs import EvaluationData, Inputs, labels_in_use
+from clef.training.sidecar import (
+    read_sidecar,
     require_fingerprint,
     require_same_crops,
     require_unseen_activities,
 )
-from clef.training.inputs import EvaluationData, Inputs, labels_in_use
 
 
 def evaluate_fold(
@@ -45,16 +38,17 @@ def evaluate_fold(
     inner: Path | None = None,
     other_dataset: EvaluationData | None = None,
 ) -> None:
-    """Write the predictions and then the metrics of one seed and fold.
+    """Write the predictions of the last epoch for all test frames, and then the metrics, of one seed and fold.
 
     `epochs` has the test predictions after each epoch of stage 2; `inner` has those of the inner stage 2 for the
-    subjects that `tune` holds out. `other_dataset` replaces the fold's test subjects. `seed` is only recorded.
+    subjects that `tune` holds out. `other_dataset` replaces the fold's test subjects. `seed` is only recorded. No crop
+    is read.
 
     Raises:
-        ClefError: The weights saw a test subject, or were trained with other crop settings, texts or params.
+        ClefError: The weights saw a test subject, or were trained with other crop settings, texts or params; or the
+            predictions are not those of the weights.
     """
-    device = prepare_device(params)
-    state, sidecar = load_weights(weights, "finetune")
+    sidecar = read_sidecar(weights, "finetune")
     fingerprint = manifest_fingerprint(inputs.manifest)
     require_fingerprint(sidecar, fingerprint, weights, inputs.manifest)
     texts, templates = label_texts(params.texts, params.labels), label_templates(params.texts)
@@ -71,18 +65,9 @@ def evaluate_fold(
     trained_on = [subject for dataset, subject in sidecar["trained_on"] if dataset == data.dataset]
     require_disjoint(trained_on, set(test["subject"].dropna()))
     require_unseen_activities(sidecar, data.fold, weights)
-    cropped = test["status"].isin(CROPPED).to_numpy()
 
-    encoders = Encoders(params.model.model_copy(update={"pretrained": None}))
-    task = LabelTask(encoders, texts, params.labels, templates, params.finetune, None, seed)
-    restore(task, state, weights)
-    task.encoders.normalise_as(sidecar, weights)
-    task.to(device)
-    if params.labels.zero_shot:
-        task = task.for_labels(label_texts(params.texts, data.labels), data.labels)
-    crops = Crops(data.inputs.shards, test[cropped], manifest_fingerprint(data.inputs.manifest))
-    predicted = predict_frames(task, crops, params.evaluate.batch, device, params.finetune.workers)
-    table = prediction_table(test, data.labels.names, predicted, cropped)
+    by_epoch = _predicted(epochs, test, weights, sidecar.get("predictions"))
+    table = _last_epoch(by_epoch, test)
     with atomic_write(predictions) as partial:
         table.to_parquet(partial, index=False)
 
@@ -91,7 +76,7 @@ def evaluate_fold(
         train_labels["activity"] = None  # activities of another data set differ even if their names are equal
     metrics = score_fold(
         table,
-        pd.read_parquet(epochs).merge(test[["sequence", "frame"]], on=["sequence", "frame"]),
+        by_epoch,
         select.test_labels(data.inputs.manifest, data.fold, data.labels, params.evaluate.stride),
         train_labels,
         data.labels,
@@ -99,7 +84,32 @@ def evaluate_fold(
         _tuning(params, fold, inner, inputs, target),
     )
     write_json(target, metrics | {"seed": seed, "fold": fold.number, "trained_on": params.dataset.name})
-    notice("%d test frames, %d with a crop", len(test), int(np.sum(cropped)))
+    notice("%d test frames, %d with a crop", len(test), int(test["status"].isin(CROPPED).sum()))
+
+
+def _predicted(epochs: Path, test: pd.DataFrame, weights: Path, digest: str | None) -> pd.DataFrame:
+    """Read the predictions of these test frames after each epoch.
+
+    Raises:
+        ClefError: They were not written with the weights, or a frame with a crop has none.
+    """
+    if not epochs.is_file():
+        raise ClefError(f"{epochs}: no such file; run `clef finetune` first, which writes it")
+    if file_hash(epochs) != digest:
+        raise ClefError(f"{epochs}: was not written with {weights}; expected the files of one training: train again")
+    every = pd.read_parquet(epochs)
+    by_epoch = every.merge(test[["sequence", "frame"]], on=["sequence", "frame"])
+    predicted = by_epoch["epoch"].value_counts().reindex(every["epoch"].unique(), fill_value=0)
+    if (predicted != test["status"].isin(CROPPED).sum()).any():
+        raise ClefError(f"{epochs}: has other test frames than the manifest; train again")
+    return by_epoch
+
+
+def _last_epoch(by_epoch: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """The predictions after the last epoch in the order of the test frames, missing for those without a crop."""
+    last = by_epoch[by_epoch["epoch"] == by_epoch["epoch"].max()]
+    values = last.filter(regex=r"^(sequence$|frame$|p_|d_)")
+    return test[select.TEST_KEYS].merge(values, how="left", on=["sequence", "frame"], validate="one_to_one")
 
 
 def _known_labels(params: Params, fold: Fold, inputs: Inputs, seed: int) -> pd.DataFrame:

@@ -31,15 +31,15 @@ from clef.model.weights_file import restore
 from clef.params.schema import LabelParams, Params
 from clef.runtime.files import file_hash
 from clef.runtime.progress import notice
-from clef.training.checkpoint import (
+from clef.training.checkpoint import load_weights
+from clef.training.inputs import EvaluationData, Inputs
+from clef.training.sidecar import (
     Stage,
-    load_weights,
     require_fingerprint,
     require_model,
     require_same_crops,
     require_unseen_activities,
 )
-from clef.training.inputs import EvaluationData, Inputs
 
 DECIMALS = 4
 
