@@ -1,5 +1,7 @@
 """Tests on a GPU: `make test-cuda`. Skipped if torch sees no GPU."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,10 +16,12 @@ from clef.model.device import autocast
 from clef.model.encoders import Encoders
 from clef.model.tasks import LabelTask
 from clef.model.texts import LabelTexts, label_templates
-from clef.params.schema import AugmentParams, FinetuneParams, LabelParams, ModelParams, TextParams
+from clef.params.schema import AugmentParams, FinetuneParams, LabelParams, ModelParams, TextParams, TowerParams
 from clef.training.finetune import finetune
 from clef.training.loop import Execution
 from clef.training.pretrain import pretrain
+from clef.training.ranks.ranks import Ranks
+from clef.training.tower import prepare_tower
 from tests.toy import make_toy, toy_fold, toy_params
 from tests.training.test_loop import StopAfter
 
@@ -65,7 +69,9 @@ def test_augmentation_equals_that_on_the_cpu():
 
 def label_task(head: str, compiled: bool) -> LabelTask:
     torch.manual_seed(0)
-    encoders = Encoders(ModelParams(name="clef-tiny", image_size=32, compile=compiled))
+    encoders = Encoders(ModelParams(name="clef-tiny", image_size=32))
+    if compiled:
+        encoders.compile_images()
     names = [LabelTexts(f"name {n}", f"what label {n} looks like") for n in range(3)]
     labels = LabelParams(action_units=[1, 4, 12])
     return LabelTask(encoders, names, labels, label_templates(TextParams()), FinetuneParams(head=head), None, 0).cuda()
@@ -111,6 +117,35 @@ def test_both_stages_are_deterministic_and_resume_to_the_same_bytes(toy, tmp_pat
         finetune(params, 0, fold, inputs, first, *files)
     for name in ("pretrain.safetensors", "finetune.safetensors", "epochs.parquet"):
         assert (tmp_path / "interrupted" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes(), name
+
+
+def test_no_step_waits_for_the_gpu(toy, tmp_path):
+    def waits(epochs: int) -> int:
+        params = toy_params(device="cuda", pretrain={"epochs": epochs})
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                pretrain(params, 0, toy_fold(params), toy[1], tmp_path / str(epochs) / "pretrain.safetensors")
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        return sum("synchronizing" in str(warning.message) for warning in caught)
+
+    assert waits(6) == waits(2)
+
+
+@pytest.mark.parametrize(("free", "checkpointing"), [(2**40, False), (2**20, True)])
+def test_gradient_checkpointing_is_on_if_a_step_does_not_fit(monkeypatch, free, checkpointing):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2**40))
+    task, used = label_task("text", False).train(), []
+    before = {name: buffer.clone() for name, buffer in task.named_buffers()}
+    monkeypatch.setattr(task.encoders, "checkpoint_gradients", lambda: used.append(True))
+    images = torch.rand(12, 3, 32, 32).cuda()
+    prepare_tower(task, TowerParams(compile=False), lambda: images, 5000, torch.device("cuda"), Ranks())
+    assert bool(used) == checkpointing
+    assert task.training
+    assert all(torch.equal(buffer, before[name]) for name, buffer in task.named_buffers())
+    assert all(parameter.grad is None for parameter in task.parameters())
 
 
 def test_stage_2_predicts_the_same_as_on_the_cpu(toy, tmp_path):

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from clef.batches.randomness import uniform
+from clef.batches.transfer import to_device
 from clef.params.schema import AugmentParams
 
 GREY = (0.299, 0.587, 0.114)  # luma of red, green and blue, ITU-R BT.601
@@ -99,7 +100,7 @@ def centre(images: Tensor, size: int) -> Tensor:
 
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Subtract a model's channel means and divide by its standard deviations, (batch, 3, height, width)."""
-    return (images - images.new_tensor(mean)[:, None, None]) / images.new_tensor(std)[:, None, None]
+    return (images - _like(images, np.array(mean))[:, None, None]) / _like(images, np.array(std))[:, None, None]
 
 
 def _resize(images: Tensor, size: int) -> Tensor:
@@ -124,7 +125,7 @@ def _recolour(images: Tensor, draws: Draws) -> Tensor:
     b, c, s = draws.brightness, draws.contrast, draws.saturation
     shares = (b * c * s, b * c * (1 - s), b * (1 - c))
     own, grey_share, mean_share = (_like(images, share)[:, None, None, None] for share in shares)  # (batch, 1, 1, 1)
-    luma = images.new_tensor(GREY)[None, :, None, None]
+    luma = _like(images, np.array(GREY))[None, :, None, None]
     grey = (images * luma).sum(dim=1, keepdim=True)  # (batch, 1, size, size)
     mean = grey.mean(dim=(2, 3), keepdim=True)  # (batch, 1, 1, 1)
     return (own * images + (grey_share * grey + mean_share * mean)).clamp(0, 1)
@@ -139,7 +140,7 @@ def _blur(images: Tensor, draws: Draws) -> Tensor:
     # (blurred, tap)
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / (draws.blur[chosen, None] * size)) ** 2)
     weights = _like(images, taps / taps.sum(axis=1, keepdims=True))[:, :, None, None, None]
-    indices = torch.as_tensor(chosen, device=images.device)
+    indices = to_device(torch.from_numpy(chosen), images.device)
     padded = F.pad(images[indices], (radius,) * 4, mode="reflect")
     blurred = _convolve(_convolve(padded, weights, 2, size), weights, 3, size)
     return images.index_copy(0, indices, blurred.clamp(max=1))  # weights that are rounded may add up to more than 1
@@ -152,4 +153,4 @@ def _convolve(images: Tensor, weights: Tensor, dim: int, size: int) -> Tensor:
 
 
 def _like(images: Tensor, values: np.ndarray) -> Tensor:
-    return torch.as_tensor(values, dtype=images.dtype, device=images.device)
+    return to_device(torch.as_tensor(values, dtype=images.dtype), images.device)

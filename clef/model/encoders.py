@@ -8,10 +8,13 @@ import open_clip
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from clef.errors import ClefError
 from clef.model.open_clip_model import create_model
 from clef.params.schema import ModelParams
+
+BATCH_NORMS = (nn.modules.batchnorm._BatchNorm, nn.SyncBatchNorm)
 
 
 class Encoders(nn.Module):
@@ -39,13 +42,40 @@ class Encoders(nn.Module):
         preprocessing = open_clip.get_model_preprocess_cfg(self.clip)
         self.mean: tuple[float, ...] = tuple(preprocessing["mean"])
         self.std: tuple[float, ...] = tuple(preprocessing["std"])
-        if settings.gradient_checkpointing:
-            self.clip.set_grad_checkpointing()
-        self._visual = torch.compile(self.clip.encode_image) if settings.compile else self.clip.encode_image
+        self._encode_image = self.clip.encode_image
+        self._images_at_once: int | None = None
+
+    def checkpoint_gradients(self) -> None:
+        """Compute the activations of both towers again for the gradient, block by block, instead of keeping them."""
+        self.clip.set_grad_checkpointing()
+
+    def compile_images(self) -> None:
+        """Compile the image tower at its next call."""
+        self._encode_image = torch.compile(self.clip.encode_image)
+
+    def limit_images_at_once(self, number: int) -> None:
+        """Keep the activations of at most so many images for the gradient; the gradient stays that of the whole batch.
+
+        Each part of a larger batch is passed through the tower twice: first for its features, and then for the gradient
+        (Gao et al.: Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, RepL4NLP 2021).
+
+        Raises:
+            ClefError: The tower has batch norm.
+        """
+        if any(isinstance(module, BATCH_NORMS) for module in self.clip.visual.modules()):
+            raise ClefError(
+                f"tower.images_at_once: the image tower of {self.name} has batch norm, whose statistics need the whole "
+                "batch; leave it out, or use a model without batch norm"
+            )
+        self._images_at_once = number
 
     def image_features(self, images: Tensor) -> Tensor:
         """Encode normalised images (batch, 3, size, size) to features (batch, dim) of any length."""
-        return self._visual(images.contiguous(memory_format=torch.channels_last))
+        images = images.contiguous(memory_format=torch.channels_last)
+        if self._images_at_once is None or not torch.is_grad_enabled() or len(images) <= self._images_at_once:
+            return self._encode_image(images)
+        parts = images.split(self._images_at_once)
+        return torch.cat([checkpoint(self._encode_image, part, use_reentrant=False) for part in parts])
 
     def images(self, images: Tensor) -> Tensor:
         """Encode normalised images (batch, 3, size, size) to unit features (batch, dim) in float32."""

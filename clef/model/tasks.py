@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clef.batches.randomness import integers
+from clef.batches.transfer import to_device
 from clef.errors import ClefError
 from clef.model import losses
 from clef.model.encoders import Encoders
@@ -215,7 +216,8 @@ class LabelTask(Task):
         tokens = [self.names, self.absent] if self.pair else [self.names]
         if settings.names_descriptions or settings.image_descriptions:
             drawn = integers(self.seed, "template", step, np.arange(count), high=len(self.descriptions))  # (label,)
-            tokens.append(self.descriptions[torch.from_numpy(drawn), torch.arange(count)])  # (label, context)
+            rows = to_device(torch.from_numpy(drawn * count + np.arange(count)), self.descriptions.device)
+            tokens.append(self.descriptions.flatten(0, 1)[rows])  # (label, context)
         # Encode all texts at once: a GPU spends its time on the number of small kernels, not on a few more texts.
         texts = self.encoders.texts(torch.cat(tokens))  # (text, dim)
         names, descriptions = texts[: count * (1 + self.pair)], texts[-count:]

@@ -119,7 +119,8 @@ class Section(BaseModel):
         """YAML reads `yes` and `on` as true, which pydantic would accept as 1."""
         for key, value in values.items() if isinstance(values, dict) else ():
             field = cls.fields_by_key().get(key)
-            if isinstance(value, bool) and field is not None and field.annotation is not bool:
+            allowed = () if field is None else (field.annotation, *get_args(field.annotation))
+            if isinstance(value, bool) and field is not None and bool not in allowed:
                 raise ValueError(
                     f"{key} is {str(value).lower()}; expected a number or text "
                     "(YAML reads yes, no, on and off as true and false; put text in quotes)"
@@ -364,10 +365,6 @@ class ModelParams(Section):
     need none."""
     image_size: Annotated[int, Field(ge=32)] = 224
     """Height and width of the model's input in pixels."""
-    gradient_checkpointing: bool = False
-    """Save memory at the cost of speed."""
-    compile: bool = False
-    """Compile the image tower with torch.compile."""
 
     @model_validator(mode="after")
     def _check_normalisation(self) -> "ModelParams":
@@ -433,6 +430,24 @@ class CheckpointParams(Section):
     """Also write a checkpoint every time this many steps have passed."""
 
 
+class TowerParams(Section):
+    """How the image tower of a training uses memory and time.
+
+    This changes at most the last bits of a result, and with `compile` on a GPU the rounding of bfloat16.
+    """
+
+    gradient_checkpointing: bool | Literal["auto"] = "auto"
+    """Compute activations again for the gradient, instead of keeping them: less memory, more time. `auto`: if a step
+    does not fit into the GPU's memory otherwise."""
+    compile: bool | Literal["auto"] = "auto"
+    """Compile the tower with torch.compile, which takes a minute. `auto`: on a GPU with a C compiler, in a training of
+    1,000 steps or more that need not be deterministic."""
+    images_at_once: Count | None = None
+    """Pass larger batches through the tower in parts of this size, and compute the activations of one part at a time
+    again for the gradient. The losses are those of the whole batch, so a contrastive batch may have any size. Not for
+    towers with batch norm, whose statistics need the whole batch."""
+
+
 class PretrainParams(Section):
     """Stage 1: contrastive training with the activity as a weak label."""
 
@@ -469,10 +484,11 @@ class PretrainParams(Section):
     augment: AugmentParams = AugmentParams()
     optimiser: OptimiserParams = OptimiserParams()
     checkpoint: CheckpointParams = CheckpointParams()
+    tower: TowerParams = TowerParams()
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that decode crops."""
 
-    operational = frozenset({"workers", "checkpoint"})
+    operational = frozenset({"workers", "checkpoint", "tower"})
 
     @model_validator(mode="after")
     def _check_combinations(self) -> "PretrainParams":
@@ -529,6 +545,7 @@ class FinetuneParams(Section):
     augment: AugmentParams = AugmentParams(scale=(0.8, 1.0), rotation=10.0)
     optimiser: OptimiserParams = OptimiserParams(layer_decay=0.7)
     checkpoint: CheckpointParams = CheckpointParams()
+    tower: TowerParams = TowerParams()
     batch: Count = 64
     """Frames per step."""
     stride: Count = 1
@@ -541,7 +558,7 @@ class FinetuneParams(Section):
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that decode crops in training and prediction."""
 
-    operational = frozenset({"workers", "checkpoint"})
+    operational = frozenset({"workers", "checkpoint", "tower"})
 
     @property
     def norm(self) -> Literal["unit", "standardised", "none"]:

@@ -92,13 +92,15 @@ def _groups(section: type[Section], prefix: str, about: str, defaults: Section |
 
 
 def _allowed(schema: dict[str, Any]) -> str:
-    *most, last = _alternatives(schema)
+    *most, last = [text for alternative in _alternatives(schema) for text in alternative.split(" or ")]
     return f"{', '.join(most)} or {last}" if most else last
 
 
 def _alternatives(schema: dict[str, Any]) -> list[str]:
     if "anyOf" in schema:
         return [text for inner in schema["anyOf"] for text in _alternatives(inner)]
+    if "const" in schema:
+        return [str(schema["const"])]
     if "enum" in schema:
         return [str(value) for value in schema["enum"]]
     if "prefixItems" in schema:

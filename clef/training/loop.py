@@ -1,9 +1,8 @@
 """The training loop of both stages. It knows a task only by its named losses, and resumes from the work folder."""
 
 import logging
-import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import torch
 from torch import Tensor
 
 from clef.batches.randomness import torch_seed
-from clef.errors import ClefError, Unfinished
+from clef.batches.transfer import to_device
+from clef.errors import Unfinished
 from clef.model.device import autocast, describe_device
 from clef.model.tasks import Task
 from clef.params.schema import CheckpointParams, OptimiserParams
@@ -22,6 +22,7 @@ from clef.training.interruption import Interruption
 from clef.training.metrics_file import MetricsFile
 from clef.training.optimiser import build_optimiser, cosine_with_warmup
 from clef.training.ranks.ranks import Ranks
+from clef.training.step_report import StepReport
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,9 @@ def train(
 ) -> None:
     """Train a task to the end of its plan, from the recovery checkpoint if there is one.
 
+    A step is reported after the next one has been queued on the device, so that a GPU never waits for this process.
+    Weights are saved and predicted with only after their step was found to be finite.
+
     A resumed training reaches the same weights as an undisturbed one: bit for bit on a CPU with the same number of
     threads, and on CUDA with deterministic algorithms; up to rounding with another number of ranks.
 
@@ -96,69 +100,78 @@ def train(
         metrics.cut_back(start)
     wrapped = ranks.wrap(task, device)
     log.info("%d steps on %s", plan.steps, describe_device(device))
-    saved = began = last = time.monotonic()
+    saved = began = time.monotonic()
+    waited, summary = 0.0, ""
 
     with progress("step", start) as show, execution.interruption.listening():
+
+        def write(done: int, record: dict[str, float]) -> None:
+            nonlocal summary
+            summary = f"loss {record['train/loss']:.3f}, {record['speed/images_per_second']:.0f} images/s"
+            show(done, plan.steps, summary)
+            check()
+            if ranks.rank == 0:
+                metrics.append(done, record)
+
+        report = StepReport(device, write)
         remaining = range(start, plan.steps)
-        for step, (share, images) in zip(remaining, plan.load(remaining), strict=True):
+        for step, (seconds, (share, images)) in zip(remaining, _timed(plan.load(remaining)), strict=True):
             batch = share if ranks.world == 1 else plan.batch(step)
             # Dropout depends on the step and the rank only.
             torch.manual_seed(torch_seed(seed * 1_000_003 + step + ranks.rank * 1_000_000_007))
             lr_factor = schedule(step)
-            views = plan.views(images.to(device, non_blocking=True), share, step)
+            views = plan.views(to_device(images, device), share, step)
             with autocast(device):
-                losses = wrapped(views, plan.targets(batch).to(device), step, ranks.gathering(len(batch)))
+                losses = wrapped(views, to_device(plan.targets(batch), device), step, ranks.gathering(len(batch)))
             total = torch.stack(list(losses.values())).sum()
             optimiser.zero_grad(set_to_none=True)
             total.backward()
             norm = torch.nn.utils.clip_grad_norm_(
                 [p for group in optimiser.param_groups for p in group["params"]], optimisation.clip_gradient
             )
-            scalars = {**losses, "loss": total, "gradient_norm": norm}
-            stacked = torch.stack([scalar.detach().float() for scalar in scalars.values()])
-            values = dict(zip(scalars, stacked.tolist(), strict=True))  # synchronises the GPU once
-            _require_finite(step, values)
             optimiser.step()
             task.clamp()
-
-            done, now = step + 1, time.monotonic()
-            speed, last = len(batch) / max(now - last, 1e-9), now
-            show(done, plan.steps, f"loss {values['loss']:.3f}, {speed:.0f} images/s")
-            record = {f"train/{name}": value for name, value in values.items()} | {"train/lr_factor": lr_factor}
-            record |= {**plan.report(batch), "speed/images_per_second": speed}
+            figures = {"train/lr_factor": lr_factor, **plan.report(batch)}
             if device.type == "cuda":
-                record["speed/gpu_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30  # the peak so far
-            check()
-            if ranks.rank == 0:
-                metrics.append(done, record)
+                figures["speed/gpu_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30  # the peak so far
+            report.add(step, losses, total, norm, figures, len(batch), seconds)
+            waited += seconds
+
+            # Whatever uses the weights from here on must know that they are finite.
+            done = step + 1
             if plan.epoch_steps is not None and done % plan.epoch_steps == 0:
+                report.flush()
                 ranks.copy_buffers(task)
                 plan.on_epoch(done // plan.epoch_steps)
                 task.train()
             if done == plan.steps:
-                notice(
-                    "%d steps done in %s, loss %.3f, %.0f images/s", done, duration(now - began), values["loss"], speed
-                )
                 break
-            reason = ranks.first(execution.interruption.reason(), device)
+            reason = ranks.first(execution.interruption.reason())
             due = checkpoint.every_steps is not None and done % checkpoint.every_steps == 0
-            if ranks.rank == 0 and (reason or due or time.monotonic() - saved >= checkpoint.every_seconds):
-                recovery.save(done, task.state_dict(), optimiser.state_dict())
+            if reason or due or time.monotonic() - saved >= checkpoint.every_seconds:
+                report.flush()
+                if ranks.rank == 0:
+                    recovery.save(done, task.state_dict(), optimiser.state_dict())
                 saved = time.monotonic()
             if reason:
                 ranks.wait()
                 raise Unfinished(f"{reason}; saved step {done} of {plan.steps}, run the same command to resume")
+        report.flush()
+    took = time.monotonic() - began
+    idle = f"{waited / took:.0%} waiting for images"
+    notice("%d steps done in %s (%s), %s", plan.steps, duration(took), idle, summary)
     task.eval()
 
 
-def _require_finite(step: int, values: Mapping[str, float]) -> None:
-    """Stop before the optimiser's step: clipping turns an infinite gradient into NaN weights."""
-    *losses, (_, loss), (_, norm) = values.items()
-    if not math.isfinite(loss):
-        parts = ", ".join(f"{name} {value:g}" for name, value in losses)
-        raise ClefError(f"step {step}: loss is not finite ({parts}); lower the learning rate")
-    if not math.isfinite(norm):
-        raise ClefError(f"step {step}: gradient is not finite (norm {norm:g}, loss {loss:g}); lower the learning rate")
+def _timed(batches: Iterable[tuple[np.ndarray, Tensor]]) -> Iterator[tuple[float, tuple[np.ndarray, Tensor]]]:
+    """Yield each batch with the seconds that it took to arrive."""
+    remaining = iter(batches)
+    while True:
+        asked = time.monotonic()
+        batch = next(remaining, None)
+        if batch is None:
+            return
+        yield time.monotonic() - asked, batch
 
 
 def work_folder(target: Path) -> Path:

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from clef.training.checkpoint import Recovery
 from clef.training.loop import Execution, Plan, train, work_folder
 from clef.training.metrics_file import MetricsFile
 from clef.training.provenance import training_key
+from clef.training.tower import prepare_tower
 
 
 def run_stage(
@@ -43,26 +43,36 @@ def run_stage(
     outputs, the weights at `target` last.
     """
     work, key, ranks = work_folder(target), training_key(sidecar), execution.ranks
-    run = partial(
-        train,
-        task,
-        plan,
-        settings.optimiser,
-        settings.checkpoint,
-        device=device,
-        seed=sidecar["seed"],
-        metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
-        execution=execution,
-    )
+
+    def images_of_a_step() -> Tensor:
+        share, side = ranks.share(plan.batch(0)), params.crop.size
+        return torch.cat(plan.views(torch.zeros(len(share), 3, side, side, dtype=torch.uint8, device=device), share, 0))
+
+    def run(recovery: Recovery, check: Callable[[], None] = lambda: None) -> None:
+        task.to(device).train()
+        prepare_tower(task, settings.tower, images_of_a_step, plan.steps, device, ranks)
+        train(
+            task,
+            plan,
+            settings.optimiser,
+            settings.checkpoint,
+            device=device,
+            seed=sidecar["seed"],
+            recovery=recovery,
+            metrics=MetricsFile(target.with_suffix(".metrics.jsonl")),
+            execution=execution,
+            check=check,
+        )
+
     if ranks.rank != 0:
         ranks.wait()  # until the first rank has prepared the work folder
-        run(recovery=Recovery(work, key, owner=False))
+        run(Recovery(work, key, owner=False))
         return
     with leased(target):
         recovery = Recovery(work, key)
         with track_training(params, target, manifest, key, sidecar, describe_device(device)):
             ranks.wait()
-            run(recovery=recovery, check=check_guards)
+            run(recovery, check_guards)
             check_guards()
             save()
             check_guards()

@@ -84,8 +84,8 @@ def test_a_stage_1_of_another_data_set_may_share_no_activity_that_a_fold_leaves_
 
 @pytest.mark.parametrize("key", [{"pretrain": {"from": "plus"}}, {"test": {"run": "plus"}}])
 def test_settings_that_change_no_result_may_differ(tmp_path, key):
-    write(tmp_path, "plus", **PLUS, model={"gradient_checkpointing": True})
-    write(tmp_path, "run", **BASE, **key, crop={"batch": 4}, model={"compile": True})
+    write(tmp_path, "plus", **PLUS, pretrain={"tower": {"gradient_checkpointing": True}})
+    write(tmp_path, "run", **BASE, **key, crop={"batch": 4}, finetune={"tower": {"compile": True}})
     assert load_run("run", tmp_path)["run"].crop.batch == 4
     write(tmp_path, "run", **BASE, **key, crop={"batch": 4, "every": 2})
     assert "crop differs from that of plus" in error_of(tmp_path, "run")

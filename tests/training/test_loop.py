@@ -134,13 +134,25 @@ def test_a_loss_that_is_not_finite_stops_at_once(tmp_path):
     assert records(tmp_path) == []
 
 
-@pytest.mark.parametrize("at", [2, STEPS - 1])
-def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(tmp_path, at):
-    task = Line(steep_at=at)
+@pytest.mark.parametrize("at", [2, 4, STEPS - 1])
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_are_saved_or_predicted_with(tmp_path, at):
+    task, ended = Line(steep_at=at), []
     with pytest.raises(ClefError, match=rf"step {at}: gradient is not finite \(norm (inf|nan), loss [\d.]+\); lower"):
-        run(tmp_path, plan(), task)
-    assert all(value.isfinite().all() for value in task.state_dict().values())
+        run(tmp_path, plan(on_epoch=ended.append), task)
     assert len(records(tmp_path)) == at
+    assert ended == list(range(1, at // 4 + 1))
+    state = Recovery(tmp_path / "work", "key").load(torch.device("cpu"))
+    if at == 2:
+        assert state is None
+    else:
+        assert state["step"] == at // 3 * 3
+        assert all(value.isfinite().all() for value in state["model"].values())
+
+
+def test_each_record_has_its_own_step_and_what_it_waited_for_images(tmp_path):
+    run(tmp_path, plan())
+    assert [record["step"] for record in records(tmp_path)] == list(range(1, STEPS + 1))
+    assert all(0 < record["speed/share_waiting_for_images"] < 1 for record in records(tmp_path))
 
 
 def test_a_failed_check_stops_before_the_step_is_written(tmp_path):

@@ -26,7 +26,7 @@ FOLD = toy_fold(PLAIN)
 SECTIONS = {
     "dataset": {"name": "another"},
     "texts": {"file": str(PACKAGED)},
-    "model": {"gradient_checkpointing": True},
+    "model": {"normalisation": "imagenet"},
     "folds": {"seed": 5},
     "device": "cuda",
     "threads": 2,

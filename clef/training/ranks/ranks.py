@@ -63,11 +63,11 @@ class Ranks:
             dist.all_gather_object(parts, share)
         return np.concatenate(parts)
 
-    def first(self, reason: str | None, device: torch.device) -> str | None:
+    def first(self, reason: str | None) -> str | None:
         """Return on every rank the reason of the lowest rank that has one, or None if no rank has one."""
         if self.world == 1:
             return reason
-        flag = torch.tensor(reason is not None, dtype=torch.int, device=device)
+        flag = torch.tensor(reason is not None, dtype=torch.int)  # on the CPU, so that no GPU waits
         dist.all_reduce(flag, op=dist.ReduceOp.MAX)
         if not flag:
             return None
@@ -107,7 +107,7 @@ def connected(device: str, processes: int) -> Iterator[Ranks]:
         raise ClefError(f"{mismatch}; unset RANK, or use `torchrun --nproc-per-node {processes}`")
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", rank)))
-    backend = "nccl" if device == "cuda" else "gloo"
+    backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
     dist.init_process_group(backend, os.environ.get(RENDEZVOUS, "env://"), rank=int(rank), world_size=processes)
     try:
         yield Ranks(int(rank), processes)

@@ -72,14 +72,14 @@ def test_shares_are_disjoint_and_make_up_the_batch(count, world):
 def test_a_single_process_gathers_nothing():
     features = torch.rand(3, 2)
     assert Ranks().gathering(3)(features) is features
-    assert Ranks().first("received SIGTERM", torch.device("cpu")) == "received SIGTERM"
-    assert Ranks().first(None, torch.device("cpu")) is None
+    assert Ranks().first("received SIGTERM") == "received SIGTERM"
+    assert Ranks().first(None) is None
 
 
 def save_first_reason(folder: Path) -> None:
     with connected("cpu", 2) as ranks:
         reason = "received SIGTERM" if ranks.rank == 1 else None
-        found = [ranks.first(None, torch.device("cpu")), ranks.first(reason, torch.device("cpu"))]
+        found = [ranks.first(None), ranks.first(reason)]
         (folder / str(ranks.rank)).write_text(repr(found))
 
 
