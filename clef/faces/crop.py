@@ -3,7 +3,10 @@
 import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pyarrow as pa
 from clef.errors import ClefError
 from clef.faces.alignment import crop_face
 from clef.faces.detectors import Detector, Face, build_detector
+from clef.faces.detectors.threaded import ThreadedDetector
 from clef.faces.face_track import SeveralFacesError, TrackedFrame, find_single_faces, track_face, track_person
 from clef.faces.fingerprint import crop_fingerprint
 from clef.faces.search import chunks
@@ -22,9 +26,32 @@ from clef.params.schema import CropParams
 from clef.recordings.frames import Frame, read_frames
 from clef.recordings.sequence import RecordedSequence
 from clef.runtime.files import check_guards
+from clef.runtime.read_ahead import MapInOrder, map_ahead, read_ahead
 
 ReportFrames = Callable[[str, int], None]
 """Called with a sequence's name and the number of frames read since the last call."""
+AHEAD = 4
+"""Frames, for each thread, that are decoded or encoded ahead of the detector or behind it."""
+
+
+@dataclass(frozen=True)
+class _Tools:
+    """What crops a shard, in one thread or several; the rows are the same."""
+
+    detector: Detector
+    in_order: MapInOrder
+    read_ahead: Callable[[Iterator[Frame]], Iterator[Frame]]
+
+
+@contextmanager
+def _tools(settings: CropParams) -> Iterator[_Tools]:
+    if settings.threads == 1:
+        yield _Tools(build_detector(settings), map, iter)
+        return
+    with ThreadPoolExecutor(settings.threads, thread_name_prefix="crop") as pool:
+        ahead = AHEAD * settings.threads
+        detector = ThreadedDetector(settings, pool, settings.threads)
+        yield _Tools(detector, partial(map_ahead, pool=pool, number=ahead), partial(read_ahead, number=ahead))
 
 
 def crop_shard(
@@ -40,21 +67,21 @@ def crop_shard(
     An interrupted job resumes from the finished sequences in the folder `work`, which is removed at the end. The file
     then has the same bytes. An unreadable source is not an error: it is in the report.
     """
-    cv2.setNumThreads(settings.threads)
-    detector = build_detector(settings)
-    fingerprint = crop_fingerprint(settings, detector.fingerprint)
-    parts = [ShardPart(work, root, group, fingerprint) for group in _group(sequences)]
+    cv2.setNumThreads(1)  # of each thread
     total = CropReport()
-    for part in parts:
-        report = part.finished_report()
-        if report is None:
-            check_guards()
-            report = _crop_part(root, part, settings, detector, progress)
-        elif progress:
-            progress(part.sequences[-1].sequence, report.frames)
-        for status, count in report.statuses.items():
-            total.statuses[status] += count
-        total.problems.extend(report.problems)
+    with _tools(settings) as tools:
+        fingerprint = crop_fingerprint(settings, tools.detector.fingerprint)
+        parts = [ShardPart(work, root, group, fingerprint) for group in _group(sequences)]
+        for part in parts:
+            report = part.finished_report()
+            if report is None:
+                check_guards()
+                report = _crop_part(root, part, settings, tools, progress)
+            elif progress:
+                progress(part.sequences[-1].sequence, report.frames)
+            for status, count in report.statuses.items():
+                total.statuses[status] += count
+            total.problems.extend(report.problems)
     rows = (batch for part in parts for batch in read_batches(part.rows))
     write_shard(target, rows, fingerprint, recordings_digest(sequences))
     check_guards()
@@ -69,58 +96,70 @@ def _group(sequences: list[RecordedSequence]) -> Iterator[list[RecordedSequence]
 
 
 def _crop_part(
-    root: Path, part: ShardPart, settings: CropParams, detector: Detector, progress: ReportFrames | None
+    root: Path, part: ShardPart, settings: CropParams, tools: _Tools, progress: ReportFrames | None
 ) -> CropReport:
-    frames = _read(root, part.sequences, progress)
+    frames = _counted(_read(root, part.sequences, tools), part.sequences[-1].sequence, progress)
     if part.sequences[0].is_single_image:
         # Single images share detector calls, but nothing is tracked between them.
-        found = find_single_faces(frames, detector, settings)
+        found = find_single_faces(frames, tools.detector, settings)
         tracked = found if settings.detector != "none" else map(_use_annotated_box, found)
-        return _write(part, zip(part.sequences, tracked, strict=True), settings)
+        return _write(part, zip(part.sequences, tracked, strict=True), settings, tools)
     (sequence,) = part.sequences
     try:
-        return _write(part, ((sequence, item) for item in track_face(frames, detector, settings)), settings)
+        tracked = track_face(frames, tools.detector, settings)
+        return _write(part, zip(itertools.repeat(sequence), tracked, strict=False), settings, tools)
     except SeveralFacesError as several:
         tracks = several.tracks
-    again = track_person(read_frames(root, sequence), tracks, settings)
-    return _write(part, ((sequence, item) for item in again), settings)
+    tracked = track_person(_read(root, part.sequences, tools), tracks, settings)
+    return _write(part, zip(itertools.repeat(sequence), tracked, strict=False), settings, tools)
 
 
-def _read(root: Path, sequences: list[RecordedSequence], progress: ReportFrames | None) -> Iterator[Frame]:
+def _read(root: Path, sequences: list[RecordedSequence], tools: _Tools) -> Iterator[Frame]:
+    if sequences[0].is_single_image:
+        images = tools.in_order(lambda sequence: list(read_frames(root, sequence)), sequences)
+        return itertools.chain.from_iterable(images)
+    (sequence,) = sequences
+    return tools.read_ahead(read_frames(root, sequence, in_order=tools.in_order))
+
+
+def _counted(frames: Iterator[Frame], sequence: str, progress: ReportFrames | None) -> Iterator[Frame]:
     count = 0
-    for sequence in sequences:
-        for frame in read_frames(root, sequence):
-            yield frame
-            count += 1
-            if progress and count == ROWS_PER_BATCH:
-                progress(sequence.sequence, count)
-                count = 0
+    for frame in frames:
+        yield frame
+        count += 1
+        if progress and count == ROWS_PER_BATCH:
+            progress(sequence, count)
+            count = 0
     if progress and count:
-        progress(sequences[-1].sequence, count)
+        progress(sequence, count)
 
 
 def _write(
-    part: ShardPart, tracked: Iterable[tuple[RecordedSequence, TrackedFrame]], settings: CropParams
+    part: ShardPart, tracked: Iterable[tuple[RecordedSequence, TrackedFrame]], settings: CropParams, tools: _Tools
 ) -> CropReport:
     report = CropReport()
-    part.write(_crop_batches(tracked, settings, report), report)
+    part.write(_crop_batches(tracked, settings, tools, report), report)
     return report
 
 
 def _crop_batches(
-    tracked: Iterable[tuple[RecordedSequence, TrackedFrame]], settings: CropParams, report: CropReport
+    tracked: Iterable[tuple[RecordedSequence, TrackedFrame]], settings: CropParams, tools: _Tools, report: CropReport
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows in record batches, and fill in the report."""
     problems: dict[str, list[tuple[int, str]]] = {}
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def reported() -> Iterator[tuple[RecordedSequence, TrackedFrame]]:
         for sequence, item in tracked:
             report.statuses[item.status] += 1
             if item.frame.problem:
                 problems.setdefault(sequence.sequence, []).append((item.frame.number, item.frame.problem))
-            yield crop_row(sequence.sequence, item, settings)
+            yield sequence, item
 
-    for batch in chunks(rows(), ROWS_PER_BATCH):
+    def row(cropped: tuple[RecordedSequence, TrackedFrame]) -> dict[str, Any]:
+        sequence, item = cropped
+        return crop_row(sequence.sequence, item, settings)
+
+    for batch in chunks(tools.in_order(row, reported()), ROWS_PER_BATCH):
         yield pa.RecordBatch.from_pylist(batch, schema=SCHEMA)
     for name, broken in problems.items():
         number, problem = broken[0]

@@ -214,9 +214,9 @@ class CropParams(Section):
     device: Literal["cpu", "cuda"] = "cpu"
     """Device for `retinaface`."""
     threads: Count = 1
-    """Threads per cropping process; `--cores` does not change this."""
+    """Threads per cropping process, which decode, detect and encode at the same time. The crops do not depend on it."""
 
-    operational = frozenset({"batch"})
+    operational = frozenset({"batch", "threads"})
 
 
 class LabelParams(Section):

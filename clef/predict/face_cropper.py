@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,15 @@ import pyarrow as pa
 
 from clef.errors import ClefError, abbreviate
 from clef.faces.crop import crop_row
-from clef.faces.detectors import build_detector
+from clef.faces.detectors.threaded import ThreadedDetector
 from clef.faces.face_track import SeveralFacesError, TrackedFrame, find_all_faces, track_face, track_people
 from clef.faces.search import chunks
 from clef.faces.shard import decode_crop
 from clef.params.schema import CropParams
 from clef.predict.messages import FACES, Emit, Message
-from clef.predict.read_ahead import read_ahead
-from clef.predict.threaded_detector import ThreadedDetector
 from clef.recordings.frames import Frame, read_frames
 from clef.recordings.sequence import RecordedSequence
+from clef.runtime.read_ahead import read_ahead
 
 ROWS_PER_MESSAGE = 32
 FRAMES_READ_AHEAD = 8
@@ -51,7 +51,8 @@ class FaceCropper:
     def __init__(self, settings: CropParams, start: float, end: float | None, threads: int) -> None:
         self._opencv_threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
-        self._detector = ThreadedDetector([build_detector(settings) for _ in range(threads)])
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="detector")
+        self._detector = ThreadedDetector(settings, self._pool, threads)
         self._settings, self._start, self._end = settings, start, end
 
     def crop(self, job: Job, emit: Emit) -> None:
@@ -65,7 +66,7 @@ class FaceCropper:
 
     def close(self) -> None:
         """Stop the threads of the detector, and give OpenCV back its own."""
-        self._detector.close()
+        self._pool.shutdown()
         cv2.setNumThreads(self._opencv_threads)
 
     def _crop(self, recordings: list[RecordedSequence], report: "_Report", emit: Emit) -> None:

@@ -10,8 +10,8 @@ from functools import partial
 from clef.params.schema import CropParams
 from clef.predict.face_cropper import FaceCropper, Job
 from clef.predict.messages import Message
-from clef.predict.read_ahead import StoppedError, put
 from clef.predict.worker_process import WorkerProcess
+from clef.runtime.read_ahead import StoppedError, put
 
 MESSAGES_AHEAD = 2  # for each worker
 Result = tuple[Job, Message] | BaseException | None

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from zipfile import ZipInfo
 
@@ -20,6 +21,7 @@ from clef.recordings.numbered_images import (
 from clef.recordings.pixel_csv import pixel_row_span, read_pixel_row
 from clef.recordings.sequence import MISSING, NUMBERED, RecordedSequence
 from clef.recordings.video import probe, read_video
+from clef.runtime.read_ahead import MapInOrder
 
 DecodedImage = tuple[np.ndarray | None, str | None]
 """An image, or None and the problem."""
@@ -51,8 +53,16 @@ class Frame:
     """Presentation time in seconds since the start of the recording, if it is a video."""
 
 
-def read_frames(root: Path, sequence: RecordedSequence, start: float = 0.0) -> Iterator[Frame]:
-    """Read a recording frame by frame. Frames of a video before `start` seconds may be left out.
+def read_frames(
+    root: Path, sequence: RecordedSequence, start: float = 0.0, in_order: MapInOrder = map
+) -> Iterator[Frame]:
+    """Read a recording frame by frame.
+
+    Args:
+        root: Folder that the recording's source is relative to.
+        sequence: The recording.
+        start: Frames of a video before this second may be left out.
+        in_order: Decodes numbered images, perhaps in several threads.
 
     Yields:
         Every input frame once, in order of number. Frames that cannot be decoded have no image. A source that cannot
@@ -66,11 +76,13 @@ def read_frames(root: Path, sequence: RecordedSequence, start: float = 0.0) -> I
             for frame in read_video(path, sequence.frames, start):
                 yield Frame(first + frame.number, frame.image, frame.problem, time=frame.time)
         elif sequence.kind == "images":
-            for number, file in numbered_images(path):
-                yield Frame(first + number, *_read_image(file))
+            numbers, files = zip(*numbered_images(path), strict=True)
+            for number, decoded in zip(numbers, in_order(_read_image, files), strict=True):
+                yield Frame(first + number, *decoded)
         elif sequence.kind == "zip":
-            for number, member in zipped_images(path, sequence.inside or ""):
-                yield Frame(first + number, *_read_member(path, member))
+            numbers, members = zip(*zipped_images(path, sequence.inside or ""), strict=True)
+            for number, decoded in zip(numbers, in_order(partial(_read_member, path), members), strict=True):
+                yield Frame(first + number, *decoded)
         elif sequence.kind == "pixels":
             yield Frame(first, read_pixel_row(path, int(sequence.inside or 0)), box=sequence.box)
         else:

@@ -1,3 +1,5 @@
+import threading
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from clef.faces import crop
 from clef.faces.crop import crop_shard
 from clef.faces.detectors import Detector, Face
 from clef.faces.shard import STATUSES, open_shard, read_fingerprint
+from clef.fixtures.formats import put_zip
 from clef.params.schema import CropParams
 from clef.recordings.frames import inspect_sequence, read_frames
 from clef.runtime.files import guard_writes
@@ -39,6 +42,10 @@ def root(tmp_path):
     (root / "text.mp4").write_text("text", encoding="utf-8")
     (root / "empty.mp4").touch()
     return root
+
+
+def encoded(image):
+    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def decode(crop):
@@ -74,6 +81,28 @@ def test_every_input_frame_has_its_row(root, tmp_path):
     assert [name for name, _ in report.problems] == ["text", "still22", "empty"]
     assert "3 frames from 1 on" in dict(report.problems)["empty"]
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("detector", ["none", "lbp", "mtcnn"])
+def test_a_shard_has_the_same_bytes_with_any_number_of_threads(detector, root, tmp_path):
+    images = {f"F/T/{n}.png": encoded(numbered_image(n, 80, 80)) for n in range(12)}
+    put_zip(root / "zipped.zip", images | {"F/T/9.png": b""})
+    sequences = [*SEQUENCES, recorded("zipped.zip", "zip", inside="F/T")]
+    found = set()
+    for threads in (1, 2, 5):
+        settings = WHOLE.model_copy(update={"detector": detector, "threads": threads, "every": 3})
+        target = tmp_path / f"{threads}.arrow"
+        assert crop_shard(root, sequences, settings, target, tmp_path / "work").frames == 342
+        found.add(target.read_bytes())
+    assert len(found) == 1
+
+
+def test_an_error_while_encoding_in_threads_is_raised(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(cv2, "imencode", lambda *arguments: (False, np.empty(0, np.uint8)))
+    settings = WHOLE.model_copy(update={"threads": 3})
+    with pytest.raises(ClefError, match=r"crop\.size: OpenCV cannot encode"):
+        crop_shard(root, SEQUENCES, settings, tmp_path / "s.arrow", tmp_path / "work")
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("crop", "read ahead"))]
 
 
 class FixedDetector(Detector):
@@ -132,9 +161,9 @@ def test_the_neighbour_of_a_hidden_annotated_face_is_not_cropped(testdata, tmp_p
 def test_a_recording_of_several_people_is_read_twice_and_shows_one_of_them(tmp_path, monkeypatch):
     read, counts = [], {"alone": 0, "two": 0}
 
-    def count_reads(root, sequence):
+    def count_reads(root, sequence, **more):
         read.append(sequence.sequence)
-        return read_frames(root, sequence)
+        return read_frames(root, sequence, **more)
 
     def progress(name, frames):
         counts[name] += frames

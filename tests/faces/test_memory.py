@@ -11,8 +11,8 @@ FRAMES = 15_000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("every", [1, 5])
-def test_memory_does_not_grow_with_the_length_of_a_video(every, tmp_path):
+@pytest.mark.parametrize(("every", "threads"), [(1, 1), (5, 1), (5, 3)])
+def test_memory_does_not_grow_with_the_length_of_a_video(every, threads, tmp_path):
     images = (numbered_image(n % 1024, 96, 96) for n in range(FRAMES))
     write_video(tmp_path / "long.mp4", images, options={"preset": "ultrafast"})
     process = psutil.Process()
@@ -21,7 +21,8 @@ def test_memory_does_not_grow_with_the_length_of_a_video(every, tmp_path):
     def measure(_, count):
         used.append((count, process.memory_info().rss))
 
-    settings = CropParams(detector="none" if every == 1 else "lbp", every=every, align="box", size=192, smooth=2)
+    detector = "none" if every == 1 else "lbp"
+    settings = CropParams(detector=detector, every=every, align="box", size=192, smooth=2, threads=threads)
     crop_shard(tmp_path, [recorded("long.mp4")], settings, tmp_path / "s.arrow", tmp_path / "work", measure)
 
     assert open_shard(tmp_path / "s.arrow").num_rows == FRAMES

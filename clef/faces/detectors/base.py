@@ -49,6 +49,9 @@ class Detector(ABC):
     """A score that no face has which lies on its side or upside down: such faces often get upright landmarks."""
     skips_frames = True
     """Whether `crop.every` applies: not where a search takes no time."""
+    is_thread_safe = False
+    """Whether several threads may call one detector."""
+    uses_gpu = False
     fingerprint: dict[str, str | None]
     """Name, library with version, and SHA-256 of the weights: all that distinguishes its results from others."""
 

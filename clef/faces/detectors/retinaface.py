@@ -20,7 +20,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import nms  # type: ignore[import-untyped]
 
 from clef.errors import ClefError
@@ -36,6 +37,8 @@ VARIANCES = [0.1, 0.2]
 
 class RetinaFaceDetector(Detector):
     """Finds faces with five landmarks, accurately and slowly."""
+
+    is_thread_safe = True
 
     def __init__(self, weights: str | None, least_score: float, detect_size: int, device: str) -> None:
         try:
@@ -65,7 +68,11 @@ class RetinaFaceDetector(Detector):
                 f"crop.weights: {path} does not fit ({reason}); expected {DETECTOR_RELEASES['retinaface']}"
             ) from None
         self._device = torch.device(device)
-        self._network = network.eval().to(self._device, torch.float32)
+        self.uses_gpu = device == "cuda"
+        if not self.uses_gpu:
+            torch.set_num_threads(1)  # of each thread that calls
+        _fold_batch_norms(network.eval())
+        self._network = network.to(self._device, torch.float32, memory_format=torch.channels_last)
         self._mean, self._factor = MEAN.to(self._device), DEVIATION.reciprocal().to(self._device)
         self._least_score = least_score
         self._side = detect_size
@@ -115,6 +122,10 @@ class RetinaFaceDetector(Detector):
 
         Returns box offsets, class logits and landmark offsets, `(batch, anchors, 4)`, `(..., 2)` and `(..., 10)`.
         """
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        if not self.uses_gpu:  # one by one, since the activations of one image already exceed the processor's caches
+            boxes, logits, landmarks = zip(*(self._network(image) for image in batch.split(1)), strict=True)
+            return torch.cat(boxes), torch.cat(logits), torch.cat(landmarks)
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             return self._network(batch)
 
@@ -134,6 +145,18 @@ class RetinaFaceDetector(Detector):
             for corner, point, score in zip(corners, points, scores[kept].tolist(), strict=True)
             if corner[0, 0] < shape[1] - 1 and corner[0, 1] < shape[0] - 1
         ]
+
+
+def _fold_batch_norms(module: nn.Module) -> None:
+    """Replace each convolution and the batch norm after it by one convolution, which gives the same in less time."""
+    before: tuple[str, nn.Module] | None = None
+    for name, child in list(module.named_children()):
+        if before is not None and isinstance(before[1], nn.Conv2d) and isinstance(child, nn.BatchNorm2d):
+            setattr(module, before[0], fuse_conv_bn_eval(before[1], child))
+            setattr(module, name, nn.Identity())
+        else:
+            _fold_batch_norms(child)
+        before = name, child
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

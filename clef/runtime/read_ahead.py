@@ -1,12 +1,17 @@
-"""Read an iterator in a thread, some items ahead, so that decoding and detection take place at the same time."""
+"""Work on the next items of an iterator in threads, while others are used. Only a few are in memory at a time."""
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
+MapInOrder = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+"""`map`, or a function like it that works on several items at the same time."""
 POLL_SECONDS = 0.2
 
 
@@ -50,3 +55,20 @@ def read_ahead(items: Iterable[Item], number: int) -> Iterator[Item]:
     finally:
         stop.set()
         thread.join()
+
+
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], pool: ThreadPoolExecutor, number: int
+) -> Iterator[Result]:
+    """Like `map`, with up to `number` calls in a pool of threads. Results and errors come in the order of the items."""
+    calls: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            calls.append(pool.submit(function, item))
+            if len(calls) >= number:
+                yield calls.popleft().result()
+        while calls:
+            yield calls.popleft().result()
+    finally:
+        for call in calls:
+            call.cancel()

@@ -6,19 +6,22 @@ from itertools import chain
 
 import numpy as np
 
-from clef.faces.detectors import Detector, Face
+from clef.faces.detectors import Detector, Face, build_detector
+from clef.params.schema import CropParams
 
 
 class ThreadedDetector(Detector):
     """Divides the images of a call among equal detectors, each in a thread. Faces are those of one detector."""
 
-    def __init__(self, detectors: Sequence[Detector]) -> None:
-        self._detectors = detectors
-        self._pool = ThreadPoolExecutor(len(detectors), thread_name_prefix="detector")
-        self.finds_landmarks = detectors[0].finds_landmarks
-        self.upright_score = detectors[0].upright_score
-        self.skips_frames = detectors[0].skips_frames
-        self.fingerprint = detectors[0].fingerprint
+    def __init__(self, settings: CropParams, pool: ThreadPoolExecutor, threads: int) -> None:
+        first = build_detector(settings)
+        others = (first if first.is_thread_safe else build_detector(settings) for _ in range(threads - 1))
+        self._detectors = [first] if first.uses_gpu else [first, *others]
+        self._pool = pool
+        self.finds_landmarks = first.finds_landmarks
+        self.upright_score = first.upright_score
+        self.skips_frames = first.skips_frames
+        self.fingerprint = first.fingerprint
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """See `Detector.detect`."""
@@ -27,7 +30,3 @@ class ThreadedDetector(Detector):
             return self._detectors[0].detect(images)
         shares = [images[number * len(images) // used : (number + 1) * len(images) // used] for number in range(used)]
         return list(chain.from_iterable(self._pool.map(lambda one, own: one.detect(own), self._detectors, shares)))
-
-    def close(self) -> None:
-        """Stop the threads."""
-        self._pool.shutdown()
