@@ -20,7 +20,7 @@ endif
 endif
 endif
 
-.PHONY: help setup demo demo-short method ui docs test test-slow test-slurm test-cuda test-readme test-interruption lint types
+.PHONY: help setup demo demo-short method ui docs test test-slow test-slurm test-cuda test-readme test-interruption bench lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -63,6 +63,12 @@ test-readme: setup  ## run every command of README.md in a fresh clone
 
 test-interruption: setup  ## interrupt 24 runs of the demo at random moments, or trials=N; seed=N; slurm=1 as its jobs
 	$(bin)/python -m tests.interruption --trials $(trials) --seed $(seed) $(if $(slurm),--slurm)
+
+bench: setup  ## measure the speed of each part on this machine's processor: benchmarks/figures
+	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo-short/summary.csv --rerun-incomplete --quiet rules host reason
+	for part in crop load train start_up; do \
+		$(bin)/python -m benchmarks.$$part --out benchmarks/figures/$$part.json || exit 1; \
+	done
 
 lint: setup  ## check the style of code and workflow
 	$(bin)/ruff check .

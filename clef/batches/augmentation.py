@@ -1,6 +1,7 @@
 """Random changes to training images: drawn per image, applied to a whole batch on its device."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
@@ -15,6 +16,7 @@ from clef.params.schema import AugmentParams
 
 GREY = (0.299, 0.587, 0.114)  # luma of red, green and blue, ITU-R BT.601
 BLUR = (0.002, 0.009)  # range of the blur's standard deviation, as a share of the image's side
+CACHED = 2**21  # bytes of float32 images that stay in a processor's cache from one operation to the next
 SHRINK_ABOVE = 1.25  # images larger than this times the output are resized first, since sampling them would alias
 
 
@@ -72,6 +74,29 @@ def draw(settings: AugmentParams, seed: int, stream: str, counters: np.ndarray |
         saturation=np.where(chance("grey", settings.grey), 0, factor("saturation", settings.saturation)),
         blur=np.where(chance("blur", settings.blur), between("blur width", *BLUR), 0),
     )
+
+
+def training_view(images: Tensor, draws: Draws, size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Augment and normalise images, uint8 (batch, 3, side, side) to float32 (batch, 3, size, size)."""
+
+    def view(part: slice) -> Tensor:
+        changes = Draws(**{name: values[part] for name, values in vars(draws).items()})
+        return normalise(augment(images[part], changes, size), mean, std)
+
+    return _in_parts(images, size, view)
+
+
+def evaluation_view(images: Tensor, size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Resize and normalise whole images, uint8 (batch, 3, side, side) to float32 (batch, 3, size, size)."""
+    return _in_parts(images, size, lambda part: normalise(centre(images[part], size), mean, std))
+
+
+def _in_parts(images: Tensor, size: int, view: Callable[[slice], Tensor]) -> Tensor:
+    """Make the views of a few images at a time on a CPU, which takes half the time. The views are the same."""
+    if images.device.type != "cpu":
+        return view(slice(None))
+    number = max(4, CACHED // (4 * 3 * max(size, images.shape[-1]) ** 2))
+    return torch.cat([view(slice(start, start + number)) for start in range(0, max(len(images), 1), number)])
 
 
 def augment(images: Tensor, draws: Draws, size: int) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from clef.batches.augmentation import centre, normalise
+from clef.batches.augmentation import evaluation_view
 from clef.batches.crops import Crops, in_batches, load_steps
 from clef.manifest.select import TEST_KEYS
 from clef.model.device import autocast
@@ -42,8 +42,8 @@ def predict_frames(
         batches = in_batches(len(crops), batch)
         steps = range(len(batches))
         for indices, crops_of_step in load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"):
-            images = centre(crops_of_step.to(device, non_blocking=True), encoders.image_size)
-            images = normalise(images, encoders.mean, encoders.std)
+            images = crops_of_step.to(device, non_blocking=True)
+            images = evaluation_view(images, encoders.image_size, encoders.mean, encoders.std)
             features = task.features(images)
             probabilities.append(task.probabilities(features, texts).float().cpu().numpy())
             if descriptions is not None:

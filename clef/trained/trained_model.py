@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clef.batches.augmentation import centre, normalise
+from clef.batches.augmentation import evaluation_view
 from clef.errors import ClefError
 from clef.model.device import autocast
 from clef.model.encoders import Encoders, architecture
@@ -85,8 +85,8 @@ class TrainedModel:
         with autocast(self.device):
             if self._texts is None:
                 self._texts = [task.texts_for_prediction() for task in self.tasks]
-            images = centre(crops.to(self.device, non_blocking=True), self.config.image_size)
-            images = normalise(images, self.tasks[0].encoders.mean, self.tasks[0].encoders.std)
+            encoders, images = self.tasks[0].encoders, crops.to(self.device, non_blocking=True)
+            images = evaluation_view(images, self.config.image_size, encoders.mean, encoders.std)
             for number, task in enumerate(self.tasks):
                 features = task.features(images)
                 probabilities.append(task.probabilities(features, self._texts[number]).float())

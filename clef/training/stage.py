@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clef.batches.augmentation import augment, draw, normalise
+from clef.batches.augmentation import draw, training_view
 from clef.model.device import describe_device
 from clef.model.encoders import Encoders
 from clef.model.tasks import Task
@@ -86,7 +86,6 @@ def augmented_views(
 
     def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
         draws = [draw(settings, seed, stream, step, positions) for stream in streams]
-        views = [augment(images, changes, encoders.image_size) for changes in draws]
-        return [normalise(view, encoders.mean, encoders.std) for view in views]
+        return [training_view(images, changes, encoders.image_size, encoders.mean, encoders.std) for changes in draws]
 
     return views

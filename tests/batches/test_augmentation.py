@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clef.batches.augmentation import Draws, augment, centre, draw
+from clef.batches.augmentation import Draws, augment, centre, draw, evaluation_view, normalise, training_view
 from clef.params.schema import AugmentParams
 
 NOTHING = AugmentParams(
@@ -55,6 +55,16 @@ def test_training_and_evaluation_shrink_large_images_alike_and_without_aliasing(
     stripes[..., ::2] = 255  # far finer than 48 pixels can show: only their mean is left
     for seen in (augment(stripes, unchanged(), 48), centre(stripes, 48)):
         assert seen.sub(0.5).abs().max() < 0.05
+
+
+@pytest.mark.parametrize(("side", "size", "batch"), [(72, 64, 100), (256, 224, 11), (300, 96, 9), (1000, 64, 5)])
+def test_views_of_a_large_batch_are_those_of_its_parts(side, size, batch):
+    images, changes = noise(batch, side), draw(STRONG, 0, "view", 0, np.arange(batch))
+    mean, std = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
+    whole = normalise(augment(images, changes, size), mean, std)
+    assert torch.equal(training_view(images, changes, size, mean, std), whole)
+    assert torch.equal(evaluation_view(images, size, mean, std), normalise(centre(images, size), mean, std))
+    assert evaluation_view(images[:0], size, mean, std).shape == (0, 3, size, size)
 
 
 @pytest.mark.parametrize("degrees", [-90, -20, 20, 90])

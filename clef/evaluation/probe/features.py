@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from clef.batches.augmentation import centre, normalise
+from clef.batches.augmentation import evaluation_view
 from clef.batches.crops import Crops, in_batches, load_steps
 from clef.model.device import autocast
 from clef.model.encoders import Encoders
@@ -23,8 +23,8 @@ def image_features(encoders: Encoders, crops: Crops, batch: int, device: torch.d
         batches = in_batches(len(crops), batch)
         steps = range(len(batches))
         for indices, crops_of_step in load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"):
-            images = centre(crops_of_step.to(device, non_blocking=True), encoders.image_size)
-            images = normalise(images, encoders.mean, encoders.std)
+            images = crops_of_step.to(device, non_blocking=True)
+            images = evaluation_view(images, encoders.image_size, encoders.mean, encoders.std)
             features[indices] = encoders.images(images).cpu().numpy()
             show(int(indices[-1]) + 1, len(crops))
     return features

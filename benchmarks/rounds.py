@@ -1,0 +1,35 @@
+"""Time calls that take turns, so that whatever else the machine does affects all of them."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+
+def take_turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of each call in each round, after one round that warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds + 1):
+        for name, call in calls.items():
+            began = time.perf_counter()
+            call()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: measured[1:] for name, measured in seconds.items()}
+
+
+def per_second(seconds: Mapping[str, list[float]], items: int) -> dict[str, dict[str, Any]]:
+    """Turn the seconds for some items into items a second: the median, and all rounds."""
+    speeds = {name: [items / one for one in measured] for name, measured in seconds.items()}
+    return {
+        name: {"median": round(statistics.median(each), 2), "rounds": [round(one, 2) for one in each]}
+        for name, each in speeds.items()
+    }
+
+
+def ratio(seconds: Mapping[str, list[float]], fast: str, slow: str) -> float:
+    """How many times faster one call is than another, by their medians."""
+    return round(statistics.median(seconds[slow]) / statistics.median(seconds[fast]), 2)
