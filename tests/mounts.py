@@ -21,13 +21,6 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-def with_shared_memory(size: str) -> list[str]:
-    """The start of a command that runs with /dev/shm of this size. If that is impossible, do as `mounted`."""
-    start = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size={size} tmpfs /dev/shm && exec "$@"', "sh"]
-    _require([*start, "true"])
-    return start
-
-
 def _require(command: list[str | Path]) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:

@@ -107,7 +107,7 @@ def augment(images: Tensor, draws: Draws, size: int) -> Tensor:
     Returns:
         Float32 from 0 to 1 on the images' device, (batch, 3, size, size).
     """
-    pixels = images.float() / 255
+    pixels = images.float().div_(255)
     largest = round(SHRINK_ABOVE * size)
     if pixels.shape[-1] > largest:
         pixels = _resize(pixels, largest)
@@ -120,12 +120,12 @@ def centre(images: Tensor, size: int) -> Tensor:
     Returns:
         Float32 from 0 to 1, (batch, 3, size, size).
     """
-    return _resize(images.float() / 255, size)
+    return _resize(images.float().div_(255), size)
 
 
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Subtract a model's channel means and divide by its standard deviations, (batch, 3, height, width)."""
-    return (images - _like(images, np.array(mean))[:, None, None]) / _like(images, np.array(std))[:, None, None]
+    return (images - _like(images, np.array(mean))[:, None, None]).div_(_like(images, np.array(std))[:, None, None])
 
 
 def _resize(images: Tensor, size: int) -> Tensor:
@@ -153,7 +153,7 @@ def _recolour(images: Tensor, draws: Draws) -> Tensor:
     luma = _like(images, np.array(GREY))[None, :, None, None]
     grey = (images * luma).sum(dim=1, keepdim=True)  # (batch, 1, size, size)
     mean = grey.mean(dim=(2, 3), keepdim=True)  # (batch, 1, 1, 1)
-    return (own * images + (grey_share * grey + mean_share * mean)).clamp(0, 1)
+    return (own * images).add_((grey_share * grey).add_(mean_share * mean)).clamp_(0, 1)
 
 
 def _blur(images: Tensor, draws: Draws) -> Tensor:

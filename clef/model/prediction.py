@@ -31,7 +31,7 @@ def predict_frames(
 ) -> Predictions:
     """Predict the labels of each frame.
 
-    The task must be on `device`, and is left in evaluation mode. `workers` processes decode; with 0, this process does.
+    The task must be on `device`, and is left in evaluation mode. `workers` threads decode ahead.
     Without `describe`, images are not compared with descriptions.
     """
     task.eval()

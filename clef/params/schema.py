@@ -486,7 +486,7 @@ class PretrainParams(Section):
     checkpoint: CheckpointParams = CheckpointParams()
     tower: TowerParams = TowerParams()
     workers: Annotated[int, Field(ge=0)] = 0
-    """Processes that decode crops."""
+    """Threads that decode the next batches of crops; 0: the training decodes each batch when it needs it."""
 
     operational = frozenset({"workers", "checkpoint", "tower"})
 
@@ -556,7 +556,7 @@ class FinetuneParams(Section):
     """After which epochs the test frames are predicted. `all` shows what choosing an epoch on the test fold would gain
     (`f1_field`); `last` saves the time, and leaves `f1_field` and `f1_field_max` empty."""
     workers: Annotated[int, Field(ge=0)] = 0
-    """Processes that decode crops in training and prediction."""
+    """Threads that decode the next batches of crops, in training and prediction."""
 
     operational = frozenset({"workers", "checkpoint", "tower"})
 

@@ -1,9 +1,4 @@
-import multiprocessing
-import os
-import pickle
-import signal
-import subprocess
-import sys
+import threading
 
 import cv2
 import numpy as np
@@ -11,10 +6,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from clef.batches.crops import Crops, load_steps
+from clef.batches.crops import AHEAD, Crops, load_steps
 from clef.errors import ClefError
 from clef.faces.shard import SCHEMA, write_shard
-from tests.mounts import with_shared_memory
 
 BLUE = [60, 100, 140, 20]
 BATCHES = [np.array([step % 4, (step + 1) % 4]) for step in range(6)]
@@ -42,7 +36,6 @@ def test_crops_are_decoded_to_rgb_in_the_order_of_the_indices(crops):
     assert images.shape == (3, 3, 32, 32)
     colours = images[:, [0, 2]].float().mean(dim=(2, 3))
     np.testing.assert_allclose(colours, [[250, BLUE[index]] for index in (2, 0, 2)], atol=2)
-    assert len(pickle.dumps(crops)) < 3000  # for workers, without the images
 
 
 def test_a_damaged_crop_is_an_error(crops, monkeypatch):
@@ -51,53 +44,37 @@ def test_a_damaged_crop_is_an_error(crops, monkeypatch):
         crops.decode(np.array([2]))
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_a_worker_survives_signals_to_the_process_group_and_loads_the_same_steps(crops, start):
-    crops.decode(np.array([0]))
+@pytest.mark.parametrize("workers", [1, 3])
+def test_threads_load_the_same_steps_in_order(crops, workers):
     expected = list(load_steps(crops, BATCHES.__getitem__, range(2, 6), 0))
     assert [indices.tolist() for indices, _ in expected] == [[2, 3], [3, 0], [0, 1], [1, 2]]
-    loader = load_steps(crops, BATCHES.__getitem__, range(2, 6), 1)
-    loader.multiprocessing_context = start
-    loaded = iter(loader)
-    found = [next(loaded)]
-    (worker,) = multiprocessing.active_children()
-    os.kill(worker.pid, signal.SIGINT)
-    os.kill(worker.pid, signal.SIGTERM)
-    found += loaded
+    found = list(load_steps(crops, BATCHES.__getitem__, range(2, 6), workers))
     for (indices, images), (same_indices, same_images) in zip(found, expected, strict=True):
         assert (indices == same_indices).all()
         assert (images == same_images).all()
 
 
-LOAD = """
-import logging, pickle, sys
-from clef.batches.crops import load_steps
-logging.basicConfig(level="NOTICE")
-crops, batch = pickle.load(sys.stdin.buffer)
-for indices, images in load_steps(crops, ([batch] * 4).__getitem__, range(4), 2):
-    print(len(indices), images.sum().item())
-"""
+def test_threads_load_few_batches_ahead_and_end_with_their_reader(crops):
+    asked = []
+
+    def batch(step: int) -> np.ndarray:
+        asked.append(step)
+        return BATCHES[step % 6]
+
+    steps = load_steps(crops, batch, range(1000), 2)
+    next(steps)
+    assert len(asked) == AHEAD * 2
+    steps.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("load")]
 
 
-def test_workers_need_no_more_shared_memory_than_docker_gives(crops):
-    batch = np.arange(1000) % 4
-    command = [*with_shared_memory("4m"), sys.executable, "-c", LOAD]
-    ran = subprocess.run(command, input=pickle.dumps((crops, batch)), capture_output=True, timeout=600, check=True)
-    assert ran.stdout.decode().splitlines() == [f"1000 {crops.decode(batch).sum()}"] * 4
-    assert ran.stderr.count(b"/dev/shm is too small for crops") == 1
-
-
-def test_the_size_of_crops_is_looked_up_once(crops, monkeypatch):
-    decode, decoded = Crops.decode, []
-
-    def counted(self, indices):
-        decoded.append(len(indices))
-        return decode(self, indices)
-
-    monkeypatch.setattr(Crops, "decode", counted)
-    for _ in range(3):
-        load_steps(crops, BATCHES.__getitem__, range(2), 1)
-    assert decoded == [1]
+def test_a_damaged_crop_in_a_thread_is_an_error_of_its_step(crops, monkeypatch):
+    decode = Crops.decode
+    monkeypatch.setattr(Crops, "decode", lambda self, indices: decode(self, np.array([99 if 3 in indices else 0])))
+    steps = load_steps(crops, BATCHES.__getitem__, range(1, 4), 2)
+    next(steps)
+    with pytest.raises(IndexError):
+        next(steps)
 
 
 def test_shards_that_do_not_match_the_manifest_are_refused(crops, tmp_path):

@@ -1,7 +1,5 @@
 """How both stages plan their training. The results of training are in `test_stages`."""
 
-import pickle
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,13 +102,6 @@ def test_the_targets_of_stage_2_are_labels_and_weights_follow_their_rates(plan, 
     assert np.ptp(rates) > 0.02
     np.testing.assert_allclose(found.task.weight, 3 * (1 / rates) / (1 / rates).sum(), rtol=1e-6)
     assert plan("finetune", label_weight="none").task.weight is None
-
-
-def test_what_workers_need_can_be_pickled(plan, stage):
-    here = plan(stage).plan.load(range(8)).dataset
-    there = pickle.loads(pickle.dumps(here))
-    for own, sent in zip(here[7], there[7], strict=True):
-        np.testing.assert_array_equal(sent, own)
 
 
 def test_the_seed_determines_batches_templates_and_initial_weights(plan, stage):

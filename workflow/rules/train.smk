@@ -20,7 +20,7 @@ rule pretrain:
     threads: lambda wildcards: of_run(wildcards).training_threads
     resources:
         gpu=lambda wildcards: of_run(wildcards).training_gpus,
-        # Enough for a large model and the processes that decode crops.
+        # Enough for a large model and the batches that are decoded ahead.
         mem_mb=lambda wildcards: 16000 * of_run(wildcards).params.gpus,
         runtime="24h",
         attempt=attempt_number,

@@ -14,8 +14,7 @@ from clef.runtime.progress import progress
 def image_features(encoders: Encoders, crops: Crops, batch: int, device: torch.device, workers: int = 0) -> np.ndarray:
     """Encode crops without augmentation to the unit features that both stages compare with texts, (frame, dim) float32.
 
-    The encoders must be on `device`, and are left in evaluation mode. `workers` processes decode; with 0, this process
-    does.
+    The encoders must be on `device`, and are left in evaluation mode. `workers` threads decode ahead.
     """
     encoders.eval()
     features = np.empty((len(crops), encoders.dim), dtype=np.float32)
