@@ -20,7 +20,7 @@ endif
 endif
 endif
 
-.PHONY: help setup demo demo-short method ui docs test test-slow test-slurm test-cuda test-readme test-interruption bench lint types
+.PHONY: help setup demo demo-short method ui docs test test-slow test-slurm test-cuda test-readme test-interruption bench bench-gpu lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -69,6 +69,12 @@ bench: setup  ## measure the speed of each part on this machine's processor: ben
 	for part in crop load train start_up; do \
 		$(bin)/python -m benchmarks.$$part --out benchmarks/figures/$$part.json || exit 1; \
 	done
+
+bench-gpu: setup  ## measure cropping, loading and training on this machine's GPU: benchmarks/figures
+	for part in crop load; do \
+		$(bin)/python -m benchmarks.$$part --device cuda --out benchmarks/figures/gpu-$$part.json || exit 1; \
+	done
+	$(bin)/python -m benchmarks.gpu_training --out benchmarks/figures/gpu-training.json
 
 lint: setup  ## check the style of code and workflow
 	$(bin)/ruff check .

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "clef"
 
 # fmt: off
 LAYERS = [
-    "errors", "params", "recordings", "runtime", "weights", "demo", "datasets", "fixtures", "faces", "ingest",
+    "errors", "params", "runtime", "recordings", "weights", "demo", "datasets", "fixtures", "faces", "ingest",
     "manifest", "batches", "model", "tracking", "training", "runs", "evaluation", "comparison", "plots", "reports",
     "trained", "predict", "viewer", "cli", "__main__",
 ]

@@ -634,7 +634,7 @@ class Params(Section):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_distinct)] = [0, 1, 2]
     """Every fold is trained and tested once per seed, with different initial weights, batches and augmentation."""
     device: Literal["cpu", "cuda"] = "cuda"
-    """Device for training and evaluation; `cuda` without a GPU is an error."""
+    """Device for training, predictions and probes; `cuda` without a GPU is an error."""
     gpus: Count = 1
     """Number of GPUs per training job, or of processes with `device: cpu`. Each process handles a part of every
     batch; the losses are those of the whole batch, so only the last bits of a result change. On a CPU, batch norm is an
