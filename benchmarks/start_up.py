@@ -1,6 +1,6 @@
 """Measure how long the subcommands of `clef` take before they begin to work.
 
-    python -m benchmarks.start_up --out benchmarks/figures/start-up.json
+    python -m benchmarks.start_up --out benchmarks/figures/start_up.json
 
 Each command runs in a new process, in turn. `evaluate` and the trainings are measured by the modules that they import.
 """

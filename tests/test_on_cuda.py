@@ -119,14 +119,19 @@ def test_both_stages_are_deterministic_and_resume_to_the_same_bytes(toy, tmp_pat
         assert (tmp_path / "interrupted" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes(), name
 
 
-def test_no_step_waits_for_the_gpu(toy, tmp_path):
+@pytest.mark.parametrize("stage", [pretrain, finetune])
+def test_no_step_waits_for_the_gpu(stage, toy, tmp_path):
     def waits(epochs: int) -> int:
-        params = toy_params(device="cuda", pretrain={"epochs": epochs})
+        only_last = {"epochs": epochs, "test_epochs": "last"}
+        params = toy_params(device="cuda", pretrain={"epochs": epochs}, finetune=only_last)
+        target = tmp_path / str(epochs) / "weights.safetensors"
+        more = () if stage is pretrain else (None,)
+        outputs = (target,) if stage is pretrain else (target, target.with_name("epochs.parquet"))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             torch.cuda.set_sync_debug_mode("warn")
             try:
-                pretrain(params, 0, toy_fold(params), toy[1], tmp_path / str(epochs) / "pretrain.safetensors")
+                stage(params, 0, toy_fold(params), toy[1], *more, *outputs)
             finally:
                 torch.cuda.set_sync_debug_mode("default")
         return sum("synchronizing" in str(warning.message) for warning in caught)

@@ -107,7 +107,7 @@ def augment(images: Tensor, draws: Draws, size: int) -> Tensor:
     Returns:
         Float32 from 0 to 1 on the images' device, (batch, 3, size, size).
     """
-    pixels = images.float().div_(255)
+    pixels = images.float() / 255
     largest = round(SHRINK_ABOVE * size)
     if pixels.shape[-1] > largest:
         pixels = _resize(pixels, largest)
@@ -120,7 +120,7 @@ def centre(images: Tensor, size: int) -> Tensor:
     Returns:
         Float32 from 0 to 1, (batch, 3, size, size).
     """
-    return _resize(images.float().div_(255), size)
+    return _resize(images.float() / 255, size)
 
 
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:

@@ -49,17 +49,23 @@ class Crops:
     def _columns(self) -> dict[str, pa.ChunkedArray]:
         return {name: open_shard(path)["crop"] for name, path in self._paths.items()}
 
-    def decode(self, indices: np.ndarray) -> Tensor:
+    def decode(self, indices: np.ndarray, pin_memory: bool = False) -> Tensor:
         """Decode the crops of frame indices to RGB images, uint8 (batch, 3, height, width)."""
-        images = []
-        for index in indices:
-            encoded = self._columns[self._shard[index]][int(self._row[index])].as_buffer()
-            image = decode_crop(encoded)
-            if image is None:
-                path = self._paths[self._shard[index]]
-                raise ClefError(f"{path}: row {self._row[index]} is not a JPEG; delete the shard and crop again")
-            images.append(image)
-        return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+        images = torch.empty(0)
+        for place, index in enumerate(indices):
+            image = self._decode_one(index)
+            if place == 0:
+                images = torch.empty((len(indices), *image.shape), dtype=torch.uint8, pin_memory=pin_memory)
+            images.numpy()[place] = image
+        return images.permute(0, 3, 1, 2)
+
+    def _decode_one(self, index: int) -> np.ndarray:
+        encoded = self._columns[self._shard[index]][int(self._row[index])].as_buffer()
+        image = decode_crop(encoded)
+        if image is None:
+            path = self._paths[self._shard[index]]
+            raise ClefError(f"{path}: row {self._row[index]} is not a JPEG; delete the shard and crop again")
+        return image
 
 
 def _require_same(path: Path, frames: pd.DataFrame, fingerprint: dict[str, Any]) -> None:
@@ -86,13 +92,12 @@ def load_steps(
         batch: Returns the frame indices of a step.
         steps: The steps to load.
         workers: Number of threads that decode the next batches; 0 decodes in the calling thread when asked. OpenCV
-            decodes without Python's lock, so threads are as fast as processes, and need no shared memory.
+            decodes without Python's lock, so processes are not needed.
         pin_memory: For faster copies to a GPU.
     """
 
     def load(indices: np.ndarray) -> tuple[np.ndarray, Tensor]:
-        images = crops.decode(indices)
-        return indices, images.pin_memory() if pin_memory else images
+        return indices, crops.decode(indices, pin_memory)
 
     batches = map(batch, steps)
     if not workers:

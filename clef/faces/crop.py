@@ -46,12 +46,15 @@ class _Tools:
 @contextmanager
 def _tools(settings: CropParams) -> Iterator[_Tools]:
     if settings.threads == 1:
-        yield _Tools(build_detector(settings), map, iter)
+        detector = build_detector(settings)
+        with detector.one_thread_each():
+            yield _Tools(detector, map, iter)
         return
+    ahead = AHEAD * settings.threads
     with ThreadPoolExecutor(settings.threads, thread_name_prefix="crop") as pool:
-        ahead = AHEAD * settings.threads
         detector = ThreadedDetector(settings, pool, settings.threads)
-        yield _Tools(detector, partial(map_ahead, pool=pool, number=ahead), partial(read_ahead, number=ahead))
+        with detector.one_thread_each():
+            yield _Tools(detector, partial(map_ahead, pool=pool, number=ahead), partial(read_ahead, number=ahead))
 
 
 def crop_shard(

@@ -20,6 +20,9 @@ SAME_DETECTION = 0.6
 CUT_SIZE, CUT_MARGINS = 64, (0.3, 0.6, 1.0)
 """Side in pixels, and margins as shares of a face's side, of the cuts that show how a face is turned."""
 
+LARGEST_GROUP = 2**28
+"""Bytes of the frames that are held for one call of the detector."""
+
 Item = TypeVar("Item")
 
 
@@ -50,14 +53,9 @@ def search_frames(
     search = _Search(detector, settings, stills)
     before: SearchedFrame | None = None
     skipped: list[SearchedFrame] = []
-    wait = 0
-    for chunk in chunks(frames, max(settings.batch, every)):
-        due = []
-        for frame in chunk:
-            due.append(wait <= 0 and frame.image is not None)
-            wait = (every if due[-1] else wait) - 1
-        searched = search(list(itertools.compress(chunk, due)))
-        for frame, is_due in zip(chunk, due, strict=True):
+    for chunk in _detector_calls(frames, every, settings.batch):
+        searched = search([frame for frame, is_due in chunk if is_due])
+        for frame, is_due in chunk:
             if not is_due:
                 skipped.append(SearchedFrame(frame))
                 continue
@@ -72,6 +70,23 @@ def search_frames(
         yield after
         skipped = skipped[last + 1 :]
     yield from skipped
+
+
+def _detector_calls(frames: Iterable[Frame], every: int, batch: int) -> Iterator[list[tuple[Frame, bool]]]:
+    """Group frames, each with whether to search it, so that a group fills a call of the detector or the memory."""
+    group: list[tuple[Frame, bool]] = []
+    wait = searched = size = 0
+    for frame in frames:
+        is_due = wait <= 0 and frame.image is not None
+        wait = (every if is_due else wait) - 1
+        group.append((frame, is_due))
+        searched += is_due
+        size += 0 if frame.image is None else frame.image.nbytes
+        if searched == batch or size >= LARGEST_GROUP:
+            yield group
+            group, searched, size = [], 0, 0
+    if group:
+        yield group
 
 
 def same_face(one: Face, other: Face) -> bool:

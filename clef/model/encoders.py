@@ -45,13 +45,29 @@ class Encoders(nn.Module):
         self._encode_image = self.clip.encode_image
         self._images_at_once: int | None = None
 
+    @property
+    def can_checkpoint_gradients(self) -> bool:
+        """Whether the image tower can compute activations twice: batch norm would count each image twice."""
+        return not self._has_batch_norm and any(hasattr(m, "grad_checkpointing") for m in self.clip.visual.modules())
+
+    @property
+    def _has_batch_norm(self) -> bool:
+        return any(isinstance(module, BATCH_NORMS) for module in self.clip.visual.modules())
+
     def checkpoint_gradients(self) -> None:
-        """Compute the activations of both towers again for the gradient, block by block, instead of keeping them."""
+        """Compute the activations of both towers again for the gradient, block by block, instead of keeping them.
+
+        Raises:
+            ClefError: The image tower cannot.
+        """
+        if not self.can_checkpoint_gradients:
+            why = "has batch norm, which would count each image twice" if self._has_batch_norm else "does not offer it"
+            raise ClefError(f"tower.gradient_checkpointing: the image tower of {self.name} {why}; leave it out")
         self.clip.set_grad_checkpointing()
 
-    def compile_images(self) -> None:
-        """Compile the image tower at its next call."""
-        self._encode_image = torch.compile(self.clip.encode_image)
+    def compile_images(self, compiled: bool = True) -> None:
+        """Compile the image tower at its next call, or go back to the tower as it is."""
+        self._encode_image = torch.compile(self.clip.encode_image) if compiled else self.clip.encode_image
 
     def limit_images_at_once(self, number: int) -> None:
         """Keep the activations of at most so many images for the gradient; the gradient stays that of the whole batch.
@@ -62,7 +78,7 @@ class Encoders(nn.Module):
         Raises:
             ClefError: The tower has batch norm.
         """
-        if any(isinstance(module, BATCH_NORMS) for module in self.clip.visual.modules()):
+        if self._has_batch_norm:
             raise ClefError(
                 f"tower.images_at_once: the image tower of {self.name} has batch norm, whose statistics need the whole "
                 "batch; leave it out, or use a model without batch norm"

@@ -438,9 +438,9 @@ class TowerParams(Section):
 
     gradient_checkpointing: bool | Literal["auto"] = "auto"
     """Compute activations again for the gradient, instead of keeping them: less memory, more time. `auto`: if a step
-    does not fit into the GPU's memory otherwise."""
+    does not fit into the GPU's memory otherwise. Not for towers with batch norm."""
     compile: bool | Literal["auto"] = "auto"
-    """Compile the tower with torch.compile, which takes a minute. `auto`: on a GPU with a C compiler, in a training of
+    """Compile the tower with torch.compile, which takes a minute. `auto`: on a GPU where it works, in a training of
     1,000 steps or more that need not be deterministic."""
     images_at_once: Count | None = None
     """Pass larger batches through the tower in parts of this size, and compute the activations of one part at a time

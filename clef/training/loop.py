@@ -72,7 +72,7 @@ def train(
 ) -> None:
     """Train a task to the end of its plan, from the recovery checkpoint if there is one.
 
-    A step is reported after the next one has been queued on the device, so that a GPU never waits for this process.
+    A step is reported after the next one has been queued on the device, so that a GPU does not wait for this process.
     Weights are saved and predicted with only after their step was found to be finite.
 
     A resumed training reaches the same weights as an undisturbed one: bit for bit on a CPU with the same number of
@@ -95,6 +95,7 @@ def train(
         optimiser.load_state_dict(state["optimiser"])
         start = state["step"]
         notice("resuming from step %d of %d", start, plan.steps)
+    del state  # a second copy of the model and of the optimiser
     ranks.wait()
     if ranks.rank == 0:
         metrics.cut_back(start)
@@ -120,11 +121,11 @@ def train(
             # Dropout depends on the step and the rank only.
             torch.manual_seed(torch_seed(seed * 1_000_003 + step + ranks.rank * 1_000_000_007))
             lr_factor = schedule(step)
+            optimiser.zero_grad(set_to_none=True)
             views = plan.views(to_device(images, device), share, step)
             with autocast(device):
                 losses = wrapped(views, to_device(plan.targets(batch), device), step, ranks.gathering(len(batch)))
             total = torch.stack(list(losses.values())).sum()
-            optimiser.zero_grad(set_to_none=True)
             total.backward()
             norm = torch.nn.utils.clip_grad_norm_(
                 [p for group in optimiser.param_groups for p in group["params"]], optimisation.clip_gradient

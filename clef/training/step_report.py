@@ -67,7 +67,7 @@ class StepReport:
         if self._device.type == "cuda":
             arrived = torch.empty(values.shape, pin_memory=True)
             arrived.copy_(values, non_blocking=True)
-            values, copied = arrived, torch.cuda.Event()
+            values, copied = arrived, torch.cuda.Event(blocking=True)
             copied.record()
         self.flush()
         now = time.monotonic()

@@ -24,7 +24,7 @@ SPARE = 0.1
 def prepare_tower(
     task: Task, settings: TowerParams, images: Callable[[], Tensor], steps: int, device: torch.device, ranks: Ranks
 ) -> None:
-    """Set up the tower of a task.
+    """Set up the tower of a task. `auto` is decided by a trial of the tower on the GPU.
 
     Args:
         task: The task, on its device.
@@ -35,24 +35,27 @@ def prepare_tower(
         ranks: All processes of the training do the same.
 
     Raises:
-        ClefError: The tower cannot take a batch in parts.
+        ClefError: The tower cannot take a batch in parts, or compute its activations again.
     """
+    encoders, on_gpu = task.encoders, device.type == "cuda"
     if settings.images_at_once is not None:
-        task.encoders.limit_images_at_once(settings.images_at_once)
-    checkpointing, compiled = settings.gradient_checkpointing, settings.compile
-    if checkpointing == "auto":
-        too_large = None if device.type != "cuda" or _fits(task, images(), device) else "too large"
-        if checkpointing := ranks.first(too_large) is not None:
+        encoders.limit_images_at_once(settings.images_at_once)
+    if settings.gradient_checkpointing is True:
+        encoders.checkpoint_gradients()
+    worthwhile = on_gpu and steps >= WORTH_COMPILING and not torch.are_deterministic_algorithms_enabled()
+    if settings.compile is True:
+        encoders.compile_images()
+    elif settings.compile == "auto" and worthwhile and can_compile():
+        notice("compiling the image tower, which takes about a minute; tower.compile: false switches it off")
+        encoders.compile_images()
+        if ranks.first(_failure(task, images(), device)) is not None:
+            notice("torch.compile failed on this machine, so the image tower runs as it is")
+            encoders.compile_images(False)
+    if settings.gradient_checkpointing == "auto" and on_gpu and encoders.can_checkpoint_gradients:
+        too_large = None if _fits(task, images(), device, ranks) else "too large"
+        if ranks.first(too_large) is not None:
             notice("a step does not fit into memory, so gradient checkpointing is on; tower.images_at_once also helps")
-    if checkpointing:
-        task.encoders.checkpoint_gradients()
-    if compiled == "auto":
-        worthwhile = device.type == "cuda" and steps >= WORTH_COMPILING
-        compiled = worthwhile and not torch.are_deterministic_algorithms_enabled() and can_compile()
-        if compiled:
-            notice("compiling the image tower, which takes about a minute; tower.compile: false switches it off")
-    if compiled:
-        task.encoders.compile_images()
+            encoders.checkpoint_gradients()
 
 
 def can_compile() -> bool:
@@ -61,26 +64,51 @@ def can_compile() -> bool:
     return find_spec("triton") is not None and headers and any(map(shutil.which, ("cc", "gcc", "clang")))
 
 
-def _fits(task: Task, images: Tensor, device: torch.device) -> bool:
-    """Whether a step without gradient checkpointing fits into the GPU's memory, from a trial of the image tower."""
-    if not any(p.requires_grad for p in task.encoders.clip.visual.parameters()):
-        return True  # a frozen tower keeps no activations
+def _failure(task: Task, images: Tensor, device: torch.device) -> str | None:
+    """Name the error of a pass through the compiled tower, unless memory ran out; None if there is none."""
+    try:
+        _try(task, images, device)
+    except torch.cuda.OutOfMemoryError:
+        return None
+    except Exception as error:  # compilers fail in many ways
+        return type(error).__name__
+    finally:
+        _clean_up(task, device)
+    return None
+
+
+def _fits(task: Task, images: Tensor, device: torch.device, ranks: Ranks) -> bool:
+    """Whether a step without gradient checkpointing fits into the GPU's memory."""
+    trained = [p for p in task.parameters() if p.requires_grad]
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info(device)
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
-    task.eval()  # so that no batch norm counts the trial
     try:
-        with autocast(device):
-            features = task.encoders.image_features(images)
-        features.float().square().sum().backward()
+        _try(task, images, device)
         needed = torch.cuda.max_memory_allocated(device) - before
     except torch.cuda.OutOfMemoryError:
         return False
     finally:
-        task.zero_grad(set_to_none=True)
-        task.train()
+        _clean_up(task, device)
+    # Gradients, two moments of AdamW, and with several processes another copy of the gradients to exchange.
+    copies = 4 if ranks.world > 1 else 3
+    kept = sum(copies * p.numel() * p.element_size() for p in trained)
+    return needed + kept <= (1 - SPARE) * free
+
+
+def _try(task: Task, images: Tensor, device: torch.device) -> None:
+    """Pass images through the tower, and back unless it is frozen."""
+    task.eval()  # so that no batch norm counts the trial
+    with autocast(device):
+        features = task.encoders.image_features(images)
+    if features.requires_grad:
+        features.float().square().sum().backward()
+
+
+def _clean_up(task: Task, device: torch.device) -> None:
+    task.zero_grad(set_to_none=True)
+    task.train()
+    if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
-    moments = sum(2 * p.numel() * p.element_size() for p in task.parameters() if p.requires_grad)  # of AdamW
-    return needed + moments <= (1 - SPARE) * free

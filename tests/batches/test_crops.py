@@ -69,8 +69,8 @@ def test_threads_load_few_batches_ahead_and_end_with_their_reader(crops):
 
 
 def test_a_damaged_crop_in_a_thread_is_an_error_of_its_step(crops, monkeypatch):
-    decode = Crops.decode
-    monkeypatch.setattr(Crops, "decode", lambda self, indices: decode(self, np.array([99 if 3 in indices else 0])))
+    decode_one = Crops._decode_one
+    monkeypatch.setattr(Crops, "_decode_one", lambda self, index: decode_one(self, 99 if index == 3 else index))
     steps = load_steps(crops, BATCHES.__getitem__, range(1, 4), 2)
     next(steps)
     with pytest.raises(IndexError):

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from clef.faces import search as search_module
 from clef.faces.alignment import crop_face
 from clef.faces.detectors import Detector, Face, build_detector
 from clef.faces.search import match_faces, search_frames
@@ -165,3 +166,28 @@ def test_an_image_is_turned_for_its_annotated_face(box, first):
     (found,) = search_frames([frame], UprightDetector(), SETTINGS, stills=True)
     (face,) = found.faces
     assert face.landmarks[0] == pytest.approx(first)
+
+
+class CountingDetector(ListDetector):
+    """Finds nothing, and remembers how many images each call had."""
+
+    finds_landmarks = False
+
+    def __init__(self):
+        self.calls = []
+
+    def detect(self, images):
+        self.calls.append(len(images))
+        return [[] for _ in images]
+
+
+@pytest.mark.parametrize(("largest", "calls"), [(2**28, [4, 4, 2]), (10 * 100, [2, 2, 2, 2, 2])])
+def test_calls_of_the_detector_are_full_though_frames_are_skipped(monkeypatch, largest, calls):
+    monkeypatch.setattr(search_module, "LARGEST_GROUP", largest)
+    images = [np.zeros((10, 10, 1), np.uint8) for _ in range(50)]  # 100 bytes each
+    frames = [Frame(number, image) for number, image in enumerate(images)]
+    detector = CountingDetector()
+    found = list(search_frames(frames, detector, CropParams(every=5, batch=4)))
+    assert [item.frame.number for item in found] == list(range(50))
+    assert [item.frame.number for item in found if item.faces is not None] == [*range(0, 50, 5), 49]
+    assert detector.calls == [*calls, 1]  # the last frame, too

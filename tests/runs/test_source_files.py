@@ -1,4 +1,6 @@
 import ast
+import subprocess
+import sys
 
 import pytest
 
@@ -30,3 +32,9 @@ def test_paths_are_absolute_outside_the_checkout(tmp_path, monkeypatch):
     within = source_files("clef.datasets.bp4d")
     monkeypatch.chdir(tmp_path)
     assert source_files("clef.datasets.bp4d") == [str(CHECKOUT / path) for path in within]
+
+
+def test_the_evaluation_starts_without_torch():
+    code = "import sys, clef.evaluation.fold.evaluate_fold as _; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not {"torch", "open_clip", "mlflow"} & set(ran.stdout.split())

@@ -90,6 +90,15 @@ def test_predictions_of_another_training_or_manifest_are_refused(toy, stage2, tm
     weights, epochs = stage2_files(tmp_path)
     for file in (stage2[0], stage2[0].with_suffix(".json")):
         (tmp_path / file.name).write_bytes(file.read_bytes())
+    sidecar = sidecar_of(weights)
+    beside = weights.with_suffix(".json")
+    beside.write_text(json.dumps({name: value for name, value in sidecar.items() if name != "predictions"}))
+    with pytest.raises(ClefError, match=r"finetune\.safetensors: trained by an earlier version, .*; train again"):
+        evaluated(tmp_path, PARAMS, FOLD, toy, (weights, epochs))
+    beside.write_text(json.dumps(sidecar | {"sha256": "0" * 64}))
+    with pytest.raises(ClefError, match=r"finetune\.safetensors: changed since it was trained; .*again"):
+        evaluated(tmp_path, PARAMS, FOLD, toy, (weights, epochs))
+    beside.write_text(json.dumps(sidecar))
     with pytest.raises(ClefError, match=r"epochs\.parquet: no such file; run `clef finetune` first"):
         evaluated(tmp_path, PARAMS, FOLD, toy, (weights, epochs))
     predicted = pd.read_parquet(stage2[1])
@@ -98,8 +107,7 @@ def test_predictions_of_another_training_or_manifest_are_refused(toy, stage2, tm
         evaluated(tmp_path, PARAMS, FOLD, toy, (weights, epochs))
     for kept in (predicted.iloc[1:], predicted.query("epoch < 3 or frame > 8"), predicted.assign(frame=-1)):
         kept.to_parquet(epochs)
-        beside = weights.with_suffix(".json")
-        beside.write_text(json.dumps(sidecar_of(weights) | {"predictions": file_hash(epochs)}))
+        beside.write_text(json.dumps(sidecar | {"predictions": file_hash(epochs)}))
         with pytest.raises(ClefError, match=r"epochs\.parquet: has other test frames than the manifest; train again"):
             evaluated(tmp_path, PARAMS, FOLD, toy, (weights, epochs))
 

@@ -14,7 +14,7 @@ from clef.model.tasks import ActivityTask, LabelTask
 from clef.model.texts import LabelTexts, label_templates
 from clef.params.schema import FinetuneParams, LabelParams, ModelParams, PretrainParams, TextParams, TowerParams
 from clef.training.ranks.ranks import Ranks
-from clef.training.tower import prepare_tower
+from clef.training.tower import _failure, prepare_tower
 
 open_clip.add_model_config(Path(__file__).parents[1] / "model" / "configs")
 CPU = torch.device("cpu")
@@ -91,9 +91,42 @@ def test_auto_changes_nothing_on_a_cpu():
     assert prepared(task, gradient_checkpointing=True).encoders.clip.visual.transformer.grad_checkpointing
 
 
-def test_a_tower_with_batch_norm_takes_no_parts():
+def test_a_tower_with_batch_norm_computes_nothing_twice():
+    tiny = encoders("clef-tiny")
     with pytest.raises(ClefError, match=r"images_at_once: the image tower of clef-tiny has batch norm, .*leave it out"):
-        encoders("clef-tiny").limit_images_at_once(4)
+        tiny.limit_images_at_once(4)
+    assert not tiny.can_checkpoint_gradients
+    message = r"gradient_checkpointing: the image tower of clef-tiny has batch norm, .*leave it out"
+    with pytest.raises(ClefError, match=message):
+        tiny.checkpoint_gradients()
+
+
+def test_a_tower_without_checkpointing_says_so(monkeypatch):
+    resnet = encoders()
+    monkeypatch.delattr(resnet.clip.visual.transformer, "grad_checkpointing")
+    with pytest.raises(ClefError, match=r"the image tower of test-vit does not offer it; leave it out"):
+        resnet.checkpoint_gradients()
+
+
+def test_a_compiler_that_fails_leaves_the_tower_as_it_is(monkeypatch, caplog):
+    """On a CPU, with the trial that `auto` makes on a GPU."""
+    task = activity_task()[0].float()
+
+    def broken(function):
+        def fail(*arguments):
+            raise RuntimeError("no compiler")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", broken)
+    task.encoders.compile_images()
+    assert _failure(task, IMAGES.float(), CPU) == "RuntimeError"
+    assert task.training
+    task.encoders.compile_images(False)
+    before = {name: buffer.clone() for name, buffer in task.named_buffers()}
+    assert _failure(task, IMAGES.float(), CPU) is None
+    assert all(parameter.grad is None for parameter in task.parameters())
+    assert all(torch.equal(buffer, before[name]) for name, buffer in task.named_buffers())
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ rule crop:
     threads: lambda wildcards: of_crops(wildcards).params.crop.threads
     resources:
         gpu=gpu_if_cuda(lambda wildcards: of_crops(wildcards).params.crop),
-        mem_mb=4000,
+        mem_mb=lambda wildcards: 3000 + 1000 * of_crops(wildcards).params.crop.threads,
         runtime="4h",
         attempt=attempt_number,
     params:

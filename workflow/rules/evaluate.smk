@@ -2,7 +2,8 @@ from clef.runs.load import params_file
 from clef.runs.source_files import package_files
 from clef.runtime.paths import check_file
 
-# These rules take minutes where a training takes hours, so they run again when code that they import changes.
+# These rules take seconds where a training takes hours, so they run again when code that they import changes. Predictions
+# are part of stage 2: like its weights, they stay as they are when code changes.
 EVALUATION_CODE = source_files("clef.evaluation.fold.evaluate_fold")
 SUMMARY_CODE = sorted(
     {

@@ -1,6 +1,7 @@
 """Score the predictions that stage 2 made for the test frames of its fold. Only this module reads test labels."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -66,7 +67,7 @@ def evaluate_fold(
     require_disjoint(trained_on, set(test["subject"].dropna()))
     require_unseen_activities(sidecar, data.fold, weights)
 
-    by_epoch = _predicted(epochs, test, weights, sidecar.get("predictions"))
+    by_epoch = _predicted(epochs, test, weights, sidecar)
     table = _last_epoch(by_epoch, test)
     with atomic_write(predictions) as partial:
         table.to_parquet(partial, index=False)
@@ -87,15 +88,19 @@ def evaluate_fold(
     notice("%d test frames, %d with a crop", len(test), int(test["status"].isin(CROPPED).sum()))
 
 
-def _predicted(epochs: Path, test: pd.DataFrame, weights: Path, digest: str | None) -> pd.DataFrame:
+def _predicted(epochs: Path, test: pd.DataFrame, weights: Path, sidecar: dict[str, Any]) -> pd.DataFrame:
     """Read the predictions of these test frames after each epoch.
 
     Raises:
         ClefError: They were not written with the weights, or a frame with a crop has none.
     """
+    if "predictions" not in sidecar:
+        raise ClefError(f"{weights}: trained by an earlier version, which did not keep these predictions; train again")
+    if file_hash(weights) != sidecar.get("sha256"):
+        raise ClefError(f"{weights}: changed since it was trained; expected the file that its .json names: train again")
     if not epochs.is_file():
         raise ClefError(f"{epochs}: no such file; run `clef finetune` first, which writes it")
-    if file_hash(epochs) != digest:
+    if file_hash(epochs) != sidecar["predictions"]:
         raise ClefError(f"{epochs}: was not written with {weights}; expected the files of one training: train again")
     every = pd.read_parquet(epochs)
     by_epoch = every.merge(test[["sequence", "frame"]], on=["sequence", "frame"])

@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import cv2
@@ -54,6 +55,10 @@ class Detector(ABC):
     uses_gpu = False
     fingerprint: dict[str, str | None]
     """Name, library with version, and SHA-256 of the weights: all that distinguishes its results from others."""
+
+    def one_thread_each(self) -> AbstractContextManager[None]:
+        """Let each thread that calls `detect` use one thread only, while the block runs."""
+        return nullcontext()
 
     @abstractmethod
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:

@@ -13,7 +13,8 @@ import io
 import pickle
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -69,10 +70,9 @@ class RetinaFaceDetector(Detector):
             ) from None
         self._device = torch.device(device)
         self.uses_gpu = device == "cuda"
-        if not self.uses_gpu:
-            torch.set_num_threads(1)  # of each thread that calls
         _fold_batch_norms(network.eval())
-        self._network = network.to(self._device, torch.float32, memory_format=torch.channels_last)
+        self._layout = torch.contiguous_format if self.uses_gpu else torch.channels_last
+        self._network = network.to(self._device, torch.float32, memory_format=self._layout)
         self._mean, self._factor = MEAN.to(self._device), DEVIATION.reciprocal().to(self._device)
         self._least_score = least_score
         self._side = detect_size
@@ -80,6 +80,16 @@ class RetinaFaceDetector(Detector):
         sizes, side = [[16, 32], [64, 128], [256, 512]], (detect_size, detect_size)
         anchors = priorbox(min_sizes=sizes, steps=[8, 16, 32], clip=False, image_size=side)  # (anchors, 4)
         self._anchors = anchors.to(self._device)
+
+    @contextmanager
+    def one_thread_each(self) -> Iterator[None]:
+        """See `Detector.one_thread_each`."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     @torch.inference_mode()
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
@@ -122,7 +132,7 @@ class RetinaFaceDetector(Detector):
 
         Returns box offsets, class logits and landmark offsets, `(batch, anchors, 4)`, `(..., 2)` and `(..., 10)`.
         """
-        batch = batch.contiguous(memory_format=torch.channels_last)
+        batch = batch.contiguous(memory_format=self._layout)
         if not self.uses_gpu:  # one by one, since the activations of one image already exceed the processor's caches
             boxes, logits, landmarks = zip(*(self._network(image) for image in batch.split(1)), strict=True)
             return torch.cat(boxes), torch.cat(logits), torch.cat(landmarks)

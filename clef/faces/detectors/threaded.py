@@ -18,6 +18,7 @@ class ThreadedDetector(Detector):
         others = (first if first.is_thread_safe else build_detector(settings) for _ in range(threads - 1))
         self._detectors = [first] if first.uses_gpu else [first, *others]
         self._pool = pool
+        self.one_thread_each = first.one_thread_each  # type: ignore[method-assign]
         self.finds_landmarks = first.finds_landmarks
         self.upright_score = first.upright_score
         self.skips_frames = first.skips_frames

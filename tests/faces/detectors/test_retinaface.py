@@ -3,6 +3,7 @@
 import io
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from benchmarks.random_retinaface import noise_images, random_model
 from clef.errors import ClefError
 from clef.faces.detectors import build_detector
 from clef.faces.detectors.retinaface import RetinaFaceDetector
+from clef.faces.detectors.threaded import ThreadedDetector
 from clef.params.schema import CropParams
 
 predict_single = pytest.importorskip("retinaface.predict_single", reason="retinaface-pytorch is not installed")
@@ -41,6 +43,19 @@ def detector(weights):
 @pytest.fixture(scope="module")
 def images():
     return noise_images(SHAPES)
+
+
+def test_threads_share_a_detector_and_find_the_same_faces(weights, detector, images):
+    settings = CropParams(detector="retinaface", weights=str(weights), score=0.7, detect_size=SIDE)
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(3) as pool:
+        threaded = ThreadedDetector(settings, pool, 3)
+        with threaded.one_thread_each():
+            assert torch.get_num_threads() == 1
+            found = threaded.detect(images * 4)
+    assert torch.get_num_threads() == before
+    for faces, expected in zip(found, detector.detect(images) * 4, strict=True):
+        assert [face.score for face in faces] == pytest.approx([face.score for face in expected], abs=1e-5)
 
 
 def test_a_batch_gives_what_the_package_gives_for_single_images(package, detector, images):

@@ -1,0 +1,21 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from clef.faces.detectors import Detector, Face, threaded
+from clef.faces.detectors.threaded import ThreadedDetector
+from clef.params.schema import CropParams
+
+
+def test_a_detector_on_a_gpu_gets_whole_batches(monkeypatch):
+    class OnGpu(Detector):
+        uses_gpu = True
+        fingerprint = {"name": "gpu"}  # noqa: RUF012
+
+        def detect(self, images):
+            return [[Face((0.0, 0.0, len(images), 1.0), 1.0)] for _ in images]
+
+    monkeypatch.setattr(threaded, "build_detector", lambda settings: OnGpu())
+    with ThreadPoolExecutor(4) as pool:
+        found = ThreadedDetector(CropParams(), pool, 4).detect([np.zeros((2, 2, 3), np.uint8)] * 8)
+    assert {face.box[2] for (face,) in found} == {8}
