@@ -90,7 +90,11 @@ def test_boxes_and_landmarks_are_interpolated_linearly():
 
 @pytest.mark.parametrize(
     ("frames", "every", "batch", "calls"),
-    [(101, 5, 50, [10, 12, 10, 1]), (40, 1, 16, [16, 12, 16, 8])],  # the first face is turned in cuts
+    [
+        (101, 5, 50, [21, 12]),
+        (101, 5, 8, [8, 12, 8, 5]),
+        (40, 1, 16, [16, 12, 16, 8]),
+    ],  # the first face is turned in cuts
 )
 def test_only_every_nth_frame_is_detected_in_batches(frames, every, batch, calls):
     detector = RectangleDetector()

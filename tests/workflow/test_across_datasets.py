@@ -44,7 +44,8 @@ def test_another_data_set_is_used_only_where_the_params_say(two_sets, runs, jobs
     assert planned(output).items() >= (DATA | jobs).items()
     for rule, file in reading_both.items():
         block = next(part for part in output.split(f"rule {rule}:")[1:] if file in part)
-        for folder in ("processed/second", "interim/second", "processed/plus", "interim/plus"):
+        crops = [] if rule == "evaluate" else ["interim/second", "interim/plus"]
+        for folder in ("processed/second", "processed/plus", *crops):
             assert f"data/{folder}/" in block.split("output:")[0]
     if runs != ["joint"]:
         assert "results/plus/seed0/foldall/pretrain.safetensors" in output
