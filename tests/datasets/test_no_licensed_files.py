@@ -19,6 +19,7 @@ LISTED = {
     "docs/pictures/demo-ablation.png",  # a plot
     "docs/pictures/demo-f1.png",  # a plot
     "docs/pictures/mlflow-compare.png",  # of the demo, without a face
+    "docs/pictures/protocol-core.png",  # a plot
     "docs/pictures/report.png",  # of the demo, without a face
     "docs/pictures/viewer.png",  # with a rendered person
     "tests/model/configs/test-timm-vit.json",
