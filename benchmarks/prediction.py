@@ -8,10 +8,8 @@ which only warms up. Memory is the peak of a process of its own, for videos that
 
 import argparse
 import itertools
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import torch
 
 from benchmarks.figures_file import write_figures
 from benchmarks.peak_memory import peak_kilobytes
+from benchmarks.rounds import per_second, take_turns
 from clef.faces.crop import crop_row
 from clef.faces.detectors import build_detector
 from clef.faces.face_track import track_face
@@ -79,13 +78,7 @@ def speeds(video: str, name: str, device: str, rounds: int) -> dict[str, float]:
     """Frames a second of each step."""
     frames = sum(1 for _ in read_frames(Path(), find_recordings([video])[0][0]))
     calls = steps(video, name, device)
-    measured: dict[str, list[float]] = {step: [] for step in calls}
-    for _ in range(rounds + 1):
-        for step, call in calls.items():
-            began = time.perf_counter()
-            call()
-            measured[step].append(frames / (time.perf_counter() - began))
-    return {step: round(statistics.median(values[1:]), 1) for step, values in measured.items()}
+    return {step: figure["median"] for step, figure in per_second(take_turns(calls, rounds), frames).items()}
 
 
 def repeated(video: str, frames: int) -> Iterator[np.ndarray]:

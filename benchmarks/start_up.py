@@ -6,6 +6,7 @@ Each command runs in a new process, in turn. `evaluate` and the trainings are me
 """
 
 import argparse
+import statistics
 import subprocess
 import sys
 from functools import partial
@@ -39,7 +40,7 @@ def main() -> None:
     given = parser.parse_args()
     seconds = take_turns({name: partial(start, command) for name, command in COMMANDS.items()}, given.rounds)
     figures = {
-        name: {"median": round(sorted(each)[len(each) // 2], 2), "rounds": [round(one, 2) for one in each]}
+        name: {"median": round(statistics.median(each), 2), "rounds": [round(one, 2) for one in each]}
         for name, each in seconds.items()
     }
     for name, figure in figures.items():

@@ -14,8 +14,6 @@ from clef.errors import ClefError
 from clef.model.open_clip_model import create_model
 from clef.params.schema import ModelParams
 
-BATCH_NORMS = (nn.modules.batchnorm._BatchNorm, nn.SyncBatchNorm)
-
 
 class Encoders(nn.Module):
     """An image and a text encoder with a common feature space.
@@ -52,7 +50,7 @@ class Encoders(nn.Module):
 
     @property
     def _has_batch_norm(self) -> bool:
-        return any(isinstance(module, BATCH_NORMS) for module in self.clip.visual.modules())
+        return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in self.clip.visual.modules())
 
     def checkpoint_gradients(self) -> None:
         """Compute the activations of both towers again for the gradient, block by block, instead of keeping them.
