@@ -6,7 +6,7 @@ from typing import Any
 from clef.faces.alignment import LEFT_EYE, RIGHT_EYE
 from clef.params.schema import CropParams
 
-CROPPING = 3
+CROPPING = 4
 """Raise this when a code change gives different crops for the same settings, so that the two do not mix."""
 
 SETTINGS = ("align", "bridge", "detect_size", "every", "face", "margin", "quality", "score", "size", "smooth")

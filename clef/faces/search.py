@@ -8,17 +8,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from clef.faces.alignment import crop_face
 from clef.faces.detectors import Detector, Face
 from clef.faces.detectors.base import intersection
+from clef.faces.turns import detect_turned, upright_turn
 from clef.params.schema import CropParams
 from clef.recordings.frames import Frame
 
 SAME_DETECTION = 0.6
 """Two detections are parts of one face if they share more than this fraction of the smaller box."""
-
-CUT_SIZE, CUT_MARGINS = 64, (0.3, 0.6, 1.0)
-"""Side in pixels, and margins as shares of a face's side, of the cuts that show how a face is turned."""
 
 LARGEST_GROUP = 2**28
 """Bytes of the frames that are held for one call of the detector."""
@@ -172,7 +169,7 @@ class _Search:
         def best_first(*turns: int) -> list[tuple[Face, int]]:
             for turn in turns:
                 if turn not in found:
-                    found[turn] = self._detect(image, turn)
+                    found[turn] = detect_turned(self._detector, image, turn)
             candidates = [(face, turn) for turn in turns for face in labelled_faces(frame, found[turn])]
             return sorted(candidates, key=lambda candidate: -candidate[0].score)
 
@@ -186,7 +183,7 @@ class _Search:
             for face, turn in best_first(*turns):
                 if turn == 0 and face.score >= self._detector.upright_score:
                     return 0, faces
-                upright = self._upright_turn(image, face)
+                upright = upright_turn(self._detector, image, face)
                 if upright is not None and best_first(upright):
                     return upright, found[upright]
         candidates = best_first(0) or best_first(1, 2, 3)
@@ -197,37 +194,6 @@ class _Search:
         """Whether a face of the recording was found shortly before a frame."""
         wait = max(self._settings.bridge, self._settings.every)
         return not self._stills and (self._is_visible or frame.number - self._last_face <= wait)
-
-    def _upright_turn(self, image: np.ndarray, face: Face) -> int | None:
-        """Return the quarter turns in which the detector is most certain of a face, in small cuts around it.
-
-        A face is found in all cuts with the right turn. If no turn has such cuts, return None: it may be no face.
-        """
-        box = Face(face.box, face.score)
-        cuts = [crop_face(image, box, CropParams(align="box", margin=margin, size=CUT_SIZE)) for margin in CUT_MARGINS]
-        turned = [np.ascontiguousarray(np.rot90(cut, turn)) for turn in range(4) for cut in cuts]
-        found = self._detector.detect(turned)
-        scores = np.reshape([max((face.score for face in faces), default=0.0) for faces in found], (4, -1))
-        certainty = -np.log(1 - scores.clip(0, 1 - 1e-7)).mean(axis=1) * scores.all(axis=1)
-        return int(certainty.argmax()) if certainty.any() else None
-
-    def _detect(self, image: np.ndarray, turn: int) -> list[Face]:
-        """Find the faces in an image turned anticlockwise by quarter turns, in coordinates of the unturned image."""
-        (faces,) = self._detector.detect([np.ascontiguousarray(np.rot90(image, turn))])
-        return [_unturn(face, image, turn) for face in faces]
-
-
-def _unturn(face: Face, image: np.ndarray, turn: int) -> Face:
-    height, width = image.shape[:2]
-
-    def original(points: np.ndarray) -> np.ndarray:
-        x, y = points.T
-        return np.stack({1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}[turn], axis=1)
-
-    corners = original(np.array([face.box[:2], np.add(face.box[:2], face.box[2:])]))
-    (left, top), (right, bottom) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
-    landmarks = None if face.landmarks is None else original(face.landmarks)
-    return Face((left, top, right - left, bottom - top), face.score, landmarks)
 
 
 def _distinct(faces: list[Face]) -> list[Face]:

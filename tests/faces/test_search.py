@@ -100,14 +100,17 @@ def test_a_turned_face_is_found_in_its_own_coordinates(turn, detector, stills):
         assert face.landmarks[2] == pytest.approx(expected.centre)
 
 
-def real_detector(name, testdata):
+def real_detector(name, mosaics, testdata):
     settings = CropParams(detector=name, weights=str(testdata / "yunet_n_640_640.onnx") if name == "yunet" else None)
-    return build_detector(settings), settings
+    detector = build_detector(settings)
+    detector.prefers_mosaics = mosaics
+    return detector, settings
 
 
+@pytest.mark.parametrize("mosaics", [False, True])
 @pytest.mark.parametrize("name", ["mtcnn", "yunet"])
-def test_a_real_face_is_found_in_all_four_turns(name, testdata):
-    detector, settings = real_detector(name, testdata)
+def test_a_real_face_is_found_in_all_four_turns(name, mosaics, testdata):
+    detector, settings = real_detector(name, mosaics, testdata)
     images = [frame.image for frame in islice(read_video(testdata / "WolfgangLanger_Pexels.mp4"), 0, 40, 10)]
     crops = []
     for turn in range(4):
@@ -120,9 +123,10 @@ def test_a_real_face_is_found_in_all_four_turns(name, testdata):
         assert np.abs(np.array(turned, int) - crops[0]).mean() < 3  # upright by the eyes
 
 
+@pytest.mark.parametrize("mosaics", [False, True])
 @pytest.mark.parametrize("name", ["mtcnn", "yunet"])
-def test_the_real_faces_of_a_group_are_found_in_all_four_turns(name, testdata):
-    detector, settings = real_detector(name, testdata)
+def test_the_real_faces_of_a_group_are_found_in_all_four_turns(name, mosaics, testdata):
+    detector, settings = real_detector(name, mosaics, testdata)
     image = cv2.cvtColor(cv2.imread(str(testdata / "multi_face.jpg")), cv2.COLOR_BGR2RGB)
     for turn in range(4):
         frame = Frame(0, np.ascontiguousarray(np.rot90(image, turn)))

@@ -48,6 +48,8 @@ class Detector(ABC):
     """Whether faces have landmarks. Faces that lie on their side are only searched for if crops can become upright."""
     upright_score = math.inf
     """A score that no face has which lies on its side or upside down: such faces often get upright landmarks."""
+    prefers_mosaics = False
+    """Whether it sees small cuts side by side in one image, since a small image takes as long as a large one."""
     skips_frames = True
     """Whether `crop.every` applies: not where a search takes no time."""
     is_thread_safe = False

@@ -21,6 +21,7 @@ class ThreadedDetector(Detector):
         self.one_thread_each = first.one_thread_each  # type: ignore[method-assign]
         self.finds_landmarks = first.finds_landmarks
         self.upright_score = first.upright_score
+        self.prefers_mosaics = first.prefers_mosaics
         self.skips_frames = first.skips_frames
         self.fingerprint = first.fingerprint
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from benchmarks.random_retinaface import noise_images, random_model
 from clef.errors import ClefError
-from clef.faces.detectors import build_detector
+from clef.faces.detectors import build_detector, retinaface
 from clef.faces.detectors.retinaface import RetinaFaceDetector
 from clef.faces.detectors.threaded import ThreadedDetector
 from clef.params.schema import CropParams
@@ -66,7 +66,8 @@ def test_a_batch_gives_what_the_package_gives_for_single_images(package, detecto
         expected = [face for face in package.predict_jsons(image, confidence_threshold=0.7) if face["score"] >= 0]
         assert [face.score for face in faces] == pytest.approx([face["score"] for face in expected], abs=1e-5)
         scale = max(image.shape) / SIDE
-        _, padding = detector.prepare(image)
+        place = detector.placement(image)
+        padding = np.array([place.left, place.top])
         for face, other in zip(faces, expected, strict=True):
             corners = np.array([face.box[:2], np.add(face.box[:2], face.box[2:])])
             in_network = np.trunc(corners / scale + padding)  # the package truncates boxes here ...
@@ -79,6 +80,37 @@ def test_a_batch_gives_what_the_package_gives_for_single_images(package, detecto
     # Rounding may truncate a coordinate near a whole pixel of the network's input the other way.
     assert (ours == theirs).mean() > 0.99
     assert np.abs(ours - theirs).max() <= np.ceil(max(max(shape) for shape in SHAPES) / SIDE)
+
+
+@pytest.mark.parametrize("shape", [(180, 320), (320, 100)])
+def test_padding_that_the_network_does_not_see_hardly_moves_a_face(weights, shape, monkeypatch):
+    (image,) = noise_images([shape])
+
+    def boxes(margin):
+        monkeypatch.setattr(retinaface, "MARGIN", margin)
+        detector = RetinaFaceDetector(str(weights), 0.7, 320, "cpu")
+        place = detector.placement(image)
+        anchors = detector._anchors_in(detector._window(place))
+        with torch.inference_mode():
+            offsets, _, _ = detector.forward(detector._prepare(image)[None])
+        centres = anchors[:, :2] * 320 - torch.tensor([place.left, place.top])
+        in_image = ((centres >= 0) & (centres <= torch.tensor([place.width, place.height]))).all(1)
+        return len(anchors), anchors[in_image], detector._decode_boxes(offsets[0], anchors, [0.1, 0.2])[in_image]
+
+    number, anchors, found = boxes(32)
+    whole_number, whole_anchors, expected = boxes(320)
+    assert number <= 0.8 * whole_number
+    assert torch.equal(anchors, whole_anchors)
+    moved = (found - expected).abs().amax(1) / anchors[:, 2]  # in sides of a face
+    assert 0 < moved.mean() < 0.002
+    assert moved.max() < 0.05
+
+
+def test_images_of_all_shapes_share_a_call(detector):
+    images = noise_images([(180, 320), (320, 100), (180, 320), (160, 160)])
+    alone = [detector.detect([image])[0] for image in images]
+    for faces, expected in zip(detector.detect(images), alone, strict=True):
+        assert [face.box for face in faces] == [pytest.approx(face.box, abs=1e-3) for face in expected]
 
 
 def test_weights_load_from_the_releases_zip_and_from_safetensors(weights, detector, images, tmp_path):
