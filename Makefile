@@ -20,7 +20,7 @@ endif
 endif
 endif
 
-.PHONY: help setup demo demo-short method ui docs test test-slow test-slurm test-cuda test-readme test-interruption bench bench-gpu lint types
+.PHONY: help setup demo demo-short method ui docs test test-slow test-slurm test-cuda test-readme test-interruption bench bench-scale bench-gpu lint types
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -67,6 +67,11 @@ test-interruption: setup  ## interrupt 24 runs of the demo at random moments, or
 bench: setup  ## measure the speed of each part on this machine's processor: benchmarks/figures
 	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo-short/summary.csv --rerun-incomplete --quiet rules host reason
 	for part in crop load train start_up; do \
+		$(bin)/python -m benchmarks.$$part --out benchmarks/figures/$$part.json || exit 1; \
+	done
+
+bench-scale: setup  ## measure how cropping, manifest and planning grow with the data set: benchmarks/figures
+	for part in scale planning; do \
 		$(bin)/python -m benchmarks.$$part --out benchmarks/figures/$$part.json || exit 1; \
 	done
 

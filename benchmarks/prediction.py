@@ -96,7 +96,7 @@ def peak_megabytes(video: str, name: str, device: str, seconds: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "video.mp4", Path(folder) / "table.parquet"
         put_video(path, repeated(video, seconds * FPS))
-        arguments = [str(path), "--model", name, "--out", str(out), "--workers", "1", "--device", device]
+        arguments = ["predict", str(path), "--model", name, "--out", str(out), "--workers", "1", "--device", device]
         return round(peak_kilobytes(*arguments) / 1024, 1)
 
 

@@ -87,6 +87,8 @@ class Folder(Dataset):
         self.activities = self.options.activities  # type: ignore[misc]
         table = self.options.labels
         self.label_suffixes = (PurePosixPath(table).name.lower(),) if table else ()  # type: ignore[misc]
+        tested = {subject for fold in params.folds.test_subjects or [] for subject in fold}
+        self._subjects = sorted(tested.union(self.options.subjects))
         if params.folds.protocol == "subjects" and not self.subjects():
             raise ParamsError(
                 "dataset.options.subjects: missing; folds by subject need all subject ids, such as [P01, P02]; without "
@@ -105,8 +107,7 @@ class Folder(Dataset):
         self._table = cache(self._read_table)
 
     def subjects(self) -> list[str]:
-        given = self.params.folds.test_subjects or []
-        return sorted(set(self.options.subjects) | {subject for fold in given for subject in fold})
+        return self._subjects
 
     def shards(self) -> list[str]:
         if self.subjects() and self.options.blocks is None:

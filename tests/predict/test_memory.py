@@ -12,7 +12,7 @@ def test_memory_does_not_grow_with_the_length_of_a_video(whole_image_model, tmp_
         images = (numbered_image(n % 1024, 96, 96) for n in range(frames))
         video = write_video(tmp_path / f"{frames}.mp4", images, options={"preset": "ultrafast"})
         out = tmp_path / f"{frames}.parquet"
-        arguments = [str(video), "--model", str(whole_image_model), "--out", str(out), "--workers", "1"]
+        arguments = ["predict", str(video), "--model", str(whole_image_model), "--out", str(out), "--workers", "1"]
         peaks.append(peak_kilobytes(*arguments))
         assert pq.read_metadata(out).num_rows == frames
     # Only the images of the longer video would take 400,000 KB, about as much as the imported packages.
