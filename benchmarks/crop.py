@@ -35,6 +35,7 @@ from clef.params.schema import CropParams, RenderParams
 from clef.recordings.frames import read_frames
 from clef.recordings.sequence import RecordedSequence
 
+RETINAFACE = "retinaface"
 SIDE = 640
 """`crop.detect_size`."""
 SHAPE = {"cpu": (360, 640), "cuda": (1392, 1040)}
@@ -123,9 +124,9 @@ def crop(source: RecordedSequence, settings: CropParams, folder: Path) -> None:
     assert not report.statuses["undecodable"]
 
 
-def steps(source: RecordedSequence, name: str, folder: Path) -> dict[str, Callable[[], object]]:
-    """Return calls that decode, detect in, and crop all frames with a detector that needs no weights."""
-    settings = CropParams(detector=name, size=256)  # type: ignore[arg-type]
+def steps(source: RecordedSequence, name: str, weights: str | None, folder: Path) -> dict[str, Callable[[], object]]:
+    """Return calls that decode, detect in, and crop all frames with a detector."""
+    settings = CropParams(detector=name, weights=weights, size=256)  # type: ignore[arg-type]
     detector = build_detector(settings)
     images = [frame.image for frame in read_frames(Path(), source) if frame.image is not None]
 
@@ -146,7 +147,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--detectors", nargs="*", default=["mtcnn", "lbp"], help="others to measure, step by step")
+    parser.add_argument("--detectors", nargs="*", default=["mtcnn", "lbp", RETINAFACE])
+    parser.add_argument("--weights", help="file of the weights that yunet needs")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     given = parser.parse_args()
     cv2.setNumThreads(1)
@@ -160,24 +162,30 @@ def main() -> None:
             put_video(folder / "video.mp4", frames)
         seconds = {}
         for detector in given.detectors:
-            seconds |= take_turns(steps(source, detector, folder), given.rounds)
-        seconds |= take_turns(retinaface_calls(source, folder, given.device), given.rounds)
-    cores = os.cpu_count() or 1
-    plain, whole = "predict_jsons over VideoCapture", "clef crop, threads: {}, every: {}"
-    figures: dict[str, Any] = {
-        "frames_per_second": per_second(seconds, given.frames),
-        "times predict_jsons": ratio(seconds, whole.format(cores, 1), plain),
-        "times predict_jsons, every: 5": ratio(seconds, whole.format(cores, 5), plain),
-        f"{cores} threads to 1": ratio(seconds, whole.format(cores, 1), whole.format(1, 1)),
-    }
-    for detector in given.detectors:
+            if detector == RETINAFACE:
+                calls = retinaface_calls(source, folder, given.device)
+            else:
+                calls = steps(source, detector, given.weights, folder)
+            seconds |= take_turns(calls, given.rounds)
+    figures: dict[str, Any] = {"frames_per_second": per_second(seconds, given.frames)}
+    if RETINAFACE in given.detectors:
+        cores, plain, whole = (
+            os.cpu_count() or 1,
+            "predict_jsons over VideoCapture",
+            "clef crop, threads: {}, every: {}",
+        )
+        figures["times predict_jsons"] = ratio(seconds, whole.format(cores, 1), plain)
+        figures["times predict_jsons, every: 5"] = ratio(seconds, whole.format(cores, 5), plain)
+        figures[f"{cores} threads to 1"] = ratio(seconds, whole.format(cores, 1), whole.format(1, 1))
+    for detector in set(given.detectors) - {RETINAFACE}:
         decoded, detected = seconds[f"{detector}: decode"], seconds[f"{detector}: detect"]
         alone = {"alone": [sum(pair) for pair in zip(decoded, detected, strict=True)]}
         name = f"{detector}: time of clef crop to that of decode and detect"
         figures[name] = ratio(alone | seconds, "alone", f"{detector}: clef crop")
     for name, figure in figures.items():
         print(name, figure)
-    write_figures(given.out, f"python -m benchmarks.crop --device {given.device} --frames {given.frames}", figures)
+    measured = f"--device {given.device} --frames {given.frames} --detectors {' '.join(given.detectors)}"
+    write_figures(given.out, f"python -m benchmarks.crop {measured}", figures)
 
 
 if __name__ == "__main__":

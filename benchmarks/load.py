@@ -3,10 +3,12 @@
     python -m benchmarks.load --out benchmarks/figures/load.json
 
 Both read the same JPEG crops of 256 pixels, change them by as much, and give normalised batches of 224 pixels: CLEF a
-batch at a time, ImageFolder image by image with PIL, in the workers of a DataLoader.
+batch at a time, ImageFolder image by image with PIL, in the workers of a DataLoader. CLEF's workers share the cores, as
+those of a DataLoader do: each uses as many threads of PyTorch as there are cores for it.
 """
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -49,13 +51,14 @@ def make_crops(folder: Path, number: int) -> Crops:
 
 def ours(crops: Crops, workers: int, device: torch.device) -> None:
     """Load every crop once."""
+
+    def view(images: torch.Tensor, indices: np.ndarray, step: int) -> torch.Tensor:
+        return training_view(images, draw(SETTINGS, 0, "view", step, indices), SIZE, MEAN, DEVIATION)
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, workers)))
     batches = in_batches(len(crops), BATCH)
-    steps = range(len(batches))
-    for step, (indices, images) in zip(
-        steps, load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"), strict=True
-    ):
-        changes = draw(SETTINGS, 0, "view", step, indices)
-        training_view(images.to(device, non_blocking=True), changes, SIZE, MEAN, DEVIATION)
+    for _ in load_steps(crops, batches.__getitem__, range(len(batches)), view, device, workers):
+        pass
 
 
 def image_folder(folder: Path, workers: int, device: torch.device) -> None:

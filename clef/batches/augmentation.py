@@ -1,6 +1,5 @@
 """Random changes to training images: drawn per image, applied to a whole batch on its device."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
@@ -107,7 +106,7 @@ def augment(images: Tensor, draws: Draws, size: int) -> Tensor:
     Returns:
         Float32 from 0 to 1 on the images' device, (batch, 3, size, size).
     """
-    pixels = images.float() / 255
+    pixels = images.float().div_(255)
     largest = round(SHRINK_ABOVE * size)
     if pixels.shape[-1] > largest:
         pixels = _resize(pixels, largest)
@@ -120,7 +119,7 @@ def centre(images: Tensor, size: int) -> Tensor:
     Returns:
         Float32 from 0 to 1, (batch, 3, size, size).
     """
-    return _resize(images.float() / 255, size)
+    return _resize(images.float().div_(255), size)
 
 
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
@@ -153,7 +152,7 @@ def _recolour(images: Tensor, draws: Draws) -> Tensor:
     luma = _like(images, np.array(GREY))[None, :, None, None]
     grey = (images * luma).sum(dim=1, keepdim=True)  # (batch, 1, size, size)
     mean = grey.mean(dim=(2, 3), keepdim=True)  # (batch, 1, 1, 1)
-    return (own * images).add_((grey_share * grey).add_(mean_share * mean)).clamp_(0, 1)
+    return images.mul_(own).add_((grey_share * grey).add_(mean_share * mean)).clamp_(0, 1)
 
 
 def _blur(images: Tensor, draws: Draws) -> Tensor:
@@ -173,8 +172,11 @@ def _blur(images: Tensor, draws: Draws) -> Tensor:
 
 def _convolve(images: Tensor, weights: Tensor, dim: int, size: int) -> Tensor:
     """Convolve each image with its own weights, (batch, tap, 1, 1, 1), along one dimension."""
-    taps = (weights[:, k] * images.narrow(dim, k, size) for k in range(weights.shape[1]))
-    return functools.reduce(torch.add, taps)
+    total = weights[:, 0] * images.narrow(dim, 0, size)
+    product = torch.empty_like(total)
+    for k in range(1, weights.shape[1]):
+        total.add_(torch.mul(weights[:, k], images.narrow(dim, k, size), out=product))
+    return total
 
 
 def _like(images: Tensor, values: np.ndarray) -> Tensor:

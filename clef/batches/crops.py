@@ -1,10 +1,11 @@
-"""Load batches of crops: encoded images are memory-mapped, and decoded a batch at a time."""
+"""Load batches of crops: encoded images are memory-mapped, and decoded and changed a batch at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from clef.runtime.read_ahead import map_ahead
 
 AHEAD = 2
 """Batches that each thread loads ahead."""
+
+View = TypeVar("View")
 
 
 class Crops:
@@ -83,28 +86,41 @@ def _require_same(path: Path, frames: pd.DataFrame, fingerprint: dict[str, Any])
 
 
 def load_steps(
-    crops: Crops, batch: Callable[[int], np.ndarray], steps: range, workers: int, pin_memory: bool = False
-) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Load the batches of steps in order: frame indices (batch,) and images (batch, 3, height, width).
+    crops: Crops,
+    batch: Callable[[int], np.ndarray],
+    steps: range,
+    view: Callable[[Tensor, np.ndarray, int], View],
+    device: torch.device,
+    workers: int = 0,
+) -> Iterator[tuple[np.ndarray, View]]:
+    """Load the batches of steps in order: frame indices (batch,) and what is made of their images.
 
     Args:
         crops: The frames to draw from.
         batch: Returns the frame indices of a step.
         steps: The steps to load.
-        workers: Number of threads that decode the next batches; 0 decodes in the calling thread when asked. OpenCV
-            decodes without Python's lock, so processes are not needed.
-        pin_memory: For faster copies to a GPU.
+        view: Makes views of images, uint8 (batch, 3, height, width) on the device, given frame indices and step.
+        device: A GPU makes the views in the calling thread, since it makes them fast and in the order of its work.
+        workers: Number of threads that work on the next batches; 0 loads each in the calling thread when asked. OpenCV
+            and PyTorch work without Python's lock, so processes are not needed.
     """
+    on_gpu = device.type == "cuda"
 
-    def load(indices: np.ndarray) -> tuple[np.ndarray, Tensor]:
-        return indices, crops.decode(indices, pin_memory)
+    def decode(step: int, indices: np.ndarray) -> tuple[int, np.ndarray, Tensor]:
+        return step, indices, crops.decode(indices, pin_memory=on_gpu)
 
-    batches = map(batch, steps)
+    def see(step: int, indices: np.ndarray, images: Tensor) -> tuple[np.ndarray, View]:
+        return indices, view(images.to(device, non_blocking=True), indices, step)
+
+    wanted = ((step, batch(step)) for step in steps)
     if not workers:
-        yield from map(load, batches)
+        yield from (see(*decode(*item)) for item in wanted)
         return
     with ThreadPoolExecutor(workers, thread_name_prefix="load") as pool:
-        yield from map_ahead(load, batches, pool, AHEAD * workers)
+        if on_gpu:
+            yield from starmap(see, map_ahead(lambda item: decode(*item), wanted, pool, AHEAD * workers))
+        else:
+            yield from map_ahead(lambda item: see(*decode(*item)), wanted, pool, AHEAD * workers)
 
 
 def in_batches(count: int, size: int) -> Sequence[np.ndarray]:

@@ -486,7 +486,8 @@ class PretrainParams(Section):
     checkpoint: CheckpointParams = CheckpointParams()
     tower: TowerParams = TowerParams()
     workers: Annotated[int, Field(ge=0)] = 0
-    """Threads that decode the next batches of crops; 0: the training decodes each batch when it needs it."""
+    """Threads that load the next batches: they decode crops, and without a GPU also augment them. 0: the training loads
+    each batch when it needs it."""
 
     operational = frozenset({"workers", "checkpoint", "tower"})
 
@@ -556,7 +557,7 @@ class FinetuneParams(Section):
     """After which epochs the test frames are predicted. `all` shows what choosing an epoch on the test fold would gain
     (`f1_field`); `last` saves the time, and leaves `f1_field` and `f1_field_max` empty."""
     workers: Annotated[int, Field(ge=0)] = 0
-    """Threads that decode the next batches of crops, in training and prediction."""
+    """Threads that load the next batches, in training and prediction."""
 
     operational = frozenset({"workers", "checkpoint", "tower"})
 

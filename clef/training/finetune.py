@@ -169,11 +169,11 @@ def finetune(
             pd.concat(parts, ignore_index=True).to_parquet(temporary, index=False)
         save_weights(target, task.state_dict(), sidecar | {"predictions": file_hash(epochs)})
 
+    views = augmented_views(encoders, settings.augment, seed, ("training view",))
     plan = Plan(
         steps=steps,
         batch=batches.batch,
-        load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
-        views=augmented_views(encoders, settings.augment, seed, ("training view",)),
+        load=lambda steps: load_steps(crops, share, steps, views, device, settings.workers),
         targets=lambda positions: torch.from_numpy(targets[positions]),
         epoch_steps=epoch_steps,
         on_epoch=predict,

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ from clef.training.step_report import StepReport
 
 log = logging.getLogger(__name__)
 
+Batch = TypeVar("Batch")
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -42,11 +45,9 @@ class Plan:
     steps: int
     batch: Callable[[int], np.ndarray]
     """Frame indices of a step, (batch,)."""
-    load: Callable[[range], Iterable[tuple[np.ndarray, Tensor]]]
-    """For each of these steps, this rank's share of the batch: frame indices (share,) and uint8 images
-    (share, 3, height, width)."""
-    views: Callable[[Tensor, np.ndarray, int], list[Tensor]]
-    """Augmented views of such images at a step, each (share, 3, size, size)."""
+    load: Callable[[range], Iterable[tuple[np.ndarray, list[Tensor]]]]
+    """For each of these steps, this rank's share of the batch: frame indices (share,) and augmented views, on the
+    device, each (share, 3, size, size)."""
     targets: Callable[[np.ndarray], Tensor]
     """Targets of frame indices."""
     report: Callable[[np.ndarray], Mapping[str, float]] = lambda positions: {}
@@ -116,13 +117,12 @@ def train(
 
         report = StepReport(device, write)
         remaining = range(start, plan.steps)
-        for step, (seconds, (share, images)) in zip(remaining, _timed(plan.load(remaining)), strict=True):
+        for step, (seconds, (share, views)) in zip(remaining, _timed(plan.load(remaining)), strict=True):
             batch = share if ranks.world == 1 else plan.batch(step)
             # Dropout depends on the step and the rank only.
             torch.manual_seed(torch_seed(seed * 1_000_003 + step + ranks.rank * 1_000_000_007))
             lr_factor = schedule(step)
             optimiser.zero_grad(set_to_none=True)
-            views = plan.views(to_device(images, device), share, step)
             with autocast(device):
                 losses = wrapped(views, to_device(plan.targets(batch), device), step, ranks.gathering(len(batch)))
             total = torch.stack(list(losses.values())).sum()
@@ -164,7 +164,7 @@ def train(
     task.eval()
 
 
-def _timed(batches: Iterable[tuple[np.ndarray, Tensor]]) -> Iterator[tuple[float, tuple[np.ndarray, Tensor]]]:
+def _timed(batches: Iterable[Batch]) -> Iterator[tuple[float, Batch]]:
     """Yield each batch with the seconds that it took to arrive."""
     remaining = iter(batches)
     while True:

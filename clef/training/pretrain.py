@@ -108,11 +108,11 @@ def pretrain(
 
     crops = Crops(pooled.shards, frames, fingerprint)
     share = partial(execution.ranks.share_of_step, batches.batch)
+    views = augmented_views(encoders, settings.augment, seed, ("first view", "second view"))
     plan = Plan(
         steps=steps,
         batch=batches.batch,
-        load=lambda steps: load_steps(crops, share, steps, settings.workers, device.type == "cuda"),
-        views=augmented_views(encoders, settings.augment, seed, ("first view", "second view")),
+        load=lambda steps: load_steps(crops, share, steps, views, device, settings.workers),
         targets=lambda positions: targets[positions],
         report=report,
     )

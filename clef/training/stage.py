@@ -45,8 +45,8 @@ def run_stage(
     work, key, ranks = work_folder(target), training_key(sidecar), execution.ranks
 
     def images_of_a_step() -> Tensor:
-        share, side = ranks.share(plan.batch(0)), params.crop.size
-        return torch.cat(plan.views(torch.zeros(len(share), 3, side, side, dtype=torch.uint8, device=device), share, 0))
+        _, views = next(iter(plan.load(range(1))))
+        return torch.cat(views)
 
     def run(recovery: Recovery, check: Callable[[], None] = lambda: None) -> None:
         task.to(device).train()
@@ -82,7 +82,7 @@ def run_stage(
 def augmented_views(
     encoders: Encoders, settings: AugmentParams, seed: int, streams: Sequence[str]
 ) -> Callable[[Tensor, np.ndarray, int], list[Tensor]]:
-    """Return a function that makes one augmented and normalised view per random stream, for `Plan.views`."""
+    """Return a function that makes one augmented and normalised view per random stream, for `load_steps`."""
 
     def views(images: Tensor, positions: np.ndarray, step: int) -> list[Tensor]:
         draws = [draw(settings, seed, stream, step, positions) for stream in streams]

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 
 from clef.batches.crops import AHEAD, Crops, load_steps
 from clef.errors import ClefError
@@ -44,14 +45,21 @@ def test_a_damaged_crop_is_an_error(crops, monkeypatch):
         crops.decode(np.array([2]))
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+def view(images, indices, step):
+    """A view that depends on all that it is given."""
+    return images.float() + 1000 * step + torch.from_numpy(indices)[:, None, None, None]
+
+
+def load(crops, steps, workers, batch=BATCHES.__getitem__):
+    return load_steps(crops, batch, steps, view, torch.device("cpu"), workers)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
 def test_threads_load_the_same_steps_in_order(crops, workers):
-    expected = list(load_steps(crops, BATCHES.__getitem__, range(2, 6), 0))
-    assert [indices.tolist() for indices, _ in expected] == [[2, 3], [3, 0], [0, 1], [1, 2]]
-    found = list(load_steps(crops, BATCHES.__getitem__, range(2, 6), workers))
-    for (indices, images), (same_indices, same_images) in zip(found, expected, strict=True):
-        assert (indices == same_indices).all()
-        assert (images == same_images).all()
+    found = list(load(crops, range(2, 6), workers))
+    assert [indices.tolist() for indices, _ in found] == [[2, 3], [3, 0], [0, 1], [1, 2]]
+    for step, (indices, seen) in zip(range(2, 6), found, strict=True):
+        assert torch.equal(seen, view(crops.decode(indices), indices, step))
 
 
 def test_threads_load_few_batches_ahead_and_end_with_their_reader(crops):
@@ -61,7 +69,7 @@ def test_threads_load_few_batches_ahead_and_end_with_their_reader(crops):
         asked.append(step)
         return BATCHES[step % 6]
 
-    steps = load_steps(crops, batch, range(1000), 2)
+    steps = load(crops, range(1000), 2, batch)
     next(steps)
     assert len(asked) == AHEAD * 2
     steps.close()
@@ -71,7 +79,7 @@ def test_threads_load_few_batches_ahead_and_end_with_their_reader(crops):
 def test_a_damaged_crop_in_a_thread_is_an_error_of_its_step(crops, monkeypatch):
     decode_one = Crops._decode_one
     monkeypatch.setattr(Crops, "_decode_one", lambda self, index: decode_one(self, 99 if index == 3 else index))
-    steps = load_steps(crops, BATCHES.__getitem__, range(1, 4), 2)
+    steps = load(crops, range(1, 4), 2)
     next(steps)
     with pytest.raises(IndexError):
         next(steps)

@@ -44,13 +44,12 @@ def plan(stop_at: int | None = None, on_epoch=lambda epoch: None, targets=None) 
             if step == stop_at:
                 raise KeyboardInterrupt
             random = np.random.default_rng(step)
-            yield np.arange(4), torch.from_numpy(random.integers(0, 255, (4, 3, 2, 2)).astype(np.uint8))
+            yield np.arange(4), [torch.from_numpy(random.integers(0, 255, (4, 3, 2, 2)).astype(np.float32)) / 255]
 
     return Plan(
         steps=STEPS,
         batch=lambda step: np.arange(4),
         load=load,
-        views=lambda images, positions, step: [images / 255],
         targets=targets or (lambda positions: torch.tensor([0.0, 1.0, 2.0, 3.0])),
         epoch_steps=4,
         on_epoch=on_epoch,

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from clef.batches.augmentation import centre
+from clef.batches.crops import Crops
 from clef.datasets import open_dataset
 from clef.manifest.select import pretraining_frames
 from clef.model.texts import activity_texts
@@ -15,7 +16,6 @@ from tests.toy import toy_fold, toy_params
 from tests.training.stages import planned, stage2_files
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 3, 40, 40), dtype=np.uint8))
-POSITIONS = np.arange(6)
 UNCHANGED = {"rotation": 0, "scale": [1, 1], "shift": 0, "flip": 0, "grey": 0, "blur": 0}
 UNCHANGED |= {"brightness": 0, "contrast": 0, "saturation": 0}
 FOLD = toy_fold(toy_params())
@@ -40,32 +40,49 @@ def plan(toy, tmp_path_factory):
     return plan
 
 
+@pytest.fixture
+def views(monkeypatch):
+    """The views of a step if all its crops are from `IMAGES`."""
+    monkeypatch.setattr(Crops, "decode", lambda self, indices, pin_memory=False: pictures(len(indices)))
+
+    def views(plan, step: int) -> list[torch.Tensor]:
+        ((_, found),) = plan.load(range(step, step + 1))
+        return found
+
+    return views
+
+
+def pictures(number: int) -> torch.Tensor:
+    """So many images."""
+    return IMAGES[torch.arange(number) % len(IMAGES)]
+
+
 def distance(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """Mean difference between two views of each image, (batch,)."""
     return (one - other).abs().mean(dim=(1, 2, 3))
 
 
-def test_views_follow_the_augmentation_of_the_stage(plan, stage):
+def test_views_follow_the_augmentation_of_the_stage(plan, views, stage):
     mirrored = plan(stage, augment=UNCHANGED | {"flip": 1})
     encoders = mirrored.task.encoders
     mean, std = (torch.tensor(encoders.normalisation[name])[:, None, None] for name in ("mean", "std"))
-    plain = (centre(IMAGES, encoders.image_size) - mean) / std
-    for view in mirrored.plan.views(IMAGES, POSITIONS, 0):
+    for view in views(mirrored.plan, 0):
+        plain = (centre(pictures(len(view)), encoders.image_size) - mean) / std
         # Sampling and resizing differ a little.
         assert distance(view, plain.flip(3)).max() < 0.25 * distance(view, plain).min()
 
 
-def test_views_differ_between_steps_and_seeds_and_repeat_for_the_same(plan, stage):
+def test_views_differ_between_steps_and_seeds_and_repeat_for_the_same(plan, views, stage):
     strong = UNCHANGED | {"rotation": 60, "brightness": 0.5}
     here, again, other = (plan(stage, seed=seed, augment=strong).plan for seed in (0, 0, 1))
-    views = here.views(IMAGES, POSITIONS, 3)
-    assert [view.shape for view in views] == [(6, 3, 32, 32)] * (2 if stage == "pretrain" else 1)
-    others = (again.views(IMAGES, POSITIONS, 3), here.views(IMAGES, POSITIONS, 4), other.views(IMAGES, POSITIONS, 3))
-    for view, same, later, of_other_seed in zip(views, *others, strict=True):
+    found = views(here, 3)
+    assert [view.shape for view in found] == [(len(here.batch(3)), 3, 32, 32)] * (2 if stage == "pretrain" else 1)
+    others = (views(again, 3), views(here, 4), views(other, 3))
+    for view, same, later, of_other_seed in zip(found, *others, strict=True):
         assert torch.equal(view, same)
         assert distance(view, later).min() > 0.02
         assert distance(view, of_other_seed).min() > 0.02
-    assert stage == "finetune" or distance(*views).min() > 0.02
+    assert stage == "finetune" or distance(*found).min() > 0.02
 
 
 @pytest.mark.parametrize(

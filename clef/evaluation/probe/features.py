@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from clef.batches.augmentation import evaluation_view
 from clef.batches.crops import Crops, in_batches, load_steps
@@ -17,13 +18,15 @@ def image_features(encoders: Encoders, crops: Crops, batch: int, device: torch.d
     The encoders must be on `device`, and are left in evaluation mode. `workers` threads decode ahead.
     """
     encoders.eval()
+
+    def view(images: Tensor, *_: object) -> Tensor:
+        return evaluation_view(images, encoders.image_size, encoders.mean, encoders.std)
+
     features = np.empty((len(crops), encoders.dim), dtype=np.float32)
     with autocast(device), progress("frame") as show:
         batches = in_batches(len(crops), batch)
         steps = range(len(batches))
-        for indices, crops_of_step in load_steps(crops, batches.__getitem__, steps, workers, device.type == "cuda"):
-            images = crops_of_step.to(device, non_blocking=True)
-            images = evaluation_view(images, encoders.image_size, encoders.mean, encoders.std)
+        for indices, images in load_steps(crops, batches.__getitem__, steps, view, device, workers):
             features[indices] = encoders.images(images).cpu().numpy()
             show(int(indices[-1]) + 1, len(crops))
     return features
