@@ -69,6 +69,8 @@ bench: setup  ## measure the speed of each part on this machine's processor: ben
 	for part in crop load train start_up; do \
 		$(bin)/python -m benchmarks.$$part --out benchmarks/figures/$$part.json || exit 1; \
 	done
+	$(bin)/python -m benchmarks.prediction --video "$$(ls data/raw/demo-short/videos/*/* | head -1)" --model demo-short \
+		--seconds 30 300 --out benchmarks/figures/predict.json
 
 bench-scale: setup  ## measure how cropping, manifest and planning grow with the data set: benchmarks/figures
 	for part in scale planning; do \

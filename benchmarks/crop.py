@@ -166,7 +166,7 @@ def main() -> None:
                 calls = retinaface_calls(source, folder, given.device)
             else:
                 calls = steps(source, detector, given.weights, folder)
-            seconds |= take_turns(calls, given.rounds)
+            seconds |= take_turns(calls, given.rounds, warm_up=detector != RETINAFACE or given.device == "cuda")
     figures: dict[str, Any] = {"frames_per_second": per_second(seconds, given.frames)}
     if RETINAFACE in given.detectors:
         cores, plain, whole = (

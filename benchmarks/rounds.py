@@ -8,17 +8,17 @@ from typing import Any
 import torch
 
 
-def take_turns(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of each call in each round, after one round that warms up."""
+def take_turns(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: bool = True) -> dict[str, list[float]]:
+    """Return the seconds of each call in each round, after one round that warms up, unless the calls are too long."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds + 1):
+    for _ in range(rounds + warm_up):
         for name, call in calls.items():
             began = time.perf_counter()
             call()
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             seconds[name].append(time.perf_counter() - began)
-    return {name: measured[1:] for name, measured in seconds.items()}
+    return {name: measured[-rounds:] for name, measured in seconds.items()}
 
 
 def per_second(seconds: Mapping[str, list[float]], items: int) -> dict[str, dict[str, Any]]:
