@@ -70,7 +70,7 @@ bench: setup  ## measure the speed of each part on this machine's processor: ben
 		$(bin)/python -m benchmarks.$$part --out benchmarks/figures/$$part.json || exit 1; \
 	done
 	$(bin)/python -m benchmarks.prediction --video "$$(ls data/raw/demo-short/videos/*/* | head -1)" --model demo-short \
-		--seconds 30 300 --out benchmarks/figures/predict.json
+		--rounds 5 --seconds 30 300 --out benchmarks/figures/predict.json
 
 bench-scale: setup  ## measure how cropping, manifest and planning grow with the data set: benchmarks/figures
 	for part in scale planning; do \
@@ -78,9 +78,8 @@ bench-scale: setup  ## measure how cropping, manifest and planning grow with the
 	done
 
 bench-gpu: setup  ## measure cropping, loading and training on this machine's GPU: benchmarks/figures
-	for part in crop load; do \
-		$(bin)/python -m benchmarks.$$part --device cuda --out benchmarks/figures/gpu-$$part.json || exit 1; \
-	done
+	$(bin)/python -m benchmarks.crop --device cuda --frames 500 --detectors retinaface --out benchmarks/figures/gpu-crop.json
+	$(bin)/python -m benchmarks.load --device cuda --out benchmarks/figures/gpu-load.json
 	$(bin)/python -m benchmarks.gpu_training --out benchmarks/figures/gpu-training.json
 
 lint: setup  ## check the style of code and workflow

@@ -8,7 +8,6 @@ Times are medians over the frames, each searched alone in one thread. The detect
 import argparse
 import itertools
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -100,7 +99,7 @@ def main() -> None:
     for file, own in figures.items():
         for name, values in own.items():
             print(file, name, {key: value for key, value in values.items() if key != "detector"})
-    write_figures(given.out, " ".join(["python -m benchmarks.detectors", *sys.argv[1:]]), figures)
+    write_figures(given.out, figures)
 
 
 if __name__ == "__main__":

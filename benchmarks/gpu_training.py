@@ -25,7 +25,7 @@ import yaml
 
 from benchmarks.figures_file import write_figures
 from benchmarks.train import PlainLoop, matrix_product_rate
-from benchmarks.trainings import Changes, changed, train_once
+from benchmarks.trainings import Changes, changed, share_waiting, train_once
 from clef.batches.crops import Crops
 from clef.datasets import open_dataset
 from clef.faces.shard import CROPPED
@@ -54,7 +54,7 @@ RENDERED: Changes = {
 
 PLAIN = {"gradient_checkpointing": False, "compile": False}
 COMPILED = PLAIN | {"compile": True}
-"""What `auto` chooses on a large GPU for a whole training; these ones are too short for it."""
+"""What `auto` chooses on a large GPU for a training of 1,000 steps or more; these ones are too short for it."""
 VARIANTS: dict[str, dict[str, Changes]] = {
     "pretrain": {
         "compiled": {"pretrain": {"tower": COMPILED}},
@@ -120,16 +120,20 @@ def predicted_per_second(params: Params, data: Path) -> float:
 
 
 def floor(params: Params) -> dict[str, Any]:
-    """Views a second of stage 1 in a plain loop, and if all were matrix products."""
+    """Views a second of each stage in a plain loop, and if all were matrix products."""
     assert params.pretrain is not None
     device = torch.device("cuda")
-    views = 2 * params.pretrain.subjects * params.pretrain.activities * params.pretrain.frames
-    loop, rate = PlainLoop(params, views, device), matrix_product_rate(device)
-    return {
-        "plain loop, views_per_second": round(loop.images_per_second()),
-        "matrix product, operations a second": f"{rate:.3g}",
-        "views_per_second if all were matrix products": round(views * rate / loop.operations()),
+    rate = matrix_product_rate(device)
+    figures: dict[str, Any] = {"matrix product, operations a second": f"{rate:.3g}"}
+    views = {
+        "pretrain": 2 * params.pretrain.subjects * params.pretrain.activities * params.pretrain.frames,
+        "finetune": params.finetune.batch,
     }
+    for stage, number in views.items():
+        loop = PlainLoop(params, number, device)
+        figures[f"{stage}: plain loop, views_per_second"] = round(loop.images_per_second())
+        figures[f"{stage}: views_per_second if all were matrix products"] = round(number * rate / loop.operations())
+    return figures
 
 
 def main() -> None:
@@ -147,24 +151,24 @@ def main() -> None:
             for variant, changes in VARIANTS.get(stage, {}).items():
                 began = time.perf_counter()
                 records = train_once(Path(folder), "rendered", changed(params, changes), stage, data)[SETTLED:]
+                images = round(statistics.median(r["speed/images_per_second"] for r in records))
                 figures[f"{stage}: {variant}"] = figure = {
-                    "images_per_second": round(statistics.median(r["speed/images_per_second"] for r in records)),
-                    "share_waiting_for_images": round(
-                        statistics.median(r["speed/share_waiting_for_images"] for r in records), 3
-                    ),
+                    "images_per_second": images,
+                    "views_per_second": images * (2 if stage == "pretrain" else 1),
+                    "share_waiting_for_images": round(share_waiting(records), 3),
                     "gpu_memory_gib": round(records[-1].get("speed/gpu_memory_gib", 0), 1),
                     "steps": len(records),
                     "seconds_in_all": round(time.perf_counter() - began),
                 }
                 print(f"{stage}: {variant}: {figure}", flush=True)
-                write_figures(arguments.out, "python -m benchmarks.gpu_training", figures)
+                write_figures(arguments.out, figures)
         if "prediction" in arguments.stages:
             figures["prediction"] = {"images_per_second": round(predicted_per_second(params, data))}
             print(figures["prediction"], flush=True)
         if "floor" in arguments.stages:
             figures["floor"] = floor(params)
             print(figures["floor"])
-        write_figures(arguments.out, "python -m benchmarks.gpu_training", figures)
+        write_figures(arguments.out, figures)
 
 
 if __name__ == "__main__":

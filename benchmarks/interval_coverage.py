@@ -39,8 +39,7 @@ def main() -> None:
             zip(("percentiles", "BCa"), hits.round(3).tolist(), strict=True)
         )
         print(number, covered[f"{number} subjects in each fold"])
-    command = f"python -m benchmarks.interval_coverage --studies {arguments.studies}"
-    write_figures(arguments.out, command, {"covered": covered})
+    write_figures(arguments.out, {"covered": covered})
 
 
 def people(rng: np.random.Generator, number: int) -> Counts:

@@ -3,12 +3,10 @@
     python -m benchmarks.load --out benchmarks/figures/load.json
 
 Both read the same JPEG crops of 256 pixels, change them by as much, and give normalised batches of 224 pixels: CLEF a
-batch at a time, ImageFolder image by image with PIL, in the workers of a DataLoader. CLEF's workers share the cores, as
-those of a DataLoader do: each uses as many threads of PyTorch as there are cores for it.
+batch at a time, ImageFolder image by image with PIL, in the workers of a DataLoader.
 """
 
 import argparse
-import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -55,7 +53,6 @@ def ours(crops: Crops, workers: int, device: torch.device) -> None:
     def view(images: torch.Tensor, indices: np.ndarray, step: int) -> torch.Tensor:
         return training_view(images, draw(SETTINGS, 0, "view", step, indices), SIZE, MEAN, DEVIATION)
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, workers)))
     batches = in_batches(len(crops), BATCH)
     for _ in load_steps(crops, batches.__getitem__, range(len(batches)), view, device, workers):
         pass
@@ -84,7 +81,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--images", type=int, default=1024)
+    parser.add_argument("--images", type=int, default=2048)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
@@ -112,7 +109,7 @@ def main() -> None:
     }
     for name, figure in figures.items():
         print(name, figure)
-    write_figures(given.out, f"python -m benchmarks.load --device {given.device}", figures)
+    write_figures(given.out, figures)
 
 
 if __name__ == "__main__":

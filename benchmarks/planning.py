@@ -77,7 +77,7 @@ def main() -> None:
     }
     for name, figure in figures.items():
         print(name, figure)
-    write_figures(given.out, "python -m benchmarks.planning", {"seconds": figures})
+    write_figures(given.out, {"seconds": figures})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ which only warms up. Memory is the peak of a process of its own, for videos that
 
 import argparse
 import itertools
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -116,7 +115,7 @@ def main() -> None:
     }
     print(figures)
     if given.out:
-        write_figures(given.out, " ".join(["python -m benchmarks.prediction", *sys.argv[1:]]), figures)
+        write_figures(given.out, figures)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 
 
 def take_turns(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: bool = True) -> dict[str, list[float]]:
-    """Return the seconds of each call in each round, after one round that warms up, unless the calls are too long."""
+    """Return the seconds of each call in each round, if asked for after a round that warms up."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + warm_up):
         for name, call in calls.items():

@@ -4,18 +4,21 @@
 
 Makes three miniatures of BP4D with all of its 328 recordings and small images in a temporary folder: with all of its
 146,847 labelled images, with half of them, and with a quarter. Inventory, crops and manifest are made by the commands
-of the workflow, one job a core. The floor is decoding and encoding all images by as many processes.
+of the workflow, one job a core. The floor is decoding and encoding all images by as many processes. Last, videos of
+three lengths are cropped with a detector.
 """
 
 import argparse
 import itertools
 import multiprocessing
 import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +26,20 @@ import cv2
 import numpy as np
 import yaml
 
+from benchmarks.crop import crop, recording, rendered_frames
 from benchmarks.figures_file import write_figures
 from benchmarks.peak_memory import peak_kilobytes
+from benchmarks.rounds import take_turns
 from clef.datasets import open_dataset
 from clef.fixtures import bp4d, write_fixture
+from clef.fixtures.formats import put_video
 from clef.fixtures.recording import Recording
 from clef.fixtures.size import FixtureSize
-from clef.params.schema import Params
+from clef.params.schema import CropParams, Params
 
 IMAGES = {"quarter": 36_711, "half": 73_423, "whole": 146_847}
 PIXELS, DRAWN_EVERY = 64, 50
+VIDEO_FRAMES, VIDEO_SHAPE, ROUNDS = (300, 600, 1200), (360, 640), 5
 PARAMS = {
     "dataset": {"adapter": "bp4d", "name": "bp4d"},
     "device": "cpu",
@@ -99,13 +106,13 @@ def measure(folder: Path, images: int) -> dict[str, Any]:
         megabytes[step] = call()
         seconds[step] = round(time.perf_counter() - began, 2)
 
-    def crop(shard: str) -> int:
+    def crop_one(shard: str) -> int:
         out = interim / crops / f"{shard}.arrow"
         return run("crop", "bp4d", "--crop", crops, "--raw", raw, "--shard", shard, "--out", out)
 
     def crop_all() -> int:
         with ThreadPoolExecutor(cores) as threads:
-            return max(threads.map(crop, open_dataset(params).shards()))
+            return max(threads.map(crop_one, open_dataset(params).shards()))
 
     sequences, labels = interim / "sequences.parquet", interim / "labels.parquet"
     tables = ("--sequences", sequences, "--labels", labels)
@@ -131,6 +138,25 @@ def marginal(step: str, few: dict[str, Any], many: dict[str, Any]) -> float:
     return 1000 * (many["seconds"][step] - few["seconds"][step]) / (many["images"] - few["images"])
 
 
+def video_figures(folder: Path) -> dict[str, Any]:
+    """Crop videos of three lengths, and return the seconds and the cost of each further frame."""
+    cv2.setNumThreads(1)
+    settings = CropParams(detector="lbp", size=256)
+    calls: dict[str, Callable[[], object]] = {}
+    for number in VIDEO_FRAMES:
+        source = recording(folder / f"{number}.mp4", "video")
+        put_video(folder / f"{number}.mp4", rendered_frames(VIDEO_SHAPE, number))
+        calls[f"{number} frames"] = partial(crop, source, settings, folder)
+    medians = [statistics.median(measured) for measured in take_turns(calls, ROUNDS).values()]
+    pairs = itertools.pairwise(zip(VIDEO_FRAMES, medians, strict=True))
+    further = [1000 * (later - earlier) / (many - few) for (few, earlier), (many, later) in pairs]
+    return {
+        "video, lbp: seconds": dict(zip(calls, [round(median, 2) for median in medians], strict=True)),
+        "video, lbp: milliseconds for each further frame": [round(one, 2) for one in further],
+        "video, lbp: the second over the first": round(further[1] / further[0], 2),
+    }
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__.splitlines()[0])
@@ -141,13 +167,14 @@ def main() -> None:
         for name, images in IMAGES.items():
             figures[name] = measure(Path(folder) / name, images)
             print(name, figures[name], flush=True)
+        figures |= video_figures(Path(folder))
     for step in figures["whole"]["seconds"]:
         early, late = (marginal(step, figures[few], figures[many]) for few, many in itertools.pairwise(IMAGES))
         figures[f"{step}: milliseconds for each further image"] = [round(early, 3), round(late, 3)]
         figures[f"{step}: the second over the first"] = round(late / early, 2)
     for name, figure in figures.items():
         print(name, figure)
-    write_figures(given.out, "python -m benchmarks.scale", figures)
+    write_figures(given.out, figures)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def main() -> None:
     }
     for name, figure in figures.items():
         print(name, figure)
-    write_figures(given.out, "python -m benchmarks.start_up", {"seconds": figures})
+    write_figures(given.out, {"seconds": figures})
 
 
 if __name__ == "__main__":

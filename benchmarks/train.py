@@ -20,7 +20,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.figures_file import write_figures
-from benchmarks.trainings import changed, train_once
+from benchmarks.trainings import changed, share_waiting, train_once
 from clef.model.device import autocast
 from clef.model.open_clip_model import create_model
 from clef.params.schema import Params
@@ -35,9 +35,7 @@ TEXTS = 12
 def stage_speed(folder: Path, run: str, params: Params, stage: Any) -> tuple[float, float]:
     """Median images a second of one training, and share of the time that it waited for images."""
     records = train_once(folder, run, params, stage)[SETTLED:]
-    columns = ("speed/images_per_second", "speed/share_waiting_for_images")
-    speed, waiting = (statistics.median(record[column] for record in records) for column in columns)
-    return speed, waiting
+    return statistics.median(record["speed/images_per_second"] for record in records), share_waiting(records)
 
 
 class PlainLoop:
@@ -140,7 +138,7 @@ def main() -> None:
         figures[f"{stage}: times the plain loop"] = round(medians[f"{stage}: clef"] / plain, 2)
     for name, figure in figures.items():
         print(name, figure)
-    write_figures(given.out, f"python -m benchmarks.train --run {given.run} --device {params.device}", figures)
+    write_figures(given.out, figures)
 
 
 if __name__ == "__main__":

@@ -54,3 +54,13 @@ def train_once(
     if result.returncode:
         raise SystemExit(f"{' '.join(command)}\n{result.stderr[-2000:]}")
     return MetricsFile(target.with_suffix(".metrics.jsonl")).read()
+
+
+def share_waiting(records: list[dict[str, Any]]) -> float:
+    """Share of the time of some steps in which the training waited for images.
+
+    With several loader threads, a few steps wait for all others, so a median over the steps would hide it.
+    """
+    seconds = [1 / record["speed/images_per_second"] for record in records]  # for each image, in batches of one size
+    waited = [one * record["speed/share_waiting_for_images"] for one, record in zip(seconds, records, strict=True)]
+    return sum(waited) / sum(seconds)

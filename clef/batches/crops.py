@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from clef.errors import ClefError
@@ -116,11 +117,17 @@ def load_steps(
     if not workers:
         yield from (see(*decode(*item)) for item in wanted)
         return
-    with ThreadPoolExecutor(workers, thread_name_prefix="load") as pool:
+    with ThreadPoolExecutor(workers, thread_name_prefix="load", initializer=_use_one_thread) as pool:
         if on_gpu:
             yield from starmap(see, map_ahead(lambda item: decode(*item), wanted, pool, AHEAD * workers))
         else:
             yield from map_ahead(lambda item: see(*decode(*item)), wanted, pool, AHEAD * workers)
+
+
+def _use_one_thread() -> None:
+    """Let PyTorch use no further threads in the calling one."""
+    torch.get_num_threads()  # sets the number of a new thread to that of the process, which must not happen later
+    threadpool_limits(1, user_api="openmp")
 
 
 def in_batches(count: int, size: int) -> Sequence[np.ndarray]:

@@ -46,10 +46,11 @@ class Encoders(nn.Module):
     @property
     def can_checkpoint_gradients(self) -> bool:
         """Whether the image tower can compute activations twice: batch norm would count each image twice."""
-        return not self._has_batch_norm and any(hasattr(m, "grad_checkpointing") for m in self.clip.visual.modules())
+        return not self.has_batch_norm and any(hasattr(m, "grad_checkpointing") for m in self.clip.visual.modules())
 
     @property
-    def _has_batch_norm(self) -> bool:
+    def has_batch_norm(self) -> bool:
+        """Whether the image tower has batch norm."""
         return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in self.clip.visual.modules())
 
     def checkpoint_gradients(self) -> None:
@@ -59,7 +60,7 @@ class Encoders(nn.Module):
             ClefError: The image tower cannot.
         """
         if not self.can_checkpoint_gradients:
-            why = "has batch norm, which would count each image twice" if self._has_batch_norm else "does not offer it"
+            why = "has batch norm, which would count each image twice" if self.has_batch_norm else "does not offer it"
             raise ClefError(f"tower.gradient_checkpointing: the image tower of {self.name} {why}; leave it out")
         self.clip.set_grad_checkpointing()
 
@@ -76,7 +77,7 @@ class Encoders(nn.Module):
         Raises:
             ClefError: The tower has batch norm.
         """
-        if self._has_batch_norm:
+        if self.has_batch_norm:
             raise ClefError(
                 f"tower.images_at_once: the image tower of {self.name} has batch norm, whose statistics need the whole "
                 "batch; leave it out, or use a model without batch norm"

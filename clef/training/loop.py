@@ -145,6 +145,7 @@ def train(
                 ranks.copy_buffers(task)
                 plan.on_epoch(done // plan.epoch_steps)
                 task.train()
+                report.restart()
             if done == plan.steps:
                 break
             reason = ranks.first(execution.interruption.reason())
@@ -154,6 +155,7 @@ def train(
                 if ranks.rank == 0:
                     recovery.save(done, task.state_dict(), optimiser.state_dict())
                 saved = time.monotonic()
+                report.restart()
             if reason:
                 ranks.wait()
                 raise Unfinished(f"{reason}; saved step {done} of {plan.steps}, run the same command to resume")

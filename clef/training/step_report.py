@@ -75,6 +75,10 @@ class StepReport:
         speeds = {"speed/images_per_second": images / seconds, "speed/share_waiting_for_images": waited / seconds}
         self._queued = _Queued(step, list(scalars), values, copied, figures | speeds)
 
+    def restart(self) -> None:
+        """Count the time of the next step from now on, after something else than training."""
+        self._last = time.monotonic()
+
     def flush(self) -> None:
         """Report the queued step, if there is one. Afterwards the weights are known to be finite.
 

@@ -99,7 +99,7 @@ def _fits(task: Task, images: Tensor, device: torch.device, ranks: Ranks) -> boo
 
 def _try(task: Task, images: Tensor, device: torch.device) -> None:
     """Pass images through the tower, and back unless it is frozen."""
-    task.eval()  # so that no batch norm counts the trial
+    task.train(not task.encoders.has_batch_norm)  # as in a step, but no batch norm may count the trial
     with autocast(device):
         features = task.encoders.image_features(images)
     if features.requires_grad:

@@ -62,6 +62,19 @@ def test_threads_load_the_same_steps_in_order(crops, workers):
         assert torch.equal(seen, view(crops.decode(indices), indices, step))
 
 
+def test_threads_of_the_loader_use_no_further_threads(crops):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        steps = load_steps(
+            crops, BATCHES.__getitem__, range(4), lambda *_: torch.get_num_threads(), torch.device("cpu"), 2
+        )
+        assert [number for _, number in steps] == [1] * 4
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_threads_load_few_batches_ahead_and_end_with_their_reader(crops):
     asked = []
 

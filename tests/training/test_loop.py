@@ -164,3 +164,18 @@ def test_a_failed_check_stops_before_the_step_is_written(tmp_path):
 def test_seeds_have_no_upper_limit(tmp_path):
     run(tmp_path, plan(), seed=2**70)
     assert [torch_seed(seed) for seed in (-1, 2**64 - 1, 2**64 + 5)] == [-1, 2**64 - 1, 5]
+
+
+def test_speed_leaves_out_what_happens_after_an_epoch(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+
+    def predict(epoch):
+        clock[0] += 1000
+
+    def targets(positions):
+        clock[0] += 1
+        return torch.tensor([0.0, 1.0, 2.0, 3.0])
+
+    run(tmp_path, plan(on_epoch=predict, targets=targets), every_steps=None)
+    assert {record["speed/images_per_second"] for record in records(tmp_path)} == {4.0}
