@@ -3,6 +3,7 @@
 import hashlib
 import json
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -67,6 +68,15 @@ def _prepare_worker() -> None:
     cv2.setNumThreads(1)
     # Ctrl-C reaches every process of the terminal: a worker finishes its item and draws no other.
     signal.signal(signal.SIGINT, lambda *_: _interrupted.set())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker if its parent was killed, since it would wait for its next task forever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only workers call this"
+    parent.join()
+    os._exit(1)
 
 
 def _render_unless_interrupted(item: Clip | Still, root: Path) -> None:

@@ -1,6 +1,8 @@
 import hashlib
 import json
+import sys
 
+import psutil
 import pytest
 
 from clef.demo import render
@@ -49,3 +51,18 @@ def test_progress_counts_up_and_the_record_is_written_last(tmp_path, monkeypatch
     render_demo(STILLS, tmp_path, workers=1, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(done, 8) for done in range(1, 9)]
     assert written == [("labels.csv", 8), ("render.json", 8)]
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    script = "from clef.demo.render import render_demo; from clef.params.schema import RenderParams; "
+    script += f"render_demo(RenderParams(kind='videos'), {str(tmp_path / 'raw')!r}, 2)"
+    parent = psutil.Popen([sys.executable, "-c", script])
+    while not list(tmp_path.rglob("*.mp4")):
+        with pytest.raises(psutil.TimeoutExpired):
+            parent.wait(0.05)
+    workers = parent.children()
+    parent.kill()
+    parent.wait()
+    assert len(workers) >= 2
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
