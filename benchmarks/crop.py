@@ -36,7 +36,7 @@ from clef.params.schema import CropParams, RenderParams
 from clef.recordings.frames import read_frames
 from clef.recordings.sequence import RecordedSequence
 
-RETINAFACE = "retinaface"
+RETINAFACE, LOADING = "retinaface", "load the detector"
 SIDE = 640
 """`crop.detect_size`."""
 SHAPE = {"cpu": (360, 640), "cuda": (1392, 1040)}
@@ -108,7 +108,7 @@ def retinaface_calls(source: RecordedSequence, folder: Path, device: str) -> dic
 
     calls: dict[str, Callable[[], object]] = {
         "predict_jsons over VideoCapture": predict_jsons,
-        "load the detector": lambda: build_detector(settings),
+        LOADING: lambda: build_detector(settings),
     }
     for threads, every in ((cores, 1), (cores, 5), (1, 1)):
         changed = settings.model_copy(update={"threads": threads, "every": every})
@@ -150,7 +150,7 @@ def steps(source: RecordedSequence, name: str, weights: str | None, folder: Path
 def retinaface_ratios(seconds: dict[str, list[float]], frames: int) -> dict[str, float]:
     """Compare crops by RetinaFace with `predict_jsons`, whose network was loaded before, and with one thread."""
     cores, plain, whole = os.cpu_count() or 1, "predict_jsons over VideoCapture", "clef crop, threads: {}, every: {}"
-    loading = statistics.median(seconds["load the detector"])
+    loading = statistics.median(seconds[LOADING])
     figures = {
         "times predict_jsons": ratio(seconds, whole.format(cores, 1), plain),
         "times predict_jsons, every: 5": ratio(seconds, whole.format(cores, 5), plain),
@@ -189,19 +189,13 @@ def main() -> None:
             else:
                 calls = steps(source, detector, given.weights, folder)
             seconds |= take_turns(calls, given.rounds, warm_up=detector != RETINAFACE or given.device == "cuda")
-    loading = {name: measured for name, measured in seconds.items() if name == "load the detector"}
-    frames_of = {name: measured for name, measured in seconds.items() if name not in loading}
-    figures: dict[str, Any] = {"frames_per_second": per_second(frames_of, given.frames)}
+    cropped = {name: measured for name, measured in seconds.items() if name != LOADING}
+    figures: dict[str, Any] = {"frames_per_second": per_second(cropped, given.frames)}
     if RETINAFACE in given.detectors:
-        cores, plain, whole = (
-            os.cpu_count() or 1,
-            "predict_jsons over VideoCapture",
-            "clef crop, threads: {}, every: {}",
-        )
-        figures["times predict_jsons"] = ratio(seconds, whole.format(cores, 1), plain)
-        figures["times predict_jsons, every: 5"] = ratio(seconds, whole.format(cores, 5), plain)
-        figures[f"{cores} threads to 1"] = ratio(seconds, whole.format(cores, 1), whole.format(1, 1))
-    for detector in set(given.detectors) - {RETINAFACE}:
+        figures |= retinaface_ratios(seconds, given.frames)
+    for detector in given.detectors:
+        if detector == RETINAFACE:
+            continue
         decoded, detected = seconds[f"{detector}: decode"], seconds[f"{detector}: detect"]
         alone = {"alone": [sum(pair) for pair in zip(decoded, detected, strict=True)]}
         name = f"{detector}: time of clef crop to that of decode and detect"

@@ -8,7 +8,6 @@ each subject. Each subject is one cropping job.
 
 import argparse
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import numpy as np
 import yaml
 
 from benchmarks.figures_file import write_figures
-from benchmarks.rounds import take_turns
+from benchmarks.rounds import medians, take_turns
 from clef.fixtures.formats import encode, put, table
 
 ROOT = Path(__file__).parents[1]
@@ -71,12 +70,8 @@ def main() -> None:
         shutil.copy(ROOT / "Snakefile", folder)
         calls = {f"{number} subjects": partial(plan, folder, write_run(folder, number)) for number in SUBJECTS}
         seconds = take_turns(calls, given.rounds)
-    figures = {
-        name: {"median": round(statistics.median(each), 2), "rounds": [round(one, 2) for one in each]}
-        for name, each in seconds.items()
-    }
-    for name, figure in figures.items():
-        print(name, figure)
+    figures = medians(seconds)
+    print(figures)
     write_figures(given.out, {"seconds": figures})
 
 

@@ -21,13 +21,17 @@ def take_turns(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: 
     return {name: measured[-rounds:] for name, measured in seconds.items()}
 
 
-def per_second(seconds: Mapping[str, list[float]], items: int) -> dict[str, dict[str, Any]]:
-    """Turn the seconds for some items into items a second: the median, and all rounds."""
-    speeds = {name: [items / one for one in measured] for name, measured in seconds.items()}
+def medians(measured: Mapping[str, list[float]]) -> dict[str, dict[str, Any]]:
+    """Return the median of each call, and all of its rounds."""
     return {
         name: {"median": round(statistics.median(each), 2), "rounds": [round(one, 2) for one in each]}
-        for name, each in speeds.items()
+        for name, each in measured.items()
     }
+
+
+def per_second(seconds: Mapping[str, list[float]], items: int) -> dict[str, dict[str, Any]]:
+    """Turn the seconds for some items into items a second: the median, and all rounds."""
+    return medians({name: [items / one for one in measured] for name, measured in seconds.items()})
 
 
 def ratio(seconds: Mapping[str, list[float]], fast: str, slow: str) -> float:

@@ -6,14 +6,13 @@ Each command runs in a new process, in turn. `evaluate` and the trainings are me
 """
 
 import argparse
-import statistics
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
 from benchmarks.figures_file import write_figures
-from benchmarks.rounds import take_turns
+from benchmarks.rounds import medians, take_turns
 
 COMMANDS = {
     "python": ["-c", "pass"],
@@ -39,12 +38,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the figures")
     given = parser.parse_args()
     seconds = take_turns({name: partial(start, command) for name, command in COMMANDS.items()}, given.rounds)
-    figures = {
-        name: {"median": round(statistics.median(each), 2), "rounds": [round(one, 2) for one in each]}
-        for name, each in seconds.items()
-    }
-    for name, figure in figures.items():
-        print(name, figure)
+    figures = medians(seconds)
+    print(figures)
     write_figures(given.out, {"seconds": figures})
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from clef.batches.augmentation import evaluation_view
 from clef.errors import ClefError
 from clef.model.open_clip_model import create_model
 from clef.params.schema import ModelParams
@@ -83,6 +84,10 @@ class Encoders(nn.Module):
                 "batch; leave it out, or use a model without batch norm"
             )
         self._images_at_once = number
+
+    def evaluation_view(self, images: Tensor, *_: object) -> Tensor:
+        """Resize and normalise whole images, uint8 (batch, 3, side, side) to (batch, 3, size, size)."""
+        return evaluation_view(images, self.image_size, self.mean, self.std)
 
     def image_features(self, images: Tensor) -> Tensor:
         """Encode normalised images (batch, 3, size, size) to features (batch, dim) of any length."""

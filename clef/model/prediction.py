@@ -6,9 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
-from clef.batches.augmentation import evaluation_view
 from clef.batches.crops import Crops, in_batches, load_steps
 from clef.manifest.select import TEST_KEYS
 from clef.model.device import autocast
@@ -37,16 +35,12 @@ def predict_frames(
     """
     task.eval()
     encoders = task.encoders
-
-    def view(images: Tensor, *_: object) -> Tensor:
-        return evaluation_view(images, encoders.image_size, encoders.mean, encoders.std)
-
     probabilities, similarities = [], []
     with autocast(device), progress("test frame") as show:
         texts, descriptions = task.texts_for_prediction(), task.unmatched_texts() if describe else None
         batches = in_batches(len(crops), batch)
         steps = range(len(batches))
-        for indices, images in load_steps(crops, batches.__getitem__, steps, view, device, workers):
+        for indices, images in load_steps(crops, batches.__getitem__, steps, encoders.evaluation_view, device, workers):
             features = task.features(images)
             probabilities.append(task.probabilities(features, texts).float().cpu().numpy())
             if descriptions is not None:

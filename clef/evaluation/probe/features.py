@@ -2,9 +2,7 @@
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from clef.batches.augmentation import evaluation_view
 from clef.batches.crops import Crops, in_batches, load_steps
 from clef.model.device import autocast
 from clef.model.encoders import Encoders
@@ -18,15 +16,11 @@ def image_features(encoders: Encoders, crops: Crops, batch: int, device: torch.d
     The encoders must be on `device`, and are left in evaluation mode. `workers` threads decode ahead.
     """
     encoders.eval()
-
-    def view(images: Tensor, *_: object) -> Tensor:
-        return evaluation_view(images, encoders.image_size, encoders.mean, encoders.std)
-
     features = np.empty((len(crops), encoders.dim), dtype=np.float32)
     with autocast(device), progress("frame") as show:
         batches = in_batches(len(crops), batch)
         steps = range(len(batches))
-        for indices, images in load_steps(crops, batches.__getitem__, steps, view, device, workers):
+        for indices, images in load_steps(crops, batches.__getitem__, steps, encoders.evaluation_view, device, workers):
             features[indices] = encoders.images(images).cpu().numpy()
             show(int(indices[-1]) + 1, len(crops))
     return features
