@@ -53,10 +53,17 @@ def toy_params(**changes) -> Params:
     return Params.model_validate(values)
 
 
-def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = (), light: int = 60) -> Inputs:
+def make_toy(
+    folder: Path,
+    params: Params,
+    flip_labels_of: tuple[str, ...] = (),
+    shuffle_labels_of: tuple[str, ...] = (),
+    light: int = 60,
+) -> Inputs:
     """Write raw labels, shards and manifest.
 
-    `flip_labels_of`: subjects whose labels are inverted; `light`: grey level of the background.
+    `flip_labels_of`: subjects whose labels are inverted; `shuffle_labels_of`: subjects whose labels are those of other
+    frames of the clip; `light`: grey level of the background.
     """
     dataset = open_dataset(params)
     fingerprint = crop_fingerprint(params.crop, {"name": "none"})
@@ -70,7 +77,10 @@ def make_toy(folder: Path, params: Params, flip_labels_of: tuple[str, ...] = (),
             )
             shown = np.random.default_rng([number, int(activity[1])]).integers(0, 2, (FRAMES, len(SHOWN)))
             rows += [_row(name, frame, shown[frame], light + 15 * number) for frame in range(FRAMES)]
-            _write_labels(folder / "raw" / "AUCoding" / "AU_OCC" / f"{name}.csv", shown, subject in flip_labels_of)
+            labels = 1 - shown if subject in flip_labels_of else shown
+            if subject in shuffle_labels_of:
+                labels = np.random.default_rng([number, int(activity[1]), 1]).permutation(shown)
+            _write_labels(folder / "raw" / "AUCoding" / "AU_OCC" / f"{name}.csv", labels)
         shards[subject] = folder / f"{subject}.arrow"
         own = recordings_digest(sequence for sequence in sequences if sequence.shard == subject)
         write_shard(shards[subject], [pa.RecordBatch.from_pylist(rows, schema=SCHEMA)], fingerprint, own)
@@ -94,11 +104,11 @@ def _row(sequence: str, frame: int, shown: np.ndarray, light: int) -> dict[str, 
     return row | {"crop": cv2.imencode(".jpg", image)[1].tobytes()}
 
 
-def _write_labels(path: Path, shown: np.ndarray, flip: bool) -> None:
+def _write_labels(path: Path, labels: np.ndarray) -> None:
     lines = [",".join(map(str, range(100)))]
     for frame in LABELLED:
         codes = dict.fromkeys(range(1, 99), 9) | dict.fromkeys(ACTION_UNITS, 0) | {99: 0}
-        codes |= {au: int(value != flip) for au, value in zip(SHOWN, shown[frame], strict=True)}
+        codes |= {au: int(value) for au, value in zip(SHOWN, labels[frame], strict=True)}
         lines.append(",".join(str(value) for value in (frame + 1, *(codes[n] for n in range(1, 100)))))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")

@@ -9,8 +9,9 @@ The CSV has one row per variant, with scores between 0 and 1, empty if there are
 - `row`, `about`, `parts`: name and meaning of the variant, and the parts of the method that it uses, as in the paper;
 - `f1`, `ci_low`, `ci_high`: mean strict F1, or accuracy for expressions, and its interval;
 - `difference`, `difference_low`, `difference_high`: minus that of the first row;
-- `against_difference` and its interval: minus that of the row `against`, if a row of the table has one,
-  because it differs from that row in one thing only;
+- `folds_ahead`: in how many folds it is higher than that of the first row;
+- `against_difference`, its interval, and `against_folds_ahead`: the same for the row `against`, if a row of the table
+  has one;
 - `f1_within_activity`;
 - `note`: why a row has no scores;
 - all these with a setting as suffix, such as `f1_labels10`;
@@ -50,6 +51,10 @@ class Cell:
     """From the first row; None in that row, or without its scores."""
     against: Difference | None = None
     """From the other row that this row is compared with, if there is one."""
+    folds_ahead: int | None = None
+    """Folds in which it is above the first row."""
+    against_folds_ahead: int | None = None
+    """Folds in which it is above the other row."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,9 @@ def variant_results(
             summary = finished[row.row].summary
             score = summary["rows"]["accuracy" if summary["kind"] == "expressions" else "mean"]
             within = summary["rows"]["mean"]["f1_within_activity"]
-            others = (table.rows[0].row, row.against)
-            differences = [_difference(finished, row.row, other, resamples) for other in others]
-            cells[row.row][setting] = Cell(score["f1"], score["ci_low"], score["ci_high"], within, *differences)
+            pairs = [_compare(finished, row.row, other, resamples) for other in (table.rows[0].row, row.against)]
+            differences, ahead = zip(*pairs, strict=True)
+            cells[row.row][setting] = Cell(score["f1"], score["ci_low"], score["ci_high"], within, *differences, *ahead)
     return [
         RowResults(row, _share(row.published.get(published or "")), cells[row.row], probes[row.row], notes[row.row])
         for row in table.rows
@@ -121,19 +126,20 @@ def as_table(results: Sequence[RowResults], settings: Sequence[str]) -> pd.DataF
         values |= {"against": result.row.against} if against else {}
         for setting in (None, *settings):
             cell, suffix = result.cells.get(setting), f"_{setting}" if setting else ""
-            differences = {"": cell.difference if cell else None}
+            compared = {"": (cell.difference, cell.folds_ahead) if cell else (None, None)}
             if against:
-                differences["against_"] = cell.against if cell else None
+                compared["against_"] = (cell.against, cell.against_folds_ahead) if cell else (None, None)
             values |= {
                 f"f1{suffix}": cell and cell.f1,
                 f"ci_low{suffix}": cell and cell.low,
                 f"ci_high{suffix}": cell and cell.high,
             }
-            for prefix, difference in differences.items():
+            for prefix, (difference, folds_ahead) in compared.items():
                 values |= {
                     f"{prefix}difference{suffix}": difference and difference.difference,
                     f"{prefix}difference_low{suffix}": difference and difference.low,
                     f"{prefix}difference_high{suffix}": difference and difference.high,
+                    f"{prefix}folds_ahead{suffix}": folds_ahead,
                 }
             values |= {
                 f"f1_within_activity{suffix}": cell and cell.within_activity,
@@ -194,12 +200,14 @@ def _compared(difference: Difference | None) -> tuple[str, str]:
     return points(difference.difference), points_interval(difference.low, difference.high)
 
 
-def _difference(finished: Mapping[str, FinishedRun], row: str, other: str | None, resamples: int) -> Difference | None:
-    """The difference of a row from another; None without the other, and from the row itself."""
+def _compare(
+    finished: Mapping[str, FinishedRun], row: str, other: str | None, resamples: int
+) -> tuple[Difference, int] | tuple[None, None]:
+    """A row's difference from another and the folds in which it is ahead; None without the other, and for itself."""
     if other is None or other == row or other not in finished:
-        return None
+        return None, None
     comparison = compare([finished[other], finished[row]], resamples=resamples)
-    return comparison.others[0].rows[comparison.headline]
+    return comparison.others[0].rows[comparison.headline], comparison.others[0].folds_won
 
 
 def _together(

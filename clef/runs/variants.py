@@ -41,7 +41,7 @@ class TableRow:
     published: Mapping[str, float] = field(default_factory=dict)
     """The paper's result in per cent, by data set."""
     against: str | None = None
-    """Another row that it is also compared with, from which it differs in one thing."""
+    """Another row that it is also compared with."""
 
     @property
     def about(self) -> str:

@@ -58,8 +58,9 @@ def test_each_row_is_compared_with_the_first_under_the_same_setting():
             assert result.within_activity == row["f1_within_activity"]
         full, linear, unit = finished
         cells = [result.cells[setting] for result in results[:3]]
-        assert cells[1].difference == compare([full, linear], resamples=50).others[0].rows["mean"]
-        assert cells[1].against == compare([unit, linear], resamples=50).others[0].rows["mean"]
+        from_full, from_unit = (compare([other, linear], resamples=50).others[0] for other in (full, unit))
+        assert (cells[1].difference, cells[1].folds_ahead) == (from_full.rows["mean"], from_full.folds_won)
+        assert (cells[1].against, cells[1].against_folds_ahead) == (from_unit.rows["mean"], from_unit.folds_won)
         assert cells[2].difference == compare([full, unit], resamples=50).others[0].rows["mean"]
         assert (cells[0].difference, cells[0].against, cells[2].against) == (None, None, None)
     assert results[3].cells == {}
@@ -82,6 +83,9 @@ def test_the_table_has_a_column_per_setting_and_empty_cells_without_scores():
     assert table["difference_low"].isna().all()  # without resamples
     assert table["note"].fillna("").tolist() == table["note_labels10"].fillna("").tolist() == ["", "", "", NO_WEIGHTS]
     assert table["against"].fillna("").tolist() == ["", "unit", "", ""]
+    means = [[fold["rows"]["mean"]["f1"] for fold in metrics_of(run)] for run in ("run", "run@linear", "run@unit")]
+    ahead = [sum(own > other for own, other in zip(means[1], means[base], strict=True)) for base in (0, 2)]
+    assert table.loc[1, ["folds_ahead", "against_folds_ahead"]].tolist() == ahead
     f1 = table["f1_labels10"]
     assert table.loc[1, "difference_labels10"] == pytest.approx(f1[1] - f1[0], abs=1e-3)
     assert table.loc[1, "against_difference_labels10"] == pytest.approx(f1[1] - f1[2], abs=1e-3)

@@ -1,4 +1,7 @@
-"""Predictions that know nothing about the labels score no higher than baselines that do not see the face."""
+"""Predictions that know nothing about the labels score no higher than baselines that do not see the face.
+
+`tests/training/test_stages.py` has a training with shuffled labels.
+"""
 
 import numpy as np
 import pytest
@@ -11,10 +14,10 @@ SUBJECTS = tuple(f"F{i:03d}" for i in range(10, 22))
 
 
 def shuffled(tables, names):
-    """The labels of the test frames are dealt out anew, each column by itself."""
+    """Permute the labels of the test frames, each column by itself."""
     rng = np.random.default_rng(5)
-    dealt = {name: rng.permutation(tables.test_labels[name].to_numpy()) for name in names}
-    return tables.changed(test_labels=tables.test_labels.assign(**dealt))
+    permuted = {name: rng.permutation(tables.test_labels[name].to_numpy()) for name in names}
+    return tables.changed(test_labels=tables.test_labels.assign(**permuted))
 
 
 def test_action_units_score_at_the_floor():

@@ -177,6 +177,8 @@ def test_each_loss_of_stage_1_trains_what_it_should_and_nothing_else(pretrain, e
         ({"freeze_text": True}, {"image", "bias", "scale"}),
         ({"freeze_image": True}, {"text", "bias", "scale"}),
         ({"matching": "pair"}, {"image", "text", "scale"}),
+        ({"names_descriptions": 0}, {"image", "text", "bias", "scale"}),
+        ({"image_names": 0, "names_descriptions": 0, "image_descriptions": 1}, {"image", "text", "bias", "scale"}),
         ({"head": "vectors"}, {"image", "vectors", "bias", "scale"}),
         ({"head": "linear"}, {"image", "head"}),
         ({"head": "linear", "image_norm": "none"}, {"image", "head"}),
@@ -184,6 +186,13 @@ def test_each_loss_of_stage_1_trains_what_it_should_and_nothing_else(pretrain, e
 )
 def test_each_switch_of_stage_2_trains_what_it_should_and_nothing_else(finetune, expected):
     assert trained_parts(label_task(**finetune), [IMAGES], OCCURRENCES) == expected
+
+
+@pytest.mark.parametrize(
+    ("finetune", "expected"), [({}, {"image", "text", "scale"}), ({"head": "linear"}, {"image", "head"})]
+)
+def test_expressions_train_no_bias_beside_their_texts(finetune, expected):
+    assert trained_parts(label_task(THREE_EXPRESSIONS, **finetune), [IMAGES], CLASSES) == expected
 
 
 @torch.no_grad()

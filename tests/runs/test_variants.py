@@ -56,10 +56,10 @@ TABLES = {
         ["full", "image-only", "no-stage1", "linear"], ["subjects10", "unseen"], {},
     ),
     "controls": (
-        ["full", "image-only", "no-stage1", "no-stage1-short", "subject-pairs", "instance-pairs", "random-batches",
-         "permuted-activities", "linear"],
+        ["full", "image-only", "no-stage1", "subject-pairs", "instance-pairs", "random-batches",
+         "permuted-activities"],
         ["subjects10", "unseen"],
-        {"subject-pairs": "image-only", "instance-pairs": "image-only"},
+        {"subject-pairs": "image-only", "instance-pairs": "image-only", "permuted-activities": "no-stage1"},
     ),
     "heads": (
         ["full", "unit", "standardised", "vectors", "linear", "linear-raw", "pair", "frozen-text", "rates",

@@ -131,6 +131,17 @@ def test_test_labels_change_no_bit_of_the_weights(stage1, stage2, tmp_path):
         assert (files[0].read_bytes() == stage2[0].read_bytes()) == same
 
 
+def test_true_labels_are_learnt_and_shuffled_ones_are_not(toy, tmp_path):
+    params = toy_params(pretrain=None, finetune={"epochs": 12})
+    shuffled = make_toy(tmp_path / "shuffled", params, shuffle_labels_of=FOLD.train_subjects)
+    files, auc = stage2_files(tmp_path), {}
+    for name, inputs in (("true", toy), ("shuffled", shuffled)):
+        finetune(params, 0, FOLD, inputs, None, *files)
+        auc[name] = evaluated(tmp_path, params, FOLD, inputs, files)[1]["rows"]["mean"]["auc"]
+    assert auc["true"] > 0.8  # the frames without a face keep it from 1
+    assert auc["shuffled"] == pytest.approx(0.5, abs=0.2)
+
+
 def test_weights_that_saw_a_test_subject_are_refused(toy, stage1, stage2, tmp_path):
     for fold in (OTHER_FOLD, inner_split(OTHER_FOLD, 0.5, 0)):
         with pytest.raises(ClefError, match="stage 1 was trained on test subjects"):
