@@ -37,8 +37,8 @@ def image_text(images: Tensor, texts: Tensor, targets: Tensor, logit_scale: Tens
     """Match images with distinct texts, each of which may belong to several images.
 
     Stage 1, between images and activity texts: the symmetric loss of CLIP (Radford et al.: Learning Transferable Visual
-    Models From Natural Language Supervision, ICML 2021, figure 3). The target of a text is the mean over its images,
-    since images that share a text must not be each other's negatives. With one image per text it is CLIP's loss.
+    Models From Natural Language Supervision, ICML 2021, figure 3). The target of a text is uniform over its images.
+    With one image per text it is CLIP's loss.
 
     Args:
         images: L2-normalised image features, (image, dim).

@@ -267,8 +267,8 @@ class LabelTask(Task):
     def texts_for_prediction(self) -> Tensor | None:
         """Return what images are matched with, (text, dim), or None for a linear head.
 
-        These are the names, or the descriptions if names have no loss: each the mean over all templates, since training
-        drew one at random.
+        These are the names, or the descriptions if names have no loss: the mean of each over all templates, since
+        training drew one at random.
         """
         if self.settings.head == "linear":
             return None
