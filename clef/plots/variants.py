@@ -1,6 +1,7 @@
 """Plot the variants of a run: each row's difference from the first row, with its interval."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from clef.runs import variants
 
 PUBLISHED: dict[str, Any] = {"marker": "D", "markerfacecolor": "white", "markeredgecolor": ORANGE, "markersize": 5}
 AGAINST: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": BLUE}
+TITLE_CHARACTERS = 30
 INCHES = {"labels": 2.6, "panel": 2.5, "row": 0.26}
 
 
@@ -46,7 +48,8 @@ def variants_figure(run: str, results: Sequence[RowResults], settings: Sequence[
     all_axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, setting in zip(all_axes, panels, strict=True):
         _draw_panel(axes, results, setting)
-        axes.set_title("all labels" if setting is None else known[setting].about, fontsize=8)
+        about_panel = "all labels" if setting is None else known[setting].about
+        axes.set_title(textwrap.fill(about_panel, TITLE_CHARACTERS), fontsize=8)
         axes.set_xlabel("difference in percentage points", fontsize=8)
     all_axes[0].set_yticks(range(len(labels)), labels)
     all_axes[0].set_ylim(len(labels) - 0.4, -0.6)

@@ -19,9 +19,11 @@ LISTED = {
     "docs/pictures/demo-ablation.png",  # a plot
     "docs/pictures/demo-f1.png",  # a plot
     "docs/pictures/mlflow-compare.png",  # of the demo, without a face
+    "docs/pictures/protocol-controls.png",  # a plot
     "docs/pictures/protocol-core.png",  # a plot
     "docs/pictures/report.png",  # of the demo, without a face
     "docs/pictures/viewer.png",  # with a rendered person
+    "docs/tables/protocol-controls.csv",  # scores of the rendered people
     "tests/model/configs/test-timm-vit.json",
     "tests/model/configs/test-vit-quickgelu.json",
     "tests/model/configs/test-vit.json",
