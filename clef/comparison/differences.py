@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from clef.comparison.comparability import align
 from clef.comparison.finished_run import FinishedRun
@@ -54,11 +55,35 @@ class ComparedRun:
     run: str
     rows: dict[str, Difference]
     """Each common label, `mean`, and the accuracies for expressions."""
-    folds_won: int
     labels_won: int
-    """Folds in which its headline is higher, and labels in which it is."""
+    """Labels in which its F1 is higher."""
+    folds: tuple[float, ...]
+    """The difference of the headline in each fold, from means over seeds."""
     seeds: dict[int, float]
     """The difference of the headline under each seed that both runs have."""
+
+    @property
+    def folds_won(self) -> int:
+        """Folds in which its headline is higher."""
+        return folds_won(self.folds)
+
+
+def folds_won(differences: Sequence[float]) -> int:
+    """Count the folds with a positive difference."""
+    return sum(difference > 0 for difference in differences)
+
+
+def t_interval(differences: Sequence[float]) -> tuple[float, float]:
+    """95 % t interval of the mean of differences over folds; NaN for fewer than two known ones.
+
+    Every fold has trainings of its own, so unlike the bootstrap it includes their noise. It is approximate, since folds
+    share training subjects.
+    """
+    known = np.array([difference for difference in differences if not np.isnan(difference)])
+    if len(known) < 2:
+        return np.nan, np.nan
+    half = stdtrit(len(known) - 1, 0.975) * known.std(ddof=1) / np.sqrt(len(known))
+    return float(known.mean() - half), float(known.mean() + half)
 
 
 @dataclass(frozen=True)
@@ -106,10 +131,10 @@ def compare(runs: Sequence[FinishedRun], metric: str = "f1", resamples: int = 20
     for run, own, values, of_seeds in zip(runs[1:], estimates[1:], headlines[1:], by_seed[1:], strict=True):
         columns = zip(rows, estimates[0].point, own.point, *interval(own - estimates[0]), strict=True)
         differences = {row: Difference(*map(float, numbers)) for row, *numbers in columns}
-        folds_won = int((mean_known(values, axis=1) > mean_known(headlines[0], axis=1)).sum())
+        folds = tuple((mean_known(values, axis=1) - mean_known(headlines[0], axis=1)).tolist())
         labels_won = sum(differences[label].difference > 0 for label in labels)
         seeds = {seed: value - by_seed[0][seed] for seed, value in of_seeds.items() if seed in by_seed[0]}
-        others.append(ComparedRun(run.name, differences, folds_won, labels_won, seeds))
+        others.append(ComparedRun(run.name, differences, labels_won, folds, seeds))
     return Comparison(runs[0].name, metric, labels, rows[-1], resamples, others)
 
 

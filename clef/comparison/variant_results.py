@@ -9,8 +9,9 @@ The CSV has one row per variant, with scores between 0 and 1, empty if there are
 - `row`, `about`, `parts`: name and meaning of the variant, and the parts of the method that it uses, as in the paper;
 - `f1`, `ci_low`, `ci_high`: mean strict F1, or accuracy for expressions, and its interval;
 - `difference`, `difference_low`, `difference_high`: minus that of the first row;
-- `folds_ahead`: in how many folds it is higher than that of the first row;
-- `against_difference`, its interval, and `against_folds_ahead`: the same for the row `against`, if a row of the table
+- `folds_ahead`, `folds_low`, `folds_high`: in how many folds it is higher than that of the first row, and the t
+  interval of the differences in the folds, which includes the noise of the trainings;
+- `against_difference`, `against_folds_ahead` and their intervals: the same for the row `against`, if a row of the table
   has one;
 - `f1_within_activity`;
 - `note`: why a row has no scores;
@@ -29,7 +30,7 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from clef.comparison.differences import Difference, compare
+from clef.comparison.differences import Difference, compare, folds_won, t_interval
 from clef.comparison.finished_run import FinishedRun
 from clef.evaluation.probe.table import HEADINGS, probe_table
 from clef.evaluation.run.fold_metrics import cross_validation
@@ -51,10 +52,10 @@ class Cell:
     """From the first row; None in that row, or without its scores."""
     against: Difference | None = None
     """From the other row that this row is compared with, if there is one."""
-    folds_ahead: int | None = None
-    """Folds in which it is above the first row."""
-    against_folds_ahead: int | None = None
-    """Folds in which it is above the other row."""
+    folds: Sequence[float] = ()
+    """Difference from the first row in each fold."""
+    against_folds: Sequence[float] = ()
+    """Difference from the other row in each fold."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ def variant_results(
             score = summary["rows"]["accuracy" if summary["kind"] == "expressions" else "mean"]
             within = summary["rows"]["mean"]["f1_within_activity"]
             pairs = [_compare(finished, row.row, other, resamples) for other in (table.rows[0].row, row.against)]
-            differences, ahead = zip(*pairs, strict=True)
-            cells[row.row][setting] = Cell(score["f1"], score["ci_low"], score["ci_high"], within, *differences, *ahead)
+            differences, folds = zip(*pairs, strict=True)
+            cells[row.row][setting] = Cell(score["f1"], score["ci_low"], score["ci_high"], within, *differences, *folds)
     return [
         RowResults(row, _share(row.published.get(published or "")), cells[row.row], probes[row.row], notes[row.row])
         for row in table.rows
@@ -126,20 +127,23 @@ def as_table(results: Sequence[RowResults], settings: Sequence[str]) -> pd.DataF
         values |= {"against": result.row.against} if against else {}
         for setting in (None, *settings):
             cell, suffix = result.cells.get(setting), f"_{setting}" if setting else ""
-            compared = {"": (cell.difference, cell.folds_ahead) if cell else (None, None)}
+            compared = {"": (cell.difference, cell.folds) if cell else (None, ())}
             if against:
-                compared["against_"] = (cell.against, cell.against_folds_ahead) if cell else (None, None)
+                compared["against_"] = (cell.against, cell.against_folds) if cell else (None, ())
             values |= {
                 f"f1{suffix}": cell and cell.f1,
                 f"ci_low{suffix}": cell and cell.low,
                 f"ci_high{suffix}": cell and cell.high,
             }
-            for prefix, (difference, folds_ahead) in compared.items():
+            for prefix, (difference, folds) in compared.items():
+                low, high = t_interval(folds)
                 values |= {
                     f"{prefix}difference{suffix}": difference and difference.difference,
                     f"{prefix}difference_low{suffix}": difference and difference.low,
                     f"{prefix}difference_high{suffix}": difference and difference.high,
-                    f"{prefix}folds_ahead{suffix}": folds_ahead,
+                    f"{prefix}folds_ahead{suffix}": folds_won(folds) if folds else None,
+                    f"{prefix}folds_low{suffix}": low,
+                    f"{prefix}folds_high{suffix}": high,
                 }
             values |= {
                 f"f1_within_activity{suffix}": cell and cell.within_activity,
@@ -202,12 +206,12 @@ def _compared(difference: Difference | None) -> tuple[str, str]:
 
 def _compare(
     finished: Mapping[str, FinishedRun], row: str, other: str | None, resamples: int
-) -> tuple[Difference, int] | tuple[None, None]:
-    """A row's difference from another and the folds in which it is ahead; None without the other, and for itself."""
+) -> tuple[Difference | None, tuple[float, ...]]:
+    """A row's difference from another, and in each fold; None and empty without the other, and for itself."""
     if other is None or other == row or other not in finished:
-        return None, None
+        return None, ()
     comparison = compare([finished[other], finished[row]], resamples=resamples)
-    return comparison.others[0].rows[comparison.headline], comparison.others[0].folds_won
+    return comparison.others[0].rows[comparison.headline], comparison.others[0].folds
 
 
 def _together(

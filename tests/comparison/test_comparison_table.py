@@ -15,9 +15,8 @@ def make_comparison(others=("other",), labels=("AU01", "AU02"), resamples=100, s
     rows = {"AU01": Difference(0.5, 0.62, 0.05, 0.2), "AU02": Difference(0.5, 0.4996, -0.1, 0.1)}
     rows |= {label: Difference(0.5, 0.3, -0.35, -0.1) for label in labels if label not in rows}
     rows["mean"] = Difference(0.5, 0.55, -0.01, 0.1)
-    return Comparison(
-        "first", "f1", list(labels), "mean", resamples, [ComparedRun(n, rows, 1, 1, seeds or {}) for n in others]
-    )
+    compared = [ComparedRun(name, rows, 1, (0.05, -0.01), seeds or {}) for name in others]
+    return Comparison("first", "f1", list(labels), "mean", resamples, compared)
 
 
 def output(comparison, values=None, notes=(), width=80, resampled="subjects", seeds=(0,)):
@@ -94,7 +93,7 @@ def test_settings_that_differ_are_listed():
 def test_each_run_and_label_is_one_row_of_the_csv_file_with_four_decimals(tmp_path):
     nan = float("nan")
     rows = {"AU01": Difference(0.5, 0.61234, 0.05, 0.2), "mean": Difference(0.4, 0.39999, nan, nan)}
-    others = [ComparedRun(name, rows, 1, 1, {}) for name in ("b", "c")]
+    others = [ComparedRun(name, rows, 1, (0.05,), {}) for name in ("b", "c")]
     write_differences(tmp_path / "d.csv", Comparison("demo", "f1", ["AU01"], "mean", 10, others))
     assert (tmp_path / "d.csv").read_text().splitlines() == [
         "first,run,label,metric,value_first,value,difference,ci_low,ci_high",

@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from rich.console import Console
 
 from clef.comparison.differences import compare
@@ -59,8 +60,8 @@ def test_each_row_is_compared_with_the_first_under_the_same_setting():
         full, linear, unit = finished
         cells = [result.cells[setting] for result in results[:3]]
         from_full, from_unit = (compare([other, linear], resamples=50).others[0] for other in (full, unit))
-        assert (cells[1].difference, cells[1].folds_ahead) == (from_full.rows["mean"], from_full.folds_won)
-        assert (cells[1].against, cells[1].against_folds_ahead) == (from_unit.rows["mean"], from_unit.folds_won)
+        assert (cells[1].difference, cells[1].folds) == (from_full.rows["mean"], from_full.folds)
+        assert (cells[1].against, cells[1].against_folds) == (from_unit.rows["mean"], from_unit.folds)
         assert cells[2].difference == compare([full, unit], resamples=50).others[0].rows["mean"]
         assert (cells[0].difference, cells[0].against, cells[2].against) == (None, None, None)
     assert results[3].cells == {}
@@ -84,8 +85,12 @@ def test_the_table_has_a_column_per_setting_and_empty_cells_without_scores():
     assert table["note"].fillna("").tolist() == table["note_labels10"].fillna("").tolist() == ["", "", "", NO_WEIGHTS]
     assert table["against"].fillna("").tolist() == ["", "unit", "", ""]
     means = [[fold["rows"]["mean"]["f1"] for fold in metrics_of(run)] for run in ("run", "run@linear", "run@unit")]
-    ahead = [sum(own > other for own, other in zip(means[1], means[base], strict=True)) for base in (0, 2)]
-    assert table.loc[1, ["folds_ahead", "against_folds_ahead"]].tolist() == ahead
+    for base, prefix in ((0, ""), (2, "against_")):
+        differences = np.subtract(means[1], means[base])
+        assert table.loc[1, f"{prefix}folds_ahead"] == (differences > 0).sum()
+        ends = scipy.stats.t.interval(0.95, len(differences) - 1, differences.mean(), scipy.stats.sem(differences))
+        assert table.loc[1, [f"{prefix}folds_low", f"{prefix}folds_high"]].tolist() == pytest.approx(ends, abs=1e-5)
+    assert table.loc[0, ["folds_ahead", "folds_low", "folds_high"]].isna().all()
     f1 = table["f1_labels10"]
     assert table.loc[1, "difference_labels10"] == pytest.approx(f1[1] - f1[0], abs=1e-3)
     assert table.loc[1, "against_difference_labels10"] == pytest.approx(f1[1] - f1[2], abs=1e-3)
