@@ -72,9 +72,10 @@ def test_the_main_person_is_predicted_as_the_workflow_predicts_them(make_model, 
     expected, _ = trained.predict(crops.decode(np.arange(len(shown))))
     found = main.loc[shown.index, ["p_AU01", "p_AU04", "p_AU12"]].to_numpy(np.float32)
     np.testing.assert_allclose(found, expected, atol=1e-6, rtol=0)
-    for indices in in_batches(len(shown) // 16 * 16, 16):  # the last bit depends on a crop's place in a batch
-        same, _ = trained.predict(crops.decode(indices))
-        assert (found[indices] == same).all()
+    if people == 1:  # the last bit depends on a crop's place in a batch, which other people change
+        for indices in in_batches(len(shown) // 16 * 16, 16):
+            same, _ = trained.predict(crops.decode(indices))
+            assert (found[indices] == same).all()
 
 
 def test_people_who_cross_keep_their_numbers(face_model, tmp_path):
