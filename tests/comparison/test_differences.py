@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from clef.comparison.differences import METRICS, compare
+from clef.comparison.differences import METRICS, compare, t_interval
 from clef.comparison.finished_run import FinishedRun, read_run
 from clef.evaluation.fold.bootstrap_units import BootstrapUnits
 from clef.evaluation.fold.metrics import f1
@@ -149,3 +150,9 @@ def test_images_of_each_run_are_resampled_separately(finish, tmp_path):
     assert row.first == pytest.approx(runs[0].summary["rows"]["accuracy"]["f1"], abs=6e-5)
     error = np.sqrt(sum(p * (1 - p) / 200 for p in (row.first, row.other)))
     assert row.high - row.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
+def test_the_t_interval_leaves_out_unknown_folds_and_needs_two():
+    assert t_interval([0.1, math.nan, 0.3]) == t_interval([0.1, 0.3])
+    assert t_interval([0.1, 0.3]) == pytest.approx((0.2 - 1.2706, 0.2 + 1.2706), abs=1e-4)
+    assert all(math.isnan(end) for folds in ([], [0.1], [0.1, math.nan]) for end in t_interval(folds))
