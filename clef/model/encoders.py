@@ -7,6 +7,7 @@ from typing import Any
 import open_clip
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
@@ -102,8 +103,25 @@ class Encoders(nn.Module):
         return F.normalize(self.image_features(images).float(), dim=-1)
 
     def texts(self, tokens: Tensor) -> Tensor:
-        """Encode tokens (text, context) to unit features (text, dim) in float32."""
-        return F.normalize(self.clip.encode_text(tokens).float(), dim=-1)
+        """Encode the result of `tokenize` to unit features (text, dim) in float32."""
+        return F.normalize(self._encode_text(tokens).float(), dim=-1)
+
+    def _encode_text(self, tokens: Tensor) -> Tensor:
+        length = tokens.shape[1]
+        if length == self.clip.context_length:
+            return self.clip.encode_text(tokens)
+        # open_clip's CLIP adds the embeddings of all positions, whatever the length of its input.
+        cut = {
+            "positional_embedding": self.clip.positional_embedding[:length],
+            "attn_mask": self.clip.attn_mask[:length, :length],
+        }
+        return functional_call(self.clip, cut, kwargs={"text": tokens}, tie_weights=False)[1]
+
+    @property
+    def ignores_padding(self) -> bool:
+        """Whether what follows the end of a text cannot change its features: attention is causal and read at the end."""
+        clip = self.clip
+        return isinstance(clip, open_clip.CLIP) and clip.attn_mask is not None and clip.text_pool_type == "argmax"
 
     def freeze_text(self) -> None:
         """Train the image tower only."""
@@ -112,18 +130,20 @@ class Encoders(nn.Module):
                 parameter.requires_grad_(False)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Tokenize texts to (text, context).
+        """Tokenize texts to (text, length): the longest of them, or the whole context where the tower reads padding.
 
         Raises:
             ClefError: A text is longer than the context; open_clip would cut it.
         """
         context = self.clip.context_length
+        longest = 0
         for text in texts:
             length = len(self.tokenizer.encode(text)) + 2  # start and end of text
             if length > context:
                 shown = text if len(text) <= 60 else f"{text[:60]}..."
                 raise ClefError(f"texts: {shown!r} has {length} tokens; {self.name} reads {context}: shorten it")
-        return self.tokenizer(list(texts), context_length=context)
+            longest = max(longest, length)
+        return self.tokenizer(list(texts), context_length=longest if self.ignores_padding else context)
 
     @property
     def normalisation(self) -> dict[str, list[float]]:

@@ -86,7 +86,7 @@ class ActivityTask(Task):
         self.settings = settings
         self.log_scale = _log_scale(settings.logit_scale)
         self.tokens: Tensor
-        self.register_buffer("tokens", encoders.tokenize(texts), persistent=False)  # (activity, context)
+        self.register_buffer("tokens", encoders.tokenize(texts), persistent=False)  # (activity, length)
 
     def losses(
         self, views: Sequence[Tensor], targets: Tensor, step: int, gather: Gather = no_gather
@@ -165,13 +165,16 @@ class LabelTask(Task):
         if settings.head == "text":
             names = [text.name for text in texts]
             descriptions = [text.description for text in texts]
-            filled = [encoders.tokenize(fill(template, descriptions)) for template in templates.descriptions]
+            filled = [fill(templates.name, names), fill(templates.absent, names)]
+            filled += [fill(template, descriptions) for template in templates.descriptions]
+            tokens = encoders.tokenize([text for texts in filled for text in texts])
+            tokens = tokens.unflatten(0, (len(filled), len(texts)))  # (template, label, length)
             self.names: Tensor
             self.absent: Tensor
             self.descriptions: Tensor
-            self.register_buffer("names", encoders.tokenize(fill(templates.name, names)), persistent=False)
-            self.register_buffer("absent", encoders.tokenize(fill(templates.absent, names)), persistent=False)
-            self.register_buffer("descriptions", torch.stack(filled), persistent=False)  # (template, label, context)
+            self.register_buffer("names", tokens[0], persistent=False)
+            self.register_buffer("absent", tokens[1], persistent=False)
+            self.register_buffer("descriptions", tokens[2:], persistent=False)  # (template, label, length)
         if settings.freeze_image:
             encoders.clip.visual.requires_grad_(False)
         if settings.freeze_text:
@@ -217,7 +220,7 @@ class LabelTask(Task):
         if settings.names_descriptions or settings.image_descriptions:
             drawn = integers(self.seed, "template", step, np.arange(count), high=len(self.descriptions))  # (label,)
             rows = to_device(torch.from_numpy(drawn * count + np.arange(count)), self.descriptions.device)
-            tokens.append(self.descriptions.flatten(0, 1)[rows])  # (label, context)
+            tokens.append(self.descriptions.flatten(0, 1)[rows])  # (label, length)
         # Encode all texts at once: a GPU spends its time on the number of small kernels, not on a few more texts.
         texts = self.encoders.texts(torch.cat(tokens))  # (text, dim)
         names, descriptions = texts[: count * (1 + self.pair)], texts[-count:]
