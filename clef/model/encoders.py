@@ -119,7 +119,7 @@ class Encoders(nn.Module):
 
     @property
     def ignores_padding(self) -> bool:
-        """Whether what follows the end of a text cannot change its features: attention is causal and read at the end."""
+        """Whether tokens behind the end of a text cannot change its features."""
         clip = self.clip
         return isinstance(clip, open_clip.CLIP) and clip.attn_mask is not None and clip.text_pool_type == "argmax"
 

@@ -74,6 +74,17 @@ def test_rotation_is_anticlockwise(degrees):
     assert column == pytest.approx(20 * np.cos(np.deg2rad(degrees)), abs=0.1)
 
 
+def test_images_are_resampled_at_the_points_of_affine_grid():
+    images, angle = noise(3, 40), np.deg2rad(30)
+    drawn = replace(unchanged(3), degrees=np.full(3, 30.0), side=np.array([0.5, 0.8, 1.2]))
+    drawn = replace(drawn, right=np.array([0.1, 0.0, -0.2]), down=np.array([0.0, 0.3, 0.1]))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    maps = [np.column_stack([s * turn, [x, y]]) for s, x, y in zip(drawn.side, drawn.right, drawn.down, strict=True)]
+    grid = F.affine_grid(torch.tensor(np.array(maps)).float(), [3, 3, 32, 32], align_corners=False)
+    expected = F.grid_sample(images.float() / 255, grid, padding_mode="reflection", align_corners=False)
+    torch.testing.assert_close(augment(images, drawn, 32), expected, atol=1e-4, rtol=0)
+
+
 def test_a_smaller_square_is_enlarged_around_its_centre():
     row, column = spot(augment(marked(64, 32, 40), unchanged(side=0.5), 64))
     assert (row, column) == (pytest.approx(1, abs=0.1), pytest.approx(17, abs=0.1))  # 2 x (0.5, 8.5)
