@@ -52,6 +52,10 @@ onstart:
             programs = Path(workflow.basedir, "workflow/profiles/slurm/bin")
             if cancelled := checked(slurm.prepare_submission, Path.cwd(), programs):
                 print(messages.cancelled(cancelled), file=sys.stderr)
+        else:
+            # With a limit of submissions a second, Snakemake looks at every input of all waiting jobs once a second, and
+            # takes a sixth of a core from the trainings.
+            workflow.scheduler.job_rate_limiter = None
         devices = preflight.training_devices(PLANNED, RUNS)
         print(messages.started(PLANNED, devices), file=sys.stderr)
 

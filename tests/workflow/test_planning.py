@@ -167,6 +167,52 @@ def test_one_gpu_takes_one_training_at_a_time(checkout, monkeypatch):
     snakemake(checkout, "--snakefile", "gpu.smk", "--cores", "8", *both)  # each waits for the other
 
 
+WAITING_JOBS = """
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+
+include: "Snakefile"
+
+
+SELECTIONS, select = [], JobScheduler.job_selector
+
+
+def counted(scheduler, jobs):
+    SELECTIONS.append(len(jobs))
+    return select(scheduler, jobs)
+
+
+JobScheduler.job_selector = counted
+
+
+rule last:
+    input:
+        "first",
+        "second",
+    output:
+        "last",
+    run:
+        Path("last").touch()
+
+
+rule waiting:
+    output:
+        "{name,first|second}",
+    shell:
+        "sleep 2.5 && touch {output}"
+
+
+onsuccess:
+    print("jobs to select from:", SELECTIONS)
+"""
+
+
+def test_waiting_jobs_are_looked_at_only_when_a_job_ends(checkout):
+    (checkout / "waiting.smk").write_text(WAITING_JOBS)
+    output = snakemake(checkout, "--snakefile", "waiting.smk", "--cores", "1", "last")
+    assert "jobs to select from: [2, 1, 1]" in output
+
+
 def test_a_training_asks_for_the_gpus_and_threads_of_all_its_processes(checkout):
     (checkout / "params" / "both.yaml").write_text("extends: demo\ndevice: cuda\ngpus: 2\nthreads: 3\n")
     output = snakemake(checkout, "-n", "--cores", "8", "results/both/summary.csv", "--resources", "gpu=4")
