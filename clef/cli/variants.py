@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     epilog="Example: clef variants ablation demo --out results/demo/ablation.csv",
 )
 def variants(
-    table: Annotated[str, typer.Argument(help="`ablation`, the rows of the paper; `core`, `controls` or `heads`.")],
+    table: Annotated[
+        str, typer.Argument(help="`ablation`, the rows of the paper; or `core`, `controls`, `stage1`, `heads`.")
+    ],
     runs: Annotated[list[str], typer.Argument(help="A run; or several that differ in their data, which count as one.")],
     out: Out,
 ) -> None:

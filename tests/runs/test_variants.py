@@ -52,6 +52,7 @@ CHANGES = {
     "unseen": {"folds.activities": "unseen"},
 }
 TABLES = {
+    "stage1": (["full", "no-stage1", "no-stage1-short"], ["subjects10"], {}),
     "core": (
         ["full", "image-only", "no-stage1", "linear"], ["subjects10", "unseen"], {},
     ),
