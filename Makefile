@@ -36,7 +36,7 @@ setup: .venv/installed  ## create .venv and install the project with the version
 demo: setup  ## run the whole chain on rendered videos: results/demo/summary.csv
 	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) results/demo/summary.csv --rerun-incomplete --quiet rules host reason
 
-method: setup  ## run the frozen protocol of docs/method.md: results/method/core.csv, or table=controls for all rows
+method: setup  ## run the frozen protocol of docs/method.md: results/method/core.csv, or table=controls or stage1 for other rows
 	PATH="$(CURDIR)/$(bin):$$PATH" snakemake --cores $(cores) $(renders:%=results/%/$(table).csv) --rerun-incomplete --quiet rules host reason
 	$(bin)/clef variants $(table) $(renders) --out results/method/$(table).csv
 
