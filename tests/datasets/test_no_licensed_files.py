@@ -25,6 +25,7 @@ LISTED = {
     "docs/pictures/viewer.png",  # with a rendered person
     "docs/tables/protocol-controls.csv",  # scores of the rendered people
     "docs/tables/protocol-core.csv",  # scores of the rendered people
+    "docs/tables/protocol-stage1.csv",  # scores of the rendered people
     "tests/model/configs/test-padding.json",
     "tests/model/configs/test-timm-vit.json",
     "tests/model/configs/test-vit-quickgelu.json",
