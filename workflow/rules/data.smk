@@ -12,7 +12,7 @@ rule fetch_weights:
             re.escape(release.file) for release in DETECTOR_RELEASES.values()
         )
         + r"|[\w+-]+\.[^/]+\.json",
-    priority: 3
+    priority: 4
     localrule: True
     threads: ALL_CORES
     params:
@@ -51,7 +51,7 @@ rule ingest:
         report="data/interim/{dataset}/check.txt",
     log:
         "data/interim/{dataset}/ingest.log",
-    priority: 2
+    priority: 3
     retries: RETRIES
     threads: ALL_CORES
     resources:

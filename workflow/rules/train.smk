@@ -16,7 +16,7 @@ rule pretrain:
     log:
         f"{FOLD}/pretrain.log",
     # Other trainings wait for these.
-    priority: 1
+    priority: 2
     threads: lambda wildcards: of_run(wildcards).training_threads
     resources:
         gpu=lambda wildcards: of_run(wildcards).training_gpus,
@@ -51,6 +51,8 @@ rule finetune:
         epochs=f"{FOLD}/finetune.epochs.parquet",
     log:
         f"{FOLD}/finetune.log",
+    # Start the longest jobs first; a short one fits in while the last of them runs.
+    priority: 1
     threads: lambda wildcards: of_run(wildcards).training_threads
     resources:
         gpu=lambda wildcards: of_run(wildcards).training_gpus,
