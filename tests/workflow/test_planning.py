@@ -208,6 +208,7 @@ onsuccess:
 
 
 def test_waiting_jobs_are_looked_at_only_when_a_job_ends(checkout):
+    # With its limit, Snakemake looks once a second, so the jobs last longer than that.
     (checkout / "waiting.smk").write_text(WAITING_JOBS)
     output = snakemake(checkout, "--snakefile", "waiting.smk", "--cores", "1", "last")
     assert "jobs to select from: [2, 1, 1]" in output
