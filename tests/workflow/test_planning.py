@@ -214,6 +214,13 @@ def test_waiting_jobs_are_looked_at_only_when_a_job_ends(checkout):
     assert "jobs to select from: [2, 1, 1]" in output
 
 
+def test_jobs_that_take_long_or_that_others_wait_for_start_first(checkout):
+    output = snakemake(checkout, "-n", DEMO)
+    found = re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)*)", output, re.MULTILINE)
+    priority = {rule: int((re.findall(r"priority: (\d+)", job) or [0])[0]) for rule, job in found}
+    assert priority["ingest"] > priority["pretrain"] > priority["finetune"] > priority["evaluate"]
+
+
 def test_a_training_asks_for_the_gpus_and_threads_of_all_its_processes(checkout):
     (checkout / "params" / "both.yaml").write_text("extends: demo\ndevice: cuda\ngpus: 2\nthreads: 3\n")
     output = snakemake(checkout, "-n", "--cores", "8", "results/both/summary.csv", "--resources", "gpu=4")
